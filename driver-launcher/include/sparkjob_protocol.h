@@ -1,0 +1,236 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The protocol between the three kinds of process: the frame codec, the
+ * messages, the states and the error codes.  docs/protocol.md says what each
+ * message means; t/vectors/frames.json holds frames that every implementation
+ * must read and write alike.
+ *
+ *    0       4       6       8       12      16
+ *    +-------+-------+-------+-------+-------+----------+---------+
+ *    | length| type  | flags | stream|  meta | metadata | payload |
+ *    +-------+-------+-------+-------+-------+----------+---------+
+ *
+ * All numbers are unsigned and in network byte order.  "length" counts the
+ * bytes behind the header, "meta" those of them that are metadata (a JSON
+ * object in UTF-8), the rest is payload: bytes that nobody on the way parses.
+ */
+
+
+#ifndef _SPARKJOB_PROTOCOL_H_INCLUDED_
+#define _SPARKJOB_PROTOCOL_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+#define SJP_VERSION        1
+
+#define SJP_HEADER_SIZE    16
+#define SJP_META_MAX       (256 * 1024)
+#define SJP_PAYLOAD_MAX    (64 * 1024)
+#define SJP_LENGTH_MAX     (SJP_META_MAX + SJP_PAYLOAD_MAX)
+
+/* the payload is the content of the descriptor that came with the frame */
+#define SJP_FLAG_FD        0x0001
+#define SJP_FLAGS          SJP_FLAG_FD
+
+
+/*
+ * X(symbol, number, name, who sends it)
+ *
+ *    M  module, on the channel
+ *    L  launcher, on the channel
+ *    C  launcher, on a driver's link ("commands")
+ *    D  driver, on its link
+ *    A  anybody
+ */
+
+#define SJP_MESSAGES(X)                                                       \
+    X(HELLO,            1, "hello",            M)                             \
+    X(WELCOME,          2, "welcome",          L)                             \
+    X(PING,             3, "ping",             A)                             \
+    X(PONG,             4, "pong",             A)                             \
+    X(REPLY,            5, "reply",            L)                             \
+    X(SNAPSHOT,         6, "snapshot",         M)                             \
+    X(RECORD,           7, "record",           L)                             \
+    X(EVENT,            8, "event",            L)                             \
+    X(BINARY_PUT,      16, "binary-put",       M)                             \
+    X(BINARY_DELETE,   17, "binary-delete",    M)                             \
+    X(CONTEXT_CREATE,  24, "context-create",   M)                             \
+    X(CONTEXT_DELETE,  25, "context-delete",   M)                             \
+    X(CONTEXT_RESET,   26, "context-reset",    M)                             \
+    X(JOB_SUBMIT,      32, "job-submit",       M)                             \
+    X(JOB_KILL,        33, "job-kill",         M)                             \
+    X(JOB_GET,         34, "job-get",          M)                             \
+    X(JOB_LIST,        35, "job-list",         M)                             \
+    X(JOB_RESULT,      36, "job-result",       M)                             \
+    X(JOB_CONFIG,      37, "job-config",       M)                             \
+    X(LINK_HELLO,      64, "link-hello",       D)                             \
+    X(LINK_CONTEXT,    65, "link-context",     C)                             \
+    X(LINK_READY,      66, "link-ready",       D)                             \
+    X(LINK_FAILED,     67, "link-failed",      D)                             \
+    X(LINK_RESPAWN,    68, "link-respawn",     D)                             \
+    X(LINK_RUN,        69, "link-run",         C)                             \
+    X(LINK_STARTED,    70, "link-started",     D)                             \
+    X(LINK_REFUSED,    71, "link-refused",     D)                             \
+    X(LINK_RESULT,     72, "link-result",      D)                             \
+    X(LINK_ACK,        73, "link-ack",         C)                             \
+    X(LINK_KILL,       74, "link-kill",        C)                             \
+    X(LINK_STOP,       75, "link-stop",        C)                             \
+    X(LINK_STOPPED,    76, "link-stopped",     D)
+
+
+/* X(symbol, name, final) */
+
+#define SJP_CONTEXT_STATES(X)                                                 \
+    X(STARTED,    "STARTED",    0)                                            \
+    X(RUNNING,    "RUNNING",    0)                                            \
+    X(STOPPING,   "STOPPING",   0)                                            \
+    X(RESTARTING, "RESTARTING", 0)                                            \
+    X(FINISHED,   "FINISHED",   1)                                            \
+    X(ERROR,      "ERROR",      1)                                            \
+    X(KILLED,     "KILLED",     1)
+
+#define SJP_JOB_STATES(X)                                                     \
+    X(STARTED,    "STARTED",    0)                                            \
+    X(RUNNING,    "RUNNING",    0)                                            \
+    X(RESTARTING, "RESTARTING", 0)                                            \
+    X(FINISHED,   "FINISHED",   1)                                            \
+    X(ERROR,      "ERROR",      1)                                            \
+    X(KILLED,     "KILLED",     1)
+
+
+/*
+ * X(symbol, name): why a request was refused.  What a user reads is the
+ * module's business (each dialect has its own words and HTTP codes); "name" in
+ * the metadata of the answer is what the code speaks of.
+ */
+
+#define SJP_ERRORS(X)                                                         \
+    X(BAD_REQUEST,          "bad-request")                                    \
+    X(UNAVAILABLE,          "unavailable")                                    \
+    X(INTERNAL,             "internal")                                       \
+    X(STORAGE_FAILED,       "storage-failed")                                 \
+    X(BAD_BINARY,           "bad-binary")                                     \
+    X(NO_SUCH_BINARY,       "no-such-binary")                                 \
+    X(BINARY_IN_USE,        "binary-in-use")                                  \
+    X(CONTEXT_EXISTS,       "context-exists")                                 \
+    X(NO_SUCH_CONTEXT,      "no-such-context")                                \
+    X(CONTEXT_STOPPING,     "context-stopping")                               \
+    X(CONTEXT_INIT_FAILED,  "context-init-failed")                            \
+    X(CONTEXT_BAD_URL,      "context-bad-url")                                \
+    X(TOO_MANY_CONTEXTS,    "too-many-contexts")                              \
+    X(NO_SUCH_JOB,          "no-such-job")                                    \
+    X(JOB_NOT_RUNNING,      "job-not-running")                                \
+    X(NO_SLOTS,             "no-slots")                                       \
+    X(BAD_CONFIG,           "bad-config")                                     \
+    X(CLASS_NOT_FOUND,      "class-not-found")                                \
+    X(WRONG_JOB_TYPE,       "wrong-job-type")                                 \
+    X(LOADING_FAILED,       "loading-failed")                                 \
+    X(LOADING_BAD_URL,      "loading-bad-url")                                \
+    X(VALIDATION_FAILED,    "validation-failed")
+
+
+#define SJP_X(sym, num, name, from)  SJP_##sym = num,
+typedef enum { SJP_MESSAGES(SJP_X) } sjp_type_e;
+#undef SJP_X
+
+#define SJP_X(sym, name, final)  SJP_CONTEXT_##sym,
+typedef enum { SJP_CONTEXT_STATES(SJP_X) SJP_CONTEXT_NSTATES } sjp_context_state_e;
+#undef SJP_X
+
+#define SJP_X(sym, name, final)  SJP_JOB_##sym,
+typedef enum { SJP_JOB_STATES(SJP_X) SJP_JOB_NSTATES } sjp_job_state_e;
+#undef SJP_X
+
+#define SJP_X(sym, name)  SJP_ERR_##sym,
+typedef enum { SJP_ERRORS(SJP_X) SJP_NERRORS } sjp_error_e;
+#undef SJP_X
+
+
+typedef struct {
+    uint32_t  length;
+    uint16_t  type;
+    uint16_t  flags;
+    uint32_t  stream;
+    uint32_t  meta;
+} sjp_header_t;
+
+
+static inline uint32_t
+sjp_get32(const unsigned char *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+           | (uint32_t) p[2] << 8 | p[3];
+}
+
+
+static inline void
+sjp_put32(unsigned char *p, uint32_t n)
+{
+    p[0] = (unsigned char) (n >> 24);
+    p[1] = (unsigned char) (n >> 16);
+    p[2] = (unsigned char) (n >> 8);
+    p[3] = (unsigned char) n;
+}
+
+
+/* writes the SJP_HEADER_SIZE bytes of *h to p */
+
+static inline void
+sjp_header_encode(unsigned char *p, const sjp_header_t *h)
+{
+    sjp_put32(p, h->length);
+    p[4] = (unsigned char) (h->type >> 8);
+    p[5] = (unsigned char) h->type;
+    p[6] = (unsigned char) (h->flags >> 8);
+    p[7] = (unsigned char) h->flags;
+    sjp_put32(p + 8, h->stream);
+    sjp_put32(p + 12, h->meta);
+}
+
+
+/*
+ * Reads SJP_HEADER_SIZE bytes from p.  Returns NULL, or what is wrong with
+ * the header: the connection cannot be used any longer then, since nobody
+ * knows where the next frame begins.
+ */
+
+static inline const char *
+sjp_header_decode(const unsigned char *p, sjp_header_t *h)
+{
+    h->length = sjp_get32(p);
+    h->type = (uint16_t) (p[4] << 8 | p[5]);
+    h->flags = (uint16_t) (p[6] << 8 | p[7]);
+    h->stream = sjp_get32(p + 8);
+    h->meta = sjp_get32(p + 12);
+
+    if (h->flags & ~SJP_FLAGS) {
+        return "unknown flags";
+    }
+
+    if (h->meta > SJP_META_MAX) {
+        return "metadata too long";
+    }
+
+    if (h->length < h->meta) {
+        return "metadata longer than the frame";
+    }
+
+    if (h->length - h->meta > SJP_PAYLOAD_MAX) {
+        return "payload too long";
+    }
+
+    if ((h->flags & SJP_FLAG_FD) && h->length != h->meta) {
+        return "both a payload and a descriptor";
+    }
+
+    return NULL;
+}
+
+
+#endif /* _SPARKJOB_PROTOCOL_H_INCLUDED_ */
