@@ -58,6 +58,7 @@
     X(SNAPSHOT,         6, "snapshot",         M)                             \
     X(RECORD,           7, "record",           L)                             \
     X(EVENT,            8, "event",            L)                             \
+    X(DUMP,             9, "dump",             M)                             \
     X(BINARY_PUT,      16, "binary-put",       M)                             \
     X(BINARY_DELETE,   17, "binary-delete",    M)                             \
     X(CONTEXT_CREATE,  24, "context-create",   M)                             \
