@@ -1,0 +1,172 @@
+# sparkjob: build, try, test, install.  "make help" lists the targets.
+
+SHELL        := /bin/bash
+.DEFAULT_GOAL := all
+
+BUILD        := build
+PORT         ?= 8090
+PREFIX       ?= /usr
+DESTDIR      ?=
+CC           ?= gcc
+CFLAGS       ?= -O2 -g
+MVN          ?= mvn -q -B -ntp
+SCALA        ?= 2.12
+PYSPARK      := 3.5.9
+
+# nginx: the distribution's nginx-dev, or any source tree >= 1.18
+NGINX_SRC    ?=
+NGINX_DEV    := /usr/share/nginx/src
+NGINX_FLAGS  := --with-compat --with-http_ssl_module --with-http_v2_module \
+                --with-http_auth_request_module --with-http_stub_status_module
+
+LIBS         := ev jansson sqlite3 uuid crypto
+WARN         := -Wall -Wextra -Werror
+L_SRC        := $(wildcard driver-launcher/src/*.c)
+L_HDR        := $(wildcard driver-launcher/src/*.h driver-launcher/include/*.h)
+L_CFLAGS     := -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) \
+                -Idriver-launcher/include -Idriver-launcher/src
+L_LIBS       := $(LIBS:%=-l%) -pthread
+M_SRC        := config $(wildcard ngx_http_sparkjob_module/*.[ch]) \
+                driver-launcher/include/sparkjob_protocol.h
+D_DIR        := driver-launcher/driver
+D_SRC        := $(shell find $(D_DIR) -name target -prune -o -type f -print 2>/dev/null)
+
+MODULE       := $(BUILD)/ngx_http_sparkjob_module.so
+LAUNCHER     := $(BUILD)/sparkjob-launcher
+DRIVER       := $(BUILD)/driver/sparkjob-driver.jar
+
+export BUILD PORT
+
+
+.PHONY: all help deps module launcher driver spark static demo stop test unit \
+        prove jvm e2e fault asan clang install clean figures
+
+all: module launcher driver                ## build everything
+
+help:                                      ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
+
+deps:                                      ## install the packages that are missing
+	@.ci/deps
+
+
+# the module
+
+module: $(MODULE)                          ## the nginx module (NGINX_SRC=<tree> for another nginx)
+
+$(MODULE): $(M_SRC) | deps
+	@echo "== building the nginx module against $(or $(NGINX_SRC),nginx-dev)"
+	@mkdir -p $(BUILD)
+ifeq ($(NGINX_SRC),)
+	@. $(NGINX_DEV)/conf_flags && cd $(NGINX_DEV) \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" --builddir=$(CURDIR)/$(BUILD)/nginx \
+	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
+	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
+else
+	@cd $(NGINX_SRC) && ./configure $(NGINX_FLAGS) --builddir=$(CURDIR)/$(BUILD)/nginx \
+	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
+	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
+endif
+	@cp $(BUILD)/nginx/ngx_http_sparkjob_module.so $@
+
+static:                                    ## an nginx with the module inside (NGINX_SRC=<tree>)
+	@test -n "$(NGINX_SRC)" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
+	@mkdir -p $(BUILD)
+	@cd $(NGINX_SRC) && ./configure $(NGINX_FLAGS) $(STATIC_FLAGS) \
+	        --builddir=$(CURDIR)/$(BUILD)/static --add-module=$(CURDIR) \
+	        >$(CURDIR)/$(BUILD)/configure-static.log 2>&1 \
+	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/static/Makefile
+
+
+# the launcher
+
+launcher: $(LAUNCHER)                      ## the launcher daemon
+
+$(LAUNCHER): $(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(L_LIBS)
+
+$(BUILD)/launcher/%.o: driver-launcher/src/%.c $(L_HDR) | deps
+	@mkdir -p $(@D)
+	@echo "cc  $<"
+	@$(CC) $(CFLAGS) $(L_CFLAGS) -c -o $@ $<
+
+clang:                                     ## the launcher once more, by clang
+	@$(MAKE) -s launcher CC=clang BUILD=$(BUILD)/clang
+
+
+# the JVM side
+
+driver: $(DRIVER)                          ## driver, job API and examples (SCALA=2.13 for Spark 4)
+
+$(DRIVER): $(D_SRC) | deps
+	@echo "== building the JVM side with Maven (Scala $(SCALA); the first time it fetches Spark's jars)"
+	@cd $(D_DIR) && $(MVN) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) -DskipTests package
+	@mkdir -p $(BUILD)/driver/lib
+	@rm -f $(BUILD)/driver/lib/*.jar
+	@cp $(D_DIR)/runtime/target/lib/*.jar $(BUILD)/driver/lib/
+	@cp $(D_DIR)/api/target/sparkjob-job-api*.jar $(BUILD)/driver/sparkjob-job-api.jar
+	@cp $(D_DIR)/examples/target/sparkjob-examples*.jar $(BUILD)/sparkjob-examples.jar
+	@cp $(D_DIR)/runtime/target/sparkjob-driver*.jar $@
+
+# Spark itself: SPARK_HOME, or PySpark's package, which is a whole Spark
+
+ifdef SPARK_HOME
+spark:
+	@ls "$(SPARK_HOME)"/jars/spark-core_*.jar >/dev/null 2>&1 \
+	    || { echo "SPARK_HOME=$(SPARK_HOME) holds no Spark (no jars/spark-core_*.jar)"; exit 1; }
+else
+export SPARK_HOME := $(CURDIR)/$(BUILD)/spark
+spark: $(BUILD)/spark/jars                 ## Spark by pip into the build folder, unless SPARK_HOME is set
+endif
+
+$(BUILD)/spark/jars: | deps
+	@echo "== fetching Spark (pyspark $(PYSPARK), 320 MB)"
+	@mkdir -p $(BUILD) && /usr/bin/python3 -m venv $(BUILD)/venv
+	@$(BUILD)/venv/bin/pip install --progress-bar on pyspark==$(PYSPARK) \
+	    || { echo "Could not fetch pyspark $(PYSPARK) from the Python package index: is there a network?" \
+	              "Or set SPARK_HOME to a Spark 3.5 of your own."; exit 1; }
+	@ln -sfn $$(cd $(BUILD)/venv/lib/python3*/site-packages/pyspark && pwd) $(BUILD)/spark
+
+
+# try it
+
+demo: all spark                            ## start a server on PORT (8090) and count words with real Spark
+	@conf/demo/run
+
+stop:                                      ## end the demo's server and every driver of it
+	@conf/demo/stop
+
+
+# prove it
+
+UNIT         := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+PROVE_LIB     = $(if $(shell perl -MTest::Nginx::Socket -e1 2>/dev/null && echo y),,-It/lib/standin) -It/lib
+export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
+export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
+
+test: export DEPS := test
+test: all spark unit jvm prove e2e fault   ## everything that CI runs
+
+$(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(L_CFLAGS) -Wno-unused-parameter $(LDFLAGS) -o $@ $^ $(L_LIBS) -lcmocka
+
+unit: $(UNIT)                              ## unit tests of the launcher (cmocka)
+	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
+
+jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
+	@cd $(D_DIR) && mvn -B -ntp $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test
+
+prove: module launcher                     ## Test::Nginx suite over the real module and launcher
+	@prove $(PROVE_LIB) -r t/*.t
+
+e2e: all spark                             ## real Spark, local and standalone
+	@/usr/bin/python3 -m pytest -q t/e2e
+
+fault: all spark                           ## what is killed, hung or missing
+	@/usr/bin/python3 -m pytest -q t/fault
+
+clean:                                     ## remove what was built
+	@conf/demo/stop >/dev/null 2>&1 || true
+	@rm -rf $(BUILD)
+	@find $(D_DIR) -name target -type d -prune -exec rm -rf {} +
