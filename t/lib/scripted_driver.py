@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+# Copyright (C) the sparkjob authors
+# Licensed under the Apache License, Version 2.0
+
+"""A driver without Spark: it speaks the link of docs/protocol.md and runs
+"jobs" that do what a test wants to see.  The launcher starts it in place of a
+JVM (its configuration's driver.command).
+
+Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
+
+    noop            true
+    echo            the posted text, as a JSON string; never parsed
+    value           member "value" of the body, whatever it is
+    cp              names of the binaries on the class path
+    user            who the request acts for
+    pid             process id of this driver
+    runs            how many jobs this driver has begun
+    sleep           {"ms": N}; can be killed
+    big             {"bytes": N}: a string of N characters
+    throw           throws {"message": ...}
+    exit            {"code": N}: the process ends in the middle of the job
+    hang            ends never, not even when killed
+    slowvalidate    {"ms": N} in validation, then true
+    invalid, validatethrows, notfound, wrongtype, loadfail, badurl, badconfig
+                    fail before they run, each in its own way
+
+Settings of the context, from the body's spark.context-settings or the query:
+
+    script.start    fail, badurl, badconfig, exit[:code], hang, slow:<ms>,
+                    respawn
+    script.stop     hang (ignores SIGTERM, too), slow:<ms>
+    max-jobs-per-context
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+TYPES = {
+    "ping": 3, "pong": 4, "link-hello": 64, "link-context": 65,
+    "link-ready": 66, "link-failed": 67, "link-respawn": 68, "link-run": 69,
+    "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
+    "link-kill": 74, "link-stop": 75, "link-stopped": 76,
+}
+NAMES = {number: name for name, number in TYPES.items()}
+
+HEADER = struct.Struct("!IHHII")
+PAYLOAD_MAX = 64 * 1024
+RESPAWN_OPTION = "-Dsparkjob.scripted=true"
+
+
+def log(text):
+    print(f"scripted driver {os.getpid()}: {text}", file=sys.stderr, flush=True)
+
+
+def now():
+    return int(time.time() * 1000)
+
+
+def error(message, error_class="java.lang.RuntimeException"):
+    return json.dumps({
+        "message": message,
+        "errorClass": error_class,
+        "stack": f"{error_class}: {message}\n\tat scripted.Job.run(Job.scala:1)",
+    }).encode()
+
+
+def nest(value):
+    """{"a.b": 1} -> {"a": {"b": 1}}, as HOCON does."""
+    if not isinstance(value, dict):
+        return value
+    out = {}
+    for key, inner in value.items():
+        at = out
+        *path, last = key.split(".")
+        for part in path:
+            at = at.setdefault(part, {})
+        inner = nest(inner)
+        if isinstance(inner, dict) and isinstance(at.get(last), dict):
+            at[last].update(inner)
+        else:
+            at[last] = inner
+    return out
+
+
+def flatten(value, prefix=""):
+    """{"a": {"b": 1}} -> {"a.b": 1}"""
+    out = {}
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            out.update(flatten(inner, prefix + key + "."))
+        else:
+            out[prefix + key] = inner
+    return out
+
+
+def parse(body):
+    config = json.loads(body) if body.strip() else {}
+    if not isinstance(config, dict):
+        raise ValueError("the configuration is not an object")
+    return nest(config)
+
+
+class Refused(Exception):
+    """The job ends before it runs."""
+
+    def __init__(self, code, name, payload=b""):
+        super().__init__(code)
+        self.code, self.name, self.payload = code, name, payload
+
+
+class Killed(Exception):
+    pass
+
+
+class Link:
+    """The connection to the launcher; it may break and come back."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.sock = None
+
+    def connect(self, hello):
+        """Under the lock up to the hello, which no job's frame may precede."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with self.lock:
+            self.sock = sock
+            sock.connect(os.environ["SPARKJOB_SOCKET"])
+            hello()
+
+    def close(self):
+        with self.lock:
+            if self.sock is not None:
+                self.sock.close()
+            self.sock = None
+
+    def send(self, name, meta=None, payload=b"", stream=0):
+        """A broken link loses the frame: what matters is sent again."""
+        raw = json.dumps(meta).encode() if meta else b""
+        head = HEADER.pack(len(raw) + len(payload), TYPES[name], 0, stream,
+                           len(raw))
+        with self.lock:
+            if self.sock is None:
+                return
+            try:
+                self.sock.sendall(head + raw + payload)
+            except OSError as err:
+                log(f"cannot send {name}: {err}")
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            try:
+                more = self.sock.recv(size - len(data))
+            except OSError:
+                more = b""
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def receive(self):
+        length, number, _, stream, meta = HEADER.unpack(self.read(HEADER.size))
+        raw, payload = self.read(meta), self.read(length - meta)
+        meta = json.loads(raw) if raw else {}
+        if "file" in meta:
+            with open(meta["file"], "rb") as file:
+                payload = file.read()
+            os.unlink(meta["file"])
+        return NAMES.get(number, str(number)), stream, meta, payload
+
+
+class Job:
+    def __init__(self, driver, meta, body):
+        self.driver = driver
+        self.id = meta["id"]
+        self.cls = meta["class"]
+        self.cp = meta.get("cp", [])
+        self.user = meta.get("user")
+        self.body = body
+        self.killed = threading.Event()
+        self.told = []          # frames, in order, for a second telling
+        self.acknowledged = False
+
+    def tell(self, name, meta, payload=b""):
+        meta = dict(meta, id=self.id)
+        self.told.append((name, meta, payload))
+        self.driver.post(self.id, name, meta, payload)
+
+    def tell_again(self):
+        for frame in self.told:
+            self.driver.post(self.id, *frame)
+
+    def pause(self, milliseconds):
+        if self.killed.wait(milliseconds / 1000):
+            raise Killed
+
+    def run(self):
+        start, began = now(), time.monotonic()
+        state, payload = "FINISHED", b""
+        try:
+            config = self.load()
+            self.tell("link-started", {},
+                      (json.dumps(config, indent=4) + "\n").encode())
+            start, began = now(), time.monotonic()
+            payload = json.dumps(JOBS[self.cls](self, config)).encode()
+        except Refused as why:
+            self.tell("link-refused", {"code": why.code, "name": why.name},
+                      why.payload)
+            return
+        except Killed:
+            state = "KILLED"
+            payload = error(
+                f"Job {self.id} killed",
+                "spark.jobserver.JobManagerActor$JobKilledException")
+        except Exception as err:
+            state = "ERROR"
+            payload = error(err.args[0] if err.args else None)
+
+        self.tell("link-result", {
+            "state": state, "start": start, "end": now(),
+            "runMicros": int((time.monotonic() - began) * 1e6),
+            "size": len(payload)}, payload)
+
+    def load(self):
+        """What happens before link-started: class, configuration, validation."""
+        if self.cls in REFUSALS:
+            code, name, payload = REFUSALS[self.cls]
+            raise Refused(code, name or self.cls, payload)
+        if self.cls not in JOBS:
+            raise Refused("class-not-found", self.cls)
+        try:
+            config = parse(self.body)
+        except ValueError as err:
+            if self.cls != "echo":
+                raise Refused("bad-config", str(err)) from None
+            config = {}
+        if self.cls == "validatethrows":
+            raise RuntimeError("validation threw")
+        if self.cls == "slowvalidate":
+            self.pause(config["ms"])
+        return config
+
+
+def job_sleep(job, config):
+    job.pause(config["ms"])
+    return True
+
+
+def job_throw(_, config):
+    raise RuntimeError(config.get("message", "thrown by the job"))
+
+
+def job_exit(_, config):
+    log(f"exits with {config['code']} in the middle of a job")
+    os._exit(config["code"])
+
+
+def job_hang(_, __):
+    while True:
+        time.sleep(3600)
+
+
+JOBS = {
+    "noop": lambda job, config: True,
+    "echo": lambda job, config: job.body.decode(),
+    "value": lambda job, config: config.get("value"),
+    "cp": lambda job, config: [binary["name"] for binary in job.cp],
+    "user": lambda job, config: job.user,
+    "pid": lambda job, config: os.getpid(),
+    "runs": lambda job, config: len(job.driver.jobs),
+    "sleep": job_sleep,
+    "big": lambda job, config: "x" * config["bytes"],
+    "throw": job_throw,
+    "exit": job_exit,
+    "hang": job_hang,
+    "slowvalidate": lambda job, config: True,
+    "validatethrows": None,
+}
+
+# class: code, what it speaks of (None: the class), error
+REFUSALS = {
+    "invalid": ("validation-failed", None,
+                error("One(SparkJobInvalid(No input.string config param))",
+                      "java.lang.Throwable")),
+    "notfound": ("class-not-found", None, b""),
+    "wrongtype": ("wrong-job-type", None, b""),
+    "loadfail": ("loading-failed", None,
+                 error("the class does not load",
+                       "java.lang.NoClassDefFoundError")),
+    "badurl": ("loading-bad-url", None,
+               error("unknown protocol: x", "java.net.MalformedURLException")),
+    "badconfig": ("bad-config", "expected a value at line 1", b""),
+}
+
+
+class Driver:
+    def __init__(self):
+        self.link = Link()
+        self.jobs = {}
+        self.token = None
+        self.settings = {}
+        self.name = None
+        self.work = "."
+        self.files = 0
+        self.lock = threading.Lock()
+
+    def post(self, job_id, name, meta, payload):
+        """Sends a frame; a payload too large for one goes by file."""
+        if len(payload) > PAYLOAD_MAX:
+            with self.lock:
+                self.files += 1
+                path = os.path.join(self.work, f"{job_id}.{self.files}")
+            with open(path, "wb") as file:
+                file.write(payload)
+            meta, payload = dict(meta, file=path), b""
+        self.link.send(name, meta, payload)
+
+    def hello(self):
+        meta = {"protocol": 1, "context": os.environ["SPARKJOB_CONTEXT"],
+                "pid": os.getpid(),
+                "jobs": [job.id for job in self.jobs.values()
+                         if not job.acknowledged]}
+        if self.token is None:
+            meta["secret"] = os.environ["SPARKJOB_SECRET"]
+        else:
+            meta["token"] = self.token
+        self.link.send("link-hello", meta)
+
+    def on_context(self, _, meta, body):
+        self.token = meta["token"]
+        if self.name is not None:
+            log("came back")
+            for job in list(self.jobs.values()):
+                if not job.acknowledged:
+                    job.tell_again()
+            return
+        self.name, self.work = meta["name"], meta["work"]
+        threading.Thread(target=self.start, args=(meta, body),
+                         daemon=True).start()
+
+    def start(self, meta, body):
+        self.settings = flatten(meta.get("settings") or {})
+        self.settings.update(flatten(meta.get("query") or {}))
+        try:
+            posted = flatten(parse(body))
+        except ValueError as err:
+            # only an ad-hoc context has a body that belongs to a job
+            if not meta.get("adhoc"):
+                self.fail("bad-config", str(err))
+            posted = {}
+        prefix = "spark.context-settings."
+        self.settings.update({key[len(prefix):]: value
+                              for key, value in posted.items()
+                              if key.startswith(prefix)})
+
+        how, _, value = self.settings.get("script.start", "").partition(":")
+        if how == "fail":
+            self.fail("context-init-failed", self.name,
+                      error("the context does not start",
+                            "org.apache.spark.SparkException"))
+        if how == "badurl":
+            self.fail("context-bad-url", self.name,
+                      error("unknown protocol: x",
+                            "java.net.MalformedURLException"))
+        if how == "badconfig":
+            self.fail("bad-config", "expected a value at line 1")
+        if how == "exit":
+            log("dies before its context runs")
+            os._exit(int(value or 3))
+        if how == "hang":
+            return
+        if how == "slow":
+            time.sleep(int(value) / 1000)
+        if how == "respawn" and RESPAWN_OPTION not in meta.get("options", []):
+            self.link.send("link-respawn", {"options": [RESPAWN_OPTION]})
+            os._exit(0)
+        if self.settings.get("script.stop") == "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+        self.link.send("link-ready", {
+            "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
+            "url": "http://127.0.0.1:4040", "sparkVersion": "none",
+            "scalaVersion": "none",
+            "maxJobs": int(self.settings.get("max-jobs-per-context",
+                                             meta.get("maxJobs", 8)))})
+
+    def fail(self, code, name, payload=b""):
+        self.link.send("link-failed", {"code": code, "name": name}, payload)
+        os._exit(1)
+
+    def on_run(self, _, meta, body):
+        job = self.jobs.get(meta["id"])
+        if job is not None:
+            job.tell_again()
+            return
+        job = self.jobs[meta["id"]] = Job(self, meta, body)
+        job.thread = threading.Thread(target=job.run, daemon=True)
+        job.thread.start()
+
+    def on_ack(self, _, meta, __):
+        self.jobs[meta["id"]].acknowledged = True
+
+    def on_kill(self, _, meta, __):
+        if meta["id"] in self.jobs:
+            self.jobs[meta["id"]].killed.set()
+
+    def on_stop(self, _, __, ___):
+        threading.Thread(target=self.stop, daemon=True).start()
+
+    def stop(self):
+        how, _, value = self.settings.get("script.stop", "").partition(":")
+        if how == "hang":
+            return
+        if how == "slow":
+            time.sleep(int(value) / 1000)
+        for job in list(self.jobs.values()):
+            job.killed.set()
+        for job in list(self.jobs.values()):
+            if job.cls != "hang":
+                job.thread.join(1)
+        self.link.send("link-stopped")
+        os._exit(0)
+
+    def on_ping(self, stream, _, __):
+        self.link.send("pong", stream=stream)
+
+    HANDLERS = {
+        "link-context": on_context, "link-run": on_run, "link-ack": on_ack,
+        "link-kill": on_kill, "link-stop": on_stop, "ping": on_ping,
+        "pong": lambda *_: None,
+    }
+
+    def serve(self):
+        while True:
+            name, stream, meta, payload = self.link.receive()
+            handler = self.HANDLERS.get(name)
+            if handler is None:
+                log(f"the launcher may not send {name}")
+                os._exit(2)
+            handler(self, stream, meta, payload)
+
+    def run(self):
+        patience = float(os.environ.get("SPARKJOB_ORPHAN_TIMEOUT", 60))
+        seen, delay = time.monotonic(), 0.1
+        while True:
+            try:
+                self.link.connect(self.hello)
+                delay = 0.1
+                self.serve()
+            except EOFError:
+                log("the link is broken")
+                seen = time.monotonic()
+            except OSError as err:
+                log(f"no launcher: {err}")
+            self.link.close()
+            if self.token is None or time.monotonic() - seen > patience:
+                log("gives up")
+                os._exit(1)
+            time.sleep(delay)
+            delay = min(delay * 2, 2)
+
+
+if __name__ == "__main__":
+    Driver().run()
