@@ -166,6 +166,32 @@ e2e: all spark                             ## real Spark, local and standalone
 fault: all spark                           ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault
 
+# the suite under sanitizers: the module inside an nginx built from the distribution's source package
+
+SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ASAN         := $(BUILD)/asan
+ASAN_ENV     := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+                SPARKJOB_LAUNCHER=$(CURDIR)/$(ASAN)/sparkjob-launcher SPARKJOB_MODULE= \
+                TEST_NGINX_BINARY=$(CURDIR)/$(ASAN)/static/nginx
+
+APT_PRIVATE  := -o Dir::Etc::SourceList=$(CURDIR)/$(BUILD)/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
+                -o Dir::State::Lists=$(CURDIR)/$(BUILD)/apt/lists -o APT::Sandbox::User=root
+
+$(BUILD)/nginx-source/configure: | deps
+	@echo "== fetching the distribution's nginx source"
+	@rm -rf $(BUILD)/nginx-source && mkdir -p $(BUILD)/apt/lists/partial
+	@apt-get indextargets --no-release-info --format '$$(REPO_URI) $$(RELEASE) $$(COMPONENT)' 'Created-By: Packages' \
+	    | sed 's#/ # #; s#^#deb-src #' | sort -u >$(BUILD)/apt/sources.list
+	@cd $(BUILD)/apt && apt-get -qq $(APT_PRIVATE) update && apt-get -qq $(APT_PRIVATE) source --download-only nginx \
+	    && dpkg-source --no-check -x nginx_*.dsc ../nginx-source >/dev/null
+
+asan: export DEPS := asan
+asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and UBSan
+	@$(MAKE) -s launcher unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
+	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source
+	@$(ASAN_ENV) prove $(PROVE_LIB) t/*.t
+	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault
+
 clean:                                     ## remove what was built
 	@conf/demo/stop >/dev/null 2>&1 || true
 	@rm -rf $(BUILD)

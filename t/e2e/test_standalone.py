@@ -1,0 +1,76 @@
+"""A real standalone master and worker: executors in other processes."""
+
+import os
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from sparkjob_server import EXAMPLES, SPARK_HOME, Server, free_port, scalac, wait_until
+from test_local import COUNTED, TEXT, VERSIONED
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory):
+    """The URL of a standalone master that has one worker with 2 cores."""
+    folder = tmp_path_factory.mktemp("standalone")
+    port, ui, worker_ui = free_port(), free_port(), free_port()
+    env = {**os.environ, "SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
+    run = [SPARK_HOME + "/bin/spark-class"]
+    log = open(folder / "log", "wb")
+    both = []
+    try:
+        both.append(subprocess.Popen(
+            run + ["org.apache.spark.deploy.master.Master", "-h", "127.0.0.1", "-p", str(port), "--webui-port", str(ui)],
+            env=env, stdout=log, stderr=log, start_new_session=True))
+        both.append(subprocess.Popen(
+            run + ["org.apache.spark.deploy.worker.Worker", "-c", "2", "-m", "2g", "-d", str(folder), "-h", "127.0.0.1",
+                   "--webui-port", str(worker_ui), f"spark://127.0.0.1:{port}"],
+            env=env, stdout=log, stderr=log, start_new_session=True))
+
+        def registered():
+            try:
+                return b'"aliveworkers" : 1' in urllib.request.urlopen(f"http://127.0.0.1:{ui}/json/").read()
+            except OSError:
+                return False
+        wait_until("the worker is registered", registered, 60)
+        yield f"spark://127.0.0.1:{port}"
+    finally:
+        for p in reversed(both):
+            os.killpg(p.pid, signal.SIGTERM)
+            p.wait(20)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def server(master):
+    with Server(launcher={"context_settings": {"spark.master": master, "spark.executor.memory": "512m",
+                                               "spark.driver.host": "127.0.0.1"}}) as s:
+        s.upload("examples", EXAMPLES)
+        s.context("c")
+        yield s
+
+
+def test_word_count_on_executors_of_a_real_cluster(server):
+    status, body = server.run("spark.jobserver.WordCountExample", TEXT)
+    assert status == 200 and body["result"] == COUNTED
+    context = server.get("/contexts/c")[1]
+    assert context["applicationId"].startswith("app-")
+
+
+def test_executors_use_the_newer_jar_too_and_both_at_once(server, tmp_path):
+    one, two = str(tmp_path / "one.jar"), str(tmp_path / "two.jar")
+    scalac(str(tmp_path / "1"), VERSIONED % ("", "one", ""), one)
+    scalac(str(tmp_path / "2"), VERSIONED % (", more: Long", "two", ", 7L"), two)
+    server.upload("v", one)
+    assert server.run("mine.Versioned", cp="v")[1]["result"] == ["one"]
+    old = server.run("mine.Versioned", "wait = 3000", cp="v", sync=False)[1]["jobId"]
+    server.upload("v", two)
+    assert server.run("mine.Versioned", cp="v")[1]["result"] == ["two"]
+    assert server.wait_job(old)["result"] == ["one"]
+
+
+def test_deleting_the_context_ends_its_application(server, master):
+    server.context("gone", **{"spark.cores.max": 1})
+    assert server.delete("/contexts/gone")[0] == 200
+    assert len(server.drivers()) == 1

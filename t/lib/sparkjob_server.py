@@ -1,0 +1,305 @@
+"""A whole server for a test: launcher, nginx with the module, drivers; on a free port, in its own folder.
+
+    with Server() as s:                       # real Spark (SPARK_HOME), local[2]
+    with Server(scripted=True) as s:          # t/lib/scripted_driver.py instead of Spark
+        status, body = s.post("/jobs?...", "a = 1")
+
+Leaving the block stops everything and raises AssertionError when something was left behind: a process, a
+file outside of what the launcher keeps, or a line in a log that tells of a fault of ours.
+"""
+
+import contextlib
+import glob
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
+LAUNCHER = os.environ.get("SPARKJOB_LAUNCHER", os.path.join(BUILD, "sparkjob-launcher"))
+MODULE = os.environ.get("SPARKJOB_MODULE", os.path.join(BUILD, "ngx_http_sparkjob_module.so"))
+NGINX = os.environ.get("TEST_NGINX_BINARY", "/usr/sbin/nginx")
+SPARK_HOME = os.environ.get("SPARK_HOME", os.path.join(BUILD, "spark"))
+EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
+API_JAR = os.path.join(BUILD, "driver", "sparkjob-job-api.jar")
+
+OUR_FAULT = re.compile(
+    r"\[(alert|emerg)\]| alert | emerg |AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior|Assertion")
+
+
+def free_port():
+    """A TCP port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, condition, seconds=30.0, every=0.05):
+    """Waits until condition() is true and returns it; AssertionError naming `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"after {seconds} s still not: {what}"
+        time.sleep(every)
+
+
+def alive(pid):
+    """Whether the process exists and is not a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def memory_kb(pid, what="VmRSS"):
+    """A memory figure of a process in KiB: VmRSS (resident now), VmHWM (its peak), RssAnon (without files)."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(rf"{what}:\s+(\d+)", f.read()).group(1))
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(c) for c in f.read().split()]
+
+
+class Server:
+    def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", start=True):
+        """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks."""
+        self.scripted, self.workers, self.overrides = scripted, workers, launcher or {}
+        self.nginx_lines, self.http_lines, self.location_lines = nginx, http, location
+        self.dir = tempfile.mkdtemp(prefix="sparkjob-")
+        os.chmod(self.dir, 0o711)
+        self.port = free_port()
+        self.socket = self.dir + "/launcher.sock"
+        self.launcher = self.nginx = None
+        self.expected = []
+        self.start_at_once = start
+
+    # start and end
+
+    def __enter__(self):
+        if self.start_at_once:
+            try:
+                self.start_launcher()
+                self.start_nginx()
+                self.wait_ready()
+            except BaseException:
+                self.stop()
+                raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        problems = self.stop()
+        if kind is None:
+            assert not problems, "\n".join(problems)
+
+    def config(self):
+        config = {
+            "data_dir": self.dir + "/data",
+            "channel": {"socket": self.socket, "mode": "0666", "users": ["www-data", "nobody"]},
+            "log": {"file": self.dir + "/launcher.log", "level": "debug"},
+            "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME,
+                       "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
+            "context_settings": {"spark.master": "local[2]"},
+        }
+        if self.scripted:
+            config["driver"]["command"] = ["/usr/bin/python3", ROOT + "/t/lib/scripted_driver.py"]
+        for name, value in self.overrides.items():
+            if isinstance(value, dict) and isinstance(config.get(name), dict):
+                config[name] = {**config[name], **value}
+            else:
+                config[name] = value
+        return config
+
+    def start_launcher(self):
+        with open(self.dir + "/launcher.json", "w") as f:
+            json.dump(self.config(), f, indent=4)
+        self.launcher_output = open(self.dir + "/launcher.out", "ab")
+        self.launcher = subprocess.Popen([LAUNCHER, "-c", self.dir + "/launcher.json"], stdin=subprocess.DEVNULL,
+                                         stdout=self.launcher_output, stderr=self.launcher_output)
+
+    def start_nginx(self):
+        os.makedirs(self.dir + "/nginx/logs", exist_ok=True)
+        temp = "\n".join(f"    {n}_temp_path {self.dir}/nginx/{n};" for n in
+                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        with open(self.dir + "/nginx.conf", "w") as f:
+            f.write(f"""
+{"load_module " + MODULE + ";" if MODULE else ""}
+{"user root;" if os.getuid() == 0 else ""}
+worker_processes {self.workers};
+worker_rlimit_nofile 65536;
+pid {self.dir}/nginx.pid;
+error_log {self.dir}/nginx/logs/error.log info;
+events {{ worker_connections 25000; }}
+{self.nginx_lines}
+http {{
+    access_log off;
+{temp}
+    sparkjob_zone spark 32m unix:{self.socket};
+    {self.http_lines}
+    server {{
+        listen 127.0.0.1:{self.port} backlog=16384;
+        client_max_body_size 1g;
+        location / {{ sparkjob spark; {self.location_lines} }}
+        location = /plain {{ return 200 "{"x" * 300}"; }}
+    }}
+}}
+""")
+        self.nginx = subprocess.Popen(
+            [NGINX, "-p", self.dir + "/nginx", "-e", self.dir + "/nginx/logs/error.log",
+             "-c", self.dir + "/nginx.conf", "-g", "daemon off;"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(self.dir + "/nginx.err", "ab"))
+
+    def wait_ready(self, seconds=20):
+        def healthy():
+            assert self.nginx.poll() is None, "nginx did not start: " + self.read("nginx.err")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.get("/healthz")[0] == 200
+        wait_until("the server is healthy", healthy, seconds)
+
+    def stop(self):
+        """Stops all and returns what was wrong, a list of sentences."""
+        problems = []
+        for name, process in (("nginx", self.nginx), ("launcher", self.launcher)):
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                code = process.wait(40)
+                if code:
+                    problems.append(f"{name} ended with {code}: {self.read(name + '.out')}{self.read(name + '.err')}")
+            except subprocess.TimeoutExpired:
+                problems.append(f"{name} did not stop on SIGTERM")
+                process.kill()
+                process.wait()
+        for pid in self.drivers():
+            problems.append(f"driver {pid} was left")
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        problems += self.log_problems()
+        problems += [f"file left: {f}" for f in glob.glob(self.dir + "/data/tmp/*")]
+        if os.path.exists(self.socket):
+            problems.append("the launcher left its socket")
+        if problems and os.environ.get("SPARKJOB_KEEP"):
+            problems.append("kept: " + self.dir)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        return problems
+
+    def log_problems(self):
+        """Lines in the logs that tell of a fault of ours, unless a test expects them (self.expected: expressions)."""
+        found = []
+        for name in ("nginx/logs/error.log", "launcher.log", "launcher.out", "nginx.err"):
+            for line in self.read(name).splitlines():
+                if OUR_FAULT.search(line) and not any(re.search(e, line) for e in self.expected):
+                    found.append(f"{name}: {line}")
+        return found
+
+    # a look inside
+
+    def read(self, name):
+        try:
+            with open(f"{self.dir}/{name}", errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def drivers(self):
+        """Pids of all processes that were started with this server's socket in their environment."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                with open(path, "rb") as f:
+                    if f"SPARKJOB_SOCKET={self.socket}".encode() in f.read().split(b"\0"):
+                        pid = int(path.split("/")[2])
+                        if alive(pid):
+                            found.append(pid)
+        return found
+
+    def worker_pids(self):
+        return [p for p in children(self.nginx.pid) if alive(p)]
+
+    # HTTP
+
+    def request(self, method, path, body=None, headers=None, timeout=120):
+        """(status, headers, bytes of the body)"""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            c.request(method, path, body, headers or {})
+            r = c.getresponse()
+            return r.status, dict(r.getheaders()), r.read()
+        finally:
+            c.close()
+
+    def json(self, method, path, body=None, headers=None, timeout=120):
+        """(status, the body as JSON, None when it is empty)"""
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
+        status, _, text = self.request(method, path, body, headers, timeout)
+        return status, json.loads(text) if text else None
+
+    def get(self, path, **more):
+        return self.json("GET", path, **more)
+
+    def post(self, path, body="", **more):
+        return self.json("POST", path, body, **more)
+
+    def delete(self, path, **more):
+        return self.json("DELETE", path, **more)
+
+    def upload(self, name, path, kind="application/java-archive"):
+        with open(path, "rb") as f:
+            status, body = self.json("POST", f"/binaries/{name}", f.read(), {"Content-Type": kind})
+        assert status == 201, body
+
+    def context(self, name, body="", **settings):
+        query = urllib.parse.urlencode(settings)
+        status, answer = self.post(f"/contexts/{name}?{query}", body)
+        assert status == 200, answer
+
+    def run(self, main_class, body="", context="c", cp="examples", sync=True, timeout=60, **more):
+        """POST /jobs; (status, body)"""
+        query = {"cp": cp, "mainClass": main_class, "timeout": timeout, **more}
+        if context:
+            query["context"] = context
+        if sync:
+            query["sync"] = "true"
+        return self.post("/jobs?" + urllib.parse.urlencode(query), body)
+
+    def job(self, job_id):
+        status, body = self.get(f"/jobs/{job_id}")
+        assert status == 200, body
+        return body
+
+    def wait_job(self, job_id, seconds=60):
+        """The report of a job once its state is final."""
+        return wait_until(f"job {job_id} is final", lambda: (
+            lambda j: j if j["status"] in ("FINISHED", "ERROR", "KILLED") else None)(self.job(job_id)), seconds)
+
+
+def scalac(folder, source, jar):
+    """Compiles Scala source text against the job API jar and Spark, as a user would; writes the jar."""
+    os.makedirs(folder + "/classes")
+    with open(folder + "/Job.scala", "w") as f:
+        f.write(source)
+    lib = glob.glob(BUILD + "/driver/lib/*.jar")
+    spark = glob.glob(SPARK_HOME + "/jars/*.jar")
+    subprocess.run(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", ":".join(spark), "scala.tools.nsc.Main",
+                    "-nowarn", "-usejavacp", "-cp", ":".join([API_JAR] + lib), "-d", folder + "/classes",
+                    folder + "/Job.scala"], check=True)
+    shutil.make_archive(folder + "/out", "zip", folder + "/classes")
+    os.replace(folder + "/out.zip", jar)
