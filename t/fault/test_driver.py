@@ -1,0 +1,75 @@
+"""Drivers that die, hang or never start: the right state, a reason that a user understands, nothing left.
+
+Real Spark where the JVM matters; ASan runs of this folder use it too.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+from sparkjob_server import EXAMPLES, Server, wait_until
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(launcher={"driver": {"start_timeout": 50, "options": ["-Xmx300m"]}}) as s:
+        s.upload("examples", EXAMPLES)
+        yield s
+
+
+def lost(server, context, words, main_class, body=""):
+    """Runs a job that kills its driver; checks what the job, the context and the next context say."""
+    server.context(context)
+    status, answer = server.run(main_class, body, context=context)
+    assert status == 200 and answer["status"] == "ERROR", answer
+    assert answer["result"]["errorClass"] == "spark.jobserver.ContextTerminatedException"
+    assert answer["result"]["message"].startswith("Unexpected termination of context ")
+    assert words in answer["result"]["message"], answer["result"]["message"]
+    assert server.job(answer["jobId"])["status"] == "ERROR"
+    seen = server.get(f"/contexts/{context}")[1]
+    assert seen["state"] == "ERROR" and words in seen["reason"], seen
+    assert context not in server.get("/contexts")[1]
+    assert server.run("spark.jobserver.NoOpJob", context=context)[0] == 404
+
+
+def test_system_exit_in_a_job(server):
+    lost(server, "exit", "exit", "spark.jobserver.ExitJob", "code = 3")
+
+
+def test_out_of_memory(server):
+    lost(server, "oom", "OutOfMemoryError", "spark.jobserver.MemoryEaterJob")
+
+
+def test_driver_killed_from_outside(server):
+    server.context("killed")
+    job_id = server.run("spark.jobserver.SleepJob", "ms = 60000", context="killed", sync=False)[1]["jobId"]
+    os.kill(server.drivers()[0], signal.SIGKILL)
+    job = server.wait_job(job_id, 10)
+    assert job["status"] == "ERROR" and "signal 9" in job["result"]["message"]
+    assert server.get("/contexts/killed")[1]["state"] == "ERROR"
+
+
+def test_bad_jvm_option_says_so_with_the_last_lines_of_the_log(server):
+    status, body = server.post("/contexts/badoption", 'spark.context-settings { spark.driver.extraJavaOptions = "-XX:NoSuchOption=1" }')
+    assert status == 500 and body["status"] == "CONTEXT INIT ERROR"
+    assert "NoSuchOption" in body["result"]["message"], body
+    assert server.get("/contexts/badoption")[1]["state"] == "ERROR"
+
+
+def test_master_that_does_not_exist_is_named(server):
+    began = time.monotonic()
+    status, body = server.post("/contexts/nomaster?spark.master=spark://127.0.0.1:1")
+    assert status == 500 and body["status"] == "CONTEXT INIT ERROR"
+    assert "spark://127.0.0.1:1" in body["result"]["message"], body
+    assert time.monotonic() - began < 60
+    assert server.get("/contexts/nomaster")[1]["state"] == "ERROR"
+
+
+def test_bad_master_url(server):
+    status, body = server.post("/contexts/badmaster?spark.master=nonsense")
+    assert status == 500 and "nonsense" in body["result"]["message"], body
+
+
+def test_no_driver_is_left(server):
+    wait_until("no driver is left", lambda: not server.drivers(), 20)
