@@ -1,0 +1,372 @@
+use SparkjobTest;
+use Test::Nginx::Socket 'no_plan';
+
+launcher();
+run_tests();
+
+__DATA__
+
+=== TEST 1: a server without binaries answers an object, not null or an array
+--- config
+location / { sparkjob main; }
+--- request
+GET /binaries
+--- json
+{}
+
+
+=== TEST 2: a jar is accepted
+--- request eval
+"POST /binaries/app\nPK\x03\x04 first"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 3: the list shows type and time of upload, in UTC with milliseconds
+--- request
+GET /binaries
+--- json
+{"app": {"binary-type": "Jar", "upload-time": "~^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$"}}
+
+
+=== TEST 4: one binary is shown under its name
+--- request
+GET /binaries/app
+--- json
+{"app-name": "app", "binary-type": "Jar", "upload-time": "<time>"}
+--- save
+first upload-time
+
+
+=== TEST 5: an egg keeps its type
+--- request eval
+"POST /binaries/egg\nPK\x03\x04 egg"
+--- more_headers
+Content-Type: application/python-egg
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 6: a wheel keeps its type
+--- request eval
+"POST /binaries/wheel\nPK\x03\x04 wheel"
+--- more_headers
+Content-Type: application/python-wheel
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 7: old clients send eggs as application/python-archive
+--- request eval
+"POST /binaries/egg2\nPK\x03\x04 egg"
+--- more_headers
+Content-Type: application/python-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 8: and as python-archive
+--- request eval
+"POST /binaries/egg3\nPK\x03\x04 egg"
+--- more_headers
+Content-Type: python-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 9: a media type has parameters and is compared without case
+--- request eval
+"POST /binaries/app2\nPK\x03\x04 x"
+--- more_headers
+Content-Type: Application/Java-Archive; charset=binary
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 10: all of them are listed, each with its type
+--- request
+GET /binaries
+--- json
+{"app":   {"binary-type": "Jar",   "upload-time": "<time>"},
+ "app2":  {"binary-type": "Jar",   "upload-time": "<time>"},
+ "egg":   {"binary-type": "Egg",   "upload-time": "<time>"},
+ "egg2":  {"binary-type": "Egg",   "upload-time": "<time>"},
+ "egg3":  {"binary-type": "Egg",   "upload-time": "<time>"},
+ "wheel": {"binary-type": "Wheel", "upload-time": "<time>"}}
+
+
+=== TEST 11: an unknown media type is refused, and named
+--- request eval
+"POST /binaries/app\nPK\x03\x04 x"
+--- more_headers
+Content-Type: text/plain
+--- error_code: 415
+--- json
+{"status": "ERROR", "result": "Unsupported binary type text/plain"}
+
+
+=== TEST 12: a longer type that begins like a known one is unknown
+--- request eval
+"POST /binaries/app\nPK\x03\x04 x"
+--- more_headers
+Content-Type: application/java-archives
+--- error_code: 415
+--- json
+{"status": "ERROR", "result": "Unsupported binary type application/java-archives"}
+
+
+=== TEST 13: a missing media type is refused
+--- request eval
+"POST /binaries/app\nPK\x03\x04 x"
+--- error_code: 415
+--- json
+{"status": "ERROR", "result": "~^Unsupported binary type"}
+
+
+=== TEST 14: what is no zip is refused
+--- request
+POST /binaries/app
+This is not a jar at all.
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 15: the magic alone is no zip
+--- request eval
+"POST /binaries/app\nPK\x03\x04"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 16: an empty body is no zip
+--- request
+POST /binaries/app
+--- more_headers
+Content-Type: application/java-archive
+Content-Length: 0
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 17: neither is a body that is missing
+--- request
+POST /binaries/app
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 18: a refused upload leaves the former version alone
+--- request
+GET /binaries/app
+--- json
+{"app-name": "app", "binary-type": "Jar", "upload-time": "%{first}"}
+
+
+=== TEST 19: a second upload is a new version
+--- request eval
+"POST /binaries/app\nPK\x03\x04 second"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 20: the newest version is shown, once
+--- request
+GET /binaries/app
+--- json
+{"app-name": "app", "binary-type": "Jar", "upload-time": "~^(?!%{first})"}
+
+
+=== TEST 21: the same bytes again are a new version, too
+--- request eval
+"POST /binaries/app\nPK\x03\x04 second"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 22: a chunked upload is accepted
+--- raw_request eval
+"POST /binaries/chunked HTTP/1.1\r
+Host: localhost\r
+Connection: close\r
+Transfer-Encoding: chunked\r
+Content-Type: application/java-archive\r
+\r
+2\r
+PK\r
+4\r
+\x03\x04ab\r
+0\r
+\r
+"
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 23: a name is decoded once
+--- request eval
+"POST /binaries/my%20app%2525\nPK\x03\x04 x"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 24: and found again by the same path
+--- request
+GET /binaries/my%20app%2525
+--- json
+{"app-name": "my app%25", "binary-type": "Jar", "upload-time": "<time>"}
+
+
+=== TEST 25: a name is escaped in JSON
+--- request eval
+"POST /binaries/a%22b%5Cc%C3%A9\nPK\x03\x04 x"
+--- more_headers
+Content-Type: application/java-archive
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 26: so that the answer stays JSON
+--- request
+GET /binaries/a%22b%5Cc%C3%A9
+--- json eval
+'{"app-name": "a\"b\\\\c\u00e9", "binary-type": "Jar", "upload-time": "<time>"}'
+
+
+=== TEST 27: an unknown binary has the capital C of the API
+--- request
+GET /binaries/nope
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "Can't find binary with name nope"}
+
+
+=== TEST 28: and the small one when it is to be deleted
+--- request
+DELETE /binaries/nope
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "can't find binary with name nope"}
+
+
+=== TEST 29: a binary that a running job uses is not deleted
+--- init
+main::context('c1');
+--- request
+POST /jobs?cp=app&mainClass=sleep&context=c1
+{"ms": 60000}
+--- error_code: 202
+--- json
+{"jobId": "<id>", "...": 1}
+--- save
+job jobId
+
+
+=== TEST 30: the refusal names the job
+--- request
+DELETE /binaries/app
+--- error_code: 403
+--- json
+{"status": "ERROR", "result": "Binary is in use by job(s): %{job}"}
+
+
+=== TEST 31: the second job uses it, too
+--- request
+POST /jobs?cp=egg,app&mainClass=sleep&context=c1
+{"ms": 60000}
+--- error_code: 202
+--- json
+{"jobId": "<id>", "...": 1}
+--- save
+job2 jobId
+
+
+=== TEST 32: the refusal names both jobs
+--- request
+DELETE /binaries/app
+--- error_code: 403
+--- json
+{"status": "ERROR", "result": "~^Binary is in use by job\\(s\\): (%{job}, %{job2}|%{job2}, %{job})$"}
+
+
+=== TEST 33: it is still there
+--- request
+GET /binaries/app
+--- json
+{"app-name": "app", "...": 1}
+
+
+=== TEST 34: once the jobs have ended it can be deleted, with all versions
+--- init
+main::http('DELETE', '/jobs/%{job}');
+main::http('DELETE', '/jobs/%{job2}');
+main::wait_job('%{job}', 'KILLED');
+main::wait_job('%{job2}', 'KILLED');
+--- request
+DELETE /binaries/app
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 35: an older version does not come back
+--- request
+GET /binaries/app
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "Can't find binary with name app"}
+
+
+=== TEST 36: nor in the list
+--- request
+GET /binaries
+--- response_body_unlike: "app"
+--- json
+{"app2": "<any>", "...": 1}
+
+
+=== TEST 37: a job cannot use it any longer
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1&sync=true
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "appName app not found"}
+
+
+=== TEST 38: a binary of a new nginx comes from the launcher's truth
+--- config
+location / { sparkjob main; }
+--- init
+main::wait_for('the zone is filled',
+               sub { main::http('GET', '/binaries/egg')->{status} == 200 });
+--- request
+GET /binaries/egg
+--- json
+{"app-name": "egg", "binary-type": "Egg", "upload-time": "<time>"}
