@@ -39,7 +39,7 @@ export BUILD PORT
 
 
 .PHONY: all help deps module launcher driver spark static demo stop test unit \
-        prove jvm e2e fault asan clang install clean figures
+        prove jvm e2e fault asan clang bench install clean
 
 all: module launcher driver                ## build everything
 
@@ -191,6 +191,30 @@ asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and U
 	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source
 	@$(ASAN_ENV) prove $(PROVE_LIB) t/*.t
 	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault
+
+bench: export DEPS := bench
+bench: all spark                           ## speed and memory, as ratios in one run
+	@/usr/bin/python3 t/bench/bench.py
+
+
+# a distribution's places
+
+LIBDIR       ?= $(PREFIX)/lib
+SYSCONFDIR   ?= /etc
+
+install: all                               ## DESTDIR= PREFIX=: module, launcher, driver, conf/
+	install -D -m 644 $(MODULE) $(DESTDIR)$(LIBDIR)/nginx/modules/ngx_http_sparkjob_module.so
+	install -D -m 755 $(LAUNCHER) $(DESTDIR)$(PREFIX)/sbin/sparkjob-launcher
+	install -d $(DESTDIR)$(LIBDIR)/sparkjob/lib $(DESTDIR)$(SYSCONFDIR)/sparkjob
+	install -m 644 $(BUILD)/driver/*.jar $(BUILD)/sparkjob-examples.jar $(DESTDIR)$(LIBDIR)/sparkjob/
+	install -m 644 $(BUILD)/driver/lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/lib/
+	sed 's#/usr/lib/sparkjob#$(LIBDIR)/sparkjob#' conf/launcher.json >$(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json ] \
+	    || cp $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json
+	install -m 644 conf/nginx*.conf $(DESTDIR)$(SYSCONFDIR)/sparkjob/
+	install -d $(DESTDIR)$(LIBDIR)/systemd/system
+	sed 's#/usr/sbin/#$(PREFIX)/sbin/#' conf/systemd/sparkjob-launcher.service \
+	    >$(DESTDIR)$(LIBDIR)/systemd/system/sparkjob-launcher.service
 
 clean:                                     ## remove what was built
 	@conf/demo/stop >/dev/null 2>&1 || true

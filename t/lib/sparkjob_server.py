@@ -84,6 +84,7 @@ class Server:
         self.socket = self.dir + "/launcher.sock"
         self.launcher = self.nginx = None
         self.expected = []
+        self.plain_size = 300
         self.start_at_once = start
 
     # start and end
@@ -129,7 +130,7 @@ class Server:
         self.launcher = subprocess.Popen([LAUNCHER, "-c", self.dir + "/launcher.json"], stdin=subprocess.DEVNULL,
                                          stdout=self.launcher_output, stderr=self.launcher_output)
 
-    def start_nginx(self):
+    def write_nginx_conf(self):
         os.makedirs(self.dir + "/nginx/logs", exist_ok=True)
         temp = "\n".join(f"    {n}_temp_path {self.dir}/nginx/{n};" for n in
                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -152,10 +153,13 @@ http {{
         listen 127.0.0.1:{self.port} backlog=16384;
         client_max_body_size 1g;
         location / {{ sparkjob spark; {self.location_lines} }}
-        location = /plain {{ return 200 "{"x" * 300}"; }}
+        location = /plain {{ return 200 "{"x" * self.plain_size}"; }}
     }}
 }}
 """)
+
+    def start_nginx(self):
+        self.write_nginx_conf()
         self.nginx = subprocess.Popen(
             [NGINX, "-p", self.dir + "/nginx", "-e", self.dir + "/nginx/logs/error.log",
              "-c", self.dir + "/nginx.conf", "-g", "daemon off;"],
