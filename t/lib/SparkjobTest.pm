@@ -56,7 +56,7 @@ my $NginxLog = "$Dir/nginx.log";
 my %Launchers;
 my %Saved;
 my @Expected;       # lines of logs that a test has asked for
-my $Json = JSON::PP->new->allow_nonref->canonical;
+my $Json = JSON::PP->new->utf8->allow_nonref->canonical;
 
 $ENV{TEST_NGINX_SERVROOT} = "$Dir/servroot";
 $ENV{TEST_NGINX_PORT} = $ENV{TEST_NGINX_SERVER_PORT} = $Port;
@@ -67,7 +67,7 @@ my %Sections = map { $_ => 1 } qw(
     name description SKIP ONLY LAST
     config http_config main_config user_files must_die suppress_stderr init
     request raw_request more_headers pipelined_requests timeout wait abort
-    ignore_response error_code
+    ignore_response error_code error_code_like
     response_body response_body_like response_body_unlike
     response_headers response_headers_like
     raw_response_headers_like raw_response_headers_unlike

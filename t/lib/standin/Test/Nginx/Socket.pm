@@ -442,8 +442,12 @@ sub check_response (@) {
         return at($value, $i);
     };
 
-    is($res->{code}, $want->($block->error_code) // 200,
-       "$name - status code ok");
+    if (defined(my $pattern = $want->($block->error_code_like))) {
+        like($res->{code}, qr/$pattern/sm, "$name - status code ok");
+    } else {
+        is($res->{code}, $want->($block->error_code) // 200,
+           "$name - status code ok");
+    }
 
     if (defined(my $pattern = $want->($block->raw_response_headers_like))) {
         like($res->{head}, qr/$pattern/s, "$name - raw resp headers like");

@@ -1,0 +1,110 @@
+use SparkjobTest;
+use Test::Nginx::Socket 'no_plan';
+
+# curl is the client here, which speaks both.
+
+my $dir = test_dir();
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+       . " -addext subjectAltName=DNS:localhost"
+       . " -keyout $dir/server.key -out $dir/server.crt 2>/dev/null"
+       . " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=frank"
+       . " -keyout $dir/client.key -out $dir/client.crt 2>/dev/null") == 0
+    or die "openssl cannot make certificates";
+
+launcher();
+run_tests();
+
+my $base = "https://localhost:$ENV{TEST_NGINX_SPARKJOB_SECOND_PORT}";
+
+sub curl {
+    my (@args) = @_;
+    open my $out, '-|', 'curl', '-s', '--max-time', '20', '--cacert',
+         "$dir/server.crt", '-w', '\n%{http_code} %{http_version}', @args
+        or die "curl: $!";
+    local $/;
+    my ($body, $code, $version) = <$out> =~ /\A(.*)\n(\d+) ([\d.]+)\z/s;
+    return {body => $body, code => $code, version => $version};
+}
+
+for my $version ('1.1', '2') {
+    my $option = $version eq '2' ? '--http2' : '--http1.1';
+    my $name = "TLS, HTTP/$version";
+
+    my $health = curl($option, "$base/healthz");
+    is($health->{version}, $version, "$name is spoken");
+    json_like($health->{body}, '{"status": "SUCCESS"}', "$name: health");
+
+    my $missing = curl($option, "$base/jobs/nope");
+    is($missing->{code}, 404, "$name: an error keeps its code");
+    json_like($missing->{body}, '{"status": "ERROR", "result": "No such job ID nope"}',
+              "$name: and its shape");
+
+    my $body = 'a=' . 'b' x 100_000;
+    open my $file, '>', "$dir/body" or die;
+    print $file $body;
+    close $file;
+    my $echo = curl($option, '--data-binary', "\@$dir/body",
+                    "$base/jobs?cp=app&mainClass=echo&context=c1&sync=true");
+    is($echo->{code}, 200, "$name: a body above 64 KiB");
+    ok($echo->{body} eq '' || index($echo->{body}, qq("$body")) > 0,
+       "$name: comes back byte for byte, by the path without sendfile");
+    isnt($echo->{body}, '', "$name: and whole");
+
+    my $big = curl($option, '--data-binary', "\@$dir/body", "$base/small/jobs");
+    is($big->{code}, 413, "$name: a body that is too large");
+    json_like($big->{body}, '{"status": "ERROR", "result": "<string>"}',
+              "$name: is refused in JSON");
+
+    is(curl($option, '-I', "$base/jobs")->{code}, 200, "$name: HEAD");
+
+    my $user = curl($option, '--cert', "$dir/client.crt", '--key', "$dir/client.key",
+                    '-d', '', "$base/jobs?cp=app&mainClass=user&context=c1&sync=true");
+    json_like($user->{body}, '{"jobId": "<id>", "result": "CN=frank"}',
+              "$name: the client's certificate says who it is");
+}
+
+# Twenty streams of one connection wait at once.
+
+my $began = Time::HiRes::time();
+my @many = map { ('-o', "$dir/many.$_",
+                  "$base/jobs?cp=app&mainClass=sleep&context=c1&sync=true") } 1 .. 20;
+system('curl', '-s', '--http2', '--parallel', '--parallel-max', 20, '--max-time', 20,
+       '--cacert', "$dir/server.crt", '-d', '{"ms": 500}', @many);
+cmp_ok(Time::HiRes::time() - $began, '<', 5, 'streams of one connection wait side by side');
+my $right = grep {
+    open my $in, '<', "$dir/many.$_";
+    (<$in> // '') =~ /"result": ?true/
+} 1 .. 20;
+is($right, 20, 'each stream has its own answer');
+
+# A stream that is reset while it waits.
+
+system('curl', '-s', '--http2', '--max-time', '0.3', '--cacert', "$dir/server.crt",
+       '-d', '{"ms": 1000}', "$base/jobs?cp=app&mainClass=sleep&context=c1&sync=true");
+is(curl('--http2', "$base/healthz")->{code}, 200, 'a stream that is reset does no harm');
+
+__DATA__
+
+=== TEST 1: the same API in the clear
+--- http_config
+sparkjob_zone main 1m unix:$TEST_NGINX_SPARKJOB_MAIN;
+server {
+    listen                  $TEST_NGINX_SPARKJOB_SECOND_PORT ssl http2;
+    server_name             localhost;
+    ssl_certificate         $TEST_NGINX_SPARKJOB_DIR/server.crt;
+    ssl_certificate_key     $TEST_NGINX_SPARKJOB_DIR/server.key;
+    ssl_client_certificate  $TEST_NGINX_SPARKJOB_DIR/client.crt;
+    ssl_verify_client       optional;
+
+    location / { sparkjob main; sparkjob_user $ssl_client_s_dn; }
+    location /small/ { sparkjob main; client_max_body_size 1k; }
+}
+--- config
+location / { sparkjob main; }
+--- init
+main::upload('app');
+main::context('c1?max-jobs-per-context=32');
+--- request
+GET /contexts
+--- json
+["c1"]
