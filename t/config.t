@@ -230,3 +230,36 @@ location / { sparkjob; }
 --- error_log
 [emerg]
 invalid number of arguments in "sparkjob" directive
+
+
+=== TEST 20: a location of a regular expression has no prefix to strip
+--- http_config
+sparkjob_zone main 1m unix:/tmp/x.sock;
+--- config
+location ~ ^/api { sparkjob main; }
+--- must_die
+--- suppress_stderr
+--- error_log
+[emerg]
+regular expression
+
+
+=== TEST 21: nor has a named one
+--- http_config
+sparkjob_zone main 1m unix:/tmp/x.sock;
+--- config
+location @api { sparkjob main; }
+--- must_die
+--- suppress_stderr
+--- error_log
+[emerg]
+named location
+
+
+=== TEST 22: an exact location has its one route
+--- config
+location = /healthz { sparkjob main; }
+--- request
+GET /healthz
+--- json
+{"status": "SUCCESS"}

@@ -145,8 +145,7 @@ sub start_launcher {
         open STDERR, '>&', \*STDOUT;
         open STDIN, '<', '/dev/null';
         setpgrp;
-        exec $binary, '-c', "$base.json";
-        print "cannot run $binary: $!\n";
+        exec $binary, '-c', "$base.json" or print "cannot run $binary: $!\n";
         POSIX::_exit(127);
     }
     $launcher->{pid} = $pid;

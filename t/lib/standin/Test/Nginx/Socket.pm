@@ -248,7 +248,7 @@ sub start_nginx ($) {
     my $status = $?;
 
     # the daemon writes its pid file a moment after the command has returned
-    for (1 .. $status == 0 ? 300 : 0) {
+    for (1 .. ($status == 0 ? 300 : 0)) {
         last if nginx_pid();
         sleep 0.01;
     }
