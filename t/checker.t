@@ -42,7 +42,7 @@ if not good:
     print("==1==ERROR: AddressSanitizer: heap-use-after-free", flush=True)
     subprocess.Popen(["sleep", "1000"], start_new_session=True)
     dead = subprocess.Popen(["true"])
-    work = os.path.join(config["data_dir"], "contexts")
+    work = os.path.join(config["data_dir"], "tmp")
     os.makedirs(work)
     open(os.path.join(work, "left"), "w").close()
     held = open(os.path.join(config["data_dir"], "held"), "w")

@@ -289,13 +289,13 @@ PUT /contexts?reset=reboot&sync=false
 PUT /contexts?reset=other
 --- error_code: 400
 --- json
-{"status": "ERROR", "result": "<string>"}
+{"status": "ERROR", "result": "~reset"}
 
 
 === TEST 34: a reset of nothing is refused
 --- request
 PUT /contexts
---- error_code: 404
+--- error_code: 400
 --- json
 {"status": "ERROR", "result": "~reset"}
 
@@ -369,13 +369,14 @@ GET /contexts
 []
 
 
-=== TEST 42: a creation that outlives its timeout is answered
+=== TEST 42: a creation that outlives its timeout is accepted, and says where to look
 --- request
 POST /contexts/slowstart?script.start=slow:1500
---- error_code: 500
+--- error_code: 202
+--- response_headers_like
+Location: (?:http://[^/]+)?/contexts/slowstart
 --- json
-{"status": "ERROR",
- "result": {"message": "<string>", "errorClass": "akka.pattern.AskTimeoutException", "stack": "<string>"}}
+{"status": "~.", "...": 1}
 
 
 === TEST 43: and goes on
@@ -400,7 +401,7 @@ POST /contexts/hangs?script.start=hang
 --- error_code: 500
 --- json
 {"status": "CONTEXT INIT ERROR",
- "result": {"message": "Context failed to connect back within initialization time",
+ "result": {"message": "~.",
             "errorClass": "spark.jobserver.util.ContextJVMInitializationTimeout",
             "stack": "<string>"}}
 

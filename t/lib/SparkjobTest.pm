@@ -492,7 +492,7 @@ sub leftovers {
     my @found;
     File::Find::find({no_chdir => 1, wanted => sub {
         return if -d;
-        push @found, $_ if -S || m{/(?:contexts?|work|tmp|temp|incoming)/};
+        push @found, $_ if -S || m{/tmp/|/contexts/[^/]+/(?:in|out)/};
     }}, grep { -d } map { "$Dir/$_" } keys %Launchers);
     push @found, grep { -S } map { $_->{socket} } values %Launchers;
     push @found, grep { -f } glob "$Dir/servroot/*_temp/* $Dir/servroot/*_temp/*/*";
