@@ -1,0 +1,128 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package org.apache.spark.sparkjob
+
+import java.lang.reflect.Modifier
+import java.util.{Map => JMap, Properties}
+import java.util.concurrent.ConcurrentMap
+
+import scala.collection.mutable.HashMap
+
+import org.apache.spark.{JobArtifactSet, JobArtifactState, SparkContext, SparkEnv}
+import org.apache.spark.executor.{Executor, IsolatedSessionState}
+import org.apache.spark.rpc.RpcEndpoint
+import org.apache.spark.scheduler.{JobTaskResultGetter, TaskSchedulerImpl}
+import org.apache.spark.util.{MutableURLClassLoader, Utils}
+
+/**
+ * What the driver needs of Spark that Spark keeps to itself. A set of binary versions is known to
+ * Spark as an "artifact state", whose id names the set: executors have a class loader for each.
+ */
+object SparkInternals {
+
+  /** Spark jobs that `body` starts, and jars that it adds, belong to this set of binaries. */
+  def withBinaries[T](set: String)(body: => T): T =
+    JobArtifactSet.withActiveJobArtifactState(JobArtifactState(set, None))(body)
+
+  /** The settings of conf/spark-defaults.conf. */
+  def defaults(environment: Map[String, String]): Map[String, String] = {
+    val folder = environment.get("SPARK_CONF_DIR")
+      .orElse(environment.get("SPARK_HOME").map(_ + "/conf"))
+    folder.map(_ + "/spark-defaults.conf").filter(new java.io.File(_).isFile)
+      .map(file => Utils.getPropertiesFromFile(file).toMap).getOrElse(Map.empty)
+  }
+
+  /** Splits a line of JVM options as a shell would. */
+  def splitOptions(line: String): Seq[String] = Utils.splitCommandString(line)
+
+  /**
+   * Threads that a job starts belong to the job's set of binaries, too, as Spark's local
+   * properties are inherited. Spark has a plain ThreadLocal there, in a final field, which no
+   * reflection can set in Scala 2.13 (it is static); hence Unsafe.
+   */
+  def inheritBinaries(): Unit = {
+    val module = JobArtifactSet
+    val field = module.getClass.getDeclaredFields
+      .find(field => classOf[ThreadLocal[_]].isAssignableFrom(field.getType))
+      .getOrElse(throw new NoSuchFieldException("JobArtifactSet has no ThreadLocal"))
+    val theUnsafe = classOf[sun.misc.Unsafe].getDeclaredField("theUnsafe")
+    theUnsafe.setAccessible(true)
+    val unsafe = theUnsafe.get(null).asInstanceOf[sun.misc.Unsafe]
+    val inherited = new InheritableThreadLocal[Option[JobArtifactState]] {
+      override protected def initialValue(): Option[JobArtifactState] = None
+    }
+    if (Modifier.isStatic(field.getModifiers)) {
+      unsafe.putObjectVolatile(unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field), inherited)
+    } else {
+      unsafe.putObjectVolatile(module, unsafe.objectFieldOffset(field), inherited)
+    }
+  }
+
+  /** From now on the results of tasks are read by the loader that their properties stand for. */
+  def readResultsWith(sc: SparkContext)(loaderOf: Properties => Option[ClassLoader]): Unit = {
+    sc.taskScheduler match {
+      case scheduler: TaskSchedulerImpl =>
+        val before = scheduler.taskResultGetter
+        scheduler.taskResultGetter = new JobTaskResultGetter(sc.env, scheduler, loaderOf)
+        before.stop()
+      case _ =>
+    }
+  }
+
+  /**
+   * In local mode tasks run in this JVM. They get the job's own class loader, not a second one over
+   * copies of the jars: else a broadcast variable, which is one object here, would be of a class
+   * that its readers do not have.
+   */
+  class LocalTasks private (sessions: ConcurrentMap[String, IsolatedSessionState]) {
+
+    /** @param jars the keys under which Spark knows the jars of the set, not to be fetched again */
+    def use(set: String, loader: MutableURLClassLoader, jars: Iterable[String]): Unit = {
+      if (!sessions.containsKey(set)) {
+        val known = HashMap.empty[String, Long] ++= jars.map(_ -> Long.MaxValue)
+        sessions.putIfAbsent(set, new IsolatedSessionState(
+          set, loader, loader, HashMap.empty, known, HashMap.empty, None))
+      }
+    }
+  }
+
+  object LocalTasks {
+
+    /** None where tasks run in other processes. */
+    def of(sc: SparkContext): Option[LocalTasks] = localExecutor(sc.env).map { executor =>
+      // by reflection, since the cache is a class of a library that Spark renames in its jars
+      val cache = executor.getClass.getMethod("isolatedSessionCache")
+      val asMap = cache.getReturnType.getMethod("asMap")
+      new LocalTasks(asMap.invoke(cache.invoke(executor))
+        .asInstanceOf[ConcurrentMap[String, IsolatedSessionState]])
+    }
+
+    /** Spark keeps it in the private field of an RPC endpoint. */
+    private def localExecutor(env: SparkEnv): Option[Executor] = {
+      val dispatcher = field(env.rpcEnv, "dispatcher")
+      val loop = field(dispatcher, "endpoints").asInstanceOf[JMap[String, AnyRef]]
+        .get("LocalSchedulerBackendEndpoint")
+      Option(loop).map { loop =>
+        val inbox = field(loop, "endpoints").asInstanceOf[JMap[String, AnyRef]]
+          .get("LocalSchedulerBackendEndpoint")
+        field(field(inbox, "endpoint").asInstanceOf[RpcEndpoint], "executor").asInstanceOf[Executor]
+      }
+    }
+
+    private def field(owner: AnyRef, name: String): AnyRef = {
+      val field = Iterator.iterate[Class[_]](owner.getClass)(_.getSuperclass).takeWhile(_ != null)
+        .flatMap(_.getDeclaredFields).find { field =>
+          field.getName == name || field.getName.endsWith("$$" + name)
+        }.getOrElse(throw new NoSuchFieldException(s"${owner.getClass.getName} has no $name"))
+      field.setAccessible(true)
+      field.get(owner)
+    }
+  }
+
+  /** The keys of the jars that were added for a set of binaries. */
+  def jarsOf(sc: SparkContext, set: String): Iterable[String] =
+    sc.addedJars.get(set).map(_.keys).getOrElse(Nil)
+}

@@ -1,0 +1,132 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.File
+import java.lang.ref.WeakReference
+import java.net.URL
+import java.nio.charset.StandardCharsets.UTF_8
+import java.util.{LinkedHashMap, Map => JMap, Properties, UUID}
+import java.util.concurrent.ConcurrentHashMap
+
+import scala.collection.JavaConverters._
+
+import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
+import org.apache.spark.SparkContext
+import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.util.MutableURLClassLoader
+
+/** A binary as `link-run` names it: one version, since the hash is part of it. */
+final case class Binary(name: String, kind: String, file: File, sha256: String)
+
+object Binary {
+
+  def list(meta: ObjectNode): Seq[Binary] = meta.get("cp") match {
+    case list: ArrayNode => list.elements.asScala.collect { case node: ObjectNode =>
+      Binary(Json.string(node, "name"), Json.string(node, "type"),
+        new File(Json.string(node, "path")), Json.string(node, "sha256"))
+    }.toVector
+    case _ => Vector.empty
+  }
+}
+
+/**
+ * The classes of one set of binary versions.
+ *
+ * It is never closed while anything may still refer to it, such as an RDD that outlives the job
+ * that made it; the garbage collector closes its files.
+ */
+final class JobClassLoader(val set: String, urls: Array[URL], parent: ClassLoader)
+  extends MutableURLClassLoader(urls, parent) {
+
+  /** Spark closes loaders of sessions that it has not seen for a while; they may come back. */
+  override def close(): Unit = {}
+
+  override def toString: String = s"JobClassLoader($set)"
+}
+
+/**
+ * The class loaders of the sets of binary versions that jobs use, on the driver and on executors.
+ * Two jobs that name the same versions in the same order share one.
+ */
+class Binaries(sc: SparkContext, parent: ClassLoader) {
+  import Binaries._
+
+  private val localTasks = SparkInternals.LocalTasks.of(sc)
+
+  // the sets used last; guarded by itself
+  private val recent = new LinkedHashMap[String, JobClassLoader](16, 0.75f, true) {
+    override def removeEldestEntry(eldest: JMap.Entry[String, JobClassLoader]): Boolean =
+      size > KeptLoaders
+  }
+
+  // all that are in use, also those not used lately
+  private val loaders = new ConcurrentHashMap[String, WeakReference[JobClassLoader]]
+
+  SparkInternals.readResultsWith(sc)(loaderOf)
+
+  /**
+   * The loader for these binaries, which executors know from now on, too.
+   *
+   * @throws LoadingException if one of them cannot be used
+   */
+  def loader(binaries: Seq[Binary]): JobClassLoader = {
+    val set = idOf(binaries)
+    val loader = recent.synchronized {
+      var loader = recent.get(set)
+      if (loader == null) {
+        loader = make(set, binaries)
+        recent.put(set, loader)
+      }
+      loader
+    }
+    localTasks.foreach(_.use(set, loader, SparkInternals.jarsOf(sc, set)))
+    loader
+  }
+
+  /** Tags the Spark work of this thread, and of those that it starts, with the loader's set. */
+  def runWith[T](loader: JobClassLoader)(body: => T): T = {
+    sc.setLocalProperty(SetProperty, loader.set)
+    SparkInternals.withBinaries(loader.set)(body)
+  }
+
+  private def make(set: String, binaries: Seq[Binary]): JobClassLoader = {
+    binaries.foreach(check)
+    val known = loaders.get(set)
+    val loader = Option(known).flatMap(ref => Option(ref.get)).getOrElse(
+      new JobClassLoader(set, binaries.map(_.file.toURI.toURL).toArray, parent))
+    loaders.put(set, new WeakReference(loader))
+    loaders.values.removeIf(_.get == null)
+    if (known == null) {
+      SparkInternals.withBinaries(set)(binaries.foreach(binary => sc.addJar(binary.file.getPath)))
+    }
+    loader
+  }
+
+  private def check(binary: Binary): Unit = {
+    if (binary.kind != "Jar") {
+      throw new LoadingException(s"${binary.name} is of type ${binary.kind}, not Jar")
+    }
+    if (!binary.file.canRead) {
+      throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
+    }
+  }
+
+  private def loaderOf(properties: Properties): Option[ClassLoader] =
+    Option(properties.getProperty(SetProperty)).flatMap(set => Option(loaders.get(set)))
+      .flatMap(ref => Option(ref.get))
+}
+
+/** Classes of a job cannot be loaded; the message is for users. */
+class LoadingException(message: String) extends Exception(message)
+
+private object Binaries {
+  val KeptLoaders = 16
+  val SetProperty = "sparkjob.binaries"
+
+  def idOf(binaries: Seq[Binary]): String =
+    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)).toString
+}

@@ -1,0 +1,112 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.IOException
+import java.net.{InetSocketAddress, Socket}
+
+import scala.concurrent.duration._
+
+import org.apache.spark.{SparkConf, SparkContext, SparkException}
+
+import spark.jobserver.{SparkJob => OldSparkJob}
+import spark.jobserver.api.{SparkJob, SparkJobBase}
+
+/** A kind of context: how it is made and which jobs may run in it. */
+abstract class ContextKind {
+
+  /** Makes the context. What it throws is told to the user. */
+  def make(conf: SparkConf): JobContext
+
+  /** Whether the class is one of a job for such contexts. */
+  def accepts(job: Class[_]): Boolean
+}
+
+/** A context that runs. */
+abstract class JobContext {
+
+  def sparkContext: SparkContext
+
+  /** What a job gets as its `C`. */
+  def forJob(job: SparkJobBase): job.C
+
+  def stop(): Unit
+}
+
+object ContextKind {
+  val Default = "spark.jobserver.context.DefaultSparkContextFactory"
+
+  /** By the class names that clients know. */
+  val all: Map[String, ContextKind] = Map(Default -> SparkContextKind)
+}
+
+private object SparkContextKind extends ContextKind {
+
+  private val Jobs = Seq(classOf[SparkJob], classOf[OldSparkJob])
+
+  override def accepts(job: Class[_]): Boolean = Jobs.exists(_.isAssignableFrom(job))
+
+  override def make(conf: SparkConf): JobContext = {
+    Master.probe(conf.get("spark.master"))
+    val sc = new SparkContext(conf)
+    new JobContext {
+      override val sparkContext: SparkContext = sc
+      override def forJob(job: SparkJobBase): job.C = sc.asInstanceOf[job.C]
+      override def stop(): Unit = sc.stop()
+    }
+  }
+}
+
+/** Spark standalone masters. */
+object Master {
+
+  private val Prefix = "spark://"
+  private val Patience = 5.seconds
+  private val Pause = 500.millis
+
+  /**
+   * Sees whether anything listens at a standalone master's address. Spark itself would try for a
+   * minute, and then not say which master it was.
+   */
+  def probe(url: String): Unit = {
+    if (url.startsWith(Prefix)) {
+      val addresses = url.stripPrefix(Prefix).split(",").toSeq.flatMap(address)
+      val end = Patience.fromNow
+      var failure = addresses.headOption.flatMap(_ => attempt(addresses))
+      while (failure.isDefined && end.hasTimeLeft()) {
+        Thread.sleep(Pause.toMillis)
+        failure = attempt(addresses)
+      }
+      failure.foreach(e => throw new SparkException(s"No Spark master answers at $url: $e", e))
+    }
+  }
+
+  /** None for what is no address: Spark says so. */
+  private def address(text: String): Option[(String, Int)] = text.lastIndexOf(':') match {
+    case -1 => None
+    case colon => text.drop(colon + 1) match {
+      case port if port.nonEmpty && port.forall(_.isDigit) && port.length <= 5 =>
+        Some(text.take(colon) -> port.toInt)
+      case _ => None
+    }
+  }
+
+  /** None if one of them can be connected to. */
+  private def attempt(addresses: Seq[(String, Int)]): Option[IOException] = {
+    val failures = addresses.iterator.map { case (host, port) =>
+      val socket = new Socket
+      try {
+        socket.connect(new InetSocketAddress(host, port), Patience.toMillis.toInt)
+        None
+      } catch {
+        case e: IOException => Some(e)
+      } finally {
+        socket.close()
+      }
+    }.takeWhile(_.isDefined).flatten.toSeq
+    if (failures.size < addresses.size) None else failures.headOption
+  }
+}

@@ -1,0 +1,163 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.File
+import java.net.URL
+
+import scala.collection.JavaConverters._
+import scala.util.Try
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.typesafe.config._
+import org.apache.spark.SparkConf
+import org.apache.spark.sparkjob.SparkInternals
+
+/** A setting has a value that it cannot have; the message is for users. */
+class BadSettingException(message: String) extends Exception(message)
+
+/**
+ * The settings of a context: their dotted names and values. They are not a tree, since Spark has
+ * settings whose name begins with that of another one (spark.speculation).
+ */
+class ContextSettings private (values: Map[String, ConfigValue]) {
+  import ContextSettings._
+
+  def get(name: String): Option[String] = values.get(name).map(text)
+
+  /** The settings as jobs see them. */
+  def config: Config = values.foldLeft(ConfigFactory.empty()) { case (config, (name, value)) =>
+    config.withValue(path(name), value)
+  }
+
+  def contextFactory: String = get("context-factory").getOrElse(ContextKind.Default)
+
+  /** How many jobs may run at once. */
+  def maxJobs(default: Int): Int = get(MaxJobs).map(positive(MaxJobs, _)).getOrElse(default)
+
+  def master(defaults: Map[String, String]): String =
+    get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
+
+  /** @param defaults Spark's own defaults, which all settings win over */
+  def sparkConf(contextName: String, defaults: Map[String, String]): SparkConf = {
+    val conf = new SparkConf().setAll(defaults).setAppName(contextName)
+    for (cores <- get("num-cpu-cores")) {
+      conf.set("spark.cores.max", positive("num-cpu-cores", cores).toString)
+    }
+    for (memory <- get("memory-per-node")) {
+      conf.set("spark.executor.memory", memory)
+    }
+    for ((name, value) <- values) {
+      Prefixes.find { case (prefix, _) => name.startsWith(prefix) }.foreach { case (prefix, instead) =>
+        conf.set(instead + name.stripPrefix(prefix), text(value))
+      }
+    }
+    conf.setIfMissing("spark.ui.port", "0").set("spark.master", master(defaults))
+  }
+
+  /** What `spark.driver.extraClassPath` adds to the classes of the driver. */
+  def classPath(defaults: Map[String, String]): Seq[URL] = {
+    val name = "spark.driver.extraClassPath"
+    val given = get(name).orElse(get("launcher." + name)).orElse(defaults.get(name)).getOrElse("")
+    given.split(File.pathSeparator).toSeq.filter(_.nonEmpty).flatMap { entry =>
+      if (entry.endsWith("/*")) {
+        Option(new File(entry.dropRight(1)).listFiles).toSeq.flatten
+          .filter(_.getName.endsWith(".jar")).sorted
+      } else {
+        Seq(new File(entry))
+      }
+    }.map(_.toURI.toURL)
+  }
+
+  /** Options that the JVM has to be started with. */
+  def jvmOptions(defaults: Map[String, String]): Seq[String] = {
+    JvmSettings.flatMap { case (name, options) =>
+      val names = Seq("launcher." + name, name)
+      names.collectFirst(Function.unlift(n => get(n).map(n -> _)))
+        .orElse(defaults.get(name).map(name -> _))
+        .filter { case (_, value) => value.trim.nonEmpty }
+        .toSeq.flatMap { case (given, value) => options(given, value.trim) }
+    }
+  }
+}
+
+object ContextSettings {
+
+  private val MaxJobs = "max-jobs-per-context"
+
+  /** Which settings go to Spark, and what stands before their names there. */
+  private val Prefixes = Seq(
+    "spark." -> "spark.",
+    "launcher.spark." -> "spark.",
+    "hadoop." -> "spark.hadoop.",
+    "passthrough." -> "")
+
+  /** Settings that a running JVM cannot take: what it is to be started with. */
+  private val JvmSettings: Seq[(String, (String, String) => Seq[String])] = Seq(
+    "spark.driver.defaultJavaOptions" -> ((_, line) => SparkInternals.splitOptions(line)),
+    "spark.driver.extraJavaOptions" -> ((_, line) => SparkInternals.splitOptions(line)),
+    "spark.driver.extraLibraryPath" -> ((_, path) => Seq("-Djava.library.path=" + path)),
+    "spark.driver.memory" -> ((name, size) => Seq("-Xmx" + memory(name, size))))
+
+  private val Memory = "^[0-9]+[kmgt]?$".r
+
+  /**
+   * Merges what the context was asked to have, each part winning over the ones before it.
+   *
+   * @param defaults the launcher's configuration, and then the query: objects of values
+   * @param body     the request's configuration, of which `spark.context-settings` counts
+   */
+  def apply(defaults: Seq[JsonNode], body: Config): ContextSettings = {
+    val layers = defaults.map(flatten("", _)) :+ Hocon.flatten(block(body))
+    val values = layers.foldLeft(Map.empty[String, ConfigValue])(_ ++ _)
+    new ContextSettings(values.filter { case (_, value) => value.valueType != ConfigValueType.NULL })
+  }
+
+  private def block(body: Config): ConfigObject = {
+    val name = "spark.context-settings"
+    if (!body.hasPath(name)) {
+      ConfigFactory.empty().root
+    } else {
+      body.getValue(name) match {
+        case settings: ConfigObject => settings
+        case _ => throw new BadConfigException(s"$name is not an object")
+      }
+    }
+  }
+
+  private def flatten(prefix: String, node: JsonNode): Map[String, ConfigValue] = {
+    node.fields.asScala.flatMap { member =>
+      val name = prefix + member.getKey
+      if (member.getValue.isObject) {
+        flatten(name + ".", member.getValue)
+      } else {
+        val value = Json.mapper.convertValue(member.getValue, classOf[Object])
+        Map(name -> ConfigValueFactory.fromAnyRef(value))
+      }
+    }.toMap
+  }
+
+  private def text(value: ConfigValue): String = value match {
+    case list: ConfigList => list.unwrapped.asScala.mkString(",")
+    case single => String.valueOf(single.unwrapped)
+  }
+
+  private def path(name: String): String = ConfigUtil.joinPath(name.split("\\.", -1): _*)
+
+  private def positive(name: String, value: String): Int = {
+    Try(value.toInt).toOption.filter(_ > 0)
+      .getOrElse(throw new BadSettingException(s"$name must be a number above 0: $value"))
+  }
+
+  /** Spark counts a bare number as megabytes, a JVM as bytes. */
+  private def memory(name: String, size: String): String = {
+    val lower = size.toLowerCase
+    if (Memory.findFirstIn(lower).isEmpty) {
+      throw new BadSettingException(s"$name must be a number and perhaps k, m, g or t: $size")
+    }
+    if (lower.last.isDigit) lower + "m" else lower
+  }
+}

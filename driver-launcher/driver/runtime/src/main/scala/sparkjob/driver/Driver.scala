@@ -1,0 +1,255 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.lang.management.ManagementFactory
+import java.net.URLClassLoader
+import java.nio.file.{Files, Path, Paths}
+import java.nio.file.attribute.PosixFilePermissions
+
+import scala.collection.JavaConverters._
+import scala.concurrent.duration._
+import scala.util.control.NonFatal
+
+import com.fasterxml.jackson.databind.node.ObjectNode
+import com.typesafe.config.ConfigFactory
+import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
+import org.apache.spark.sparkjob.SparkInternals
+import org.slf4j.LoggerFactory
+
+/** A driver: one context and its jobs, at the other end of the launcher's link. */
+class Driver(surroundings: Surroundings) extends LinkOwner {
+  import Driver._
+
+  private val log = LoggerFactory.getLogger(classOf[Driver])
+  private val link = new Link(surroundings.socket, this)
+  private val jobs = new Jobs(link)
+
+  @volatile private var token: Option[String] = None
+  @volatile private var site: Option[JobSite] = None
+  @volatile private var ready: Option[Frame] = None
+  @volatile private var stopping = false
+
+  private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
+    Message.Context -> onContext,
+    Message.Run -> onRun,
+    Message.Ack -> ((meta, _) => jobs.forget(Json.string(meta, "id"))),
+    Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
+    Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
+
+  def start(): Unit = {
+    Runtime.getRuntime.addShutdownHook(new Thread(() => stopping = true))
+    link.start()
+  }
+
+  override def hello(): Frame = {
+    val meta = Json.obj().put("protocol", Protocol).put("context", surroundings.context)
+      .put("pid", ProcessHandle.current.pid)
+    token match {
+      case Some(token) => meta.put("token", token)
+      case None => meta.put("secret", surroundings.secret)
+    }
+    jobs.ids.foreach(meta.putArray("jobs").add(_))
+    Frame(Message.Hello, 0, 0, Json.bytes(meta), Frame.Nothing)
+  }
+
+  override def patience: FiniteDuration =
+    if (token.isEmpty) FirstPatience.min(surroundings.orphanTimeout) else surroundings.orphanTimeout
+
+  override def abandoned(): Unit = {
+    stop(s"no launcher was found for ${patience.toSeconds} seconds")
+  }
+
+  override def receive(frame: Frame): Unit = {
+    handlers.get(frame.kind) match {
+      case Some(handle) =>
+        try {
+          handle(Json.parse(frame.meta), frame)
+        } catch {
+          case e: IllegalArgumentException =>
+            log.error(s"The launcher's message ${frame.kind} makes no sense: ${e.getMessage}")
+        }
+      case None => throw new FrameException(s"message ${frame.kind} is not for drivers")
+    }
+  }
+
+  private def onContext(meta: ObjectNode, frame: Frame): Unit = {
+    val first = token.isEmpty
+    token = Some(Json.string(meta, "token"))
+    jobs.synchronized {
+      link.establish {
+        ready.foreach(link.send)
+        jobs.tellAgain()
+      }
+    }
+    if (first) {
+      val work = Paths.get(Json.string(meta, "work"))
+      inBackground("sparkjob-context")(makeContext(meta, body(meta, frame), work))
+    } else {
+      log.info("The launcher is back")
+    }
+  }
+
+  private def onRun(meta: ObjectNode, frame: Frame): Unit = {
+    val request = JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
+      Binary.list(meta), () => body(meta, frame))
+    site match {
+      case Some(site) if !stopping => jobs.run(request, site)
+      case _ => log.error(s"Job ${request.id} came while there is no context")
+    }
+  }
+
+  /** The payload; of a large one the metadata names the file, which is ours to delete. */
+  private def body(meta: ObjectNode, frame: Frame): Array[Byte] = {
+    if (!meta.has("file")) {
+      frame.payload
+    } else {
+      val file = Paths.get(Json.string(meta, "file"))
+      try Files.readAllBytes(file) finally Files.deleteIfExists(file)
+    }
+  }
+
+  private def makeContext(meta: ObjectNode, body: Array[Byte], work: Path): Unit = {
+    val name = Json.string(meta, "name")
+    try {
+      val settings = readSettings(meta, body)
+      val defaults = SparkInternals.defaults(sys.env)
+      val kind = ContextKind.all.getOrElse(settings.contextFactory, throw new BadSettingException(
+        s"The context-factory ${settings.contextFactory} is not known here; known are "
+          + ContextKind.all.keys.toSeq.sorted.mkString(", ")))
+      val maxJobs = settings.maxJobs(meta.path("maxJobs").asInt(DefaultMaxJobs))
+      val missing = settings.jvmOptions(defaults).filterNot(inForce(meta))
+      if (missing.nonEmpty) {
+        respawn(missing)
+      }
+      open(name, kind, settings, defaults, out(work), maxJobs)
+    } catch {
+      case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
+      case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
+      case t: Throwable =>
+        log.error(s"The context $name cannot be made", t)
+        fail("context-init-failed", name, ErrorJson(t))
+    }
+  }
+
+  /** The body of an ad hoc context is its job's, which will say what is wrong with it. */
+  private def readSettings(meta: ObjectNode, body: Array[Byte]): ContextSettings = {
+    val posted = try {
+      Hocon.parse(body)
+    } catch {
+      case _: BadConfigException if meta.path("adhoc").asBoolean(false) => ConfigFactory.empty()
+    }
+    ContextSettings(Seq("settings", "query").flatMap(Json.optional(meta, _)), posted)
+  }
+
+  private def inForce(meta: ObjectNode): Set[String] = {
+    val told = meta.path("options").elements.asScala.map(_.asText).toSet
+    told ++ ManagementFactory.getRuntimeMXBean.getInputArguments.asScala
+  }
+
+  private def respawn(options: Seq[String]): Nothing = {
+    log.info(s"Another JVM is needed, with ${options.mkString(" ")}")
+    val meta = Json.obj()
+    options.foreach(meta.withArray("options").add(_))
+    link.send(Frame(Message.Respawn, 0, 0, Json.bytes(meta), Frame.Nothing))
+    leave(0)
+  }
+
+  private def fail(code: String, name: String, error: Array[Byte]): Nothing = {
+    log.error(s"No context: $code $name")
+    val meta = Json.obj().put("code", code).put("name", name)
+    link.send(Frame(Message.Failed, 0, 0, Json.bytes(meta), error))
+    leave(1)
+  }
+
+  private def open(
+      name: String,
+      kind: ContextKind,
+      settings: ContextSettings,
+      defaults: Map[String, String],
+      out: Path,
+      maxJobs: Int): Unit = {
+    val master = settings.master(defaults)
+    log.info(s"Making the context $name on $master")
+    val loader = new URLClassLoader(settings.classPath(defaults).toArray, getClass.getClassLoader)
+    Thread.currentThread.setContextClassLoader(loader)
+    inheritBinaries()
+    val context = kind.make(settings.sparkConf(name, defaults))
+    val sc = context.sparkContext
+    sc.addSparkListener(new SparkListener {
+      override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
+    })
+    site = Some(new JobSite(context, kind, new Binaries(sc, loader), new JobNamedObjects,
+      settings.config, out))
+
+    val meta = Json.obj().put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
+      .put("scalaVersion", scala.util.Properties.versionNumberString).put("maxJobs", maxJobs)
+    sc.uiWebUrl.foreach(meta.put("url", _))
+    val frame = Frame(Message.Ready, 0, 0, Json.bytes(meta), Frame.Nothing)
+    ready = Some(frame)
+    link.send(frame)
+    log.info(s"The context $name runs as ${sc.applicationId}, with $maxJobs jobs at most")
+  }
+
+  private def inheritBinaries(): Unit = {
+    try {
+      SparkInternals.inheritBinaries()
+    } catch {
+      case NonFatal(e) =>
+        log.warn(s"Spark work in threads that jobs start will not find the jobs' classes: $e")
+    }
+  }
+
+  private def out(work: Path): Path = Files.createDirectories(work.resolve("out"),
+    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")))
+
+  /** The cluster took the application away, or a job stopped the context. */
+  private def contextGone(): Unit = {
+    if (!stopping) {
+      stopping = true
+      log.error("The Spark application has ended, though nobody asked this driver to stop it")
+      inBackground("sparkjob-gone") {
+        jobs.killAll(JobsMax.toMillis)
+        leave(1)
+      }
+    }
+  }
+
+  private def stop(why: String): Unit = {
+    log.info(s"The driver stops: $why")
+    stopping = true
+    jobs.killAll(JobsMax.toMillis)
+    val stopped = inBackground("sparkjob-stop-context")(site.foreach(_.context.stop()))
+    stopped.join(ContextMax.toMillis)
+    if (stopped.isAlive) {
+      log.warn(s"The context does not stop within ${ContextMax.toSeconds} seconds")
+    }
+    link.send(Frame(Message.Stopped, 0, 0, Frame.Nothing, Frame.Nothing))
+    leave(0)
+  }
+
+  private def leave(code: Int): Nothing = {
+    stopping = true
+    link.drain(LinkMax)
+    Exit.now(code)
+  }
+
+  private def inBackground(name: String)(body: => Unit): Thread = {
+    val thread = new Thread(() => body, name)
+    thread.setDaemon(true)
+    thread.start()
+    thread
+  }
+}
+
+private object Driver {
+  val Protocol = 1
+  val DefaultMaxJobs = 8
+  val FirstPatience: FiniteDuration = 30.seconds
+  val JobsMax: FiniteDuration = 3.seconds
+  val ContextMax: FiniteDuration = 8.seconds
+  val LinkMax: FiniteDuration = 2.seconds
+}

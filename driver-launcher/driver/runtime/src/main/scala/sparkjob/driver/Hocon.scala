@@ -1,0 +1,83 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.nio.charset.StandardCharsets.UTF_8
+
+import com.typesafe.config._
+
+/** The text is no configuration, or asks for what it may not have; the message is for users. */
+class BadConfigException(message: String) extends Exception(message)
+
+/**
+ * Posted configurations. A text that a client sends must not read files of the server, nor its
+ * environment or settings: includes are refused, and substitutions see only the text itself.
+ */
+object Hocon {
+
+  private val Options = ConfigParseOptions.defaults
+    .setOriginDescription("the posted configuration")
+    .setSyntax(ConfigSyntax.CONF)
+    .setIncluder(NoIncludes)
+
+  private val Resolve = ConfigResolveOptions.noSystem
+
+  private val Render = ConfigRenderOptions.defaults.setOriginComments(false).setComments(false)
+    .setFormatted(true).setJson(true)
+
+  /** @throws BadConfigException if it cannot be parsed or resolved */
+  def parse(bytes: Array[Byte]): Config = {
+    val text = new String(bytes, UTF_8).stripPrefix("\uFEFF")
+    try {
+      if (text.trim.isEmpty) {
+        ConfigFactory.empty()
+      } else {
+        ConfigFactory.parseString(text, Options).resolve(Resolve)
+      }
+    } catch {
+      case e: ConfigException => throw new BadConfigException(e.getMessage)
+      case _: StackOverflowError =>
+        throw new BadConfigException("the posted configuration is nested too deeply")
+    }
+  }
+
+  /** JSON, indented by four spaces. */
+  def render(config: Config): Array[Byte] = config.root.render(Render).getBytes(UTF_8)
+
+  /** All values below an object: their paths, with plain dots, and themselves. Null removes. */
+  def flatten(value: ConfigObject): Map[String, ConfigValue] = flatten("", value)
+
+  private def flatten(prefix: String, value: ConfigObject): Map[String, ConfigValue] = {
+    val members = value.keySet.toArray(Array.empty[String])
+    members.iterator.flatMap { name =>
+      value.get(name) match {
+        case inner: ConfigObject => flatten(prefix + name + ".", inner)
+        case leaf => Map(prefix + name -> leaf)
+      }
+    }.toMap
+  }
+
+  /** Typesafe's own includer would be asked for whatever kind this one did not refuse. */
+  private object NoIncludes extends ConfigIncluder with ConfigIncluderFile with ConfigIncluderURL
+    with ConfigIncluderClasspath {
+
+    private def refuse(what: String): ConfigObject =
+      throw new ConfigException.Generic(s"include is not allowed here: $what")
+
+    override def withFallback(fallback: ConfigIncluder): ConfigIncluder = this
+
+    override def include(context: ConfigIncludeContext, what: String): ConfigObject = refuse(what)
+
+    override def includeFile(context: ConfigIncludeContext, what: java.io.File): ConfigObject =
+      refuse(what.getPath)
+
+    override def includeURL(context: ConfigIncludeContext, what: java.net.URL): ConfigObject =
+      refuse(what.toString)
+
+    override def includeResources(context: ConfigIncludeContext, what: String): ConfigObject =
+      refuse(what)
+  }
+}

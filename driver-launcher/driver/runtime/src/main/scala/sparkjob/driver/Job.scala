@@ -1,0 +1,236 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.{File, FileNotFoundException}
+import java.lang.reflect.InvocationTargetException
+import java.nio.file.Path
+import java.util.concurrent.TimeUnit.NANOSECONDS
+import java.util.concurrent.atomic.AtomicReference
+
+import com.typesafe.config.Config
+import org.apache.spark.SparkContext
+import org.scalactic.{Bad, Good}
+import org.slf4j.{LoggerFactory, MDC}
+
+import spark.jobserver.NamedObjects
+import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase}
+
+/** What is told of a job: a message, and its metadata without the job's id. */
+final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
+
+/** What the jobs of one context have in common. */
+class JobSite(
+    val context: JobContext,
+    val kind: ContextKind,
+    val binaries: Binaries,
+    val namedObjects: NamedObjects,
+    val contextConfig: Config,
+    val out: Path)
+
+/** The job ends before it runs. */
+class RefusedException(val code: String, val name: String, val error: Array[Byte])
+  extends Exception(s"$code $name")
+
+/** What `link-run` asks for. */
+final case class JobRequest(id: String, mainClass: String, cp: Seq[Binary], body: () => Array[Byte])
+
+/**
+ * One run of a job. It has a thread of its own, so that nothing of a job can stay behind in a
+ * thread that another job gets.
+ *
+ * @param tell sends what there is to say to the launcher, in this order: that the job has started,
+ *             unless it was refused, and how it has ended
+ */
+class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
+  import Job._
+
+  val id: String = request.id
+
+  private val log = LoggerFactory.getLogger(classOf[Job])
+  private val sc: SparkContext = site.context.sparkContext
+  private val start = System.currentTimeMillis()
+  private var runNanos = 0L
+
+  // guarded by this, as is interrupting the thread
+  private var killed = false
+  private var done = false
+
+  private val thread = new Thread(() => run(), s"job-$id")
+  thread.setDaemon(true)
+
+  def begin(): Unit = thread.start()
+
+  /** Cancels the job's Spark work and interrupts its thread; may have to be done again. */
+  def kill(): Unit = synchronized {
+    if (!done) {
+      killed = true
+      sc.cancelJobsWithTag(tag)
+      thread.interrupt()
+    }
+  }
+
+  def isBeingKilled: Boolean = synchronized(killed && !done)
+
+  private def tag: String = "sparkjob-" + id
+
+  private def run(): Unit = {
+    MDC.put("jobId", id)
+    val ending = try {
+      attempt()
+    } catch {
+      case e: RefusedException => refused(e)
+      case t: Throwable => failed(t)
+    }
+    // what still runs was started by threads that a killed job has left
+    if (end()) {
+      sc.cancelJobsWithTag(tag)
+      tell(killedLetter(ending))
+    } else {
+      tell(ending.letter)
+    }
+    ending.cause match {
+      case Some(e: OutOfMemoryError) => Exit.outOfMemory(e)
+      case _ =>
+    }
+  }
+
+  /** From now on nobody interrupts the thread. Returns whether the job was killed. */
+  private def end(): Boolean = synchronized {
+    done = true
+    Thread.interrupted()
+    killed
+  }
+
+  private def attempt(): Ending = {
+    val config = parse()
+    val loader = try {
+      site.binaries.loader(request.cp)
+    } catch {
+      case e: LoadingException => throw loadingFailed(e)
+    }
+    Thread.currentThread.setContextClassLoader(loader)
+    val job = load(loader)
+    sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
+    sc.addJobTag(tag)
+    sc.setLocalProperty("mdc.jobId", id)
+    site.binaries.runWith(loader)(perform(job, config))
+  }
+
+  private def perform(job: SparkJobBase, config: Config): Ending = {
+    val c = site.context.forJob(job)
+    timed(job.validate(c, Environment, config)) match {
+      case Bad(problems) =>
+        throw new RefusedException("validation-failed", request.mainClass,
+          ErrorJson(new Throwable(problems.toString)))
+      case Good(data) =>
+        tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
+        // handed over, so that a stream is not kept from its beginning
+        val result = new AtomicReference[Any](timed(job.runJob(c, Environment, data)))
+        val body = Body.of(file("result")) { out =>
+          JobResult.write(() => result.getAndSet(null), out)
+        }
+        Ending(resultLetter("FINISHED", body), None)
+    }
+  }
+
+  private def timed[T](body: => T): T = {
+    val begin = System.nanoTime()
+    try body finally runNanos += System.nanoTime() - begin
+  }
+
+  private def parse(): Config = {
+    try {
+      Hocon.parse(request.body())
+    } catch {
+      case e: BadConfigException =>
+        throw new RefusedException("bad-config", e.getMessage, Frame.Nothing)
+    }
+  }
+
+  /** The Scala object of that name, or else an instance of the class. */
+  private def load(loader: ClassLoader): SparkJobBase = {
+    try {
+      val candidates = Seq(request.mainClass + "$", request.mainClass).flatMap(find(_, loader))
+      if (candidates.isEmpty) {
+        throw new RefusedException("class-not-found", request.mainClass, Frame.Nothing)
+      }
+      candidates.find(site.kind.accepts).map(instance).getOrElse(
+        throw new RefusedException("wrong-job-type", request.mainClass, Frame.Nothing))
+    } catch {
+      case e: RefusedException => throw e
+      case e: InvocationTargetException => throw loadingFailed(e.getCause)
+      case e: ExceptionInInitializerError if e.getCause != null => throw loadingFailed(e.getCause)
+      case e@(_: ReflectiveOperationException | _: LinkageError) => throw loadingFailed(e)
+    }
+  }
+
+  private def find(name: String, loader: ClassLoader): Option[Class[_]] = {
+    try {
+      Some(Class.forName(name, false, loader))
+    } catch {
+      case _: ClassNotFoundException => None
+    }
+  }
+
+  private def instance(job: Class[_]): SparkJobBase = {
+    val instance = if (job.getName.endsWith("$")) {
+      job.getField("MODULE$").get(null)
+    } else {
+      job.getConstructor().newInstance()
+    }
+    instance.asInstanceOf[SparkJobBase]
+  }
+
+  private def loadingFailed(t: Throwable): RefusedException =
+    new RefusedException("loading-failed", request.mainClass, ErrorJson(t))
+
+  private def refused(e: RefusedException): Ending = {
+    log.info(s"Job $id was refused: ${e.code} ${e.name}")
+    val meta = Seq("code" -> e.code, "name" -> e.name.take(RefusedNameMax))
+    Ending(Letter(Message.Refused, meta, Bytes(e.error)), None)
+  }
+
+  private def failed(t: Throwable): Ending = {
+    log.info(s"Job $id ended with ${t.getClass.getName}")
+    Ending(resultLetter("ERROR", Bytes(ErrorJson(t))), Some(t))
+  }
+
+  private def killedLetter(ending: Ending): Letter = {
+    ending.letter.body match {
+      case Spilled(file, _) => file.toFile.delete()
+      case _ =>
+    }
+    resultLetter("KILLED", Bytes(ErrorJson.killed(id, ending.cause)))
+  }
+
+  private def resultLetter(state: String, body: Body): Letter = Letter(Message.Result,
+    Seq("state" -> state, "start" -> start, "end" -> System.currentTimeMillis(),
+      "runMicros" -> NANOSECONDS.toMicros(runNanos), "size" -> body.size), body)
+
+  private def file(what: String): Path = site.out.resolve(s"$id.$what")
+
+  private object Environment extends JobEnvironment with DataFileCache {
+    override def jobId: String = id
+    override def namedObjects: NamedObjects = site.namedObjects
+    override def contextConfig: Config = site.contextConfig
+
+    override def getDataFile(dataFile: String): File = {
+      val file = new File(dataFile)
+      if (!file.isFile) {
+        throw new FileNotFoundException(s"There is no data file $dataFile on this host")
+      }
+      file
+    }
+  }
+}
+
+private object Job {
+  val RefusedNameMax = 4096
+
+  /** How a job ended: what to tell, and the exception that ended it. */
+  final case class Ending(letter: Letter, cause: Option[Throwable])
+}

@@ -1,0 +1,123 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.IOException
+import java.nio.file.{Files, Path}
+import java.util.concurrent.{Executors, TimeUnit}
+
+import scala.collection.mutable
+
+import org.slf4j.LoggerFactory
+
+/**
+ * The jobs that the launcher may still ask about: those that run, and those whose end it has not
+ * acknowledged. What was told of them is kept, to be told again.
+ *
+ * The lock also keeps the order of what is told of a job, when it is told again while the job goes
+ * on; it is taken before the link's.
+ */
+class Jobs(link: Link) {
+
+  private val log = LoggerFactory.getLogger(classOf[Jobs])
+
+  private class Entry(val job: Job) {
+    var told = Vector.empty[Letter]
+    def ended: Boolean = told.exists(_.message != Message.Started)
+  }
+
+  private val entries = mutable.LinkedHashMap.empty[String, Entry]
+  private var files = 0L
+
+  private val killer = Executors.newSingleThreadScheduledExecutor { (task: Runnable) =>
+    val thread = new Thread(task, "sparkjob-killer")
+    thread.setDaemon(true)
+    thread
+  }
+  killer.scheduleWithFixedDelay(() => killAgain(), 2, 2, TimeUnit.SECONDS)
+
+  def ids: Seq[String] = synchronized(entries.keys.toVector)
+
+  /** Runs a job, unless it has run, or does: then what is known of it is told again. */
+  def run(request: JobRequest, site: JobSite): Unit = synchronized {
+    entries.get(request.id) match {
+      case Some(entry) => tellAgain(entry)
+      case None =>
+        val job = new Job(request, site, tell(request.id, _))
+        entries.put(request.id, new Entry(job))
+        job.begin()
+    }
+  }
+
+  def kill(id: String): Unit = synchronized(entries.get(id)).foreach(_.job.kill())
+
+  /** Kills all jobs and waits for them to end, for at most that long. */
+  def killAll(millis: Long): Unit = synchronized {
+    val end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis)
+    entries.values.filterNot(_.ended).foreach(_.job.kill())
+    while (entries.values.exists(!_.ended) && System.nanoTime() < end) {
+      wait(100)
+    }
+  }
+
+  /** The launcher will not ask about this job any more. */
+  def forget(id: String): Unit = synchronized {
+    if (entries.get(id).exists(_.ended)) {
+      entries.remove(id).foreach { entry =>
+        entry.told.foreach(letter => discard(letter.body))
+      }
+    }
+  }
+
+  /** To be called when the link has come back. */
+  def tellAgain(): Unit = synchronized(entries.values.foreach(tellAgain))
+
+  private def tellAgain(entry: Entry): Unit =
+    entry.told.foreach(letter => link.send(frame(entry.job.id, letter)))
+
+  private def tell(id: String, letter: Letter): Unit = synchronized {
+    entries.get(id).foreach(entry => entry.told :+= letter)
+    link.send(frame(id, letter))
+    notifyAll()
+  }
+
+  private def frame(id: String, letter: Letter): Frame = {
+    val meta = Json.obj().put("id", id)
+    letter.meta.foreach { case (name, value) => meta.putPOJO(name, value) }
+    letter.body match {
+      case Bytes(bytes) => Frame(letter.message, 0, 0, Json.bytes(meta), bytes)
+      case Spilled(file, _) =>
+        meta.put("file", handOut(file).toString)
+        Frame(letter.message, 0, 0, Json.bytes(meta), Frame.Nothing)
+    }
+  }
+
+  /** Another name for the file: the launcher takes that one away, and may have to be told again. */
+  private def handOut(file: Path): Path = {
+    files += 1
+    val name = file.resolveSibling(s"${file.getFileName}.$files")
+    try {
+      Files.createLink(name, file)
+    } catch {
+      case e: IOException =>
+        log.error(s"Cannot link $name to $file: $e")
+        file
+    }
+  }
+
+  private def discard(body: Body): Unit = body match {
+    case Spilled(file, _) =>
+      try {
+        Files.deleteIfExists(file)
+      } catch {
+        case e: IOException => log.warn(s"Cannot delete $file: $e")
+      }
+    case _ =>
+  }
+
+  private def killAgain(): Unit =
+    synchronized(entries.values.map(_.job).toVector).filter(_.isBeingKilled).foreach(_.kill())
+}

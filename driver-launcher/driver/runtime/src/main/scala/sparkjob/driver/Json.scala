@@ -1,0 +1,44 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
+import com.fasterxml.jackson.databind.node.ObjectNode
+
+/** Metadata of frames. */
+object Json {
+  val mapper = new ObjectMapper()
+
+  def obj(): ObjectNode = mapper.createObjectNode()
+
+  /** @throws java.io.IOException if it is not one JSON object; no bytes are an empty one */
+  def parse(bytes: Array[Byte]): ObjectNode = {
+    if (bytes.isEmpty) {
+      obj()
+    } else {
+      mapper.readTree(bytes) match {
+        case node: ObjectNode => node
+        case _ => throw new FrameException("metadata is not a JSON object")
+      }
+    }
+  }
+
+  def bytes(node: JsonNode): Array[Byte] = mapper.writeValueAsBytes(node)
+
+  /** A member that has to be there; without it the message means nothing. */
+  def string(node: ObjectNode, name: String): String = {
+    val member = node.get(name)
+    if (member == null || !member.isTextual) {
+      throw new IllegalArgumentException(s"no string $name in $node")
+    }
+    member.textValue
+  }
+
+  def optional(node: ObjectNode, name: String): Option[ObjectNode] = node.get(name) match {
+    case member: ObjectNode => Some(member)
+    case _ => None
+  }
+}

@@ -1,0 +1,214 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.{BufferedInputStream, IOException}
+import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
+import java.nio.ByteBuffer
+import java.nio.channels.{Channels, SocketChannel}
+import java.nio.file.Path
+import java.util.ArrayDeque
+import java.util.concurrent.TimeUnit.NANOSECONDS
+
+import scala.concurrent.duration.FiniteDuration
+import scala.util.control.NonFatal
+
+import org.slf4j.LoggerFactory
+
+/** What a [[Link]] needs of its owner. Called from the thread that reads the link. */
+trait LinkOwner {
+
+  /** The first frame on every new connection. */
+  def hello(): Frame
+
+  def receive(frame: Frame): Unit
+
+  /** How long to look for a launcher before giving up. */
+  def patience: FiniteDuration
+
+  /** No launcher was found for that long. */
+  def abandoned(): Unit
+}
+
+/**
+ * The connection to the launcher: it breaks and comes back.
+ *
+ * One thread reads, another one writes; nobody else touches the channel. A job's thread must not,
+ * since interrupting a thread that writes to a channel closes that channel.
+ */
+class Link(path: Path, owner: LinkOwner) {
+  import Link._
+
+  private val log = LoggerFactory.getLogger(classOf[Link])
+
+  // all guarded by this
+  private val queue = new ArrayDeque[Frame]
+  private var channel: SocketChannel = _
+  private var established = false
+  private var writing = false
+
+  def start(): Unit = {
+    thread("sparkjob-link-write", write())
+    thread("sparkjob-link-read", read())
+  }
+
+  /**
+   * Sends a frame. While the link is broken, or the launcher has not answered the hello yet, the
+   * frame is dropped: what matters is told again in [[establish]].
+   */
+  def send(frame: Frame): Unit = synchronized {
+    if (established) {
+      put(frame)
+    }
+  }
+
+  /** The launcher has accepted the hello; `tellAgain` sends what it may not have. */
+  def establish(tellAgain: => Unit): Unit = synchronized {
+    established = true
+    tellAgain
+  }
+
+  /** Waits until everything was written, for at most that long. */
+  def drain(limit: FiniteDuration): Unit = synchronized {
+    val end = System.nanoTime() + limit.toNanos
+    while ((writing || !queue.isEmpty) && channel != null && System.nanoTime() < end) {
+      wait(math.max(1, NANOSECONDS.toMillis(end - System.nanoTime())))
+    }
+  }
+
+  private def put(frame: Frame): Unit = {
+    queue.add(frame)
+    notifyAll()
+  }
+
+  private def thread(name: String, body: => Unit): Unit = {
+    val thread = new Thread(() => body, name)
+    thread.setDaemon(true)
+    thread.start()
+  }
+
+  private def write(): Unit = {
+    while (true) {
+      val (frames, to) = next()
+      try {
+        send(frames, to)
+      } catch {
+        case e: IOException =>
+          log.info(s"Cannot write to the launcher: $e")
+          close(to)
+      } finally {
+        synchronized {
+          writing = false
+          notifyAll()
+        }
+      }
+    }
+  }
+
+  private def next(): (Array[ByteBuffer], SocketChannel) = synchronized {
+    while (queue.isEmpty || channel == null) {
+      wait()
+    }
+    writing = true
+    val frames = Array.fill(math.min(queue.size, FramesAtOnce))(Frame.encode(queue.poll()))
+    (frames, channel)
+  }
+
+  private def send(frames: Array[ByteBuffer], to: SocketChannel): Unit = {
+    var first = 0
+    while (first < frames.length) {
+      to.write(frames, first, frames.length - first)
+      while (first < frames.length && !frames(first).hasRemaining) {
+        first += 1
+      }
+    }
+  }
+
+  private def read(): Unit = {
+    var lost = System.nanoTime()
+    var pause = FirstPause
+    while (true) {
+      connect() match {
+        case Some(connection) =>
+          converse(connection)
+          if (broken()) {
+            lost = System.nanoTime()
+            pause = FirstPause
+          }
+        case None =>
+      }
+      if (System.nanoTime() - lost > owner.patience.toNanos) {
+        owner.abandoned()
+      }
+      Thread.sleep(pause)
+      pause = math.min(pause * 2, LongestPause)
+    }
+  }
+
+  private def connect(): Option[SocketChannel] = {
+    val connection = SocketChannel.open(StandardProtocolFamily.UNIX)
+    try {
+      connection.connect(UnixDomainSocketAddress.of(path))
+      Some(connection)
+    } catch {
+      case e: IOException =>
+        log.debug(s"No launcher at $path: $e")
+        close(connection)
+        None
+    }
+  }
+
+  /** Returns when the connection is of no more use. */
+  private def converse(connection: SocketChannel): Unit = {
+    val input = new BufferedInputStream(Channels.newInputStream(connection), 64 * 1024)
+    synchronized {
+      queue.clear()
+      channel = connection
+      put(owner.hello())
+    }
+    try {
+      while (true) {
+        val frame = Frame.decode(input)
+        frame.kind match {
+          case Message.Ping => synchronized {
+            put(Frame(Message.Pong, 0, frame.stream, Frame.Nothing, Frame.Nothing))
+          }
+          case Message.Pong =>
+          case _ => owner.receive(frame)
+        }
+      }
+    } catch {
+      case e: FrameException => log.error(s"The launcher sent what is no frame: ${e.getMessage}")
+      case e: IOException => log.info(s"The launcher went away: $e")
+      case NonFatal(e) => log.error("A frame of the launcher could not be handled", e)
+    } finally {
+      close(connection)
+    }
+  }
+
+  /** Whether the connection that is gone had been established. */
+  private def broken(): Boolean = synchronized {
+    val was = established
+    channel = null
+    established = false
+    notifyAll()
+    was
+  }
+
+  private def close(connection: SocketChannel): Unit = {
+    try {
+      connection.close()
+    } catch {
+      case e: IOException => log.debug(s"Cannot close $path: $e")
+    }
+  }
+}
+
+private object Link {
+  val FirstPause = 100L
+  val LongestPause = 2000L
+  val FramesAtOnce = 64
+}
