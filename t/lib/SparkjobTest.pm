@@ -470,9 +470,9 @@ sub deleted_files {
 # The code returns what is wrong; some things take a moment to be right.
 
 sub nothing_left {
-    my ($what, $code) = @_;
+    my ($what, $code, $tries) = @_;
     my @found;
-    for (1 .. 100) {
+    for (1 .. $tries // 100) {
         @found = $code->() or last;
         sleep 0.02;
     }
@@ -515,7 +515,7 @@ sub finish {
     });
     nothing_left('no file is left', \&leftovers);
     nothing_left("no fault in " . (m{([^/]+)$})[0], do { my $path = $_;
-                                                     sub { faults($path) } })
+                                                     sub { faults($path) } }, 1)
         for grep { -f } glob "$Dir/*.log $Dir/*.out";
 
     kill 'KILL', processes();
