@@ -1,0 +1,380 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * /binaries, and its older form /jars.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+typedef u_char *(*ngx_http_sparkjob_binary_format_pt)(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+
+
+static ngx_int_t ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
+    ngx_http_sparkjob_binary_format_pt format);
+static u_char *ngx_http_sparkjob_binary_format(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+static u_char *ngx_http_sparkjob_jar_format(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+static ngx_int_t ngx_http_sparkjob_binary_type(ngx_http_request_t *r,
+    ngx_str_t *type);
+static ngx_int_t ngx_http_sparkjob_binary_put(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call, ngx_str_t *type);
+static ngx_int_t ngx_http_sparkjob_binary_created(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_jar_uploaded(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_binary_deleted(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+
+
+#define NGX_HTTP_SPARKJOB_BINARY_FORMAT                                       \
+    "{\"app-name\":\"\",\"binary-type\":\"\",\"upload-time\":\"\"},"
+
+
+static struct {
+    ngx_str_t  media;
+    ngx_str_t  type;
+} ngx_http_sparkjob_binary_types[] = {
+    { ngx_string("application/java-archive"), ngx_string("Jar") },
+    { ngx_string("application/python-egg"), ngx_string("Egg") },
+    { ngx_string("application/python-wheel"), ngx_string("Wheel") },
+    { ngx_string("application/python-archive"), ngx_string("Egg") },
+    { ngx_string("python-archive"), ngx_string("Egg") },
+    { ngx_null_string, ngx_null_string }
+};
+
+
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_jar_refusals[] = {
+    { SJP_ERR_BAD_BINARY, 400, "ERROR", "Jar is not of the right format" },
+    { 0, 0, NULL, NULL }
+};
+
+
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_delete_refusals[] = {
+    { SJP_ERR_NO_SUCH_BINARY, 404, "ERROR",
+      "can't find binary with name %V" },
+    { SJP_ERR_STORAGE_FAILED, 500, "ERROR",
+      "Failed to delete binary due to internal error. Check logs." },
+    { 0, 0, NULL, NULL }
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_binary_put_call = {
+    SJP_BINARY_PUT,
+    ngx_http_sparkjob_binary_created,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_reply_expired,
+    NULL,
+    0
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_jar_put_call = {
+    SJP_BINARY_PUT,
+    ngx_http_sparkjob_jar_uploaded,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_reply_expired,
+    ngx_http_sparkjob_jar_refusals,
+    0
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_binary_delete_call = {
+    SJP_BINARY_DELETE,
+    ngx_http_sparkjob_binary_deleted,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_reply_expired,
+    ngx_http_sparkjob_delete_refusals,
+    0
+};
+
+
+ngx_int_t
+ngx_http_sparkjob_binary_list(ngx_http_request_t *r)
+{
+    return ngx_http_sparkjob_binary_reply_list(r,
+                                              ngx_http_sparkjob_binary_format);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_jar_list(ngx_http_request_t *r)
+{
+    return ngx_http_sparkjob_binary_reply_list(r, ngx_http_sparkjob_jar_format);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
+    ngx_http_sparkjob_binary_format_pt format)
+{
+    size_t                        len;
+    ngx_int_t                     rc;
+    ngx_buf_t                    *b;
+    ngx_str_t                     name;
+    ngx_uint_t                    i;
+    ngx_array_t                   recs;
+    ngx_http_sparkjob_ctx_t      *ctx;
+    ngx_http_sparkjob_query_t     query;
+    ngx_http_sparkjob_record_t  **rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    query.kind = NGX_HTTP_SPARKJOB_BINARY;
+    query.states = 0;
+    query.limit = NGX_MAX_INT_T_VALUE;
+
+    if (ngx_array_init(&recs, r->pool, 16, sizeof(void *)) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, r->pool, &recs);
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+
+    rec = recs.elts;
+    len = sizeof("{}");
+
+    for (i = 0; i < recs.nelts; i++) {
+        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
+
+        len += sizeof(NGX_HTTP_SPARKJOB_BINARY_FORMAT)
+               + ngx_http_sparkjob_json_len(&name)
+               + rec[i]->len[NGX_HTTP_SPARKJOB_BINARY_TYPE]
+               + NGX_HTTP_SPARKJOB_TIME_LEN;
+    }
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *b->last++ = '{';
+
+    for (i = 0; i < recs.nelts; i++) {
+
+        if (i) {
+            *b->last++ = ',';
+        }
+
+        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
+
+        *b->last++ = '"';
+        b->last = ngx_http_sparkjob_json(b->last, &name);
+        b->last = ngx_cpymem(b->last, "\":", 2);
+        b->last = format(b->last, rec[i]);
+    }
+
+    *b->last++ = '}';
+
+    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+static u_char *
+ngx_http_sparkjob_binary_format(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  type;
+
+    type = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_BINARY_TYPE);
+
+    p = ngx_sprintf(p, "{\"binary-type\":\"%V\",\"upload-time\":\"", &type);
+    p = ngx_http_sparkjob_time(p, rec->start);
+
+    return ngx_cpymem(p, "\"}", 2);
+}
+
+
+static u_char *
+ngx_http_sparkjob_jar_format(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    *p++ = '"';
+    p = ngx_http_sparkjob_time(p, rec->start);
+    *p++ = '"';
+
+    return p;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_buf_t                   *b;
+    ngx_str_t                    type;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_BINARY,
+                                    &ctx->name, r->pool, &rec);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
+                                             "Can't find binary with name %V",
+                                             &ctx->name);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+
+    type = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_BINARY_TYPE);
+
+    b = ngx_create_temp_buf(r->pool, sizeof(NGX_HTTP_SPARKJOB_BINARY_FORMAT)
+                                     + ngx_http_sparkjob_json_len(&ctx->name)
+                                     + type.len + NGX_HTTP_SPARKJOB_TIME_LEN);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"app-name\":\"");
+    b->last = ngx_http_sparkjob_json(b->last, &ctx->name);
+    b->last = ngx_sprintf(b->last,
+                          "\",\"binary-type\":\"%V\",\"upload-time\":\"",
+                          &type);
+    b->last = ngx_http_sparkjob_time(b->last, rec->start);
+    b->last = ngx_cpymem(b->last, "\"}", 2);
+
+    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_binary_post(ngx_http_request_t *r)
+{
+    ngx_str_t  type;
+
+    if (ngx_http_sparkjob_binary_type(r, &type) != NGX_OK) {
+        return ngx_http_sparkjob_reply_error(r,
+                                             NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                             "Unsupported binary type %V",
+                                             &type);
+    }
+
+    return ngx_http_sparkjob_binary_put(r, &ngx_http_sparkjob_binary_put_call,
+                                        &type);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_jar_post(ngx_http_request_t *r)
+{
+    static ngx_str_t  type = ngx_string("Jar");
+
+    return ngx_http_sparkjob_binary_put(r, &ngx_http_sparkjob_jar_put_call,
+                                        &type);
+}
+
+
+/* NGX_DECLINED: "type" is the content type that is none of ours */
+
+static ngx_int_t
+ngx_http_sparkjob_binary_type(ngx_http_request_t *r, ngx_str_t *type)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_uint_t  i;
+
+    if (r->headers_in.content_type == NULL) {
+        ngx_str_set(type, "none");
+        return NGX_DECLINED;
+    }
+
+    *type = r->headers_in.content_type->value;
+
+    p = ngx_strlchr(type->data, type->data + type->len, ';');
+    len = p ? (size_t) (p - type->data) : type->len;
+
+    while (len && (type->data[len - 1] == ' ' || type->data[len - 1] == '\t')) {
+        len--;
+    }
+
+    for (i = 0; ngx_http_sparkjob_binary_types[i].media.len; i++) {
+
+        if (ngx_http_sparkjob_binary_types[i].media.len == len
+            && ngx_strncasecmp(ngx_http_sparkjob_binary_types[i].media.data,
+                               type->data, len)
+               == 0)
+        {
+            *type = ngx_http_sparkjob_binary_types[i].type;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_put(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call, ngx_str_t *type)
+{
+    json_t                        *meta;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    meta = json_pack("{s:s%, s:s%, s:s%}",
+                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "type", ngx_http_sparkjob_text(type),
+                     "user", ngx_http_sparkjob_text(&ctx->user));
+
+    return ngx_http_sparkjob_ask(r, call, meta, 1, slcf->reply_timeout);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_created(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_CREATED, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_jar_uploaded(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, "Jar uploaded");
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_binary_delete(ngx_http_request_t *r)
+{
+    json_t                        *meta;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    meta = json_pack("{s:s%, s:s%}",
+                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "user", ngx_http_sparkjob_text(&ctx->user));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_delete_call,
+                                 meta, 0, slcf->reply_timeout);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_deleted(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+}

@@ -1,0 +1,495 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * /contexts
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+typedef struct {
+    ngx_str_t   reset;
+    ngx_flag_t  sync;
+} ngx_http_sparkjob_reset_t;
+
+
+static json_t *ngx_http_sparkjob_context_settings(
+    ngx_http_sparkjob_ctx_t *ctx);
+static ngx_int_t ngx_http_sparkjob_context_created(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_context_starting(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_context_stopped(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_context_stopping(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_context_was_reset(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_context_reset_sent(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_context_resetting(ngx_http_request_t *r);
+
+
+#define NGX_HTTP_SPARKJOB_CONTEXT_FORMAT                                      \
+    "{\"id\":\"\",\"name\":\"\",\"startTime\":\"\",\"endTime\":\"\","         \
+    "\"state\":\"RESTARTING\",\"applicationId\":\"\",\"url\":\"\","           \
+    "\"reason\":\"\"}"
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_delete_params[] = {
+    { ngx_string("force"), ngx_http_sparkjob_param_flag, 0, 0 },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_put_params[] = {
+    { ngx_string("reset"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_reset_t, reset), NGX_HTTP_SPARKJOB_NAME_MAX },
+    { ngx_string("sync"), ngx_http_sparkjob_param_flag,
+      offsetof(ngx_http_sparkjob_reset_t, sync), 0 },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_create_call = {
+    SJP_CONTEXT_CREATE,
+    ngx_http_sparkjob_context_created,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_context_starting,
+    NULL,
+    1
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_delete_call = {
+    SJP_CONTEXT_DELETE,
+    ngx_http_sparkjob_context_stopped,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_context_stopping,
+    NULL,
+    1
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_call = {
+    SJP_CONTEXT_RESET,
+    ngx_http_sparkjob_context_was_reset,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_context_resetting,
+    NULL,
+    1
+};
+
+
+/* answered when the launcher has been told */
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_async_call = {
+    SJP_CONTEXT_RESET,
+    ngx_http_sparkjob_context_was_reset,
+    NULL,
+    ngx_http_sparkjob_context_reset_sent,
+    ngx_http_sparkjob_context_resetting,
+    NULL,
+    0
+};
+
+
+ngx_int_t
+ngx_http_sparkjob_context_list(ngx_http_request_t *r)
+{
+    size_t                        len;
+    ngx_int_t                     rc;
+    ngx_buf_t                    *b;
+    ngx_str_t                     name;
+    ngx_uint_t                    i;
+    ngx_array_t                   recs;
+    ngx_http_sparkjob_ctx_t      *ctx;
+    ngx_http_sparkjob_query_t     query;
+    ngx_http_sparkjob_record_t  **rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    query.kind = NGX_HTTP_SPARKJOB_CONTEXT;
+    query.states = ngx_http_sparkjob_state_bit(SJP_CONTEXT_RUNNING)
+                   | ngx_http_sparkjob_state_bit(SJP_CONTEXT_RESTARTING)
+                   | ngx_http_sparkjob_state_bit(SJP_CONTEXT_STOPPING);
+    query.limit = NGX_MAX_INT_T_VALUE;
+
+    if (ngx_array_init(&recs, r->pool, 16, sizeof(void *)) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, r->pool, &recs);
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+
+    rec = recs.elts;
+    len = sizeof("[]");
+
+    for (i = 0; i < recs.nelts; i++) {
+        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
+        len += sizeof("\"\",") + ngx_http_sparkjob_json_len(&name);
+    }
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *b->last++ = '[';
+
+    for (i = 0; i < recs.nelts; i++) {
+
+        if (i) {
+            *b->last++ = ',';
+        }
+
+        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
+
+        *b->last++ = '"';
+        b->last = ngx_http_sparkjob_json(b->last, &name);
+        *b->last++ = '"';
+    }
+
+    *b->last++ = ']';
+
+    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_get(ngx_http_request_t *r)
+{
+    size_t                       len;
+    ngx_int_t                    rc;
+    ngx_buf_t                   *b;
+    ngx_str_t                    s[NGX_HTTP_SPARKJOB_NSTRINGS];
+    ngx_uint_t                   i;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
+
+    static struct {
+        char        *name;
+        ngx_uint_t   n;
+    } members[] = {
+        { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
+        { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
+        { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
+        { NULL, 0 }
+    };
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
+                                    &ctx->name, r->pool, &rec);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
+                                             "can't find context with name %V",
+                                             &ctx->name);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+
+    len = sizeof(NGX_HTTP_SPARKJOB_CONTEXT_FORMAT)
+          + 2 * NGX_HTTP_SPARKJOB_TIME_LEN;
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
+        s[i] = ngx_http_sparkjob_record_string(rec, i);
+        len += ngx_http_sparkjob_json_len(&s[i]);
+    }
+
+    if (rec->state != SJP_CONTEXT_ERROR && rec->state != SJP_CONTEXT_KILLED) {
+        s[NGX_HTTP_SPARKJOB_CONTEXT_REASON].len = 0;
+    }
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"id\":\"%V\",\"name\":\"",
+                          &s[NGX_HTTP_SPARKJOB_CONTEXT_ID]);
+    b->last = ngx_http_sparkjob_json(b->last, &s[NGX_HTTP_SPARKJOB_KEY]);
+    b->last = ngx_sprintf(b->last, "\",\"startTime\":\"");
+    b->last = ngx_http_sparkjob_time(b->last, rec->start);
+    b->last = ngx_sprintf(b->last, "\",\"endTime\":\"");
+    b->last = rec->end ? ngx_http_sparkjob_time(b->last, rec->end)
+                       : ngx_cpymem(b->last, "Empty", 5);
+    b->last = ngx_sprintf(b->last, "\",\"state\":\"%V\"",
+                          ngx_http_sparkjob_state_name(rec->kind, rec->state));
+
+    for (i = 0; members[i].name; i++) {
+
+        if (s[members[i].n].len) {
+            b->last = ngx_sprintf(b->last, ",\"%s\":\"", members[i].name);
+            b->last = ngx_http_sparkjob_json(b->last, &s[members[i].n]);
+            *b->last++ = '"';
+        }
+    }
+
+    *b->last++ = '}';
+
+    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_post(ngx_http_request_t *r)
+{
+    u_char                         ch;
+    json_t                        *meta;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ch = ctx->name.data[0] | 0x20;
+
+    if (ch < 'a' || ch > 'z') {
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_BAD_REQUEST,
+                                      "context name must start with letters");
+    }
+
+    if (ngx_http_sparkjob_new_id(r, &ctx->id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    meta = json_pack("{s:s%, s:s%, s:o, s:s%}",
+                     "id", ngx_http_sparkjob_text(&ctx->id),
+                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "settings", ngx_http_sparkjob_context_settings(ctx),
+                     "user", ngx_http_sparkjob_text(&ctx->user));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_create_call,
+                                 meta, 1, slcf->context_timeout);
+}
+
+
+/* every parameter is a setting; of two with one name the last counts */
+
+static json_t *
+ngx_http_sparkjob_context_settings(ngx_http_sparkjob_ctx_t *ctx)
+{
+    u_char        *key;
+    json_t        *settings;
+    ngx_uint_t     i;
+    ngx_keyval_t  *arg;
+
+    settings = json_object();
+
+    if (ctx->args == NULL) {
+        return settings;
+    }
+
+    arg = ctx->args->elts;
+
+    for (i = 0; i < ctx->args->nelts; i++) {
+
+        if (arg[i].key.len == 0
+            || (arg[i].key.len == sizeof("_method") - 1
+                && ngx_strncmp(arg[i].key.data, "_method",
+                               sizeof("_method") - 1)
+                   == 0))
+        {
+            continue;
+        }
+
+        key = ngx_pnalloc(ctx->request->pool, arg[i].key.len + 1);
+
+        if (key == NULL) {
+            json_decref(settings);
+            return NULL;
+        }
+
+        ngx_cpystrn(key, arg[i].key.data, arg[i].key.len + 1);
+
+        if (json_object_set_new(settings, (char *) key,
+                                json_stringn((char *) arg[i].value.data,
+                                             arg[i].value.len))
+            == -1)
+        {
+            json_decref(settings);
+            return NULL;
+        }
+    }
+
+    return settings;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_created(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK,
+                                           "Context initialized");
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_starting(ngx_http_request_t *r)
+{
+    static ngx_str_t          text = ngx_string("Context is being initialized");
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (!ctx->zone->channel->up) {
+        return ngx_http_sparkjob_reply_unavailable(r);
+    }
+
+    if (ngx_http_sparkjob_reply_location(r, "/contexts/", &ctx->name)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply_text(r, NGX_HTTP_ACCEPTED, "STARTED", &text);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_delete(ngx_http_request_t *r)
+{
+    json_t                        *meta;
+    ngx_flag_t                     force;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    force = 0;
+
+    if (ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_context_delete_params,
+                                 &force)
+        != NGX_OK)
+    {
+        return ngx_http_sparkjob_reply_problem(r);
+    }
+
+    meta = json_pack("{s:s%, s:b, s:s%}",
+                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "force", (int) force,
+                     "user", ngx_http_sparkjob_text(&ctx->user));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_delete_call,
+                                 meta, 0, slcf->delete_timeout);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_stopped(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, "Context stopped");
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_stopping(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (!ctx->zone->channel->up) {
+        return ngx_http_sparkjob_reply_unavailable(r);
+    }
+
+    if (ngx_http_sparkjob_reply_header(r, "Location", &r->unparsed_uri)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply(r, NGX_HTTP_ACCEPTED, NULL);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_put(ngx_http_request_t *r)
+{
+    json_t                        *meta;
+    ngx_int_t                      rc;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_call_t      *call;
+    ngx_http_sparkjob_reset_t      reset;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ngx_str_null(&reset.reset);
+    reset.sync = 1;
+
+    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_context_put_params,
+                                  &reset);
+
+    if (rc == NGX_OK && reset.reset.len == 0) {
+        rc = ngx_http_sparkjob_problem(ctx, "Request is missing required query "
+                                       "parameter 'reset'");
+    }
+
+    if (rc == NGX_OK
+        && (reset.reset.len != sizeof("reboot") - 1
+            || ngx_strncmp(reset.reset.data, "reboot", sizeof("reboot") - 1)
+               != 0))
+    {
+        rc = ngx_http_sparkjob_problem(ctx, "The query parameter 'reset' was "
+                                       "malformed:\n'%V' is not 'reboot'",
+                                       &reset.reset);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_reply_problem(r);
+    }
+
+    meta = json_pack("{s:s%}", "user", ngx_http_sparkjob_text(&ctx->user));
+
+    call = reset.sync ? &ngx_http_sparkjob_context_reset_call
+                      : &ngx_http_sparkjob_context_reset_async_call;
+
+    return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->delete_timeout);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_was_reset(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, "Context reset");
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_reset_sent(ngx_http_request_t *r)
+{
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK,
+                                           "Context reset requested");
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_resetting(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (!ctx->zone->channel->up) {
+        return ngx_http_sparkjob_reply_unavailable(r);
+    }
+
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_ACCEPTED,
+                                           "Context reset requested");
+}

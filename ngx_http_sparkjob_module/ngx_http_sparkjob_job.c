@@ -1,0 +1,732 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * /jobs: submitting.  What is read of jobs is in ngx_http_sparkjob_report.c.
+ *
+ * The id of a job is made here, so that a submission may be sent again after
+ * the channel broke: the launcher knows the id.  A synchronous request waits
+ * for the event that tells of the job's end.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+#include <uuid/uuid.h>
+
+
+#define NGX_HTTP_SPARKJOB_BODY_MAX     (1024 * 1024)
+#define NGX_HTTP_SPARKJOB_LIST_MAX     8192
+
+
+typedef struct {
+    ngx_flag_t                   sync;
+    ngx_int_t                    timeout;
+    ngx_str_t                    app;
+    ngx_str_t                    class_path;
+    ngx_str_t                    cp;
+    ngx_str_t                    main_class;
+    ngx_str_t                    context;
+
+    json_t                      *names;     /* of the binaries */
+    ngx_str_t                    class;
+    uint64_t                     start;
+    ngx_http_sparkjob_record_t  *rec;       /* as the launcher accepted it */
+} ngx_http_sparkjob_job_t;
+
+
+static ngx_int_t ngx_http_sparkjob_job_what(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job);
+static ngx_int_t ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_http_sparkjob_job_t *job, ngx_str_t *list);
+static ngx_int_t ngx_http_sparkjob_job_from_body(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job);
+static ngx_int_t ngx_http_sparkjob_job_body(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_sparkjob_job_member(ngx_http_request_t *r,
+    json_t *body, const char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job);
+static ngx_int_t ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_job_ended(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec);
+static ngx_int_t ngx_http_sparkjob_job_result(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec, ngx_chain_t *payload);
+static ngx_int_t ngx_http_sparkjob_job_ask_again(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_job_expired(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_job_timing(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec);
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
+    { ngx_string("sync"), ngx_http_sparkjob_param_flag,
+      offsetof(ngx_http_sparkjob_job_t, sync), 0 },
+    { ngx_string("timeout"), ngx_http_sparkjob_param_number,
+      offsetof(ngx_http_sparkjob_job_t, timeout), 0 },
+    { ngx_string("appName"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, app), NGX_HTTP_SPARKJOB_NAME_MAX },
+    { ngx_string("classPath"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, class_path),
+      NGX_HTTP_SPARKJOB_CLASS_MAX },
+    { ngx_string("cp"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, cp), NGX_HTTP_SPARKJOB_LIST_MAX },
+    { ngx_string("mainClass"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, main_class),
+      NGX_HTTP_SPARKJOB_CLASS_MAX },
+    { ngx_string("context"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, context), NGX_HTTP_SPARKJOB_NAME_MAX },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+/* an ad hoc context that fails has another label than one that is created */
+
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_submit_refusals[] = {
+    { SJP_ERR_CONTEXT_INIT_FAILED, 500, "CONTEXT INIT FAILED", NULL },
+    { 0, 0, NULL, NULL }
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_submit_call = {
+    SJP_JOB_SUBMIT,
+    ngx_http_sparkjob_job_accepted,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_job_expired,
+    ngx_http_sparkjob_submit_refusals,
+    1
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_again_call = {
+    SJP_JOB_GET,
+    ngx_http_sparkjob_job_told_again,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_job_expired,
+    NULL,
+    1
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_sync_result_call = {
+    SJP_JOB_RESULT,
+    ngx_http_sparkjob_job_result,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_job_expired,
+    NULL,
+    1
+};
+
+
+ngx_int_t
+ngx_http_sparkjob_job_post(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_job_t  *job;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    job = ngx_pcalloc(r->pool, sizeof(ngx_http_sparkjob_job_t));
+    if (job == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = job;
+    job->timeout = -1;
+
+    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_job_params, job);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_job_what(r, job);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_job_submit(r, job);
+
+    } else if (rc == NGX_DECLINED) {
+        rc = ngx_http_sparkjob_reply_problem(r);
+    }
+
+    json_decref(job->names);
+    job->names = NULL;
+
+    return rc;
+}
+
+
+/* which binaries and which class; NGX_DECLINED: ctx->problem is set */
+
+static ngx_int_t
+ngx_http_sparkjob_job_what(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job)
+{
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    job->names = json_array();
+
+    if (job->names == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (job->app.len) {
+        job->class = job->class_path;
+
+        if (job->class.len == 0) {
+            return ngx_http_sparkjob_problem(ctx, "Cannot parse config: "
+                                         "classPath parameter is missing!");
+        }
+
+        return json_array_append_new(job->names,
+                              json_stringn(ngx_http_sparkjob_text(&job->app)))
+               ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_OK;
+    }
+
+    job->class = job->main_class;
+
+    rc = ngx_http_sparkjob_job_names(ctx, job, &job->cp);
+
+    if (rc == NGX_OK
+        && (job->class.len == 0 || json_array_size(job->names) == 0))
+    {
+        rc = ngx_http_sparkjob_job_from_body(r, job);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (json_array_size(job->names) == 0) {
+        return ngx_http_sparkjob_problem(ctx, "Cannot parse config: "
+                             "To start the job appName or cp parameters should "
+                             "be configured!");
+    }
+
+    if (job->class.len == 0) {
+        return ngx_http_sparkjob_problem(ctx, "Cannot parse config: "
+                                         "mainClass parameter is missing!");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_http_sparkjob_job_t *job, ngx_str_t *list)
+{
+    u_char           *p, *last;
+    ngx_int_t         rc;
+    ngx_str_t         name;
+    static ngx_str_t  what = ngx_string("name of a binary in 'cp'");
+
+    last = list->data + list->len;
+
+    for (p = list->data; p < last; p += name.len + 1) {
+
+        name.data = p;
+
+        p = ngx_strlchr(p, last, ',');
+
+        name.len = (p ? p : last) - name.data;
+        p = name.data;
+
+        if (name.len == 0) {
+            continue;
+        }
+
+        rc = ngx_http_sparkjob_check_text(ctx, &what, &name,
+                                          NGX_HTTP_SPARKJOB_CLASS_MAX);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (json_array_append_new(job->names,
+                                  json_stringn((char *) name.data, name.len)))
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * "cp" and "mainClass" may also stand in the body.  The module does not know
+ * HOCON, of which JSON is a part: so they are found in a body of JSON only.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_job_from_body(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job)
+{
+    json_t                   *root, *cp, *item;
+    size_t                    i;
+    ngx_int_t                 rc;
+    ngx_str_t                 body, list;
+    ngx_http_sparkjob_ctx_t  *ctx;
+    static ngx_str_t          what = ngx_string("parameter 'mainClass'");
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rc = ngx_http_sparkjob_job_body(r, &body);
+
+    if (rc != NGX_OK || body.len == 0) {
+        return rc;
+    }
+
+    root = json_loadb((char *) body.data, body.len, 0, NULL);
+
+    if (job->class.len == 0) {
+        rc = ngx_http_sparkjob_job_member(r, root, "mainClass", &job->class);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_sparkjob_check_text(ctx, &what, &job->class,
+                                              NGX_HTTP_SPARKJOB_CLASS_MAX);
+        }
+    }
+
+    if (rc == NGX_OK && json_array_size(job->names) == 0) {
+        cp = json_object_get(root, "cp");
+
+        rc = ngx_http_sparkjob_job_member(r, root, "cp", &list);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_sparkjob_job_names(ctx, job, &list);
+        }
+
+        json_array_foreach(cp, i, item) {
+
+            if (rc == NGX_OK && json_is_string(item)) {
+                list.data = (u_char *) json_string_value(item);
+                list.len = json_string_length(item);
+
+                rc = ngx_http_sparkjob_job_names(ctx, job, &list);
+            }
+        }
+    }
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    off_t                     len;
+    u_char                   *p;
+    ngx_chain_t              *cl;
+    ngx_http_request_body_t  *rb;
+
+    rb = r->request_body;
+
+    ngx_str_null(body);
+
+    len = 0;
+
+    for (cl = rb ? rb->bufs : NULL; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    if (len == 0 || len > NGX_HTTP_SPARKJOB_BODY_MAX) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body->data = p;
+    body->len = len;
+
+    if (rb->temp_file) {
+        return ngx_read_file(&rb->temp_file->file, p, len, 0) == len
+               ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (cl = rb->bufs; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_member(ngx_http_request_t *r, json_t *body,
+    const char *name, ngx_str_t *value)
+{
+    ngx_str_t  s;
+
+    ngx_str_null(value);
+
+    if (ngx_http_sparkjob_meta_string(body, name, &s) != NGX_OK || s.len == 0) {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pstrdup(r->pool, &s);
+    if (value->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value->len = s.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job)
+{
+    json_t                        *meta;
+    ngx_int_t                      rc;
+    ngx_str_t                      id;
+    ngx_time_t                    *now;
+    ngx_msec_t                     timeout;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    if (ngx_http_sparkjob_new_id(r, &id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->id = id;
+
+    now = ngx_timeofday();
+    job->start = (uint64_t) now->sec * 1000 + now->msec;
+
+    meta = json_pack("{s:s%, s:O, s:s%, s:b, s:s%}",
+                     "id", ngx_http_sparkjob_text(&id),
+                     "cp", job->names,
+                     "class", ngx_http_sparkjob_text(&job->class),
+                     "sync", (int) job->sync,
+                     "user", ngx_http_sparkjob_text(&ctx->user));
+
+    if (meta
+        && job->context.len
+        && json_object_set_new(meta, "context",
+                               json_stringn((char *) job->context.data,
+                                            job->context.len))
+           == -1)
+    {
+        json_decref(meta);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    timeout = (job->timeout == -1) ? slcf->sync_timeout
+                                   : (ngx_msec_t) job->timeout * 1000;
+
+    rc = ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_submit_call, meta, 1,
+                               timeout);
+
+    /* no event can have come in between: this is one turn of the loop */
+
+    if (rc == NGX_AGAIN && job->sync) {
+        ngx_http_sparkjob_wait_job(r, &id, ngx_http_sparkjob_job_ended,
+                                   ngx_http_sparkjob_job_ask_again);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_new_id(ngx_http_request_t *r, ngx_str_t *id)
+{
+    uuid_t  uuid;
+
+    id->len = NGX_HTTP_SPARKJOB_ID_LEN;
+
+    id->data = ngx_pnalloc(r->pool, NGX_HTTP_SPARKJOB_ID_LEN + 1);
+    if (id->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    uuid_generate_random(uuid);
+    uuid_unparse_lower(uuid, (char *) id->data);
+
+    return NGX_OK;
+}
+
+
+/* the job runs, or it has ended already */
+
+static ngx_int_t
+ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_job_t     *job;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
+
+    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                   NGX_HTTP_SPARKJOB_JOB,
+                                   json_object_get(msg->meta, "record"),
+                                   &msg->payload);
+    if (rec == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (job->sync) {
+        job->rec = rec;
+
+        return rec->final ? ngx_http_sparkjob_job_ended(r, rec) : NGX_AGAIN;
+    }
+
+    /* not run at all: its validation has thrown */
+
+    if (rec->state == SJP_JOB_ERROR && rec->micros == 0) {
+        return ngx_http_sparkjob_job_ended(r, rec);
+    }
+
+    rec->state = SJP_JOB_STARTED;
+    rec->end = 0;
+    rec->payload = NGX_HTTP_SPARKJOB_NO_PAYLOAD;
+
+    return ngx_http_sparkjob_report(r, NGX_HTTP_ACCEPTED, rec, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_ended(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec)
+{
+    json_t                        *meta;
+    ngx_chain_t                   *payload;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_job_t       *job;
+    ngx_http_sparkjob_message_t    msg;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
+
+    if (rec->payload == NGX_HTTP_SPARKJOB_STORED) {
+
+        if (job->rec != rec) {
+
+            job->rec = ngx_palloc(r->pool, rec->size);
+            if (job->rec == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ngx_memcpy(job->rec, rec, rec->size);
+        }
+
+        slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+        meta = json_pack("{s:s%}", "id", ngx_http_sparkjob_text(&ctx->id));
+
+        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_sync_result_call,
+                                     meta, 0, slcf->reply_timeout);
+    }
+
+    msg.fd = -1;
+    msg.payload = ngx_http_sparkjob_record_string(rec,
+                                                  NGX_HTTP_SPARKJOB_PAYLOAD);
+
+    payload = ngx_http_sparkjob_payload(r, &msg);
+    if (payload == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_job_answer(r, rec, payload);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_result(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_chain_t              *payload;
+    ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_job_t  *job;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
+
+    payload = ngx_http_sparkjob_payload(r, msg);
+    if (payload == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_job_answer(r, job->rec, payload);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec, ngx_chain_t *payload)
+{
+    ngx_buf_t                *b;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    b = ngx_create_temp_buf(r->pool,
+                     sizeof("{\"jobId\":\"\",\"status\":\"\",\"result\":")
+                     + NGX_HTTP_SPARKJOB_ID_LEN + sizeof("RESTARTING"));
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"jobId\":\"%V\",", &ctx->id);
+
+    if (rec->state != SJP_JOB_FINISHED) {
+        b->last = ngx_sprintf(b->last, "\"status\":\"%V\",",
+                           ngx_http_sparkjob_state_name(rec->kind, rec->state));
+    }
+
+    b->last = ngx_sprintf(b->last, "\"result\":");
+
+    if (ngx_http_sparkjob_job_timing(r, rec) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply_around(r, NGX_HTTP_OK, b, payload);
+}
+
+
+/* the channel is new, and the event that was waited for may be lost */
+
+static ngx_int_t
+ngx_http_sparkjob_job_ask_again(ngx_http_request_t *r)
+{
+    json_t                   *meta;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    meta = json_pack("{s:s%}", "id", ngx_http_sparkjob_text(&ctx->id));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_again_call, meta, 0,
+                                 NGX_TIMER_INFINITE);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                   NGX_HTTP_SPARKJOB_JOB,
+                                   json_object_get(msg->meta, "record"),
+                                   &msg->payload);
+    if (rec == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return rec->final ? ngx_http_sparkjob_job_ended(r, rec) : NGX_AGAIN;
+}
+
+
+/*
+ * The job goes on.  Unless the launcher may never have heard of it, the client
+ * gets its id, its present state, and where to look for it.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
+{
+    json_t                      *meta;
+    ngx_int_t                    rc;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_job_t     *job;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
+
+    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB, &ctx->id,
+                                    r->pool, &rec);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        rec = job->rec;
+    }
+
+    if (rec == NULL) {
+
+        if (!ctx->zone->channel->up) {
+            return ngx_http_sparkjob_reply_unavailable(r);
+        }
+
+        meta = json_pack("{s:s%, s:s%, s:s%, s:s, s:I}",
+                         "id", ngx_http_sparkjob_text(&ctx->id),
+                         "class", ngx_http_sparkjob_text(&job->class),
+                         "context", ngx_http_sparkjob_text(&job->context),
+                         "state", "STARTED",
+                         "start", (json_int_t) job->start);
+
+        rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                       NGX_HTTP_SPARKJOB_JOB, meta, NULL);
+        json_decref(meta);
+
+        if (rec == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_http_sparkjob_reply_location(r, "/jobs/", &ctx->id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rec->payload != NGX_HTTP_SPARKJOB_ERROR) {
+        rec->payload = NGX_HTTP_SPARKJOB_NO_PAYLOAD;
+    }
+
+    return ngx_http_sparkjob_report(r, NGX_HTTP_ACCEPTED, rec, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_job_timing(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  value;
+
+    if (rec->micros == 0) {
+        return NGX_OK;
+    }
+
+    value.data = ngx_pnalloc(r->pool, sizeof("driver;dur=.000")
+                                      + NGX_INT64_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "driver;dur=%uL.%03uL",
+                            rec->micros / 1000, rec->micros % 1000)
+                - value.data;
+
+    return ngx_http_sparkjob_reply_header(r, "Server-Timing", &value);
+}

@@ -1,0 +1,498 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The REST surface of a Spark job server.  Requests are answered from the
+ * shared memory zone where that can be, anything else is asked of the launcher
+ * over the worker's channel; docs/protocol.md has the messages.
+ */
+
+
+#ifndef _NGX_HTTP_SPARKJOB_MODULE_H_INCLUDED_
+#define _NGX_HTTP_SPARKJOB_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <jansson.h>
+#include <sparkjob_protocol.h>
+
+
+#define NGX_HTTP_SPARKJOB_NAME_MAX    255
+#define NGX_HTTP_SPARKJOB_CLASS_MAX   1024
+#define NGX_HTTP_SPARKJOB_ID_LEN      36
+
+/* what one turn of the event loop does at most: frames read, waiters asked */
+#define NGX_HTTP_SPARKJOB_BATCH       256
+
+
+typedef struct ngx_http_sparkjob_channel_s  ngx_http_sparkjob_channel_t;
+typedef struct ngx_http_sparkjob_op_s       ngx_http_sparkjob_op_t;
+
+
+/*
+ * Records: what the launcher knows of a job, a context or a binary.  One block
+ * of memory without pointers, so that a single memcpy takes it into the zone
+ * and out of it.
+ */
+
+typedef enum {
+    NGX_HTTP_SPARKJOB_JOB = 0,
+    NGX_HTTP_SPARKJOB_CONTEXT,
+    NGX_HTTP_SPARKJOB_BINARY,
+    NGX_HTTP_SPARKJOB_NKINDS
+} ngx_http_sparkjob_kind_e;
+
+
+typedef enum {
+    NGX_HTTP_SPARKJOB_NO_PAYLOAD = 0,
+    NGX_HTTP_SPARKJOB_RESULT,
+    NGX_HTTP_SPARKJOB_ERROR,
+    NGX_HTTP_SPARKJOB_STORED,       /* a result that only the launcher has */
+    NGX_HTTP_SPARKJOB_NO_ROOM       /* the zone could not take the payload */
+} ngx_http_sparkjob_payload_e;
+
+
+/* strings of a record; the key and the payload are common to all kinds */
+
+#define NGX_HTTP_SPARKJOB_KEY             0     /* id of a job, else the name */
+
+#define NGX_HTTP_SPARKJOB_JOB_CLASS       1
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT     2
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  3
+#define NGX_HTTP_SPARKJOB_JOB_USER        4
+
+#define NGX_HTTP_SPARKJOB_CONTEXT_ID      1
+#define NGX_HTTP_SPARKJOB_CONTEXT_APP     2
+#define NGX_HTTP_SPARKJOB_CONTEXT_URL     3
+#define NGX_HTTP_SPARKJOB_CONTEXT_REASON  4
+#define NGX_HTTP_SPARKJOB_CONTEXT_USER    5
+
+#define NGX_HTTP_SPARKJOB_BINARY_TYPE     1
+
+#define NGX_HTTP_SPARKJOB_PAYLOAD         6
+#define NGX_HTTP_SPARKJOB_NSTRINGS        7
+
+
+typedef struct {
+    uint64_t                      rev;
+    uint64_t                      start;    /* ms since 1970; or the upload */
+    uint64_t                      end;      /* 0: not yet */
+    uint64_t                      micros;   /* time inside the job */
+    uint32_t                      size;     /* of the whole block */
+    uint8_t                       kind;
+    uint8_t                       state;
+    uint8_t                       final;
+    uint8_t                       payload;
+    uint32_t                      len[NGX_HTTP_SPARKJOB_NSTRINGS];
+    /* the strings follow */
+} ngx_http_sparkjob_record_t;
+
+
+/* what came in one frame; a handler that keeps fd sets it to -1 here */
+
+typedef struct {
+    ngx_uint_t                    type;
+    uint32_t                      stream;
+    json_t                       *meta;
+    ngx_str_t                     payload;
+    ngx_fd_t                      fd;
+} ngx_http_sparkjob_message_t;
+
+
+/*
+ * These return what ngx_http_finalize_request() takes, or NGX_AGAIN where the
+ * request goes on waiting.
+ */
+
+typedef ngx_int_t (*ngx_http_sparkjob_handler_pt)(ngx_http_request_t *r);
+typedef ngx_int_t (*ngx_http_sparkjob_reply_pt)(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+typedef ngx_int_t (*ngx_http_sparkjob_wake_pt)(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec);
+
+
+/* how a refusal by the launcher is told to the client */
+
+typedef struct {
+    sjp_error_e                   code;
+    ngx_uint_t                    status;
+    char                         *label;
+    char                         *text;     /* NULL: the payload is told */
+} ngx_http_sparkjob_refusal_t;
+
+
+typedef struct {
+    ngx_uint_t                    type;
+    ngx_http_sparkjob_reply_pt    reply;
+    ngx_http_sparkjob_reply_pt    record;   /* for frames before the reply */
+    ngx_http_sparkjob_handler_pt  sent;
+    ngx_http_sparkjob_handler_pt  expire;
+    ngx_http_sparkjob_refusal_t  *refusals; /* other than the usual ones */
+
+    /*
+     * what was asked goes on in the launcher though the channel broke: do not
+     * tell the client "unavailable" before its own time is up
+     */
+    unsigned                      patient;
+} ngx_http_sparkjob_call_t;
+
+
+/*
+ * A frame on its way to the launcher.  Its memory belongs to the request, or
+ * to the frame itself (own) where no request stands behind it.
+ */
+
+typedef struct {
+    ngx_queue_t                   queue;
+    ngx_http_sparkjob_op_t       *op;
+    ngx_str_t                     head;     /* header and metadata */
+    ngx_chain_t                  *payload;  /* in memory, 64 KiB at most */
+    ngx_fd_t                      fd;       /* or in a file */
+    size_t                        size;
+    size_t                        sent;
+    unsigned                      queued:1;
+    unsigned                      own:1;
+} ngx_http_sparkjob_frame_t;
+
+
+/* a request to the launcher that has not been answered yet */
+
+struct ngx_http_sparkjob_op_s {
+    ngx_rbtree_node_t             node;     /* key: the stream number */
+    ngx_http_request_t           *request;
+    ngx_http_sparkjob_call_t     *call;
+    ngx_http_sparkjob_frame_t     frame;
+    unsigned                      active:1; /* in the channel's tree */
+    unsigned                      left:1;   /* sent, wholly */
+};
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_addr_t                   *addr;
+    ngx_shm_zone_t               *shm_zone;
+    ngx_slab_pool_t              *shpool;
+    ngx_http_sparkjob_channel_t  *channel;  /* of this worker */
+    u_char                       *file;     /* where a location names it */
+    ngx_uint_t                    line;
+    unsigned                      reset:1;  /* found half-written, to be told */
+    unsigned                      full:1;   /* likewise */
+} ngx_http_sparkjob_zone_t;
+
+
+/* the connection of this worker to one launcher, there or not */
+
+struct ngx_http_sparkjob_channel_s {
+    ngx_http_sparkjob_zone_t     *zone;
+    ngx_connection_t             *connection;
+    ngx_log_t                    *log;
+
+    ngx_event_t                   reconnect;
+    ngx_event_t                   tick;
+    ngx_event_t                   resume;   /* what one turn left undone */
+    ngx_msec_t                    backoff;
+    ngx_uint_t                    age;      /* ticks since it was connected */
+    ngx_uint_t                    pings;    /* without a pong */
+
+    ngx_queue_t                   output;
+
+    u_char                       *in;
+    size_t                        in_pos;
+    size_t                        in_last;
+    ngx_fd_t                      fds[64];  /* came in, not asked for yet */
+    ngx_uint_t                    nfds;
+
+    ngx_rbtree_t                  ops;
+    ngx_rbtree_node_t             ops_sentinel;
+    uint32_t                      stream;
+
+    ngx_rbtree_t                  waiters;
+    ngx_rbtree_node_t             waiters_sentinel;
+    ngx_queue_t                   asking;   /* waiters to ask again */
+
+    uint64_t                      epoch;
+    uint64_t                      seen;     /* newest event seen here */
+    uint64_t                      checked;  /* the same, one tick ago */
+
+    ngx_http_sparkjob_record_t   *scratch;
+    size_t                        scratch_size;
+
+    ngx_uint_t                    generation;
+    uint32_t                      load_stream;
+    ngx_uint_t                    load_limit;
+    ngx_uint_t                    load_final;
+    uint64_t                      load_oldest;
+
+    unsigned                      up:1;     /* welcomed */
+    unsigned                      loading:1;
+    unsigned                      complained:1;
+    unsigned                      broken:1; /* half a frame was sent */
+};
+
+
+typedef struct {
+    ngx_uint_t                    method;
+    ngx_str_t                     pattern;  /* "*" is one segment */
+    ngx_uint_t                    body;
+    ngx_http_sparkjob_handler_pt  handler;
+} ngx_http_sparkjob_route_t;
+
+
+typedef struct {
+    ngx_array_t                   zones;    /* ngx_http_sparkjob_zone_t * */
+} ngx_http_sparkjob_main_conf_t;
+
+
+typedef struct {
+    ngx_http_sparkjob_zone_t     *zone;
+    ngx_http_sparkjob_route_t    *routes;
+    ngx_str_t                     prefix;
+    ngx_http_complex_value_t     *user;
+    ngx_msec_t                    sync_timeout;
+    ngx_msec_t                    context_timeout;
+    ngx_msec_t                    delete_timeout;
+    ngx_msec_t                    launcher_timeout;
+    ngx_msec_t                    reply_timeout;
+} ngx_http_sparkjob_loc_conf_t;
+
+
+typedef struct {
+    ngx_http_request_t           *request;
+    ngx_http_sparkjob_zone_t     *zone;
+    ngx_http_sparkjob_route_t    *route;
+    ngx_str_t                     name;     /* what stands for "*" */
+    ngx_array_t                  *args;     /* ngx_keyval_t, decoded */
+    ngx_str_t                     user;
+    ngx_str_t                     problem;  /* with a parameter */
+    void                         *data;     /* of the route's handler */
+
+    ngx_http_sparkjob_op_t        op;
+    ngx_event_t                   timer;
+    ngx_msec_t                    deadline;
+    ngx_msec_t                    until;    /* for the zone to be loaded */
+    ngx_http_sparkjob_handler_pt  expire;
+
+    /* parked until the job with this id has ended */
+    ngx_rbtree_node_t             waiter;
+    ngx_queue_t                   asking;
+    ngx_str_t                     id;
+    ngx_http_sparkjob_wake_pt     wake;
+    ngx_http_sparkjob_handler_pt  again;
+
+    ngx_str_t                     error;    /* the body of an error page */
+
+    unsigned                      parked:1;
+    unsigned                      waiting:1;
+    unsigned                      asked:1;  /* is in the queue "asking" */
+    unsigned                      replied:1;
+} ngx_http_sparkjob_ctx_t;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_int_t                   (*parse)(ngx_http_sparkjob_ctx_t *ctx,
+                                      ngx_keyval_t *arg, void *field,
+                                      ngx_uint_t max);
+    size_t                        offset;
+    ngx_uint_t                    max;
+} ngx_http_sparkjob_param_t;
+
+
+/* what to list from the zone */
+
+typedef struct {
+    ngx_http_sparkjob_kind_e      kind;
+    ngx_uint_t                    states;   /* a bit for each, 0: any */
+    ngx_uint_t                    limit;
+} ngx_http_sparkjob_query_t;
+
+
+/* two arguments for "s%" of json_pack() */
+#define ngx_http_sparkjob_text(s)                                             \
+    ((s)->len ? (char *) (s)->data : ""), (s)->len
+
+#define ngx_http_sparkjob_state_bit(state)  ((ngx_uint_t) 1 << (state))
+
+
+/* route */
+extern ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[];
+ngx_int_t ngx_http_sparkjob_handler(ngx_http_request_t *r);
+
+/*
+ * param: query parameters.  NGX_DECLINED: ctx->problem says what is wrong, and
+ * ngx_http_sparkjob_reply_problem() tells it.
+ */
+ngx_int_t ngx_http_sparkjob_args(ngx_http_request_t *r);
+ngx_keyval_t *ngx_http_sparkjob_arg(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *name);
+ngx_int_t ngx_http_sparkjob_params(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_http_sparkjob_param_t *params, void *fields);
+ngx_int_t ngx_http_sparkjob_param_flag(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_param_number(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_problem(ngx_http_sparkjob_ctx_t *ctx,
+    const char *fmt, ...);
+ngx_int_t ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *what, ngx_str_t *value, ngx_uint_t max);
+
+/* resources */
+ngx_int_t ngx_http_sparkjob_binary_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_binary_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_binary_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_binary_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_jar_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_jar_post(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_sparkjob_context_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_put(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_sparkjob_record_t *rec, ngx_chain_t *result);
+ngx_int_t ngx_http_sparkjob_new_id(ngx_http_request_t *r, ngx_str_t *id);
+ngx_int_t ngx_http_sparkjob_job_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_config(ngx_http_request_t *r);
+
+/* channel */
+ngx_int_t ngx_http_sparkjob_channel_start(ngx_cycle_t *cycle,
+    ngx_http_sparkjob_zone_t *zone);
+void ngx_http_sparkjob_channel_stop(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_channel_queue(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_frame_t *frame);
+void ngx_http_sparkjob_channel_drop(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_frame_t *frame);
+ngx_int_t ngx_http_sparkjob_channel_send(ngx_http_sparkjob_channel_t *ch,
+    ngx_uint_t type, uint32_t stream, json_t *meta);
+void ngx_http_sparkjob_channel_resume(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_channel_soon(ngx_http_sparkjob_channel_t *ch);
+
+/*
+ * op: questions to the launcher.  ngx_http_sparkjob_ask() takes over the
+ * metadata, which is NULL if it could not be made, and has the request's body
+ * as payload if "body" is set.  It returns NGX_AGAIN, or an HTTP error code.
+ * After "timeout" milliseconds call->expire answers; NGX_TIMER_INFINITE
+ * leaves the time limit that the request has.
+ */
+ngx_int_t ngx_http_sparkjob_ask(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call, json_t *meta, ngx_uint_t body,
+    ngx_msec_t timeout);
+ngx_http_sparkjob_frame_t *ngx_http_sparkjob_op_frame(ngx_uint_t type,
+    uint32_t stream, json_t *meta, ngx_log_t *log);
+uint32_t ngx_http_sparkjob_op_stream(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_op_cancel(ngx_http_sparkjob_ctx_t *ctx);
+void ngx_http_sparkjob_op_sent(ngx_http_sparkjob_op_t *op);
+ngx_int_t ngx_http_sparkjob_op_answer(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_message_t *msg);
+void ngx_http_sparkjob_op_up(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_op_down(ngx_http_sparkjob_channel_t *ch);
+
+/*
+ * message: what the launcher says.  NGX_ERROR: it broke the protocol (that has
+ * been logged), the channel cannot be used any longer.
+ */
+ngx_int_t ngx_http_sparkjob_message(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_message_t *msg, u_char *meta, size_t len);
+ngx_int_t ngx_http_sparkjob_load(ngx_http_sparkjob_channel_t *ch,
+    ngx_uint_t tick);
+ngx_int_t ngx_http_sparkjob_meta_string(json_t *meta, const char *name,
+    ngx_str_t *value);
+
+/*
+ * record: a record from metadata; with a pool in the pool, else in the
+ * channel's scratch memory, good until the next one.  NULL: no record.
+ */
+ngx_http_sparkjob_record_t *ngx_http_sparkjob_record(
+    ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
+    ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload);
+ngx_int_t ngx_http_sparkjob_record_kind(json_t *meta,
+    ngx_http_sparkjob_kind_e *kind);
+ngx_str_t ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec,
+    ngx_uint_t n);
+ngx_str_t *ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind,
+    ngx_uint_t state);
+ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
+    ngx_str_t *name);
+
+/* zone: see the comments there */
+ngx_int_t ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_pool_t *pool,
+    ngx_http_sparkjob_record_t **rec);
+ngx_int_t ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_query_t *query, ngx_pool_t *pool, ngx_array_t *recs);
+void ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch,
+    uint64_t seq, ngx_http_sparkjob_record_t *rec, ngx_uint_t remove);
+ngx_uint_t ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch,
+    ngx_uint_t tick);
+void ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_record_t *rec);
+void ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch,
+    uint64_t seq);
+void ngx_http_sparkjob_zone_load_abort(ngx_http_sparkjob_channel_t *ch);
+
+/* wait: parked requests */
+ngx_int_t ngx_http_sparkjob_wait(ngx_http_request_t *r, ngx_msec_t timeout,
+    ngx_http_sparkjob_handler_pt expire);
+ngx_int_t ngx_http_sparkjob_wait_zone(ngx_http_request_t *r);
+void ngx_http_sparkjob_wait_job(ngx_http_request_t *r, ngx_str_t *id,
+    ngx_http_sparkjob_wake_pt wake, ngx_http_sparkjob_handler_pt again);
+void ngx_http_sparkjob_wait_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+void ngx_http_sparkjob_wait_timer(ngx_http_request_t *r);
+void ngx_http_sparkjob_wake(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_record_t *rec);
+void ngx_http_sparkjob_ask_again(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_ask_some(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_finish(ngx_http_request_t *r, ngx_int_t rc);
+
+/* reply: "text" is told as {"status":label,"result":text} */
+ngx_int_t ngx_http_sparkjob_reply(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_chain_t *out);
+ngx_int_t ngx_http_sparkjob_reply_buf(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_buf_t *b);
+ngx_int_t ngx_http_sparkjob_reply_text(ngx_http_request_t *r,
+    ngx_uint_t status, const char *label, ngx_str_t *text);
+ngx_int_t ngx_http_sparkjob_reply_success(ngx_http_request_t *r,
+    ngx_uint_t status, const char *text);
+ngx_int_t ngx_http_sparkjob_reply_error(ngx_http_request_t *r,
+    ngx_uint_t status, const char *fmt, ...);
+ngx_int_t ngx_http_sparkjob_reply_problem(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_reply_unavailable(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_reply_expired(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_reply_zone(ngx_http_request_t *r, ngx_int_t rc);
+ngx_int_t ngx_http_sparkjob_reply_around(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_buf_t *head, ngx_chain_t *payload);
+ngx_int_t ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg, ngx_http_sparkjob_refusal_t *refusals);
+ngx_int_t ngx_http_sparkjob_reply_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_sparkjob_reply_location(ngx_http_request_t *r,
+    const char *path, ngx_str_t *name);
+ngx_chain_t *ngx_http_sparkjob_payload(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+size_t ngx_http_sparkjob_json_len(ngx_str_t *s);
+u_char *ngx_http_sparkjob_json(u_char *p, ngx_str_t *s);
+u_char *ngx_http_sparkjob_time(u_char *p, uint64_t ms);
+
+#define NGX_HTTP_SPARKJOB_TIME_LEN  sizeof("1970-01-01T00:00:00.000Z")
+
+/* filter */
+ngx_int_t ngx_http_sparkjob_filter_init(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_http_sparkjob_module;
+
+
+#endif /* _NGX_HTTP_SPARKJOB_MODULE_H_INCLUDED_ */

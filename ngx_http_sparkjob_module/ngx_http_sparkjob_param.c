@@ -1,0 +1,354 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Query parameters: taken apart and decoded once, read by tables.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+#define NGX_HTTP_SPARKJOB_PROBLEM_MAX  2048
+
+
+static ngx_int_t ngx_http_sparkjob_arg_add(ngx_http_request_t *r,
+    ngx_http_sparkjob_ctx_t *ctx, u_char *p, u_char *last);
+static void ngx_http_sparkjob_decode(ngx_str_t *dst, u_char *p, u_char *last);
+
+
+static struct {
+    ngx_str_t   name;
+    ngx_flag_t  value;
+} ngx_http_sparkjob_flags[] = {
+    { ngx_string("true"), 1 },
+    { ngx_string("yes"), 1 },
+    { ngx_string("on"), 1 },
+    { ngx_string("1"), 1 },
+    { ngx_string("false"), 0 },
+    { ngx_string("no"), 0 },
+    { ngx_string("off"), 0 },
+    { ngx_string("0"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_int_t
+ngx_http_sparkjob_args(ngx_http_request_t *r)
+{
+    u_char                   *p, *q, *end;
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    if (r->args.len == 0) {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ctx->args = ngx_array_create(r->pool, 4, sizeof(ngx_keyval_t));
+    if (ctx->args == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    end = r->args.data + r->args.len;
+
+    for (p = r->args.data; p < end; p = q + 1) {
+
+        q = ngx_strlchr(p, end, '&');
+
+        if (q == NULL) {
+            q = end;
+        }
+
+        if (q == p) {
+            continue;
+        }
+
+        rc = ngx_http_sparkjob_arg_add(r, ctx, p, q);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_arg_add(ngx_http_request_t *r, ngx_http_sparkjob_ctx_t *ctx,
+    u_char *p, u_char *last)
+{
+    u_char           *eq, *dst;
+    ngx_int_t         rc;
+    ngx_keyval_t     *arg;
+    static ngx_str_t  what = ngx_string("query parameter");
+
+    arg = ngx_array_push(ctx->args);
+    if (arg == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    dst = ngx_pnalloc(r->pool, last - p + 1);
+    if (dst == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    eq = ngx_strlchr(p, last, '=');
+
+    if (eq == NULL) {
+        eq = last;
+    }
+
+    arg->key.data = dst;
+    arg->value.data = dst + (eq - p);
+    arg->value.len = 0;
+
+    ngx_http_sparkjob_decode(&arg->key, p, eq);
+
+    if (eq < last) {
+        ngx_http_sparkjob_decode(&arg->value, eq + 1, last);
+    }
+
+    rc = ngx_http_sparkjob_check_text(ctx, &what, &arg->key, NGX_MAX_SIZE_T_VALUE);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_sparkjob_check_text(ctx, &arg->key, &arg->value,
+                                        NGX_MAX_SIZE_T_VALUE);
+}
+
+
+/* "+" is a blank, as in forms; a "%" that encodes nothing is one */
+
+static void
+ngx_http_sparkjob_decode(ngx_str_t *dst, u_char *p, u_char *last)
+{
+    u_char     *d;
+    ngx_int_t   ch;
+
+    for (d = dst->data; p < last; p++) {
+
+        if (*p == '+') {
+            *d++ = ' ';
+            continue;
+        }
+
+        if (*p == '%' && last - p > 2) {
+            ch = ngx_hextoi(p + 1, 2);
+
+            if (ch != NGX_ERROR) {
+                *d++ = (u_char) ch;
+                p += 2;
+                continue;
+            }
+        }
+
+        *d++ = *p;
+    }
+
+    dst->len = d - dst->data;
+}
+
+
+/* the first parameter of that name; an empty one counts as absent */
+
+ngx_keyval_t *
+ngx_http_sparkjob_arg(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *name)
+{
+    ngx_uint_t     i;
+    ngx_keyval_t  *arg;
+
+    if (ctx->args == NULL) {
+        return NULL;
+    }
+
+    arg = ctx->args->elts;
+
+    for (i = 0; i < ctx->args->nelts; i++) {
+
+        if (arg[i].value.len
+            && arg[i].key.len == name->len
+            && ngx_strncmp(arg[i].key.data, name->data, name->len) == 0)
+        {
+            return &arg[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_params(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_http_sparkjob_param_t *params, void *fields)
+{
+    ngx_int_t                   rc;
+    ngx_keyval_t               *arg;
+    ngx_http_sparkjob_param_t  *p;
+
+    for (p = params; p->parse; p++) {
+
+        arg = ngx_http_sparkjob_arg(ctx, &p->name);
+
+        if (arg == NULL) {
+            continue;
+        }
+
+        rc = p->parse(ctx, arg, (u_char *) fields + p->offset, p->max);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_param_flag(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
+    void *field, ngx_uint_t max)
+{
+    ngx_uint_t   i;
+    ngx_flag_t  *flag = field;
+
+    for (i = 0; ngx_http_sparkjob_flags[i].name.len; i++) {
+
+        if (ngx_http_sparkjob_flags[i].name.len == arg->value.len
+            && ngx_strncasecmp(ngx_http_sparkjob_flags[i].name.data,
+                               arg->value.data, arg->value.len)
+               == 0)
+        {
+            *flag = ngx_http_sparkjob_flags[i].value;
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_sparkjob_problem(ctx,
+                                     "The query parameter '%V' was malformed:\n"
+                                     "'%V' is not a valid Boolean value",
+                                     &arg->key, &arg->value);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_param_number(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
+    void *field, ngx_uint_t max)
+{
+    ngx_int_t   n;
+    ngx_str_t   s;
+    ngx_int_t  *number = field;
+
+    s = arg->value;
+
+    if (s.len > 1 && s.data[0] == '-') {
+        s.data++;
+        s.len--;
+    }
+
+    n = ngx_atoi(s.data, s.len);
+
+    if (n == NGX_ERROR || n > NGX_MAX_INT32_VALUE) {
+        return ngx_http_sparkjob_problem(ctx,
+                                    "The query parameter '%V' was malformed:\n"
+                                    "'%V' is not a valid 32-bit signed integer "
+                                    "value", &arg->key, &arg->value);
+    }
+
+    if (s.len != arg->value.len && n != 0) {
+        return ngx_http_sparkjob_problem(ctx,
+                                    "The query parameter '%V' was malformed:\n"
+                                    "'%V' is negative",
+                                    &arg->key, &arg->value);
+    }
+
+    *number = n;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
+    void *field, ngx_uint_t max)
+{
+    ngx_str_t  *s = field;
+
+    *s = arg->value;
+
+    return ngx_http_sparkjob_check_text(ctx, &arg->key, s, max);
+}
+
+
+/*
+ * Everything that goes into metadata or into a log must be clean UTF-8; that
+ * it is short keeps the frames within their limits.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *what,
+    ngx_str_t *value, ngx_uint_t max)
+{
+    u_char    *p, *last;
+    uint32_t   n;
+
+    if (value->len > max) {
+        return ngx_http_sparkjob_problem(ctx, "The %V is too long: %uz bytes, "
+                                         "at most %ui are allowed",
+                                         what, value->len, max);
+    }
+
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+
+        if (*p < 0x20 || *p == 0x7f) {
+            return ngx_http_sparkjob_problem(ctx, "The %V contains a control "
+                                             "character", what);
+        }
+
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+
+        n = ngx_utf8_decode(&p, last - p);
+
+        if (n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff)) {
+            return ngx_http_sparkjob_problem(ctx, "The %V is not valid UTF-8",
+                                             what);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* returns NGX_DECLINED, for its callers to pass on */
+
+ngx_int_t
+ngx_http_sparkjob_problem(ngx_http_sparkjob_ctx_t *ctx, const char *fmt, ...)
+{
+    u_char   *p, *last;
+    va_list   args;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_SPARKJOB_PROBLEM_MAX);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(p, p + NGX_HTTP_SPARKJOB_PROBLEM_MAX, fmt, args);
+    va_end(args);
+
+    ctx->problem.data = p;
+    ctx->problem.len = last - p;
+
+    return NGX_DECLINED;
+}

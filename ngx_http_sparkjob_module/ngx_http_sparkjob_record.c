@@ -1,0 +1,361 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Records: from the launcher's JSON to a block of memory.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+typedef struct {
+    char        *name;
+    ngx_uint_t   n;
+} ngx_http_sparkjob_member_t;
+
+
+typedef struct {
+    ngx_str_t    name;
+    ngx_uint_t   final;
+} ngx_http_sparkjob_state_t;
+
+
+typedef struct {
+    char                        *name;
+    char                        *start;
+    ngx_http_sparkjob_member_t  *members;
+    ngx_http_sparkjob_state_t   *states;
+    ngx_uint_t                   nstates;
+} ngx_http_sparkjob_shape_t;
+
+
+static ngx_http_sparkjob_record_t *ngx_http_sparkjob_record_alloc(
+    ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool, size_t size);
+static ngx_int_t ngx_http_sparkjob_record_state(
+    ngx_http_sparkjob_shape_t *shape, json_t *meta,
+    ngx_http_sparkjob_record_t *rec);
+static ngx_int_t ngx_http_sparkjob_record_payload(json_t *meta);
+static uint64_t ngx_http_sparkjob_meta_number(json_t *meta, const char *name);
+
+
+static ngx_http_sparkjob_member_t  ngx_http_sparkjob_job_members[] = {
+    { "id", NGX_HTTP_SPARKJOB_KEY },
+    { "class", NGX_HTTP_SPARKJOB_JOB_CLASS },
+    { "context", NGX_HTTP_SPARKJOB_JOB_CONTEXT },
+    { "contextId", NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID },
+    { "user", NGX_HTTP_SPARKJOB_JOB_USER },
+    { NULL, 0 }
+};
+
+
+static ngx_http_sparkjob_member_t  ngx_http_sparkjob_context_members[] = {
+    { "name", NGX_HTTP_SPARKJOB_KEY },
+    { "id", NGX_HTTP_SPARKJOB_CONTEXT_ID },
+    { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
+    { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
+    { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
+    { "user", NGX_HTTP_SPARKJOB_CONTEXT_USER },
+    { NULL, 0 }
+};
+
+
+static ngx_http_sparkjob_member_t  ngx_http_sparkjob_binary_members[] = {
+    { "name", NGX_HTTP_SPARKJOB_KEY },
+    { "type", NGX_HTTP_SPARKJOB_BINARY_TYPE },
+    { NULL, 0 }
+};
+
+
+#define SJP_X(sym, name, final)  { ngx_string(name), final },
+
+static ngx_http_sparkjob_state_t  ngx_http_sparkjob_job_states[] = {
+    SJP_JOB_STATES(SJP_X)
+};
+
+static ngx_http_sparkjob_state_t  ngx_http_sparkjob_context_states[] = {
+    SJP_CONTEXT_STATES(SJP_X)
+};
+
+#undef SJP_X
+
+
+static ngx_http_sparkjob_shape_t
+    ngx_http_sparkjob_shapes[NGX_HTTP_SPARKJOB_NKINDS] =
+{
+    { "job", "start", ngx_http_sparkjob_job_members,
+      ngx_http_sparkjob_job_states, SJP_JOB_NSTATES },
+    { "context", "start", ngx_http_sparkjob_context_members,
+      ngx_http_sparkjob_context_states, SJP_CONTEXT_NSTATES },
+    { "binary", "time", ngx_http_sparkjob_binary_members, NULL, 0 }
+};
+
+
+static char  *ngx_http_sparkjob_payloads[] = {
+    "none",
+    "result",
+    "error",
+    "stored",
+    NULL
+};
+
+
+ngx_http_sparkjob_record_t *
+ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
+    ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload)
+{
+    size_t                       size;
+    u_char                      *p;
+    ngx_int_t                    type;
+    ngx_str_t                    s[NGX_HTTP_SPARKJOB_NSTRINGS];
+    ngx_uint_t                   i;
+    ngx_http_sparkjob_shape_t   *shape;
+    ngx_http_sparkjob_record_t  *rec;
+    ngx_http_sparkjob_member_t  *member;
+
+    shape = &ngx_http_sparkjob_shapes[kind];
+
+    ngx_memzero(s, sizeof(s));
+
+    for (member = shape->members; member->name; member++) {
+        ngx_http_sparkjob_meta_string(meta, member->name, &s[member->n]);
+    }
+
+    type = ngx_http_sparkjob_record_payload(meta);
+
+    if (s[NGX_HTTP_SPARKJOB_KEY].len == 0
+        || s[NGX_HTTP_SPARKJOB_KEY].len > NGX_HTTP_SPARKJOB_NAME_MAX
+        || type == NGX_ERROR)
+    {
+        goto invalid;
+    }
+
+    if (type == NGX_HTTP_SPARKJOB_RESULT || type == NGX_HTTP_SPARKJOB_ERROR) {
+        s[NGX_HTTP_SPARKJOB_PAYLOAD] = *payload;
+    }
+
+    size = sizeof(ngx_http_sparkjob_record_t);
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
+        size += s[i].len;
+    }
+
+    rec = ngx_http_sparkjob_record_alloc(ch, pool, size);
+    if (rec == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(rec, sizeof(ngx_http_sparkjob_record_t));
+
+    rec->size = size;
+    rec->kind = kind;
+    rec->payload = type;
+    rec->rev = ngx_http_sparkjob_meta_number(meta, "rev");
+    rec->start = ngx_http_sparkjob_meta_number(meta, shape->start);
+    rec->end = ngx_http_sparkjob_meta_number(meta, "end");
+    rec->micros = ngx_http_sparkjob_meta_number(meta, "runMicros");
+
+    if (ngx_http_sparkjob_record_state(shape, meta, rec) != NGX_OK) {
+        goto invalid;
+    }
+
+    p = (u_char *) (rec + 1);
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
+        if (s[i].len) {
+            rec->len[i] = s[i].len;
+            p = ngx_cpymem(p, s[i].data, s[i].len);
+        }
+    }
+
+    return rec;
+
+invalid:
+
+    ngx_log_error(NGX_LOG_ERR, ch->log, 0,
+                  "sparkjob launcher at %V sent an invalid record of a %s, "
+                  "key \"%V\"", &ch->zone->addr->name, shape->name,
+                  &s[NGX_HTTP_SPARKJOB_KEY]);
+
+    return NULL;
+}
+
+
+static ngx_http_sparkjob_record_t *
+ngx_http_sparkjob_record_alloc(ngx_http_sparkjob_channel_t *ch,
+    ngx_pool_t *pool, size_t size)
+{
+    ngx_http_sparkjob_record_t  *rec;
+
+    if (pool) {
+        return ngx_palloc(pool, size);
+    }
+
+    if (size > ch->scratch_size) {
+
+        rec = ngx_alloc(size, ch->log);
+        if (rec == NULL) {
+            return NULL;
+        }
+
+        if (ch->scratch) {
+            ngx_free(ch->scratch);
+        }
+
+        ch->scratch = rec;
+        ch->scratch_size = size;
+    }
+
+    return ch->scratch;
+}
+
+
+/* what is to be removed comes with little more than its key */
+
+static ngx_int_t
+ngx_http_sparkjob_record_state(ngx_http_sparkjob_shape_t *shape, json_t *meta,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  name;
+    ngx_int_t  state;
+
+    if (shape->nstates == 0 || json_object_get(meta, "state") == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_sparkjob_meta_string(meta, "state", &name);
+
+    state = ngx_http_sparkjob_state_number(rec->kind, &name);
+
+    if (state == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    rec->state = state;
+    rec->final = shape->states[state].final;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_record_payload(json_t *meta)
+{
+    ngx_int_t    n;
+    const char  *name;
+
+    name = json_string_value(json_object_get(meta, "payload"));
+
+    if (name == NULL) {
+        return NGX_HTTP_SPARKJOB_NO_PAYLOAD;
+    }
+
+    for (n = 0; ngx_http_sparkjob_payloads[n]; n++) {
+
+        if (ngx_strcmp(ngx_http_sparkjob_payloads[n], name) == 0) {
+            return n;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+static uint64_t
+ngx_http_sparkjob_meta_number(json_t *meta, const char *name)
+{
+    json_int_t  n;
+
+    n = json_integer_value(json_object_get(meta, name));
+
+    return n > 0 ? n : 0;
+}
+
+
+/* NGX_DECLINED and an empty string: there is no such member */
+
+ngx_int_t
+ngx_http_sparkjob_meta_string(json_t *meta, const char *name,
+    ngx_str_t *value)
+{
+    json_t  *member;
+
+    member = json_object_get(meta, name);
+
+    if (!json_is_string(member)) {
+        ngx_str_null(value);
+        return NGX_DECLINED;
+    }
+
+    value->data = (u_char *) json_string_value(member);
+    value->len = json_string_length(member);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_record_kind(json_t *meta, ngx_http_sparkjob_kind_e *kind)
+{
+    ngx_uint_t   n;
+    const char  *name;
+
+    name = json_string_value(json_object_get(meta, "kind"));
+
+    for (n = 0; name && n < NGX_HTTP_SPARKJOB_NKINDS; n++) {
+
+        if (ngx_strcmp(ngx_http_sparkjob_shapes[n].name, name) == 0) {
+            *kind = n;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_str_t
+ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec, ngx_uint_t n)
+{
+    ngx_str_t   s;
+    ngx_uint_t  i;
+
+    s.data = (u_char *) (rec + 1);
+    s.len = rec->len[n];
+
+    for (i = 0; i < n; i++) {
+        s.data += rec->len[i];
+    }
+
+    return s;
+}
+
+
+ngx_str_t *
+ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind, ngx_uint_t state)
+{
+    return &ngx_http_sparkjob_shapes[kind].states[state].name;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind, ngx_str_t *name)
+{
+    ngx_uint_t                  n;
+    ngx_http_sparkjob_shape_t  *shape;
+
+    shape = &ngx_http_sparkjob_shapes[kind];
+
+    for (n = 0; n < shape->nstates; n++) {
+
+        if (shape->states[n].name.len == name->len
+            && ngx_strncmp(shape->states[n].name.data, name->data, name->len)
+               == 0)
+        {
+            return n;
+        }
+    }
+
+    return NGX_ERROR;
+}

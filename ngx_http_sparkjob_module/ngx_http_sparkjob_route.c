@@ -1,0 +1,530 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The routes, and how a request gets to its handler.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+#define NGX_HTTP_SPARKJOB_BODY_NONE  0
+#define NGX_HTTP_SPARKJOB_BODY_READ  1
+
+/* a control character: no name may have it */
+#define NGX_HTTP_SPARKJOB_SLASH      0x01
+
+
+static ngx_int_t ngx_http_sparkjob_prepare(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
+static ngx_int_t ngx_http_sparkjob_method(ngx_http_request_t *r,
+    ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t *method);
+static ngx_int_t ngx_http_sparkjob_find_route(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
+    ngx_uint_t method);
+static ngx_int_t ngx_http_sparkjob_path(ngx_http_request_t *r,
+    ngx_str_t *path);
+static ngx_uint_t ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_uint_t marked);
+static ngx_int_t ngx_http_sparkjob_not_allowed(ngx_http_request_t *r,
+    ngx_uint_t allowed);
+static ngx_int_t ngx_http_sparkjob_user(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
+static ngx_int_t ngx_http_sparkjob_read_body(ngx_http_request_t *r);
+static void ngx_http_sparkjob_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
+
+
+#define ngx_http_sparkjob_get(pattern, handler)                               \
+    { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
+#define ngx_http_sparkjob_delete(pattern, handler)                            \
+    { NGX_HTTP_DELETE, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,      \
+      handler }
+#define ngx_http_sparkjob_put(pattern, handler)                               \
+    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
+#define ngx_http_sparkjob_post(pattern, handler)                              \
+    { NGX_HTTP_POST, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ, handler }
+
+
+ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
+
+    ngx_http_sparkjob_get("/jobs/*", ngx_http_sparkjob_job_get),
+    ngx_http_sparkjob_delete("/jobs/*", ngx_http_sparkjob_job_delete),
+    ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config),
+    ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list),
+    ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post),
+
+    ngx_http_sparkjob_get("/contexts", ngx_http_sparkjob_context_list),
+    ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put),
+    ngx_http_sparkjob_get("/contexts/*", ngx_http_sparkjob_context_get),
+    ngx_http_sparkjob_post("/contexts/*", ngx_http_sparkjob_context_post),
+    ngx_http_sparkjob_delete("/contexts/*", ngx_http_sparkjob_context_delete),
+
+    ngx_http_sparkjob_get("/binaries", ngx_http_sparkjob_binary_list),
+    ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get),
+    ngx_http_sparkjob_post("/binaries/*", ngx_http_sparkjob_binary_post),
+    ngx_http_sparkjob_delete("/binaries/*", ngx_http_sparkjob_binary_delete),
+
+    ngx_http_sparkjob_get("/jars", ngx_http_sparkjob_jar_list),
+    ngx_http_sparkjob_post("/jars/*", ngx_http_sparkjob_jar_post),
+    ngx_http_sparkjob_delete("/jars/*", ngx_http_sparkjob_binary_delete),
+
+    ngx_http_sparkjob_get("/healthz", ngx_http_sparkjob_health),
+
+    { 0, ngx_null_string, 0, NULL }
+};
+
+
+static struct {
+    ngx_str_t   name;
+    ngx_uint_t  method;
+} ngx_http_sparkjob_methods[] = {
+    { ngx_string("GET"), NGX_HTTP_GET },
+    { ngx_string("HEAD"), NGX_HTTP_HEAD },
+    { ngx_string("POST"), NGX_HTTP_POST },
+    { ngx_string("PUT"), NGX_HTTP_PUT },
+    { ngx_string("DELETE"), NGX_HTTP_DELETE },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_int_t
+ngx_http_sparkjob_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_sparkjob_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request = r;
+    ctx->zone = slcf->zone;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_sparkjob_module);
+
+    rc = ngx_http_sparkjob_prepare(r, slcf, ctx);
+
+    if (rc != NGX_OK || ctx->route == NULL) {
+        return rc;
+    }
+
+    if (ctx->route->body == NGX_HTTP_SPARKJOB_BODY_READ) {
+        return ngx_http_sparkjob_read_body(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ctx->route->handler(r);
+
+    if (rc == NGX_AGAIN) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return rc;
+}
+
+
+/*
+ * Whatever can be said before the body is read is said here.  The request has
+ * been answered, or is to be refused with the code returned, if no route is
+ * set afterwards.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_prepare(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  method;
+
+    rc = ngx_http_sparkjob_args(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_method(r, ctx, &method);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_find_route(r, slcf, ctx, method);
+    }
+
+    if (rc == NGX_OK && ctx->route) {
+        rc = ngx_http_sparkjob_user(r, slcf, ctx);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx->route = NULL;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_sparkjob_reply_problem(r);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_method(ngx_http_request_t *r, ngx_http_sparkjob_ctx_t *ctx,
+    ngx_uint_t *method)
+{
+    ngx_uint_t         i;
+    ngx_keyval_t      *arg;
+    static ngx_str_t   name = ngx_string("_method");
+
+    *method = r->method;
+
+    if (r->method == NGX_HTTP_HEAD) {
+        *method = NGX_HTTP_GET;
+        return NGX_OK;
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        return NGX_OK;
+    }
+
+    arg = ngx_http_sparkjob_arg(ctx, &name);
+
+    if (arg == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; ngx_http_sparkjob_methods[i].method; i++) {
+
+        if (ngx_http_sparkjob_methods[i].name.len == arg->value.len
+            && ngx_strncasecmp(ngx_http_sparkjob_methods[i].name.data,
+                               arg->value.data, arg->value.len)
+               == 0)
+        {
+            *method = ngx_http_sparkjob_methods[i].method;
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_sparkjob_problem(ctx,
+                                     "The query parameter '_method' was "
+                                     "malformed:\n'%V' is not a method",
+                                     &arg->value);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_find_route(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
+    ngx_uint_t method)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   path, name;
+    ngx_uint_t                  allowed, marked;
+    ngx_http_sparkjob_route_t  *route;
+
+    if (ngx_http_sparkjob_path(r, &path) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    marked = (path.data != r->uri.data);
+
+    /* after a "rewrite ... break" the prefix may be gone already */
+
+    if (path.len >= slcf->prefix.len
+        && ngx_strncmp(path.data, slcf->prefix.data, slcf->prefix.len) == 0)
+    {
+        path.data += slcf->prefix.len;
+        path.len -= slcf->prefix.len;
+    }
+
+    allowed = 0;
+
+    for (route = slcf->routes; route->handler; route++) {
+
+        if (!ngx_http_sparkjob_match(&route->pattern, &path, &name)) {
+            continue;
+        }
+
+        if (route->method == method) {
+            ctx->route = route;
+            ctx->name = name;
+
+            return ngx_http_sparkjob_name(ctx, marked);
+        }
+
+        allowed |= route->method;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (allowed) {
+        return ngx_http_sparkjob_not_allowed(r, allowed);
+    }
+
+    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
+                              "The requested resource could not be found.");
+}
+
+
+/*
+ * The path as nginx sees it, but with a mark for each slash that was encoded:
+ * it belongs to a name.  Locations, and with them all access rules, have been
+ * chosen by nginx's view, so that ours counts only where it is the same but
+ * for the marks and doubled slashes.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_path(ngx_http_request_t *r, ngx_str_t *path)
+{
+    u_char     *p, *last, *d, *s, *end;
+    ngx_int_t   ch;
+
+    *path = r->uri;
+
+    p = r->unparsed_uri.data;
+    last = ngx_strlchr(p, p + r->unparsed_uri.len, '?');
+
+    if (last == NULL) {
+        last = p + r->unparsed_uri.len;
+    }
+
+    if (!r->quoted_uri || ngx_strlcasestrn(p, last, (u_char *) "%2f", 2) == NULL)
+    {
+        return NGX_OK;
+    }
+
+    d = ngx_pnalloc(r->pool, last - p);
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    path->data = d;
+
+    s = r->uri.data;
+    end = s + r->uri.len;
+
+    while (p < last) {
+        ch = *p++;
+
+        if (ch == '%' && last - p >= 2) {
+            ch = ngx_hextoi(p, 2);
+            p += 2;
+
+            if (ch == '/') {
+                ch = NGX_HTTP_SPARKJOB_SLASH;
+            }
+        }
+
+        if (s < end && *s == (ch == NGX_HTTP_SPARKJOB_SLASH ? '/' : ch)) {
+            s++;
+
+        } else if (!(ch == '/' || ch == NGX_HTTP_SPARKJOB_SLASH)
+                   || s == r->uri.data || s[-1] != '/')
+        {
+            *path = r->uri;
+            return NGX_OK;
+        }
+
+        if (ch != '/' || d == path->data || d[-1] != '/') {
+            *d++ = (u_char) ch;
+        }
+    }
+
+    path->len = d - path->data;
+
+    if (s != end) {
+        *path = r->uri;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
+{
+    u_char  *p, *end, *s, *last;
+
+    p = path->data;
+    end = p + path->len;
+
+    s = pattern->data;
+    last = s + pattern->len;
+
+    ngx_str_null(name);
+
+    for ( /* void */ ; s < last; s++) {
+
+        if (*s != '*') {
+            if (p == end || *p++ != *s) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        name->data = p;
+
+        while (p < end && *p != '/') {
+            p++;
+        }
+
+        name->len = p - name->data;
+
+        if (name->len == 0) {
+            return 0;
+        }
+    }
+
+    return p == end;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t marked)
+{
+    size_t            i;
+    static ngx_str_t  what = ngx_string("name in the path");
+
+    for (i = 0; marked && i < ctx->name.len; i++) {
+
+        if (ctx->name.data[i] == NGX_HTTP_SPARKJOB_SLASH) {
+            ctx->name.data[i] = '/';
+        }
+    }
+
+    return ngx_http_sparkjob_check_text(ctx, &what, &ctx->name,
+                                        NGX_HTTP_SPARKJOB_NAME_MAX);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
+{
+    u_char      *p;
+    ngx_str_t    list;
+    ngx_uint_t   i;
+
+    if (allowed & NGX_HTTP_GET) {
+        allowed |= NGX_HTTP_HEAD;
+    }
+
+    list.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, PUT, DELETE, "));
+    if (list.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = list.data;
+
+    for (i = 0; ngx_http_sparkjob_methods[i].method; i++) {
+
+        if (allowed & ngx_http_sparkjob_methods[i].method) {
+            p = ngx_sprintf(p, "%V, ", &ngx_http_sparkjob_methods[i].name);
+        }
+    }
+
+    list.len = p - list.data - 2;
+
+    if (ngx_http_sparkjob_reply_header(r, "Allow", &list) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_ALLOWED,
+                       "HTTP method not allowed, supported methods: %V", &list);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_user(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
+{
+    static ngx_str_t  what = ngx_string("user");
+
+    if (slcf->user == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, slcf->user, &ctx->user) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_check_text(ctx, &what, &ctx->user,
+                                        NGX_HTTP_SPARKJOB_NAME_MAX);
+}
+
+
+/*
+ * What is larger than a payload may be, or of unknown length, goes to a file:
+ * its descriptor is handed to the launcher, and the bytes pass through here
+ * but once.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_read_body(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r->headers_in.content_length_n > SJP_PAYLOAD_MAX
+        || r->headers_in.content_length_n == -1)
+    {
+        r->request_body_in_file_only = 1;
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_sparkjob_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_sparkjob_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rc = ctx->route->handler(r);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_health(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (ctx->zone->channel && ctx->zone->channel->up) {
+        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+    }
+
+    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+               "Required actors not alive: no connection to the launcher at %V",
+               &ctx->zone->addr->name);
+}
