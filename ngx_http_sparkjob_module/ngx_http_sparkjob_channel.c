@@ -184,7 +184,7 @@ ngx_http_sparkjob_channel_open(ngx_http_sparkjob_channel_t *ch)
 
         /* once is enough, it is tried again every two seconds */
 
-        level = ch->complained ? NGX_LOG_INFO : NGX_LOG_ERR;
+        level = ch->complained ? NGX_LOG_DEBUG : NGX_LOG_ERR;
         ch->complained = 1;
 
         ngx_log_error(level, ch->log, err,
