@@ -258,8 +258,8 @@ named location
 
 === TEST 22: an exact location has its one route
 --- config
-location = /healthz { sparkjob main; }
+location = /contexts { sparkjob main; }
 --- request
-GET /healthz
+GET /contexts
 --- json
-{"status": "SUCCESS"}
+[]

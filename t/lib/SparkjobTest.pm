@@ -114,7 +114,7 @@ sub launcher {
         data_dir => "$Dir/$name",
         channel => {socket => $socket},
         log => {file => "$Dir/$name.log", level => 'debug'},
-        dao => 'memory',
+        dao => $ENV{SPARKJOB_DAO} // 'memory',
         driver => {
             command => ['python3', '-B', "$Lib/scripted_driver.py"],
             start_timeout => 10, stop_timeout => 5, kill_timeout => 2,
@@ -151,8 +151,10 @@ sub start_launcher {
     $launcher->{pid} = $pid;
 
     wait_for("launcher $launcher->{name} listens", sub {
-        die "the launcher has ended: " . slurp("$base.out")
-            if waitpid($pid, WNOHANG) == $pid;
+        if (waitpid($pid, WNOHANG) == $pid) {
+            delete $launcher->{pid};
+            die "the launcher has ended: " . slurp("$base.out");
+        }
         IO::Socket::UNIX->new(Peer => $launcher->{socket});
     });
 }
@@ -492,7 +494,7 @@ sub leftovers {
     my @found;
     File::Find::find({no_chdir => 1, wanted => sub {
         return if -d;
-        push @found, $_ if -S || m{/tmp/|/contexts/[^/]+/(?:in|out)/};
+        push @found, $_ if -S || m{^\Q$Dir\E/\w+/(?:tmp/|contexts/[^/]+/(?:in|out)/)};
     }}, grep { -d } map { "$Dir/$_" } keys %Launchers);
     push @found, grep { -S } map { $_->{socket} } values %Launchers;
     push @found, grep { -f } glob "$Dir/servroot/*_temp/* $Dir/servroot/*_temp/*/*";
