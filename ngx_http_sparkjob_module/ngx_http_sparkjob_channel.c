@@ -231,7 +231,8 @@ failed:
 static ngx_int_t
 ngx_http_sparkjob_channel_hello(ngx_http_sparkjob_channel_t *ch)
 {
-    return ngx_http_sparkjob_channel_send(ch, SJP_HELLO, 0,
+    return ngx_http_sparkjob_channel_send(ch, SJP_HELLO,
+                       ngx_http_sparkjob_op_stream(ch),
                        json_pack("{s:i, s:i, s:i}",
                                  "protocol", SJP_VERSION,
                                  "pid", (int) ngx_pid,
@@ -244,17 +245,24 @@ ngx_http_sparkjob_channel_hello(ngx_http_sparkjob_channel_t *ch)
 static void
 ngx_http_sparkjob_channel_close(ngx_http_sparkjob_channel_t *ch)
 {
-    if (ch->connection && (ch->up || !ch->complained)) {
+    ngx_uint_t  up;
+
+    up = ch->up;
+
+    if (ch->connection && (up || !ch->complained)) {
         ch->complained = 1;
 
         ngx_log_error(NGX_LOG_ERR, ch->log, 0,
                       "sparkjob_zone \"%V\": the launcher at %V %s",
                       &ch->zone->name, &ch->zone->addr->name,
-                      ch->up ? "is gone" : "refused the connection");
+                      up ? "is gone" : "refused the connection");
     }
 
     ngx_http_sparkjob_channel_clear(ch);
-    ngx_http_sparkjob_op_down(ch);
+
+    if (up) {
+        ngx_http_sparkjob_op_down(ch);
+    }
 
     ngx_add_timer(&ch->reconnect, ch->backoff);
 
@@ -355,7 +363,8 @@ ngx_http_sparkjob_channel_tick(ngx_event_t *ev)
             rc = NGX_ERROR;
 
         } else {
-            rc = ngx_http_sparkjob_channel_send(ch, SJP_PING, 0, NULL);
+            rc = ngx_http_sparkjob_channel_send(ch, SJP_PING,
+                                      ngx_http_sparkjob_op_stream(ch), NULL);
         }
     }
 

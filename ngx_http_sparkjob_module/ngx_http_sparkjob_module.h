@@ -273,7 +273,8 @@ typedef struct {
     ngx_http_sparkjob_op_t        op;
     ngx_event_t                   timer;
     ngx_msec_t                    deadline;
-    ngx_msec_t                    until;    /* for the zone to be loaded */
+    ngx_msec_t                    until;    /* for an absent launcher */
+    ngx_msec_t                    polled;   /* for the zone to be loaded */
     ngx_http_sparkjob_handler_pt  expire;
 
     /* parked until the job with this id has ended */
@@ -450,7 +451,7 @@ void ngx_http_sparkjob_wait_job(ngx_http_request_t *r, ngx_str_t *id,
     ngx_http_sparkjob_wake_pt wake, ngx_http_sparkjob_handler_pt again);
 void ngx_http_sparkjob_wait_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-void ngx_http_sparkjob_wait_timer(ngx_http_request_t *r);
+void ngx_http_sparkjob_wait_away(ngx_http_request_t *r);
 void ngx_http_sparkjob_wake(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_ask_again(ngx_http_sparkjob_channel_t *ch);

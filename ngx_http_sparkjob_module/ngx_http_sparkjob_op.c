@@ -25,6 +25,7 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     json_t *meta, ngx_uint_t body, ngx_msec_t timeout)
 {
     size_t                        len;
+    ngx_int_t                     rc;
     sjp_header_t                  h;
     ngx_http_sparkjob_op_t       *op;
     ngx_http_sparkjob_ctx_t      *ctx;
@@ -98,7 +99,13 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
         ngx_http_sparkjob_channel_queue(ch, frame);
     }
 
-    return ngx_http_sparkjob_wait(r, timeout, call->expire);
+    rc = ngx_http_sparkjob_wait(r, timeout, call->expire);
+
+    if (rc == NGX_AGAIN && !ch->up) {
+        ngx_http_sparkjob_wait_away(r);
+    }
+
+    return rc;
 }
 
 
@@ -345,7 +352,10 @@ ngx_http_sparkjob_op_up(ngx_http_sparkjob_channel_t *ch)
 }
 
 
-/* clients do not wait for an absent launcher as long as for its answer */
+/*
+ * The launcher is away: clients do not wait for it to come back as long as they
+ * would for its answer.
+ */
 
 void
 ngx_http_sparkjob_op_down(ngx_http_sparkjob_channel_t *ch)
@@ -368,6 +378,6 @@ ngx_http_sparkjob_op_down(ngx_http_sparkjob_channel_t *ch)
         }
 
         op->left = 0;
-        ngx_http_sparkjob_wait_timer(op->request);
+        ngx_http_sparkjob_wait_away(op->request);
     }
 }

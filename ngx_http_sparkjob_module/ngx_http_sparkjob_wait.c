@@ -18,6 +18,7 @@
 #define NGX_HTTP_SPARKJOB_ZONE_POLL  50
 
 
+static void ngx_http_sparkjob_wait_timer(ngx_http_sparkjob_ctx_t *ctx);
 static void ngx_http_sparkjob_wait_expire(ngx_event_t *ev);
 static void ngx_http_sparkjob_wait_cleanup(void *data);
 static ngx_int_t ngx_http_sparkjob_wait_zone_again(ngx_http_request_t *r);
@@ -77,26 +78,40 @@ ngx_http_sparkjob_wait(ngx_http_request_t *r, ngx_msec_t timeout,
         ctx->expire = expire;
     }
 
-    ngx_http_sparkjob_wait_timer(r);
+    ctx->until = ctx->deadline;
+
+    ngx_http_sparkjob_wait_timer(ctx);
 
     return NGX_AGAIN;
 }
 
 
+/* what was asked cannot be sent: no longer than sparkjob_launcher_timeout */
+
 void
-ngx_http_sparkjob_wait_timer(ngx_http_request_t *r)
+ngx_http_sparkjob_wait_away(ngx_http_request_t *r)
 {
-    ngx_msec_int_t                 ms;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ctx->until = ngx_current_msec + slcf->launcher_timeout;
+
+    ngx_http_sparkjob_wait_timer(ctx);
+}
+
+
+static void
+ngx_http_sparkjob_wait_timer(ngx_http_sparkjob_ctx_t *ctx)
+{
+    ngx_msec_int_t  ms;
 
     ms = (ngx_msec_int_t) (ctx->deadline - ngx_current_msec);
 
     if (ctx->op.active && !ctx->op.left && !ctx->zone->channel->up) {
-        slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-        ms = ngx_min(ms, (ngx_msec_int_t) slcf->launcher_timeout);
+        ms = ngx_min(ms, (ngx_msec_int_t) (ctx->until - ngx_current_msec));
     }
 
     if (ctx->timer.timer_set) {
@@ -125,7 +140,7 @@ ngx_http_sparkjob_wait_expire(ngx_event_t *ev)
     if ((ngx_msec_int_t) (ctx->deadline - ngx_current_msec) > 0
         && (!unsent || ctx->zone->channel->up))
     {
-        ngx_http_sparkjob_wait_timer(r);
+        ngx_http_sparkjob_wait_timer(ctx);
         return;
     }
 
@@ -170,9 +185,9 @@ ngx_http_sparkjob_wait_zone(ngx_http_request_t *r)
 
     if (!ctx->parked) {
         slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-        ctx->until = ngx_current_msec + slcf->launcher_timeout;
+        ctx->polled = ngx_current_msec + slcf->launcher_timeout;
 
-    } else if ((ngx_msec_int_t) (ctx->until - ngx_current_msec) <= 0) {
+    } else if ((ngx_msec_int_t) (ctx->polled - ngx_current_msec) <= 0) {
         return ngx_http_sparkjob_reply_unavailable(r);
     }
 
