@@ -1,0 +1,100 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * What every part of the launcher uses: memory, text, time, random numbers.
+ *
+ * Memory that cannot be had ends the process: the drivers go on, and the next
+ * launcher adopts them, which is better than a change that was half made.
+ */
+
+
+#ifndef _SJL_H_INCLUDED_
+#define _SJL_H_INCLUDED_
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ev.h>
+#include <jansson.h>
+
+#include "sparkjob_protocol.h"
+#include "sjl_log.h"
+
+
+#define SJL_VERSION        "0.1.0"
+
+#define SJL_OK             0
+#define SJL_ERROR          -1
+
+#define SJL_ID_LEN         36
+#define SJL_HASH_LEN       64
+
+#define sjl_container(ptr, type, member)                                      \
+    ((type *) (void *) ((char *) (ptr) - offsetof(type, member)))
+
+#define sjl_nelts(array)   (sizeof(array) / sizeof((array)[0]))
+
+
+/* the one loop; it owns all state, other threads see only their operations */
+extern struct ev_loop  *sjl_loop;
+
+
+/* n bytes of zeros */
+void *sjl_alloc(size_t n);
+
+/* a copy of n bytes of p with a zero behind it; NULL stays NULL */
+char *sjl_memdup(const void *p, size_t n);
+
+/* a copy of a string; NULL stays NULL */
+char *sjl_strdup(const char *s);
+
+/* a new string, as sprintf() would make it */
+char *sjl_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* milliseconds since 1970 UTC */
+int64_t sjl_now(void);
+
+/* fills p with 2 * n hexadecimal digits of n random bytes, and a zero */
+void sjl_random_hex(char *p, size_t n);
+
+/* fills p (SJL_ID_LEN + 1 bytes) with a new UUID */
+void sjl_id_make(char *p);
+
+/* whether s is a UUID in lower-case text, so that it may be part of a path */
+int sjl_id_ok(const char *s);
+
+/* fills p (SJL_HASH_LEN + 1 bytes) with the SHA-256 of n bytes */
+void sjl_hash(char *p, const void *data, size_t n);
+
+/* compares strings in a time that does not tell where they differ */
+int sjl_same_secret(const char *a, const char *b);
+
+/* the text of a JSON value, to be freed */
+char *sjl_json_text(const json_t *value);
+
+/*
+ * An error as clients read it: {"message", "errorClass", "stack"}.  The stack
+ * is "class: message", and behind it "more" unless that is NULL.
+ */
+char *sjl_error_text(const char *class, const char *message, const char *more);
+
+/* replaces in place what is not UTF-8, or not printable, by '?' */
+void sjl_text_clean(char *s);
+
+/* the last "lines" lines of a file, "max" bytes at most, cleaned; or NULL */
+char *sjl_file_tail(const char *path, unsigned lines, size_t max);
+
+
+#endif /* _SJL_H_INCLUDED_ */

@@ -1,0 +1,698 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_config.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+
+#define SJL_CONFIG_GOT  60
+
+
+typedef struct sjl_config_member_s  sjl_config_member_t;
+
+/* stores the value, or returns SJL_ERROR: it is not what was expected */
+typedef int (*sjl_config_set_pt)(const sjl_config_member_t *m, void *field,
+    json_t *value);
+
+struct sjl_config_member_s {
+    const char         *path;
+    sjl_config_set_pt   set;
+    size_t              offset;
+    const char         *initial;        /* JSON text; NULL: see the checks */
+    const char         *expected;
+    int64_t             min;
+    int64_t             max;
+    const char *const  *names;
+};
+
+
+typedef struct {
+    sjl_config_t  *conf;
+    json_t        *errors;
+    char          *folder;              /* what relative paths begin at */
+} sjl_config_ctx_t;
+
+
+static json_t *sjl_config_load(sjl_config_ctx_t *ctx, const char *file);
+static void sjl_config_unknown(sjl_config_ctx_t *ctx, json_t *object,
+    const char *prefix);
+static int sjl_config_known(const char *path, json_t *value);
+static void sjl_config_member(sjl_config_ctx_t *ctx, json_t *root,
+    const sjl_config_member_t *m);
+static json_t *sjl_config_find(json_t *root, const char *path);
+static void sjl_config_checks(sjl_config_ctx_t *ctx);
+static void sjl_config_absolute(sjl_config_ctx_t *ctx, char **path);
+static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
+static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
+static void sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+static int sjl_config_set_text(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_number(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_mode(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_name(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_list(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_map(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_users(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static void sjl_config_keep_text(char **now, char **next, const char *member);
+
+
+static const char *const  sjl_config_daos[] = { "sqlite", "memory", NULL };
+static const char *const  sjl_config_exits[] = { "stop", "leave", NULL };
+
+
+#define SJL_TEXT(path, field, initial, expected)                              \
+    { path, sjl_config_set_text, offsetof(sjl_config_t, field), initial,      \
+      expected, 0, 0, NULL }
+
+#define SJL_NUMBER(path, field, initial, unit, min, max)                      \
+    { path, sjl_config_set_number, offsetof(sjl_config_t, field), initial,    \
+      "a number of " unit " from " #min " to " #max, min, max, NULL }
+
+#define SJL_OTHER(path, field, set, initial, expected, names)                 \
+    { path, sjl_config_set_##set, offsetof(sjl_config_t, field), initial,     \
+      expected, 0, 0, names }
+
+
+static const sjl_config_member_t  sjl_config_members[] = {
+    SJL_TEXT("data_dir", data_dir, NULL, "the path of a folder"),
+    SJL_TEXT("channel.socket", channel_socket, NULL, "the path of a socket"),
+    SJL_OTHER("channel.mode", channel_mode, mode, "\"0600\"",
+              "an octal file mode like \"0660\"", NULL),
+    SJL_OTHER("channel.users", channel_users, users, "[]",
+              "an array of names or numbers of users", NULL),
+    SJL_TEXT("log.file", log_file, "\"stderr\"", "\"stderr\" or a path"),
+    SJL_OTHER("log.level", log_level, name, "\"info\"",
+              "one of alert, crit, err, warn, notice, info, debug",
+              sjl_log_levels),
+    SJL_OTHER("dao", dao, name, "\"sqlite\"", "\"sqlite\" or \"memory\"",
+              sjl_config_daos),
+    SJL_OTHER("at_exit", at_exit, name, "\"stop\"", "\"stop\" or \"leave\"",
+              sjl_config_exits),
+
+    SJL_TEXT("driver.java", java, "\"java\"", "the path of a JVM"),
+    SJL_TEXT("driver.home", home, NULL, "the path of a folder"),
+    SJL_TEXT("driver.spark_home", spark_home, NULL, "the path of a folder"),
+    SJL_OTHER("driver.options", options, list, "[\"-Xmx1g\"]",
+              "an array of strings", NULL),
+    SJL_OTHER("driver.environment", environment, map, "{}",
+              "an object with strings", NULL),
+    SJL_OTHER("driver.command", command, list, "[]", "an array of strings",
+              NULL),
+    SJL_NUMBER("driver.start_timeout", start_timeout, "60", "seconds", 1, 3600),
+    SJL_NUMBER("driver.stop_timeout", stop_timeout, "15", "seconds", 1, 3600),
+    SJL_NUMBER("driver.kill_timeout", kill_timeout, "5", "seconds", 1, 3600),
+    SJL_NUMBER("driver.orphan_timeout", orphan_timeout, "600", "seconds",
+               1, 604800),
+
+    SJL_OTHER("context_settings", context_settings, map, "{}",
+              "an object with strings", NULL),
+    SJL_NUMBER("max_contexts", max_contexts, "64", "contexts", 1, 10000),
+    SJL_NUMBER("max_jobs_per_context", max_jobs, "8", "jobs", 1, 10000),
+    SJL_NUMBER("sync_commit_delay", sync_commit_delay, "5", "milliseconds",
+               0, 1000)
+};
+
+
+sjl_config_t  *sjl_conf;
+
+
+sjl_config_t *
+sjl_config_read(const char *file, json_t **errors)
+{
+    char              *slash;
+    size_t             i;
+    json_t            *root;
+    sjl_config_ctx_t   ctx;
+
+    ctx.conf = sjl_alloc(sizeof(sjl_config_t));
+    ctx.conf->file = sjl_strdup(file);
+    ctx.errors = json_array();
+    ctx.folder = realpath(file, NULL);
+
+    if (ctx.folder == NULL) {
+        ctx.folder = sjl_strdup("/");
+    }
+
+    slash = strrchr(ctx.folder, '/');
+    slash[1] = '\0';
+
+    root = sjl_config_load(&ctx, file);
+
+    if (root) {
+        sjl_config_unknown(&ctx, root, "");
+
+        for (i = 0; i < sjl_nelts(sjl_config_members); i++) {
+            sjl_config_member(&ctx, root, &sjl_config_members[i]);
+        }
+
+        sjl_config_checks(&ctx);
+        json_decref(root);
+    }
+
+    free(ctx.folder);
+
+    if (json_array_size(ctx.errors)) {
+        sjl_config_free(ctx.conf);
+        ctx.conf = NULL;
+    }
+
+    *errors = ctx.errors;
+
+    return ctx.conf;
+}
+
+
+static json_t *
+sjl_config_load(sjl_config_ctx_t *ctx, const char *file)
+{
+    FILE          *f;
+    json_t        *root;
+    json_error_t   err;
+
+    f = fopen(file, "re");
+
+    if (f == NULL) {
+        sjl_config_error(ctx, "cannot be opened: %s", strerror(errno));
+        return NULL;
+    }
+
+    root = json_loadf(f, JSON_REJECT_DUPLICATES, &err);
+    (void) fclose(f);
+
+    if (root == NULL) {
+        sjl_config_error(ctx, "line %d, column %d: %s", err.line, err.column,
+                         err.text);
+        return NULL;
+    }
+
+    if (!json_is_object(root)) {
+        sjl_config_error(ctx, "expected an object");
+        json_decref(root);
+        return NULL;
+    }
+
+    return root;
+}
+
+
+static void
+sjl_config_unknown(sjl_config_ctx_t *ctx, json_t *object, const char *prefix)
+{
+    char        *path;
+    json_t      *value;
+    const char  *key;
+
+    json_object_foreach(object, key, value) {
+        path = sjl_format("%s%s", prefix, key);
+
+        switch (sjl_config_known(path, value)) {
+
+        case 0:
+            sjl_config_error(ctx, "%s: no such member", path);
+            break;
+
+        case 1:
+            break;
+
+        default:
+            free(path);
+            path = sjl_format("%s%s.", prefix, key);
+            sjl_config_unknown(ctx, value, path);
+        }
+
+        free(path);
+    }
+}
+
+
+/* 0: there is no such member, 1: there is, 2: this is a group of members */
+
+static int
+sjl_config_known(const char *path, json_t *value)
+{
+    size_t       i, len;
+    const char  *member;
+
+    len = strlen(path);
+
+    for (i = 0; i < sjl_nelts(sjl_config_members); i++) {
+        member = sjl_config_members[i].path;
+
+        if (strcmp(member, path) == 0) {
+            return 1;
+        }
+
+        if (strncmp(member, path, len) == 0 && member[len] == '.') {
+            return json_is_object(value) ? 2 : 0;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+sjl_config_member(sjl_config_ctx_t *ctx, json_t *root,
+    const sjl_config_member_t *m)
+{
+    char    *got;
+    void    *field;
+    json_t  *value;
+
+    field = (char *) ctx->conf + m->offset;
+    value = json_incref(sjl_config_find(root, m->path));
+
+    if (value == NULL) {
+        if (m->initial == NULL) {
+            return;
+        }
+
+        value = json_loads(m->initial, JSON_DECODE_ANY, NULL);
+    }
+
+    if (m->set(m, field, value) == SJL_ERROR) {
+        got = sjl_json_text(value);
+
+        if (strlen(got) > SJL_CONFIG_GOT) {
+            got[SJL_CONFIG_GOT] = '\0';
+            sjl_text_clean(got);
+        }
+
+        sjl_config_error(ctx, "%s: expected %s, got %s", m->path, m->expected,
+                         got);
+        free(got);
+    }
+
+    json_decref(value);
+}
+
+
+static json_t *
+sjl_config_find(json_t *root, const char *path)
+{
+    const char  *dot;
+
+    dot = strchr(path, '.');
+
+    if (dot == NULL) {
+        return json_object_get(root, path);
+    }
+
+    return sjl_config_find(json_object_getn(root, path, (size_t) (dot - path)),
+                           dot + 1);
+}
+
+
+/* what one member alone does not show */
+
+static void
+sjl_config_checks(sjl_config_ctx_t *ctx)
+{
+    sjl_config_t  *conf;
+
+    conf = ctx->conf;
+
+    sjl_config_absolute(ctx, &conf->data_dir);
+    sjl_config_absolute(ctx, &conf->channel_socket);
+    sjl_config_absolute(ctx, &conf->home);
+    sjl_config_absolute(ctx, &conf->spark_home);
+
+    if (conf->log_file && strcmp(conf->log_file, "stderr") != 0) {
+        sjl_config_absolute(ctx, &conf->log_file);
+    }
+
+    if (conf->java && strchr(conf->java, '/')) {
+        sjl_config_absolute(ctx, &conf->java);
+    }
+
+    if (conf->data_dir == NULL) {
+        sjl_config_error(ctx, "data_dir: expected the path of a folder, "
+                         "got nothing");
+    }
+
+    if (conf->channel_socket == NULL) {
+        sjl_config_error(ctx, "channel.socket: expected the path of a socket, "
+                         "got nothing");
+
+    } else {
+        sjl_config_check_socket(ctx, conf->channel_socket);
+    }
+
+    if (conf->command && json_array_size(conf->command) == 0) {
+        sjl_config_check_spark(ctx);
+    }
+}
+
+
+static void
+sjl_config_absolute(sjl_config_ctx_t *ctx, char **path)
+{
+    char  *s;
+
+    s = *path;
+
+    if (s == NULL || *s == '/') {
+        return;
+    }
+
+    *path = sjl_format("%s%s", ctx->folder, s);
+
+    free(s);
+}
+
+
+static void
+sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path)
+{
+    size_t              max;
+    struct sockaddr_un  addr;
+
+    max = sizeof(addr.sun_path) - 1;
+
+    if (strlen(path) > max) {
+        sjl_config_error(ctx, "channel.socket: expected a path of at most %zu "
+                         "bytes, got \"%s\"", max, path);
+    }
+}
+
+
+static void
+sjl_config_check_spark(sjl_config_ctx_t *ctx)
+{
+    char        *path;
+    size_t       i;
+    const char  *folder;
+
+    static const struct {
+        const char  *member;
+        size_t       offset;
+        const char  *holds;
+    } parts[] = {
+        { "driver.home", offsetof(sjl_config_t, home), "sparkjob-driver.jar" },
+        { "driver.spark_home", offsetof(sjl_config_t, spark_home), "jars" }
+    };
+
+    for (i = 0; i < sjl_nelts(parts); i++) {
+        folder = *(char **) (void *) ((char *) ctx->conf + parts[i].offset);
+        path = sjl_format("%s/%s", folder ? folder : "", parts[i].holds);
+
+        if (folder == NULL) {
+            sjl_config_error(ctx, "%s: expected the path of a folder that "
+                             "holds \"%s\", got nothing (it is needed unless "
+                             "driver.command is given)", parts[i].member,
+                             parts[i].holds);
+
+        } else if (access(path, R_OK) == -1) {
+            sjl_config_error(ctx, "%s: expected the path of a folder that "
+                             "holds \"%s\", got \"%s\"", parts[i].member,
+                             parts[i].holds, folder);
+        }
+
+        free(path);
+    }
+}
+
+
+static void
+sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
+{
+    char     *text, *line;
+    va_list   args;
+
+    va_start(args, fmt);
+
+    if (vasprintf(&text, fmt, args) == -1) {
+        text = NULL;
+    }
+
+    va_end(args);
+
+    line = sjl_format("%s: %s", ctx->conf->file, text ? text : fmt);
+    sjl_text_clean(line);
+
+    (void) json_array_append_new(ctx->errors, json_string(line));
+
+    free(line);
+    free(text);
+}
+
+
+static int
+sjl_config_set_text(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    (void) m;
+
+    if (!json_is_string(value) || json_string_length(value) == 0) {
+        return SJL_ERROR;
+    }
+
+    *(char **) field = sjl_strdup(json_string_value(value));
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_number(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    int64_t  n;
+
+    n = json_integer_value(value);
+
+    if (!json_is_integer(value) || n < m->min || n > m->max) {
+        return SJL_ERROR;
+    }
+
+    *(int64_t *) field = n;
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_mode(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    char        *last;
+    long         mode;
+    const char  *s;
+
+    (void) m;
+
+    s = json_string_value(value);
+
+    if (s == NULL || *s < '0' || *s > '7') {
+        return SJL_ERROR;
+    }
+
+    mode = strtol(s, &last, 8);
+
+    if (*last || mode > 0777) {
+        return SJL_ERROR;
+    }
+
+    *(int64_t *) field = mode;
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_name(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    int          i;
+    const char  *s;
+
+    s = json_string_value(value);
+
+    for (i = 0; s && m->names[i]; i++) {
+        if (strcmp(s, m->names[i]) == 0) {
+            *(int64_t *) field = i;
+            return SJL_OK;
+        }
+    }
+
+    return SJL_ERROR;
+}
+
+
+static int
+sjl_config_set_list(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    size_t   i;
+    json_t  *item;
+
+    (void) m;
+
+    if (!json_is_array(value)) {
+        return SJL_ERROR;
+    }
+
+    json_array_foreach(value, i, item) {
+        if (!json_is_string(item)) {
+            return SJL_ERROR;
+        }
+    }
+
+    *(json_t **) field = json_incref(value);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_map(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    json_t      *item;
+    const char  *key;
+
+    (void) m;
+
+    if (!json_is_object(value)) {
+        return SJL_ERROR;
+    }
+
+    json_object_foreach(value, key, item) {
+        if (!json_is_string(item)) {
+            return SJL_ERROR;
+        }
+    }
+
+    *(json_t **) field = json_incref(value);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_users(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    size_t          i;
+    json_t         *item, *users;
+    struct passwd  *pw;
+
+    (void) m;
+
+    if (!json_is_array(value)) {
+        return SJL_ERROR;
+    }
+
+    users = json_array();
+
+    json_array_foreach(value, i, item) {
+
+        if (json_is_integer(item) && json_integer_value(item) >= 0) {
+            (void) json_array_append(users, item);
+            continue;
+        }
+
+        pw = json_is_string(item) ? getpwnam(json_string_value(item)) : NULL;
+
+        if (pw == NULL) {
+            json_decref(users);
+            return SJL_ERROR;
+        }
+
+        (void) json_array_append_new(users, json_integer(pw->pw_uid));
+    }
+
+    *(json_t **) field = users;
+
+    return SJL_OK;
+}
+
+
+void
+sjl_config_free(sjl_config_t *conf)
+{
+    size_t   i;
+    void    *field;
+
+    for (i = 0; i < sjl_nelts(sjl_config_members); i++) {
+        field = (char *) conf + sjl_config_members[i].offset;
+
+        if (sjl_config_members[i].set == sjl_config_set_text) {
+            free(*(char **) field);
+
+        } else if (sjl_config_members[i].set == sjl_config_set_list
+                   || sjl_config_members[i].set == sjl_config_set_map
+                   || sjl_config_members[i].set == sjl_config_set_users)
+        {
+            json_decref(*(json_t **) field);
+        }
+    }
+
+    free(conf->file);
+    free(conf);
+}
+
+
+void
+sjl_config_reload(void)
+{
+    size_t         i;
+    json_t        *errors, *error;
+    sjl_config_t  *next;
+
+    next = sjl_config_read(sjl_conf->file, &errors);
+
+    json_array_foreach(errors, i, error) {
+        sjl_log(SJL_LOG_ERR, "%s", json_string_value(error));
+    }
+
+    json_decref(errors);
+
+    if (next == NULL) {
+        sjl_log(SJL_LOG_ERR, "the configuration stays as it was");
+        return;
+    }
+
+    sjl_config_keep_text(&sjl_conf->data_dir, &next->data_dir, "data_dir");
+    sjl_config_keep_text(&sjl_conf->channel_socket, &next->channel_socket,
+                         "channel.socket");
+
+    if (next->dao != sjl_conf->dao) {
+        sjl_log(SJL_LOG_ERR, "dao cannot change while the launcher runs, it "
+                "stays \"%s\"", sjl_config_daos[sjl_conf->dao]);
+        next->dao = sjl_conf->dao;
+    }
+
+    (void) sjl_log_open(next->log_file);
+    sjl_log_level = (sjl_log_level_e) next->log_level;
+
+    if (chmod(next->channel_socket, (mode_t) next->channel_mode) == -1) {
+        sjl_log(SJL_LOG_CRIT, "chmod(\"%s\") failed: %s", next->channel_socket,
+                strerror(errno));
+    }
+
+    sjl_config_free(sjl_conf);
+    sjl_conf = next;
+
+    sjl_log(SJL_LOG_NOTICE, "configuration %s read again", sjl_conf->file);
+}
+
+
+static void
+sjl_config_keep_text(char **now, char **next, const char *member)
+{
+    if (strcmp(*now, *next) != 0) {
+        sjl_log(SJL_LOG_ERR, "%s cannot change while the launcher runs, it "
+                "stays \"%s\"", member, *now);
+    }
+
+    free(*next);
+    *next = sjl_strdup(*now);
+}

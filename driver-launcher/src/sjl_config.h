@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The configuration: one JSON file, checked as a whole before anything of it
+ * is applied.
+ */
+
+
+#ifndef _SJL_CONFIG_H_INCLUDED_
+#define _SJL_CONFIG_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+typedef enum {
+    SJL_DAO_KIND_SQLITE = 0,
+    SJL_DAO_KIND_MEMORY
+} sjl_dao_kind_e;
+
+
+typedef enum {
+    SJL_AT_EXIT_STOP = 0,
+    SJL_AT_EXIT_LEAVE
+} sjl_at_exit_e;
+
+
+/* the numbers are in the units that the table in sjl_config.c names */
+
+typedef struct {
+    char     *file;
+
+    char     *data_dir;
+    char     *channel_socket;
+    int64_t   channel_mode;
+    json_t   *channel_users;            /* numbers */
+    char     *log_file;
+    int64_t   log_level;
+    int64_t   dao;
+    int64_t   at_exit;
+
+    char     *java;
+    char     *home;
+    char     *spark_home;
+    json_t   *options;
+    json_t   *environment;
+    json_t   *command;                  /* empty: a JVM */
+    int64_t   start_timeout;
+    int64_t   stop_timeout;
+    int64_t   kill_timeout;
+    int64_t   orphan_timeout;
+
+    json_t   *context_settings;
+    int64_t   max_contexts;
+    int64_t   max_jobs;
+    int64_t   sync_commit_delay;
+} sjl_config_t;
+
+
+/* the configuration in force */
+extern sjl_config_t  *sjl_conf;
+
+
+/*
+ * Reads a file.  Returns NULL when anything in it is wrong; *errors is then an
+ * array with a sentence for each thing that is, to be released.
+ */
+sjl_config_t *sjl_config_read(const char *file, json_t **errors);
+
+void sjl_config_free(sjl_config_t *conf);
+
+/*
+ * Reads sjl_conf's file again and puts it in force.  What cannot change while
+ * the launcher runs stays as it is, and when the file is wrong all does; both
+ * are logged.
+ */
+void sjl_config_reload(void);
+
+
+#endif /* _SJL_CONFIG_H_INCLUDED_ */

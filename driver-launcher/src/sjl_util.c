@@ -1,0 +1,312 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <uuid/uuid.h>
+
+
+static void sjl_no_memory(size_t n);
+static size_t sjl_text_char(const unsigned char *p);
+
+
+struct ev_loop  *sjl_loop;
+
+
+void *
+sjl_alloc(size_t n)
+{
+    void  *p;
+
+    p = calloc(1, n);
+
+    if (p == NULL) {
+        sjl_no_memory(n);
+    }
+
+    return p;
+}
+
+
+static void
+sjl_no_memory(size_t n)
+{
+    sjl_log(SJL_LOG_CRIT, "%zu bytes of memory cannot be had, giving up", n);
+    abort();
+}
+
+
+char *
+sjl_memdup(const void *p, size_t n)
+{
+    char  *copy;
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    copy = sjl_alloc(n + 1);
+    memcpy(copy, p, n);
+
+    return copy;
+}
+
+
+char *
+sjl_strdup(const char *s)
+{
+    return s ? sjl_memdup(s, strlen(s)) : NULL;
+}
+
+
+char *
+sjl_format(const char *fmt, ...)
+{
+    int       n;
+    char     *s;
+    va_list   args;
+
+    va_start(args, fmt);
+    n = vasprintf(&s, fmt, args);
+    va_end(args);
+
+    if (n == -1) {
+        sjl_no_memory(strlen(fmt));
+    }
+
+    return s;
+}
+
+
+int64_t
+sjl_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+void
+sjl_random_hex(char *p, size_t n)
+{
+    size_t         i;
+    unsigned char  bytes[64];
+
+    if (n > sizeof(bytes) || getrandom(bytes, n, 0) != (ssize_t) n) {
+        sjl_log(SJL_LOG_CRIT, "getrandom(%zu) failed: %s", n, strerror(errno));
+        abort();
+    }
+
+    for (i = 0; i < n; i++) {
+        (void) sprintf(p + 2 * i, "%02x", bytes[i]);
+    }
+}
+
+
+void
+sjl_id_make(char *p)
+{
+    uuid_t  id;
+
+    uuid_generate_random(id);
+    uuid_unparse_lower(id, p);
+}
+
+
+int
+sjl_id_ok(const char *s)
+{
+    size_t  i;
+
+    for (i = 0; i < SJL_ID_LEN; i++) {
+
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (s[i] != '-') {
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (s[i] == '\0' || strchr("0123456789abcdef", s[i]) == NULL) {
+            return 0;
+        }
+    }
+
+    return s[i] == '\0';
+}
+
+
+void
+sjl_hash(char *p, const void *data, size_t n)
+{
+    unsigned       i, len;
+    unsigned char  md[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(data, n, md, &len, EVP_sha256(), NULL) != 1) {
+        sjl_log(SJL_LOG_ALERT, "EVP_Digest() of %zu bytes failed", n);
+        abort();
+    }
+
+    for (i = 0; i < len; i++) {
+        (void) sprintf(p + 2 * i, "%02x", md[i]);
+    }
+}
+
+
+int
+sjl_same_secret(const char *a, const char *b)
+{
+    size_t  n;
+
+    n = strlen(a);
+
+    return n == strlen(b) && CRYPTO_memcmp(a, b, n) == 0;
+}
+
+
+char *
+sjl_json_text(const json_t *value)
+{
+    char  *s;
+
+    s = json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
+
+    if (s == NULL) {
+        sjl_no_memory(0);
+    }
+
+    return s;
+}
+
+
+char *
+sjl_error_text(const char *class, const char *message, const char *more)
+{
+    char    *stack, *text;
+    json_t  *error;
+
+    stack = sjl_format("%s: %s%s%s", class, message, more ? "\n" : "",
+                       more ? more : "");
+
+    error = json_pack("{s:s, s:s, s:s}", "message", message, "errorClass",
+                      class, "stack", stack);
+
+    text = sjl_json_text(error);
+
+    json_decref(error);
+    free(stack);
+
+    return text;
+}
+
+
+void
+sjl_text_clean(char *s)
+{
+    size_t  n;
+
+    while (*s) {
+        n = sjl_text_char((unsigned char *) s);
+
+        if (n == 0) {
+            *s = '?';
+            n = 1;
+        }
+
+        s += n;
+    }
+}
+
+
+/* the length of the character at p, 0 if it is none that may stay */
+
+static size_t
+sjl_text_char(const unsigned char *p)
+{
+    size_t    i, n;
+    uint32_t  code;
+
+    if (*p < 0x80) {
+        return *p >= ' ' || *p == '\n' || *p == '\t';
+    }
+
+    n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+    code = *p & (0xff >> (n + 1));
+
+    if (*p < 0xc2 || *p > 0xf4) {
+        return 0;
+    }
+
+    for (i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        code = code << 6 | (p[i] & 0x3f);
+    }
+
+    if ((n == 3 && code < 0x800) || (n == 4 && code < 0x10000)
+        || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
+    {
+        return 0;
+    }
+
+    return n;
+}
+
+
+char *
+sjl_file_tail(const char *path, unsigned lines, size_t max)
+{
+    int          fd;
+    char        *s, *p;
+    off_t        offset;
+    ssize_t      n;
+    struct stat  sb;
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+
+    if (fd == -1) {
+        return NULL;
+    }
+
+    s = NULL;
+
+    if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0) {
+        s = sjl_alloc(max + 1);
+        offset = sb.st_size > (off_t) max ? sb.st_size - (off_t) max : 0;
+        n = pread(fd, s, max, offset);
+        s[n > 0 ? n : 0] = '\0';
+    }
+
+    (void) close(fd);
+
+    if (s == NULL) {
+        return NULL;
+    }
+
+    for (p = s + strlen(s); p > s && p[-1] == '\n'; p--) {
+        p[-1] = '\0';
+    }
+
+    while (p > s && (p[-1] != '\n' || --lines > 0)) {
+        p--;
+    }
+
+    memmove(s, p, strlen(p) + 1);
+    sjl_text_clean(s);
+
+    return s;
+}
