@@ -1,0 +1,128 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Where rows are kept: one table of functions, several implementations.
+ *
+ * A DAO is used by one thread at a time.  Text and bytes of rows that are given
+ * to it are not kept, those of rows that it gives are good until the function
+ * that they were given to returns.
+ */
+
+
+#ifndef _SJL_DAO_H_INCLUDED_
+#define _SJL_DAO_H_INCLUDED_
+
+
+#include "sjl_row.h"
+
+
+/*
+ * What the functions return: SJL_OK, SJL_ERROR (the storage failed, "error"
+ * tells how; the transaction has to be rolled back) or
+ */
+
+#define SJL_DAO_EXISTS  -2              /* add: the key is taken */
+
+
+typedef struct sjl_dao_s  sjl_dao_t;
+
+/* called for each row that was found */
+typedef void (*sjl_dao_row_pt)(void *data, const void *row);
+
+
+typedef struct {
+    const char  *name;
+
+    /*
+     * Opens what is kept in a folder, and makes or migrates it.  Returns NULL
+     * on failure; *why, to be freed, tells how then.
+     */
+    sjl_dao_t  *(*open)(const char *folder, char **why);
+    void        (*close)(sjl_dao_t *dao);
+
+    /* the words for the last SJL_ERROR */
+    const char *(*error)(sjl_dao_t *dao);
+
+    /*
+     * All that follows happens within a transaction.  When commit() returns
+     * SJL_OK what was done is durable.
+     */
+    int         (*begin)(sjl_dao_t *dao);
+    int         (*commit)(sjl_dao_t *dao);
+    void        (*rollback)(sjl_dao_t *dao);
+
+    /* a new row; SJL_DAO_EXISTS when its id is taken */
+    int         (*context_add)(sjl_dao_t *dao, const sjl_context_row_t *row);
+    int         (*job_add)(sjl_dao_t *dao, const sjl_job_row_t *row);
+
+    /*
+     * A row that is added, or replaces the one of the same id unless that is
+     * final, or has a larger "rev".
+     */
+    int         (*context_put)(sjl_dao_t *dao, const sjl_context_row_t *row);
+    int         (*job_put)(sjl_dao_t *dao, const sjl_job_row_t *row);
+
+    /* the row of an id, if there is one */
+    int         (*context_get)(sjl_dao_t *dao, const char *id,
+                               sjl_dao_row_pt fn, void *data);
+    int         (*job_get)(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
+                           void *data);
+
+    /* the contexts that are not final, oldest first */
+    int         (*context_alive)(sjl_dao_t *dao, sjl_dao_row_pt fn,
+                                 void *data);
+
+    /* the newest final context of each name, "limit" at most, newest first */
+    int         (*context_last)(sjl_dao_t *dao, int64_t limit,
+                                sjl_dao_row_pt fn, void *data);
+
+    /* the jobs that are not final with a "seq" below "before", oldest first */
+    int         (*job_alive)(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
+                             void *data);
+
+    /* jobs from a "seq" on, oldest first, "limit" at most */
+    int         (*job_scan)(sjl_dao_t *dao, int64_t from, int64_t limit,
+                            sjl_dao_row_pt fn, void *data);
+
+    /*
+     * Jobs with a "seq" below "before", newest first, "limit" at most; "state"
+     * is a name, which need not be a state's, or NULL for all.
+     */
+    int         (*job_list)(sjl_dao_t *dao, const char *state, int64_t before,
+                            int64_t limit, sjl_dao_row_pt fn, void *data);
+
+    /* the "seq" of the n-th newest job, 0 when there are fewer */
+    int         (*job_nth)(sjl_dao_t *dao, int64_t n, int64_t *seq);
+
+    /* a new version; SJL_DAO_EXISTS when there is one of that name and time */
+    int         (*binary_add)(sjl_dao_t *dao, const sjl_binary_row_t *row);
+
+    /* forgets all versions of a name */
+    int         (*binary_delete)(sjl_dao_t *dao, const char *name);
+
+    /* all versions of a name */
+    int         (*binary_versions)(sjl_dao_t *dao, const char *name,
+                                   sjl_dao_row_pt fn, void *data);
+
+    /* the newest version of each name */
+    int         (*binary_newest)(sjl_dao_t *dao, sjl_dao_row_pt fn,
+                                 void *data);
+
+    /* how many rows have these bytes as this type */
+    int         (*binary_uses)(sjl_dao_t *dao, const char *sha256,
+                               const char *type, int64_t *uses);
+} sjl_dao_type_t;
+
+
+struct sjl_dao_s {
+    const sjl_dao_type_t  *type;
+};
+
+
+extern const sjl_dao_type_t  sjl_dao_sqlite;
+extern const sjl_dao_type_t  sjl_dao_memory;
+
+
+#endif /* _SJL_DAO_H_INCLUDED_ */

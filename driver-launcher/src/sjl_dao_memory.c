@@ -1,0 +1,747 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The DAO in memory, for tests and for those who need no history.
+ */
+
+
+#include "sjl_dao.h"
+#include "sjl_state.h"
+
+#include <uthash.h>
+#include <utlist.h>
+
+
+typedef struct sjl_entry_s  sjl_entry_t;
+
+struct sjl_entry_s {
+    void            *row;
+    char            *key;
+    UT_hash_handle   hh;                /* by key */
+    sjl_entry_t     *next;              /* in the order of "seq" */
+    sjl_entry_t     *prev;
+};
+
+
+typedef struct {
+    const sjl_table_t  *table;
+    sjl_entry_t        *by_key;
+    sjl_entry_t        *list;
+    int64_t             seq;
+} sjl_store_t;
+
+
+/* how to take a change back */
+
+typedef struct sjl_undo_s  sjl_undo_t;
+
+struct sjl_undo_s {
+    sjl_store_t  *store;
+    sjl_entry_t  *entry;
+    void         *row;                  /* as it was; NULL: it was not there */
+    sjl_undo_t   *next;
+};
+
+
+typedef struct {
+    sjl_dao_t     dao;
+    sjl_store_t   contexts;
+    sjl_store_t   jobs;
+    sjl_store_t   binaries;
+    sjl_undo_t   *undo;
+} sjl_memory_t;
+
+
+static sjl_dao_t *sjl_memory_open(const char *folder, char **why);
+static void sjl_memory_close(sjl_dao_t *dao);
+static void sjl_memory_close_store(sjl_store_t *store);
+static const char *sjl_memory_error(sjl_dao_t *dao);
+static int sjl_memory_begin(sjl_dao_t *dao);
+static int sjl_memory_commit(sjl_dao_t *dao);
+static void sjl_memory_rollback(sjl_dao_t *dao);
+static void *sjl_memory_copy(const sjl_table_t *table, const void *row);
+static void sjl_memory_free(const sjl_table_t *table, void *row);
+static sjl_entry_t *sjl_memory_find(sjl_store_t *store, const char *key);
+static void sjl_memory_add(sjl_memory_t *m, sjl_store_t *store, char *key,
+    const void *row);
+static void sjl_memory_replace(sjl_memory_t *m, sjl_store_t *store,
+    sjl_entry_t *entry, const void *row);
+static void sjl_memory_remove(sjl_memory_t *m, sjl_store_t *store,
+    sjl_entry_t *entry);
+static void sjl_memory_note(sjl_memory_t *m, sjl_store_t *store,
+    sjl_entry_t *entry, void *row);
+static int sjl_memory_by_seq(sjl_entry_t *a, sjl_entry_t *b);
+static int sjl_memory_context_add(sjl_dao_t *dao, const sjl_context_row_t *row);
+static int sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
+static int sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row);
+static int sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
+static int sjl_memory_context_get(sjl_dao_t *dao, const char *id,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_job_get(sjl_dao_t *dao, const char *id,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
+    void *data);
+static int sjl_memory_context_last(sjl_dao_t *dao, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_job_alive(sjl_dao_t *dao, int64_t before,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_job_list(sjl_dao_t *dao, const char *state,
+    int64_t before, int64_t limit, sjl_dao_row_pt fn, void *data);
+static int sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
+static void sjl_memory_job_tell(sjl_memory_t *m, const sjl_entry_t *entry,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row);
+static int sjl_memory_binary_delete(sjl_dao_t *dao, const char *name);
+static int sjl_memory_binary_versions(sjl_dao_t *dao, const char *name,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_memory_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn,
+    void *data);
+static int sjl_memory_binary_uses(sjl_dao_t *dao, const char *sha256,
+    const char *type, int64_t *uses);
+
+
+const sjl_dao_type_t  sjl_dao_memory = {
+    "memory",
+    sjl_memory_open,
+    sjl_memory_close,
+    sjl_memory_error,
+    sjl_memory_begin,
+    sjl_memory_commit,
+    sjl_memory_rollback,
+    sjl_memory_context_add,
+    sjl_memory_job_add,
+    sjl_memory_context_put,
+    sjl_memory_job_put,
+    sjl_memory_context_get,
+    sjl_memory_job_get,
+    sjl_memory_context_alive,
+    sjl_memory_context_last,
+    sjl_memory_job_alive,
+    sjl_memory_job_scan,
+    sjl_memory_job_list,
+    sjl_memory_job_nth,
+    sjl_memory_binary_add,
+    sjl_memory_binary_delete,
+    sjl_memory_binary_versions,
+    sjl_memory_binary_newest,
+    sjl_memory_binary_uses
+};
+
+
+#define sjl_memory(dao)  ((sjl_memory_t *) (void *) (dao))
+
+
+static sjl_dao_t *
+sjl_memory_open(const char *folder, char **why)
+{
+    sjl_memory_t  *m;
+
+    (void) folder;
+
+    *why = NULL;
+
+    m = sjl_alloc(sizeof(sjl_memory_t));
+    m->dao.type = &sjl_dao_memory;
+    m->contexts.table = &sjl_contexts_table;
+    m->jobs.table = &sjl_jobs_table;
+    m->binaries.table = &sjl_binaries_table;
+
+    return &m->dao;
+}
+
+
+static void
+sjl_memory_close(sjl_dao_t *dao)
+{
+    (void) sjl_memory_commit(dao);
+
+    sjl_memory_close_store(&sjl_memory(dao)->contexts);
+    sjl_memory_close_store(&sjl_memory(dao)->jobs);
+    sjl_memory_close_store(&sjl_memory(dao)->binaries);
+
+    free(dao);
+}
+
+
+static void
+sjl_memory_close_store(sjl_store_t *store)
+{
+    sjl_entry_t  *entry, *next;
+
+    HASH_CLEAR(hh, store->by_key);
+
+    DL_FOREACH_SAFE(store->list, entry, next) {
+        sjl_memory_free(store->table, entry->row);
+        free(entry->key);
+        free(entry);
+    }
+}
+
+
+static const char *
+sjl_memory_error(sjl_dao_t *dao)
+{
+    (void) dao;
+
+    return "nothing fails in memory";
+}
+
+
+static int
+sjl_memory_begin(sjl_dao_t *dao)
+{
+    (void) dao;
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_commit(sjl_dao_t *dao)
+{
+    sjl_undo_t    *undo;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+
+    while (m->undo) {
+        undo = m->undo;
+        m->undo = undo->next;
+
+        /* an entry that was removed is kept by nobody else */
+
+        if (undo->entry->row == NULL) {
+            free(undo->entry->key);
+            free(undo->entry);
+        }
+
+        sjl_memory_free(undo->store->table, undo->row);
+        free(undo);
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_memory_rollback(sjl_dao_t *dao)
+{
+    sjl_undo_t    *undo;
+    sjl_entry_t   *entry;
+    sjl_store_t   *store;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+
+    while (m->undo) {
+        undo = m->undo;
+        m->undo = undo->next;
+
+        entry = undo->entry;
+        store = undo->store;
+
+        if (undo->row == NULL) {
+            HASH_DELETE(hh, store->by_key, entry);
+            DL_DELETE(store->list, entry);
+            sjl_memory_free(store->table, entry->row);
+            free(entry->key);
+            free(entry);
+
+        } else if (entry->row == NULL) {
+            entry->row = undo->row;
+            HASH_ADD_KEYPTR(hh, store->by_key, entry->key, strlen(entry->key),
+                            entry);
+            DL_INSERT_INORDER(store->list, entry, sjl_memory_by_seq);
+
+        } else {
+            sjl_memory_free(store->table, entry->row);
+            entry->row = undo->row;
+        }
+
+        free(undo);
+    }
+}
+
+
+static void *
+sjl_memory_copy(const sjl_table_t *table, const void *row)
+{
+    void  *copy;
+
+    copy = sjl_alloc(table->size);
+    sjl_row_copy(table, copy, row);
+
+    return copy;
+}
+
+
+static void
+sjl_memory_free(const sjl_table_t *table, void *row)
+{
+    if (row) {
+        sjl_row_clear(table, row);
+        free(row);
+    }
+}
+
+
+static sjl_entry_t *
+sjl_memory_find(sjl_store_t *store, const char *key)
+{
+    sjl_entry_t  *entry;
+
+    HASH_FIND_STR(store->by_key, key, entry);
+
+    return entry;
+}
+
+
+/* the key is taken over; "seq" is the first member of every row */
+
+static void
+sjl_memory_add(sjl_memory_t *m, sjl_store_t *store, char *key, const void *row)
+{
+    sjl_entry_t  *entry;
+
+    entry = sjl_alloc(sizeof(sjl_entry_t));
+    entry->row = sjl_memory_copy(store->table, row);
+    entry->key = key;
+
+    *(int64_t *) entry->row = ++store->seq;
+
+    HASH_ADD_KEYPTR(hh, store->by_key, entry->key, strlen(key), entry);
+    DL_APPEND(store->list, entry);
+
+    sjl_memory_note(m, store, entry, NULL);
+}
+
+
+static void
+sjl_memory_replace(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry,
+    const void *row)
+{
+    void  *old;
+
+    old = entry->row;
+    entry->row = sjl_memory_copy(store->table, row);
+    *(int64_t *) entry->row = *(int64_t *) old;
+
+    sjl_memory_note(m, store, entry, old);
+}
+
+
+static void
+sjl_memory_remove(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry)
+{
+    HASH_DELETE(hh, store->by_key, entry);
+    DL_DELETE(store->list, entry);
+
+    sjl_memory_note(m, store, entry, entry->row);
+    entry->row = NULL;
+}
+
+
+static void
+sjl_memory_note(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry,
+    void *row)
+{
+    sjl_undo_t  *undo;
+
+    undo = sjl_alloc(sizeof(sjl_undo_t));
+    undo->store = store;
+    undo->entry = entry;
+    undo->row = row;
+
+    LL_PREPEND(m->undo, undo);
+}
+
+
+static int
+sjl_memory_by_seq(sjl_entry_t *a, sjl_entry_t *b)
+{
+    int64_t  x, y;
+
+    x = *(int64_t *) a->row;
+    y = *(int64_t *) b->row;
+
+    return x < y ? -1 : x > y;
+}
+
+
+static int
+sjl_memory_context_add(sjl_dao_t *dao, const sjl_context_row_t *row)
+{
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+
+    if (sjl_memory_find(&m->contexts, row->id)) {
+        return SJL_DAO_EXISTS;
+    }
+
+    sjl_memory_add(m, &m->contexts, sjl_strdup(row->id), row);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row)
+{
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+
+    if (sjl_memory_find(&m->jobs, row->id)) {
+        return SJL_DAO_EXISTS;
+    }
+
+    sjl_memory_add(m, &m->jobs, sjl_strdup(row->id), row);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
+{
+    sjl_entry_t        *entry;
+    sjl_memory_t       *m;
+    sjl_context_row_t  *old;
+
+    m = sjl_memory(dao);
+    entry = sjl_memory_find(&m->contexts, row->id);
+
+    if (entry == NULL) {
+        return sjl_memory_context_add(dao, row);
+    }
+
+    old = entry->row;
+
+    if (row->rev >= old->rev && !old->final) {
+        sjl_memory_replace(m, &m->contexts, entry, row);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
+{
+    sjl_entry_t    *entry;
+    sjl_memory_t   *m;
+    sjl_job_row_t  *old;
+
+    m = sjl_memory(dao);
+    entry = sjl_memory_find(&m->jobs, row->id);
+
+    if (entry == NULL) {
+        return sjl_memory_job_add(dao, row);
+    }
+
+    old = entry->row;
+
+    if (row->rev >= old->rev && !old->final) {
+        sjl_memory_replace(m, &m->jobs, entry, row);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_context_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t  *entry;
+
+    entry = sjl_memory_find(&sjl_memory(dao)->contexts, id);
+
+    if (entry) {
+        fn(data, entry->row);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t  *entry;
+
+    entry = sjl_memory_find(&sjl_memory(dao)->jobs, id);
+
+    if (entry) {
+        sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t  *entry;
+
+    DL_FOREACH(sjl_memory(dao)->contexts.list, entry) {
+        if (!((sjl_context_row_t *) entry->row)->final) {
+            fn(data, entry->row);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_context_last(sjl_dao_t *dao, int64_t limit, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t        *entry, *newer, *list;
+    sjl_context_row_t  *row, *other;
+
+    list = sjl_memory(dao)->contexts.list;
+
+    /* the list's first element has the last one as "prev" */
+
+    for (entry = list ? list->prev : NULL; entry && limit > 0;
+         entry = entry == list ? NULL : entry->prev)
+    {
+        row = entry->row;
+
+        for (newer = entry->next; newer; newer = newer->next) {
+            other = newer->row;
+
+            if (other->final && strcmp(other->name, row->name) == 0) {
+                break;
+            }
+        }
+
+        if (row->final && newer == NULL) {
+            fn(data, row);
+            limit--;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t    *entry;
+    sjl_job_row_t  *row;
+
+    DL_FOREACH(sjl_memory(dao)->jobs.list, entry) {
+        row = entry->row;
+
+        if (!row->final && row->seq < before) {
+            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t  *entry;
+
+    DL_FOREACH(sjl_memory(dao)->jobs.list, entry) {
+
+        if (limit <= 0) {
+            break;
+        }
+
+        if (((sjl_job_row_t *) entry->row)->seq >= from) {
+            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+            limit--;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_list(sjl_dao_t *dao, const char *state, int64_t before,
+    int64_t limit, sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t    *entry, *list;
+    sjl_job_row_t  *row;
+
+    list = sjl_memory(dao)->jobs.list;
+
+    for (entry = list ? list->prev : NULL; entry && limit > 0;
+         entry = entry == list ? NULL : entry->prev)
+    {
+        row = entry->row;
+
+        if (row->seq < before
+            && (state == NULL || strcmp(sjl_job_states[row->state], state)
+                                 == 0))
+        {
+            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+            limit--;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq)
+{
+    sjl_entry_t  *entry, *list;
+
+    list = sjl_memory(dao)->jobs.list;
+    *seq = 0;
+
+    for (entry = list ? list->prev : NULL; entry;
+         entry = entry == list ? NULL : entry->prev)
+    {
+        if (--n == 0) {
+            *seq = ((sjl_job_row_t *) entry->row)->seq;
+            break;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+/* the context's name is the context's, as in a join */
+
+static void
+sjl_memory_job_tell(sjl_memory_t *m, const sjl_entry_t *entry,
+    sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t    *context;
+    sjl_job_row_t   row;
+
+    row = *(sjl_job_row_t *) entry->row;
+    context = sjl_memory_find(&m->contexts, row.context_id);
+
+    if (context) {
+        row.context = ((sjl_context_row_t *) context->row)->name;
+        fn(data, &row);
+    }
+}
+
+
+static int
+sjl_memory_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row)
+{
+    char          *key;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+    key = sjl_format("%lld %s", (long long) row->time, row->name);
+
+    if (sjl_memory_find(&m->binaries, key)) {
+        free(key);
+        return SJL_DAO_EXISTS;
+    }
+
+    sjl_memory_add(m, &m->binaries, key, row);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_binary_delete(sjl_dao_t *dao, const char *name)
+{
+    sjl_entry_t   *entry, *next;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+
+    DL_FOREACH_SAFE(m->binaries.list, entry, next) {
+        if (strcmp(((sjl_binary_row_t *) entry->row)->name, name) == 0) {
+            sjl_memory_remove(m, &m->binaries, entry);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_binary_versions(sjl_dao_t *dao, const char *name, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t  *entry;
+
+    DL_FOREACH(sjl_memory(dao)->binaries.list, entry) {
+        if (strcmp(((sjl_binary_row_t *) entry->row)->name, name) == 0) {
+            fn(data, entry->row);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t       *entry, *other, *list;
+    sjl_binary_row_t  *row, *newer;
+
+    list = sjl_memory(dao)->binaries.list;
+
+    DL_FOREACH(list, entry) {
+        row = entry->row;
+
+        DL_FOREACH(list, other) {
+            newer = other->row;
+
+            if (strcmp(newer->name, row->name) == 0 && newer->time > row->time)
+            {
+                break;
+            }
+        }
+
+        if (other == NULL) {
+            fn(data, row);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_binary_uses(sjl_dao_t *dao, const char *sha256, const char *type,
+    int64_t *uses)
+{
+    sjl_entry_t       *entry;
+    sjl_binary_row_t  *row;
+
+    *uses = 0;
+
+    DL_FOREACH(sjl_memory(dao)->binaries.list, entry) {
+        row = entry->row;
+
+        if (strcmp(row->sha256, sha256) == 0 && strcmp(row->type, type) == 0) {
+            (*uses)++;
+        }
+    }
+
+    return SJL_OK;
+}

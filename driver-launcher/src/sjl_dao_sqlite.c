@@ -1,0 +1,954 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The DAO in SQLite: a write-ahead log that is synchronised at each commit.
+ */
+
+
+#include "sjl_dao.h"
+#include "sjl_state.h"
+
+#include <sqlite3.h>
+
+
+/* X(symbol, text); "%c" stands for a table's columns */
+
+#define SJL_STATEMENTS(X)                                                     \
+    X(BEGIN,           NULL, "BEGIN")                                         \
+    X(COMMIT,          NULL, "COMMIT")                                        \
+    X(ROLLBACK,        NULL, "ROLLBACK")                                      \
+    X(CONTEXT_GET,     &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE id = ?1")                              \
+    X(CONTEXT_ALIVE,   &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE final = 0 ORDER BY seq")               \
+    X(CONTEXT_LAST,    &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE final = 1 AND NOT EXISTS"              \
+      " (SELECT 1 FROM contexts n WHERE n.name = t.name AND n.seq > t.seq"    \
+      " AND n.final = 1) ORDER BY seq DESC LIMIT ?1")                         \
+    X(JOB_GET,         &sjl_jobs_table,                                       \
+      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      " WHERE t.id = ?1")                                                     \
+    X(JOB_ALIVE,       &sjl_jobs_table,                                       \
+      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      " WHERE t.final = 0 AND t.seq < ?1 ORDER BY t.seq")                     \
+    X(JOB_SCAN,        &sjl_jobs_table,                                       \
+      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      " WHERE t.seq >= ?1 ORDER BY t.seq LIMIT ?2")                           \
+    X(JOB_LIST,        &sjl_jobs_table,                                       \
+      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      " WHERE t.seq < ?1 ORDER BY t.seq DESC LIMIT ?2")                       \
+    X(JOB_LIST_STATE,  &sjl_jobs_table,                                       \
+      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      " WHERE t.seq < ?1 AND t.state = ?3 ORDER BY t.seq DESC LIMIT ?2")      \
+    X(JOB_NTH,         NULL,                                                  \
+      "SELECT seq FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?1 - 1")         \
+    X(BINARY_DELETE,   NULL, "DELETE FROM binaries WHERE name = ?1")          \
+    X(BINARY_VERSIONS, &sjl_binaries_table,                                   \
+      "SELECT %c FROM binaries t WHERE name = ?1")                            \
+    X(BINARY_NEWEST,   &sjl_binaries_table,                                   \
+      "SELECT %c FROM binaries t WHERE NOT EXISTS (SELECT 1 FROM binaries n"  \
+      " WHERE n.name = t.name AND n.time > t.time) ORDER BY seq")             \
+    X(BINARY_USES,     NULL,                                                  \
+      "SELECT count(*) FROM binaries WHERE sha256 = ?1 AND type = ?2")
+
+
+#define SJL_X(sym, table, text)  SJL_SQL_##sym,
+
+typedef enum {
+    SJL_STATEMENTS(SJL_X)
+
+    /* their text is made from the tables */
+    SJL_SQL_CONTEXT_ADD,
+    SJL_SQL_CONTEXT_PUT,
+    SJL_SQL_JOB_ADD,
+    SJL_SQL_JOB_PUT,
+    SJL_SQL_BINARY_ADD,
+
+    SJL_NSTATEMENTS
+} sjl_sql_e;
+
+#undef SJL_X
+
+
+typedef struct {
+    sjl_dao_t      dao;
+    sqlite3       *db;
+    sqlite3_stmt  *statements[SJL_NSTATEMENTS];
+    char          *error;
+} sjl_sqlite_t;
+
+
+static sjl_dao_t *sjl_sqlite_open(const char *folder, char **why);
+static int sjl_sqlite_configure(sjl_sqlite_t *s);
+static int sjl_sqlite_migrate(sjl_sqlite_t *s);
+static int sjl_sqlite_version(sjl_sqlite_t *s, int *version);
+static int sjl_sqlite_prepare(sjl_sqlite_t *s, sjl_sql_e n,
+    const sjl_table_t *table, const char *text);
+static int sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n,
+    const sjl_table_t *table, int put);
+static char *sjl_sqlite_text(const sjl_table_t *table, const char *text);
+static void sjl_sqlite_close(sjl_dao_t *dao);
+static const char *sjl_sqlite_error(sjl_dao_t *dao);
+static int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
+static int sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n);
+static int sjl_sqlite_begin(sjl_dao_t *dao);
+static int sjl_sqlite_commit(sjl_dao_t *dao);
+static void sjl_sqlite_rollback(sjl_dao_t *dao);
+static int sjl_sqlite_add(sjl_dao_t *dao, sjl_sql_e n,
+    const sjl_table_t *table, const void *row);
+static void sjl_sqlite_bind(sqlite3_stmt *stmt, const sjl_table_t *table,
+    const void *row);
+static int sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n,
+    const sjl_table_t *table, sjl_dao_row_pt fn, void *data);
+static void sjl_sqlite_column(sqlite3_stmt *stmt, int i,
+    const sjl_column_t *column, void *field);
+static int sjl_sqlite_number(sjl_dao_t *dao, sjl_sql_e n, int64_t *number);
+static sqlite3_stmt *sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n);
+static int sjl_sqlite_context_add(sjl_dao_t *dao, const sjl_context_row_t *row);
+static int sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
+static int sjl_sqlite_context_put(sjl_dao_t *dao, const sjl_context_row_t *row);
+static int sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
+static int sjl_sqlite_context_get(sjl_dao_t *dao, const char *id,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_job_get(sjl_dao_t *dao, const char *id,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
+    void *data);
+static int sjl_sqlite_context_last(sjl_dao_t *dao, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_job_alive(sjl_dao_t *dao, int64_t before,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_job_list(sjl_dao_t *dao, const char *state,
+    int64_t before, int64_t limit, sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
+static int sjl_sqlite_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row);
+static int sjl_sqlite_binary_delete(sjl_dao_t *dao, const char *name);
+static int sjl_sqlite_binary_versions(sjl_dao_t *dao, const char *name,
+    sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn,
+    void *data);
+static int sjl_sqlite_binary_uses(sjl_dao_t *dao, const char *sha256,
+    const char *type, int64_t *uses);
+
+
+const sjl_dao_type_t  sjl_dao_sqlite = {
+    "sqlite",
+    sjl_sqlite_open,
+    sjl_sqlite_close,
+    sjl_sqlite_error,
+    sjl_sqlite_begin,
+    sjl_sqlite_commit,
+    sjl_sqlite_rollback,
+    sjl_sqlite_context_add,
+    sjl_sqlite_job_add,
+    sjl_sqlite_context_put,
+    sjl_sqlite_job_put,
+    sjl_sqlite_context_get,
+    sjl_sqlite_job_get,
+    sjl_sqlite_context_alive,
+    sjl_sqlite_context_last,
+    sjl_sqlite_job_alive,
+    sjl_sqlite_job_scan,
+    sjl_sqlite_job_list,
+    sjl_sqlite_job_nth,
+    sjl_sqlite_binary_add,
+    sjl_sqlite_binary_delete,
+    sjl_sqlite_binary_versions,
+    sjl_sqlite_binary_newest,
+    sjl_sqlite_binary_uses
+};
+
+
+/*
+ * Migrations: number n (from 1) makes version n of the schema out of the one
+ * before.  What was released is never changed, only added to.
+ */
+
+static const char *const  sjl_migrations[] = {
+
+    "CREATE TABLE contexts ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " user TEXT NOT NULL,"
+    " adhoc INTEGER NOT NULL,"
+    " state TEXT NOT NULL,"
+    " final INTEGER NOT NULL,"
+    " start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL,"
+    " application TEXT,"
+    " url TEXT,"
+    " reason TEXT,"
+    " settings TEXT NOT NULL,"
+    " options TEXT,"
+    " max_jobs INTEGER NOT NULL,"
+    " process TEXT,"
+    " secret TEXT NOT NULL,"
+    " token TEXT NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " error BLOB);"
+
+    "CREATE INDEX contexts_name ON contexts (name, seq);"
+    "CREATE INDEX contexts_alive ON contexts (seq) WHERE final = 0;"
+
+    "CREATE TABLE jobs ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL,"
+    " class TEXT NOT NULL,"
+    " context_id TEXT NOT NULL REFERENCES contexts (id),"
+    " user TEXT NOT NULL,"
+    " cp TEXT NOT NULL,"
+    " state TEXT NOT NULL,"
+    " final INTEGER NOT NULL,"
+    " sync INTEGER NOT NULL,"
+    " start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL,"
+    " run_micros INTEGER NOT NULL,"
+    " payload TEXT NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " data BLOB,"
+    " config BLOB,"
+    " config_file INTEGER NOT NULL,"
+    " body BLOB,"
+    " body_file INTEGER NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " code_name TEXT);"
+
+    "CREATE INDEX jobs_state ON jobs (state, seq);"
+    "CREATE INDEX jobs_alive ON jobs (seq) WHERE final = 0;"
+
+    "CREATE TABLE binaries ("
+    " seq INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " sha256 TEXT NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " UNIQUE (name, time));"
+
+    "CREATE INDEX binaries_sha256 ON binaries (sha256);"
+};
+
+
+#define SJL_X(sym, table, text)  { SJL_SQL_##sym, table, text },
+
+static const struct {
+    sjl_sql_e           n;
+    const sjl_table_t  *table;
+    const char         *text;
+} sjl_statements[] = {
+    SJL_STATEMENTS(SJL_X)
+};
+
+#undef SJL_X
+
+
+static const struct {
+    sjl_sql_e           n;
+    const sjl_table_t  *table;
+    int                 put;
+} sjl_adds[] = {
+    { SJL_SQL_CONTEXT_ADD, &sjl_contexts_table, 0 },
+    { SJL_SQL_CONTEXT_PUT, &sjl_contexts_table, 1 },
+    { SJL_SQL_JOB_ADD, &sjl_jobs_table, 0 },
+    { SJL_SQL_JOB_PUT, &sjl_jobs_table, 1 },
+    { SJL_SQL_BINARY_ADD, &sjl_binaries_table, 0 }
+};
+
+
+static sjl_dao_t *
+sjl_sqlite_open(const char *folder, char **why)
+{
+    char          *path;
+    int            rc;
+    size_t         i;
+    sjl_sqlite_t  *s;
+
+    s = sjl_alloc(sizeof(sjl_sqlite_t));
+    s->dao.type = &sjl_dao_sqlite;
+
+    path = sjl_format("%s/sparkjob.db", folder);
+
+    rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE
+                         |SQLITE_OPEN_CREATE|SQLITE_OPEN_NOMUTEX, NULL);
+    free(path);
+
+    if (rc != SQLITE_OK) {
+        (void) sjl_sqlite_failed(s, "opening the database");
+        goto failed;
+    }
+
+    if (sjl_sqlite_configure(s) == SJL_ERROR
+        || sjl_sqlite_migrate(s) == SJL_ERROR)
+    {
+        goto failed;
+    }
+
+    for (i = 0; i < sjl_nelts(sjl_statements); i++) {
+        if (sjl_sqlite_prepare(s, sjl_statements[i].n, sjl_statements[i].table,
+                               sjl_statements[i].text)
+            == SJL_ERROR)
+        {
+            goto failed;
+        }
+    }
+
+    for (i = 0; i < sjl_nelts(sjl_adds); i++) {
+        if (sjl_sqlite_prepare_add(s, sjl_adds[i].n, sjl_adds[i].table,
+                                   sjl_adds[i].put)
+            == SJL_ERROR)
+        {
+            goto failed;
+        }
+    }
+
+    return &s->dao;
+
+failed:
+
+    *why = sjl_strdup(s->error);
+    sjl_sqlite_close(&s->dao);
+
+    return NULL;
+}
+
+
+static int
+sjl_sqlite_configure(sjl_sqlite_t *s)
+{
+    if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL;"
+                            "PRAGMA synchronous = FULL;"
+                            "PRAGMA foreign_keys = ON;"
+                            "PRAGMA busy_timeout = 5000;", NULL, NULL, NULL)
+        != SQLITE_OK)
+    {
+        return sjl_sqlite_failed(s, "setting up the database");
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_sqlite_migrate(sjl_sqlite_t *s)
+{
+    int    rc, version;
+    char  *sql;
+
+    if (sjl_sqlite_version(s, &version) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    if (version > (int) sjl_nelts(sjl_migrations)) {
+        free(s->error);
+        s->error = sjl_format("the database has version %d, this launcher "
+                              "knows versions up to %zu", version,
+                              sjl_nelts(sjl_migrations));
+        return SJL_ERROR;
+    }
+
+    for ( /* void */ ; version < (int) sjl_nelts(sjl_migrations); version++) {
+
+        sql = sjl_format("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT",
+                         sjl_migrations[version], version + 1);
+
+        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+        free(sql);
+
+        if (rc != SQLITE_OK) {
+            (void) sjl_sqlite_failed(s, "migrating the database");
+            (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+            return SJL_ERROR;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_sqlite_version(sjl_sqlite_t *s, int *version)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *version = 0;
+
+    rc = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL);
+
+    if (rc != SQLITE_OK) {
+        return sjl_sqlite_failed(s, "reading the database's version");
+    }
+
+    rc = sqlite3_step(stmt);
+    *version = sqlite3_column_int(stmt, 0);
+    (void) sqlite3_finalize(stmt);
+
+    if (rc != SQLITE_ROW) {
+        return sjl_sqlite_failed(s, "reading the database's version");
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_sqlite_prepare(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,
+    const char *text)
+{
+    int    rc;
+    char  *sql;
+
+    sql = sjl_sqlite_text(table, text);
+
+    rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                            &s->statements[n], NULL);
+    free(sql);
+
+    if (rc != SQLITE_OK) {
+        return sjl_sqlite_failed(s, text);
+    }
+
+    return SJL_OK;
+}
+
+
+static char *
+sjl_sqlite_text(const sjl_table_t *table, const char *text)
+{
+    char                *sql, *list, *next;
+    size_t               i;
+    const char          *place;
+    const sjl_column_t  *column;
+
+    place = strstr(text, "%c");
+
+    if (place == NULL) {
+        return sjl_strdup(text);
+    }
+
+    list = sjl_strdup("t.seq");
+
+    for (i = 0; i < table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        next = sjl_format("%s, %s\"%s\"", list,
+                          column->flags & SJL_COLUMN_JOINED ? "c." : "t.",
+                          column->name);
+        free(list);
+        list = next;
+    }
+
+    sql = sjl_format("%.*s%s%s", (int) (place - text), text, list, place + 2);
+    free(list);
+
+    return sql;
+}
+
+
+/* INSERT, and for "put" the UPDATE that takes its place when the row is there */
+
+static int
+sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,
+    int put)
+{
+    int                  rc;
+    char                *sql, *names, *values, *sets, *next;
+    size_t               i;
+    const char          *comma;
+    const sjl_column_t  *column;
+
+    names = sjl_strdup("");
+    values = sjl_strdup("");
+    sets = sjl_strdup("");
+
+    for (i = 0; i < table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        if (column->flags & SJL_COLUMN_JOINED) {
+            continue;
+        }
+
+        comma = *names ? ", " : "";
+        next = sjl_format("%s%s\"%s\"", names, comma, column->name);
+        free(names);
+        names = next;
+
+        next = sjl_format("%s%s?%zu", values, comma, i + 1);
+        free(values);
+        values = next;
+
+        if (column->flags & SJL_COLUMN_FIXED) {
+            continue;
+        }
+
+        next = sjl_format("%s%s\"%s\" = excluded.\"%s\"", sets,
+                          *sets ? ", " : "", column->name, column->name);
+        free(sets);
+        sets = next;
+    }
+
+    sql = sjl_format("INSERT INTO %s (%s) VALUES (%s)%s%s%s", table->name,
+                     names, values,
+                     put ? " ON CONFLICT (id) DO UPDATE SET " : "",
+                     put ? sets : "",
+                     put ? " WHERE excluded.rev >= rev AND final = 0" : "");
+
+    rc = sjl_sqlite_prepare(s, n, NULL, sql);
+
+    free(names);
+    free(values);
+    free(sets);
+    free(sql);
+
+    return rc;
+}
+
+
+static void
+sjl_sqlite_close(sjl_dao_t *dao)
+{
+    size_t         i;
+    sjl_sqlite_t  *s;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+
+    for (i = 0; i < SJL_NSTATEMENTS; i++) {
+        (void) sqlite3_finalize(s->statements[i]);
+    }
+
+    if (sqlite3_close(s->db) != SQLITE_OK) {
+        sjl_log(SJL_LOG_ALERT, "sqlite3_close() failed: %s",
+                sqlite3_errmsg(s->db));
+    }
+
+    free(s->error);
+    free(s);
+}
+
+
+static const char *
+sjl_sqlite_error(sjl_dao_t *dao)
+{
+    return ((sjl_sqlite_t *) (void *) dao)->error;
+}
+
+
+static int
+sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing)
+{
+    int  err;
+
+    err = s->db ? sqlite3_system_errno(s->db) : 0;
+
+    free(s->error);
+    s->error = sjl_format("%s: %s%s%s%s", doing, sqlite3_errmsg(s->db),
+                          err ? " (" : "", err ? strerror(err) : "",
+                          err ? ")" : "");
+    return SJL_ERROR;
+}
+
+
+static int
+sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n)
+{
+    int            rc;
+    sjl_sqlite_t  *s;
+    sqlite3_stmt  *stmt;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+    stmt = s->statements[n];
+
+    rc = SJL_OK;
+
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_UNIQUE
+             ? SJL_DAO_EXISTS : sjl_sqlite_failed(s, sqlite3_sql(stmt));
+    }
+
+    (void) sqlite3_reset(stmt);
+    (void) sqlite3_clear_bindings(stmt);
+
+    return rc;
+}
+
+
+static int
+sjl_sqlite_begin(sjl_dao_t *dao)
+{
+    return sjl_sqlite_run(dao, SJL_SQL_BEGIN);
+}
+
+
+static int
+sjl_sqlite_commit(sjl_dao_t *dao)
+{
+    return sjl_sqlite_run(dao, SJL_SQL_COMMIT);
+}
+
+
+static void
+sjl_sqlite_rollback(sjl_dao_t *dao)
+{
+    sjl_sqlite_t  *s;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+
+    /* a full disk has rolled it back already */
+
+    if (sqlite3_get_autocommit(s->db) == 0
+        && sqlite3_step(s->statements[SJL_SQL_ROLLBACK]) != SQLITE_DONE)
+    {
+        sjl_log(SJL_LOG_CRIT, "ROLLBACK failed: %s", sqlite3_errmsg(s->db));
+    }
+
+    (void) sqlite3_reset(s->statements[SJL_SQL_ROLLBACK]);
+}
+
+
+static int
+sjl_sqlite_add(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
+    const void *row)
+{
+    sjl_sqlite_t  *s;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+
+    sjl_sqlite_bind(s->statements[n], table, row);
+
+    return sjl_sqlite_run(dao, n);
+}
+
+
+static void
+sjl_sqlite_bind(sqlite3_stmt *stmt, const sjl_table_t *table, const void *row)
+{
+    int                  i;
+    const char          *text;
+    const int64_t       *number;
+    const sjl_bytes_t   *bytes;
+    const sjl_column_t  *column;
+
+    for (i = 0; i < (int) table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        if (column->flags & SJL_COLUMN_JOINED) {
+            continue;
+        }
+
+        number = sjl_row_field(row, column);
+
+        switch (column->kind) {
+
+        case SJL_COLUMN_NUMBER:
+            (void) sqlite3_bind_int64(stmt, i + 1, *number);
+            break;
+
+        case SJL_COLUMN_NAME:
+            (void) sqlite3_bind_text(stmt, i + 1, column->names[*number], -1,
+                                     SQLITE_STATIC);
+            break;
+
+        case SJL_COLUMN_TEXT:
+            text = *(char **) sjl_row_field(row, column);
+            (void) sqlite3_bind_text(stmt, i + 1, text, -1, SQLITE_STATIC);
+            break;
+
+        case SJL_COLUMN_BYTES:
+            bytes = sjl_row_field(row, column);
+            (void) sqlite3_bind_blob64(stmt, i + 1, bytes->data, bytes->len,
+                                       SQLITE_STATIC);
+            break;
+        }
+    }
+}
+
+
+static int
+sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
+    sjl_dao_row_pt fn, void *data)
+{
+    int            i, rc;
+    sjl_sqlite_t  *s;
+    sqlite3_stmt  *stmt;
+
+    union {
+        sjl_context_row_t  context;
+        sjl_job_row_t      job;
+        sjl_binary_row_t   binary;
+    } row;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+    stmt = s->statements[n];
+
+    for (rc = sqlite3_step(stmt); rc == SQLITE_ROW; rc = sqlite3_step(stmt)) {
+
+        memset(&row, 0, sizeof(row));
+        *(int64_t *) (void *) &row = sqlite3_column_int64(stmt, 0);
+
+        for (i = 0; i < (int) table->ncolumns; i++) {
+            sjl_sqlite_column(stmt, i + 1, &table->columns[i],
+                              sjl_row_field(&row, &table->columns[i]));
+        }
+
+        fn(data, &row);
+    }
+
+    if (rc != SQLITE_DONE) {
+        (void) sjl_sqlite_failed(s, sqlite3_sql(stmt));
+    }
+
+    (void) sqlite3_reset(stmt);
+    (void) sqlite3_clear_bindings(stmt);
+
+    return rc == SQLITE_DONE ? SJL_OK : SJL_ERROR;
+}
+
+
+static void
+sjl_sqlite_column(sqlite3_stmt *stmt, int i, const sjl_column_t *column,
+    void *field)
+{
+    const char   *text;
+    sjl_bytes_t  *bytes;
+
+    switch (column->kind) {
+
+    case SJL_COLUMN_NUMBER:
+        *(int64_t *) field = sqlite3_column_int64(stmt, i);
+        break;
+
+    case SJL_COLUMN_NAME:
+        text = (const char *) sqlite3_column_text(stmt, i);
+        *(int64_t *) field = sjl_name_find(column->names, text ? text : "");
+        break;
+
+    case SJL_COLUMN_TEXT:
+        *(const char **) field = (const char *) sqlite3_column_text(stmt, i);
+        break;
+
+    case SJL_COLUMN_BYTES:
+        bytes = field;
+        bytes->data = (char *) (uintptr_t) sqlite3_column_blob(stmt, i);
+        bytes->len = (size_t) sqlite3_column_bytes(stmt, i);
+        break;
+    }
+}
+
+
+/* the number that a statement finds, or 0 */
+
+static int
+sjl_sqlite_number(sjl_dao_t *dao, sjl_sql_e n, int64_t *number)
+{
+    int            rc;
+    sjl_sqlite_t  *s;
+    sqlite3_stmt  *stmt;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+    stmt = s->statements[n];
+
+    rc = sqlite3_step(stmt);
+    *number = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        (void) sjl_sqlite_failed(s, sqlite3_sql(stmt));
+    }
+
+    (void) sqlite3_reset(stmt);
+    (void) sqlite3_clear_bindings(stmt);
+
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SJL_OK : SJL_ERROR;
+}
+
+
+static sqlite3_stmt *
+sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n)
+{
+    return ((sjl_sqlite_t *) (void *) dao)->statements[n];
+}
+
+
+static int
+sjl_sqlite_context_add(sjl_dao_t *dao, const sjl_context_row_t *row)
+{
+    return sjl_sqlite_add(dao, SJL_SQL_CONTEXT_ADD, &sjl_contexts_table, row);
+}
+
+
+static int
+sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row)
+{
+    return sjl_sqlite_add(dao, SJL_SQL_JOB_ADD, &sjl_jobs_table, row);
+}
+
+
+static int
+sjl_sqlite_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
+{
+    return sjl_sqlite_add(dao, SJL_SQL_CONTEXT_PUT, &sjl_contexts_table, row);
+}
+
+
+static int
+sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
+{
+    return sjl_sqlite_add(dao, SJL_SQL_JOB_PUT, &sjl_jobs_table, row);
+}
+
+
+static int
+sjl_sqlite_context_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_CONTEXT_GET), 1,
+                             id, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_GET, &sjl_contexts_table, fn,
+                           data);
+}
+
+
+static int
+sjl_sqlite_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_JOB_GET), 1, id,
+                             -1, SQLITE_STATIC);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_JOB_GET, &sjl_jobs_table, fn, data);
+}
+
+
+static int
+sjl_sqlite_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
+{
+    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_ALIVE, &sjl_contexts_table, fn,
+                           data);
+}
+
+
+static int
+sjl_sqlite_context_last(sjl_dao_t *dao, int64_t limit, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_int64(sjl_sqlite_statement(dao, SJL_SQL_CONTEXT_LAST),
+                              1, limit);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_LAST, &sjl_contexts_table, fn,
+                           data);
+}
+
+
+static int
+sjl_sqlite_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_int64(sjl_sqlite_statement(dao, SJL_SQL_JOB_ALIVE), 1,
+                              before);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_JOB_ALIVE, &sjl_jobs_table, fn, data);
+}
+
+
+static int
+sjl_sqlite_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = sjl_sqlite_statement(dao, SJL_SQL_JOB_SCAN);
+
+    (void) sqlite3_bind_int64(stmt, 1, from);
+    (void) sqlite3_bind_int64(stmt, 2, limit);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_JOB_SCAN, &sjl_jobs_table, fn, data);
+}
+
+
+static int
+sjl_sqlite_job_list(sjl_dao_t *dao, const char *state, int64_t before,
+    int64_t limit, sjl_dao_row_pt fn, void *data)
+{
+    sjl_sql_e      n;
+    sqlite3_stmt  *stmt;
+
+    n = state ? SJL_SQL_JOB_LIST_STATE : SJL_SQL_JOB_LIST;
+    stmt = sjl_sqlite_statement(dao, n);
+
+    (void) sqlite3_bind_int64(stmt, 1, before);
+    (void) sqlite3_bind_int64(stmt, 2, limit);
+
+    if (state) {
+        (void) sqlite3_bind_text(stmt, 3, state, -1, SQLITE_STATIC);
+    }
+
+    return sjl_sqlite_rows(dao, n, &sjl_jobs_table, fn, data);
+}
+
+
+static int
+sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq)
+{
+    (void) sqlite3_bind_int64(sjl_sqlite_statement(dao, SJL_SQL_JOB_NTH), 1, n);
+
+    return sjl_sqlite_number(dao, SJL_SQL_JOB_NTH, seq);
+}
+
+
+static int
+sjl_sqlite_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row)
+{
+    return sjl_sqlite_add(dao, SJL_SQL_BINARY_ADD, &sjl_binaries_table, row);
+}
+
+
+static int
+sjl_sqlite_binary_delete(sjl_dao_t *dao, const char *name)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_BINARY_DELETE),
+                             1, name, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_run(dao, SJL_SQL_BINARY_DELETE);
+}
+
+
+static int
+sjl_sqlite_binary_versions(sjl_dao_t *dao, const char *name, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_BINARY_VERSIONS),
+                             1, name, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_BINARY_VERSIONS, &sjl_binaries_table,
+                           fn, data);
+}
+
+
+static int
+sjl_sqlite_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
+{
+    return sjl_sqlite_rows(dao, SJL_SQL_BINARY_NEWEST, &sjl_binaries_table, fn,
+                           data);
+}
+
+
+static int
+sjl_sqlite_binary_uses(sjl_dao_t *dao, const char *sha256, const char *type,
+    int64_t *uses)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = sjl_sqlite_statement(dao, SJL_SQL_BINARY_USES);
+
+    (void) sqlite3_bind_text(stmt, 1, sha256, -1, SQLITE_STATIC);
+    (void) sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_number(dao, SJL_SQL_BINARY_USES, uses);
+}

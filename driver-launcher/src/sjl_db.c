@@ -1,0 +1,251 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_db.h"
+#include "sjl_config.h"
+
+#include <stdatomic.h>
+
+
+#define SJL_DB_RETRY  1.
+
+
+static void sjl_db_work(void *data, sjl_op_t *ops);
+static int sjl_db_batch(sjl_op_t *ops, sjl_op_t *last);
+static void sjl_db_failed(sjl_op_t *ops, sjl_op_t *last);
+static void sjl_db_done(sjl_op_t *op);
+static void sjl_db_again(struct ev_loop *loop, ev_timer *timer, int events);
+
+
+static sjl_dao_t         *sjl_dao;
+static atomic_uint_fast64_t  sjl_db_ncommits;
+
+static sjl_queue_t        sjl_db_queue = {
+    .name = "database",
+    .work = sjl_db_work
+};
+
+static sjl_db_op_t       *sjl_db_retry, **sjl_db_retry_last = &sjl_db_retry;
+static size_t             sjl_db_nretries;
+static ev_timer           sjl_db_retry_timer;
+
+
+static const sjl_dao_type_t *const  sjl_db_daos[] = {
+    [SJL_DAO_KIND_SQLITE] = &sjl_dao_sqlite,
+    [SJL_DAO_KIND_MEMORY] = &sjl_dao_memory
+};
+
+
+int
+sjl_db_open(void)
+{
+    char  *why;
+
+    why = NULL;
+    sjl_dao = sjl_db_daos[sjl_conf->dao]->open(sjl_conf->data_dir, &why);
+
+    if (sjl_dao == NULL) {
+        sjl_log(SJL_LOG_CRIT, "the %s storage in \"%s\" cannot be used: %s",
+                sjl_db_daos[sjl_conf->dao]->name, sjl_conf->data_dir, why);
+        free(why);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+sjl_dao_t *
+sjl_db_dao(void)
+{
+    return sjl_dao;
+}
+
+
+int
+sjl_db_start(void)
+{
+    ev_init(&sjl_db_retry_timer, sjl_db_again);
+
+    return sjl_queue_start(&sjl_db_queue);
+}
+
+
+/*
+ * A batch that fails is done again one operation at a time, so that nobody is
+ * told of a failure that was another one's.
+ */
+
+static void
+sjl_db_work(void *data, sjl_op_t *ops)
+{
+    sjl_op_t  *op;
+
+    (void) data;
+
+    if (sjl_db_batch(ops, NULL) == SJL_OK) {
+        return;
+    }
+
+    for (op = ops; op; op = op->next) {
+        if (sjl_db_batch(op, op->next) == SJL_ERROR) {
+            sjl_db_failed(op, op->next);
+        }
+    }
+}
+
+
+static int
+sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
+{
+    sjl_op_t     *op;
+    sjl_db_op_t  *dbop;
+
+    if (sjl_dao->type->begin(sjl_dao) != SJL_OK) {
+        return SJL_ERROR;
+    }
+
+    for (op = ops; op != last; op = op->next) {
+        dbop = sjl_container(op, sjl_db_op_t, op);
+        dbop->rc = dbop->run(dbop, sjl_dao);
+
+        if (dbop->rc == SJL_ERROR) {
+            sjl_dao->type->rollback(sjl_dao);
+            return SJL_ERROR;
+        }
+    }
+
+    if (sjl_dao->type->commit(sjl_dao) != SJL_OK) {
+        sjl_dao->type->rollback(sjl_dao);
+        return SJL_ERROR;
+    }
+
+    atomic_fetch_add(&sjl_db_ncommits, 1);
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_db_failed(sjl_op_t *ops, sjl_op_t *last)
+{
+    sjl_op_t     *op;
+    sjl_db_op_t  *dbop;
+
+    for (op = ops; op != last; op = op->next) {
+        dbop = sjl_container(op, sjl_db_op_t, op);
+        dbop->rc = SJL_ERROR;
+        (void) snprintf(dbop->error, sizeof(dbop->error), "%s",
+                        sjl_dao->type->error(sjl_dao));
+    }
+}
+
+
+void
+sjl_db_add(sjl_db_op_t *op, int lazy)
+{
+    op->op.done = sjl_db_done;
+
+    sjl_queue_add(&sjl_db_queue, &op->op,
+                  lazy ? sjl_conf->sync_commit_delay : 0);
+}
+
+
+static void
+sjl_db_done(sjl_op_t *op)
+{
+    sjl_db_op_t  *dbop;
+
+    dbop = sjl_container(op, sjl_db_op_t, op);
+
+    if (dbop->rc != SJL_ERROR) {
+        dbop->done(dbop);
+        return;
+    }
+
+    sjl_log(SJL_LOG_CRIT, "the storage failed: %s", dbop->error);
+
+    if (!dbop->retry) {
+        sjl_text_clean(dbop->error);
+        dbop->done(dbop);
+        return;
+    }
+
+    dbop->next = NULL;
+    *sjl_db_retry_last = dbop;
+    sjl_db_retry_last = &dbop->next;
+    sjl_db_nretries++;
+
+    if (!ev_is_active(&sjl_db_retry_timer)) {
+        ev_timer_set(&sjl_db_retry_timer, SJL_DB_RETRY, 0.);
+        ev_timer_start(sjl_loop, &sjl_db_retry_timer);
+    }
+}
+
+
+static void
+sjl_db_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_db_op_t  *op, *ops;
+
+    (void) loop;
+    (void) timer;
+    (void) events;
+
+    sjl_log(SJL_LOG_CRIT, "%zu changes wait for the storage, trying again",
+            sjl_db_nretries);
+
+    ops = sjl_db_retry;
+    sjl_db_retry = NULL;
+    sjl_db_retry_last = &sjl_db_retry;
+    sjl_db_nretries = 0;
+
+    while (ops) {
+        op = ops;
+        ops = op->next;
+        sjl_db_add(op, 0);
+    }
+}
+
+
+size_t
+sjl_db_length(void)
+{
+    return sjl_db_queue.length + sjl_db_nretries;
+}
+
+
+size_t
+sjl_db_retries(void)
+{
+    return sjl_db_nretries;
+}
+
+
+uint64_t
+sjl_db_total(void)
+{
+    return sjl_db_queue.total;
+}
+
+
+uint64_t
+sjl_db_commits(void)
+{
+    return atomic_load(&sjl_db_ncommits);
+}
+
+
+void
+sjl_db_stop(void)
+{
+    sjl_queue_stop(&sjl_db_queue);
+    ev_timer_stop(sjl_loop, &sjl_db_retry_timer);
+
+    sjl_dao->type->close(sjl_dao);
+    sjl_dao = NULL;
+}

@@ -1,0 +1,646 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_files.h"
+#include "sjl_config.h"
+
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+
+#define SJL_FILES_CHUNK  (256 * 1024)
+
+
+static void sjl_files_work(void *data, sjl_op_t *ops);
+static void sjl_files_done(sjl_op_t *op);
+static int sjl_files_fail(sjl_file_op_t *op, const char *doing,
+    const char *path);
+static int sjl_files_write_tmp(sjl_file_op_t *op, char **path);
+static int sjl_files_copy_all(sjl_file_op_t *op, int out);
+static int sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md,
+    char *chunk);
+static int sjl_files_write(int fd, const char *p, size_t n);
+static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
+static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
+static int sjl_files_mkdir(const char *path);
+static int sjl_files_empty(const char *path);
+
+
+static const char *const  sjl_files_folders[] = {
+    "", "/binaries", "/contexts", "/results", "/tmp"
+};
+
+static const char *const  sjl_files_extensions[][2] = {
+    { "Jar", ".jar" }, { "Egg", ".egg" }, { "Wheel", ".whl" }
+};
+
+
+static sjl_queue_t  sjl_files_queue = {
+    .name = "file",
+    .work = sjl_files_work,
+    .one = 1
+};
+
+/* data_dir for both threads; it never changes */
+static char        *sjl_files_root;
+
+
+int
+sjl_files_init(void)
+{
+    char    *path;
+    int      rc;
+    size_t   i;
+
+    sjl_files_root = sjl_strdup(sjl_conf->data_dir);
+    rc = SJL_OK;
+
+    for (i = 0; i < sjl_nelts(sjl_files_folders) && rc == SJL_OK; i++) {
+        path = sjl_format("%s%s", sjl_files_root, sjl_files_folders[i]);
+
+        if (sjl_files_mkdir(path) == SJL_ERROR) {
+            sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", path,
+                    strerror(errno));
+            rc = SJL_ERROR;
+        }
+
+        free(path);
+    }
+
+    /* so that moving a result has one folder to make durable, not two */
+
+    for (i = 0; i < 256 && rc == SJL_OK; i++) {
+        path = sjl_format("%s/results/%02zx", sjl_files_root, i);
+
+        if (sjl_files_mkdir(path) == SJL_ERROR) {
+            sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", path,
+                    strerror(errno));
+            rc = SJL_ERROR;
+        }
+
+        free(path);
+    }
+
+    return rc;
+}
+
+
+/* what uploads have left behind goes away with the start */
+
+int
+sjl_files_start(void)
+{
+    char  *path;
+
+    path = sjl_format("%s/tmp", sjl_files_root);
+
+    if (sjl_files_empty(path) == SJL_ERROR) {
+        sjl_log(SJL_LOG_CRIT, "emptying \"%s\" failed: %s", path,
+                strerror(errno));
+    }
+
+    free(path);
+
+    return sjl_queue_start(&sjl_files_queue);
+}
+
+
+static void
+sjl_files_work(void *data, sjl_op_t *ops)
+{
+    sjl_file_op_t  *op;
+
+    (void) data;
+
+    op = sjl_container(ops, sjl_file_op_t, op);
+    op->rc = op->run(op);
+}
+
+
+static void
+sjl_files_done(sjl_op_t *op)
+{
+    sjl_file_op_t  *fop;
+
+    fop = sjl_container(op, sjl_file_op_t, op);
+
+    if (fop->rc == SJL_ERROR) {
+        sjl_log(fop->bad ? SJL_LOG_ERR : SJL_LOG_CRIT, "%s", fop->why);
+        sjl_text_clean(fop->why);
+    }
+
+    fop->done(fop);
+}
+
+
+sjl_file_op_t *
+sjl_file_op_make(int (*run)(sjl_file_op_t *op),
+    void (*done)(sjl_file_op_t *op), void *data)
+{
+    sjl_file_op_t  *op;
+
+    op = sjl_alloc(sizeof(sjl_file_op_t));
+    op->run = run;
+    op->done = done;
+    op->data = data;
+    op->fd = -1;
+
+    return op;
+}
+
+
+void
+sjl_file_op_free(sjl_file_op_t *op)
+{
+    if (op->fd != -1) {
+        (void) close(op->fd);
+    }
+
+    free(op->body);
+    free(op->from);
+    free(op->to);
+    free(op->why);
+    free(op);
+}
+
+
+void
+sjl_file_op_add(sjl_file_op_t *op)
+{
+    op->op.done = sjl_files_done;
+
+    sjl_queue_add(&sjl_files_queue, &op->op, 0);
+}
+
+
+static int
+sjl_files_fail(sjl_file_op_t *op, const char *doing, const char *path)
+{
+    free(op->why);
+    op->why = sjl_format("%s(\"%s\") failed: %s", doing, path,
+                         strerror(errno));
+    return SJL_ERROR;
+}
+
+
+int
+sjl_files_store(sjl_file_op_t *op)
+{
+    int    rc;
+    char  *tmp, *folder, *path;
+
+    if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    rc = SJL_OK;
+    folder = sjl_format("%s/binaries", sjl_files_root);
+    path = sjl_format("%s/%s%s", folder, op->sha256, op->to);
+
+    /* replacing the same bytes by the same bytes does no harm */
+
+    if (rename(tmp, path) == -1) {
+        rc = sjl_files_fail(op, "rename", path);
+        (void) unlink(tmp);
+
+    } else {
+        rc = sjl_files_sync_folder(op, folder);
+    }
+
+    free(tmp);
+    free(folder);
+    free(path);
+
+    return rc;
+}
+
+
+/* fd or body, with its hash, durable as *path */
+
+static int
+sjl_files_write_tmp(sjl_file_op_t *op, char **path)
+{
+    int   fd, rc;
+    char  name[33];
+
+    sjl_random_hex(name, 16);
+    *path = sjl_format("%s/tmp/%s", sjl_files_root, name);
+
+    fd = open(*path, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        rc = sjl_files_fail(op, "open", *path);
+        goto failed;
+    }
+
+    rc = sjl_files_copy_all(op, fd);
+
+    if (rc == SJL_OK && fsync(fd) == -1) {
+        rc = sjl_files_fail(op, "fsync", *path);
+    }
+
+    if (close(fd) == -1 && rc == SJL_OK) {
+        rc = sjl_files_fail(op, "close", *path);
+    }
+
+    if (rc == SJL_OK) {
+        return SJL_OK;
+    }
+
+    (void) unlink(*path);
+
+failed:
+
+    free(*path);
+
+    return rc;
+}
+
+
+static int
+sjl_files_copy_all(sjl_file_op_t *op, int out)
+{
+    int          rc;
+    char        *chunk;
+    EVP_MD_CTX  *md;
+
+    md = EVP_MD_CTX_new();
+
+    if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(md);
+        op->why = sjl_strdup("EVP_DigestInit_ex() failed");
+        return SJL_ERROR;
+    }
+
+    chunk = sjl_alloc(SJL_FILES_CHUNK);
+
+    rc = sjl_files_copy_chunks(op, out, md, chunk);
+
+    if (rc == SJL_OK) {
+        sjl_files_digest(op, md);
+    }
+
+    free(chunk);
+    EVP_MD_CTX_free(md);
+
+    return rc;
+}
+
+
+static int
+sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
+{
+    size_t   total;
+    ssize_t  n;
+
+    for (total = 0; /* void */ ; total += (size_t) n) {
+
+        if (op->fd != -1) {
+            n = pread(op->fd, chunk, SJL_FILES_CHUNK, (off_t) total);
+
+            if (n == -1) {
+                return sjl_files_fail(op, "pread", "the body");
+            }
+
+        } else {
+            n = (ssize_t) (op->size - total);
+
+            if (n > SJL_FILES_CHUNK) {
+                n = SJL_FILES_CHUNK;
+            }
+
+            if (n) {
+                memcpy(chunk, op->body + total, (size_t) n);
+            }
+        }
+
+        if (total == 0 && op->run == sjl_files_store
+            && (n <= 4 || memcmp(chunk, "PK\3\4", 4) != 0))
+        {
+            op->bad = 1;
+            op->why = sjl_strdup("what was uploaded is no zip archive");
+            return SJL_ERROR;
+        }
+
+        if (n == 0) {
+            op->size = total;
+            return SJL_OK;
+        }
+
+        if (sjl_files_write(out, chunk, (size_t) n) == SJL_ERROR
+            || EVP_DigestUpdate(md, chunk, (size_t) n) != 1)
+        {
+            return sjl_files_fail(op, "write", sjl_files_root);
+        }
+    }
+}
+
+
+static int
+sjl_files_write(int fd, const char *p, size_t n)
+{
+    ssize_t  rc;
+
+    while (n) {
+        rc = write(fd, p, n);
+
+        if (rc == -1) {
+            return SJL_ERROR;
+        }
+
+        p += rc;
+        n -= (size_t) rc;
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md)
+{
+    unsigned       i, len;
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    len = 0;
+    (void) EVP_DigestFinal_ex(md, digest, &len);
+
+    for (i = 0; i < len; i++) {
+        (void) sprintf(op->sha256 + 2 * i, "%02x", digest[i]);
+    }
+}
+
+
+static int
+sjl_files_sync_folder(sjl_file_op_t *op, const char *path)
+{
+    int  fd, rc;
+
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return sjl_files_fail(op, "open", path);
+    }
+
+    rc = fsync(fd) == -1 ? sjl_files_fail(op, "fsync", path) : SJL_OK;
+
+    (void) close(fd);
+
+    return rc;
+}
+
+
+int
+sjl_files_copy(sjl_file_op_t *op)
+{
+    char  *tmp;
+    int    rc;
+
+    if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    rc = SJL_OK;
+
+    if (rename(tmp, op->to) == -1) {
+        rc = sjl_files_fail(op, "rename", op->to);
+        (void) unlink(tmp);
+    }
+
+    free(tmp);
+
+    return rc;
+}
+
+
+int
+sjl_files_make_context(sjl_file_op_t *op)
+{
+    char    *path, *folder;
+    int      rc;
+    size_t   i;
+
+    static const char *const  parts[] = { "", "/in", "/out" };
+
+    rc = SJL_OK;
+    folder = op->to;
+
+    for (i = 0; i < sjl_nelts(parts) && rc == SJL_OK; i++) {
+        path = sjl_format("%s%s", folder, parts[i]);
+
+        if (sjl_files_mkdir(path) == SJL_ERROR) {
+            rc = sjl_files_fail(op, "mkdir", path);
+        }
+
+        free(path);
+    }
+
+    if (rc == SJL_ERROR || (op->fd == -1 && op->body == NULL)) {
+        return rc;
+    }
+
+    op->to = sjl_format("%s/context.conf", folder);
+    free(folder);
+
+    return sjl_files_copy(op);
+}
+
+
+int
+sjl_files_sweep_context(sjl_file_op_t *op)
+{
+    char    *path;
+    int      rc;
+    size_t   i;
+
+    static const char *const  parts[] = { "/in", "/out" };
+
+    rc = SJL_OK;
+
+    for (i = 0; i < sjl_nelts(parts); i++) {
+        path = sjl_format("%s%s", op->from, parts[i]);
+
+        if (sjl_files_empty(path) == SJL_ERROR
+            || (rmdir(path) == -1 && errno != ENOENT))
+        {
+            rc = sjl_files_fail(op, "rmdir", path);
+        }
+
+        free(path);
+    }
+
+    path = sjl_format("%s/context.conf", op->from);
+
+    if (unlink(path) == -1 && errno != ENOENT) {
+        rc = sjl_files_fail(op, "unlink", path);
+    }
+
+    free(path);
+
+    return rc;
+}
+
+
+int
+sjl_files_move(sjl_file_op_t *op)
+{
+    int          fd, rc;
+    char        *folder;
+    struct stat  sb;
+
+    fd = open(op->from, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC);
+
+    if (fd == -1) {
+        return sjl_files_fail(op, "open", op->from);
+    }
+
+    folder = sjl_memdup(op->to, (size_t) (strrchr(op->to, '/') - op->to));
+    rc = SJL_OK;
+
+    if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+        errno = EINVAL;
+        rc = sjl_files_fail(op, "fstat", op->from);
+
+    } else if (fsync(fd) == -1) {
+        rc = sjl_files_fail(op, "fsync", op->from);
+
+    } else if (rename(op->from, op->to) == -1) {
+        rc = sjl_files_fail(op, "rename", op->to);
+
+    } else {
+        op->size = (size_t) sb.st_size;
+        rc = sjl_files_sync_folder(op, folder);
+    }
+
+    free(folder);
+    (void) close(fd);
+
+    return rc;
+}
+
+
+int
+sjl_files_remove(sjl_file_op_t *op)
+{
+    if (unlink(op->from) == -1 && errno != ENOENT) {
+        return sjl_files_fail(op, "unlink", op->from);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_files_mkdir(const char *path)
+{
+    return mkdir(path, 0700) == -1 && errno != EEXIST ? SJL_ERROR : SJL_OK;
+}
+
+
+/* removes the files in a folder; what is no file stays */
+
+static int
+sjl_files_empty(const char *path)
+{
+    DIR            *dir;
+    int             rc;
+    struct dirent  *entry;
+
+    dir = opendir(path);
+
+    if (dir == NULL) {
+        return errno == ENOENT ? SJL_OK : SJL_ERROR;
+    }
+
+    rc = SJL_OK;
+
+    for (entry = readdir(dir); entry; entry = readdir(dir)) {
+
+        if (strcmp(entry->d_name, ".") == 0
+            || strcmp(entry->d_name, "..") == 0)
+        {
+            continue;
+        }
+
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == -1) {
+            rc = SJL_ERROR;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+size_t
+sjl_files_length(void)
+{
+    return sjl_files_queue.length;
+}
+
+
+uint64_t
+sjl_files_total(void)
+{
+    return sjl_files_queue.total;
+}
+
+
+void
+sjl_files_stop(void)
+{
+    sjl_queue_stop(&sjl_files_queue);
+
+    free(sjl_files_root);
+    sjl_files_root = NULL;
+}
+
+
+const char *
+sjl_files_extension(const char *type)
+{
+    size_t  i;
+
+    for (i = 0; i < sjl_nelts(sjl_files_extensions); i++) {
+        if (strcmp(sjl_files_extensions[i][0], type) == 0) {
+            return sjl_files_extensions[i][1];
+        }
+    }
+
+    return NULL;
+}
+
+
+char *
+sjl_path_binary(const char *sha256, const char *type)
+{
+    return sjl_format("%s/binaries/%s%s", sjl_files_root, sha256,
+                      sjl_files_extension(type));
+}
+
+
+char *
+sjl_path_context(const char *id, const char *file)
+{
+    return sjl_format("%s/contexts/%s%s", sjl_files_root, id, file);
+}
+
+
+char *
+sjl_path_job_body(const char *context, const char *id)
+{
+    return sjl_format("%s/contexts/%s/in/%s.conf", sjl_files_root, context, id);
+}
+
+
+char *
+sjl_path_result(const char *id, const char *suffix)
+{
+    return sjl_format("%s/results/%.2s/%s%s", sjl_files_root, id, id, suffix);
+}

@@ -1,0 +1,100 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The file thread: copying, synchronising and removing files.  All paths lie
+ * below the data folder:
+ *
+ *    binaries/<sha256>.<jar|egg|whl>
+ *    contexts/<id>/              driver.log, context.conf, in/, out/
+ *    results/<2 digits>/<id>     results (and .config, configurations) that
+ *                                are too large for the database
+ *    tmp/                        what is being written
+ */
+
+
+#ifndef _SJL_FILES_H_INCLUDED_
+#define _SJL_FILES_H_INCLUDED_
+
+
+#include "sjl_queue.h"
+
+
+typedef struct sjl_file_op_s  sjl_file_op_t;
+
+struct sjl_file_op_s {
+    sjl_op_t    op;
+
+    /* called on the file thread; returns SJL_OK, or SJL_ERROR and sets "why" */
+    int       (*run)(sjl_file_op_t *op);
+
+    /* called on the loop; sjl_file_op_free() has to follow */
+    void      (*done)(sjl_file_op_t *op);
+    void       *data;
+
+    int         fd;                     /* what to copy, or -1: body */
+    char       *body;
+    size_t      size;
+    char       *from;
+    char       *to;
+
+    char        sha256[SJL_HASH_LEN + 1];
+    int         rc;
+    unsigned    bad:1;                  /* it is no archive */
+    char       *why;
+};
+
+
+/* makes the folders; returns SJL_OK or SJL_ERROR, and has logged why */
+int sjl_files_init(void);
+
+int sjl_files_start(void);
+void sjl_files_stop(void);
+size_t sjl_files_length(void);
+uint64_t sjl_files_total(void);
+
+/* a new operation; "run" is one of those below */
+sjl_file_op_t *sjl_file_op_make(int (*run)(sjl_file_op_t *op),
+    void (*done)(sjl_file_op_t *op), void *data);
+void sjl_file_op_free(sjl_file_op_t *op);
+void sjl_file_op_add(sjl_file_op_t *op);
+
+/*
+ * Stores an archive, fd or body, as binaries/<sha256><to>; "to" is the
+ * extension.  Sets sha256 and size; "bad" when it is no archive.
+ */
+int sjl_files_store(sjl_file_op_t *op);
+
+/* copies fd or body to the file "to", which must not exist */
+int sjl_files_copy(sjl_file_op_t *op);
+
+/*
+ * Makes the folder "to" of a context, with all that is in it; fd or body, if
+ * there is any, becomes its context.conf.
+ */
+int sjl_files_make_context(sjl_file_op_t *op);
+
+/* removes what the folder "from" of a context needs no longer */
+int sjl_files_sweep_context(sjl_file_op_t *op);
+
+/*
+ * Moves the regular file "from" to "to", and makes it durable; sets size.
+ * Nothing in "from" may be a symbolic link.
+ */
+int sjl_files_move(sjl_file_op_t *op);
+
+/* removes the file "from" */
+int sjl_files_remove(sjl_file_op_t *op);
+
+/* what a type's files end with; NULL: there is no such type of binaries */
+const char *sjl_files_extension(const char *type);
+
+/* paths, to be freed */
+char *sjl_path_binary(const char *sha256, const char *type);
+char *sjl_path_context(const char *id, const char *file);
+char *sjl_path_job_body(const char *context, const char *id);
+char *sjl_path_result(const char *id, const char *suffix);
+
+
+#endif /* _SJL_FILES_H_INCLUDED_ */

@@ -1,0 +1,139 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_row.h"
+#include "sjl_state.h"
+
+
+#define SJL_C(type, column, field, kind, flags, names)                        \
+    { column, SJL_COLUMN_##kind, offsetof(sjl_##type##_row_t, field), flags,  \
+      names }
+
+#define SJL_FIXED   SJL_COLUMN_FIXED
+#define SJL_JOINED  SJL_COLUMN_JOINED
+
+
+static const sjl_column_t  sjl_context_columns[] = {
+    SJL_C(context, "id", id, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "rev", rev, NUMBER, 0, NULL),
+    SJL_C(context, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "user", user, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "adhoc", adhoc, NUMBER, SJL_FIXED, NULL),
+    SJL_C(context, "state", state, NAME, 0, sjl_context_states),
+    SJL_C(context, "final", final, NUMBER, 0, NULL),
+    SJL_C(context, "start", start, NUMBER, SJL_FIXED, NULL),
+    SJL_C(context, "end", end, NUMBER, 0, NULL),
+    SJL_C(context, "application", application, TEXT, 0, NULL),
+    SJL_C(context, "url", url, TEXT, 0, NULL),
+    SJL_C(context, "reason", reason, TEXT, 0, NULL),
+    SJL_C(context, "settings", settings, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "options", options, TEXT, 0, NULL),
+    SJL_C(context, "max_jobs", max_jobs, NUMBER, 0, NULL),
+    SJL_C(context, "process", process, TEXT, 0, NULL),
+    SJL_C(context, "secret", secret, TEXT, 0, NULL),
+    SJL_C(context, "token", token, TEXT, 0, NULL),
+    SJL_C(context, "code", code, NUMBER, 0, NULL),
+    SJL_C(context, "error", error, BYTES, 0, NULL)
+};
+
+
+static const sjl_column_t  sjl_job_columns[] = {
+    SJL_C(job, "id", id, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "rev", rev, NUMBER, 0, NULL),
+    SJL_C(job, "class", class, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "name", context, TEXT, SJL_JOINED, NULL),
+    SJL_C(job, "context_id", context_id, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "user", user, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "cp", cp, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "state", state, NAME, 0, sjl_job_states),
+    SJL_C(job, "final", final, NUMBER, 0, NULL),
+    SJL_C(job, "sync", sync, NUMBER, SJL_FIXED, NULL),
+    SJL_C(job, "start", start, NUMBER, SJL_FIXED, NULL),
+    SJL_C(job, "end", end, NUMBER, 0, NULL),
+    SJL_C(job, "run_micros", run_micros, NUMBER, 0, NULL),
+    SJL_C(job, "payload", payload, NAME, 0, sjl_payloads),
+    SJL_C(job, "size", size, NUMBER, 0, NULL),
+    SJL_C(job, "data", data, BYTES, 0, NULL),
+    SJL_C(job, "config", config, BYTES, 0, NULL),
+    SJL_C(job, "config_file", config_file, NUMBER, 0, NULL),
+    SJL_C(job, "body", body, BYTES, 0, NULL),
+    SJL_C(job, "body_file", body_file, NUMBER, 0, NULL),
+    SJL_C(job, "code", code, NUMBER, 0, NULL),
+    SJL_C(job, "code_name", code_name, TEXT, 0, NULL)
+};
+
+
+static const sjl_column_t  sjl_binary_columns[] = {
+    SJL_C(binary, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(binary, "type", type, TEXT, SJL_FIXED, NULL),
+    SJL_C(binary, "time", time, NUMBER, SJL_FIXED, NULL),
+    SJL_C(binary, "sha256", sha256, TEXT, SJL_FIXED, NULL),
+    SJL_C(binary, "size", size, NUMBER, SJL_FIXED, NULL)
+};
+
+
+const sjl_table_t  sjl_contexts_table = {
+    "contexts", sizeof(sjl_context_row_t), sjl_nelts(sjl_context_columns),
+    sjl_context_columns
+};
+
+const sjl_table_t  sjl_jobs_table = {
+    "jobs", sizeof(sjl_job_row_t), sjl_nelts(sjl_job_columns), sjl_job_columns
+};
+
+const sjl_table_t  sjl_binaries_table = {
+    "binaries", sizeof(sjl_binary_row_t), sjl_nelts(sjl_binary_columns),
+    sjl_binary_columns
+};
+
+
+void
+sjl_row_copy(const sjl_table_t *table, void *dst, const void *src)
+{
+    char                **text;
+    size_t                i;
+    sjl_bytes_t          *bytes;
+    const sjl_column_t   *column;
+
+    memcpy(dst, src, table->size);
+
+    for (i = 0; i < table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        if (column->kind == SJL_COLUMN_TEXT) {
+            text = sjl_row_field(dst, column);
+            *text = sjl_strdup(*text);
+
+        } else if (column->kind == SJL_COLUMN_BYTES) {
+            bytes = sjl_row_field(dst, column);
+            bytes->data = sjl_memdup(bytes->data, bytes->len);
+        }
+    }
+}
+
+
+void
+sjl_row_clear(const sjl_table_t *table, void *row)
+{
+    size_t               i;
+    sjl_bytes_t         *bytes;
+    const sjl_column_t  *column;
+
+    for (i = 0; i < table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        if (column->kind == SJL_COLUMN_TEXT) {
+            free(*(char **) sjl_row_field(row, column));
+
+        } else if (column->kind == SJL_COLUMN_BYTES) {
+            bytes = sjl_row_field(row, column);
+            free(bytes->data);
+        }
+    }
+
+    memset(row, 0, table->size);
+}

@@ -1,0 +1,143 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The rows that are kept: contexts, jobs, binaries.  A table for each tells
+ * its columns, so that copying, storing and reading them is written once.
+ */
+
+
+#ifndef _SJL_ROW_H_INCLUDED_
+#define _SJL_ROW_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+typedef enum {
+    SJL_PAYLOAD_NONE = 0,
+    SJL_PAYLOAD_RESULT,
+    SJL_PAYLOAD_ERROR,
+    SJL_PAYLOAD_STORED
+} sjl_payload_e;
+
+
+/* not text: it may hold anything, and be long */
+
+typedef struct {
+    char     *data;
+    size_t    len;
+} sjl_bytes_t;
+
+
+/* times are milliseconds since 1970 UTC, 0 is "not yet"; text may be NULL */
+
+typedef struct {
+    int64_t      seq;                   /* the order in which rows were added */
+    char        *id;
+    int64_t      rev;
+    char        *name;
+    char        *user;
+    int64_t      adhoc;
+    int64_t      state;                 /* sjp_context_state_e */
+    int64_t      final;
+    int64_t      start;
+    int64_t      end;
+    char        *application;
+    char        *url;
+    char        *reason;
+    char        *settings;              /* the request's, a JSON object */
+    char        *options;               /* JVM options asked for, JSON array */
+    int64_t      max_jobs;
+    char        *process;               /* the driver's, see sjl_process.h */
+    char        *secret;                /* hash; "" when it was used */
+    char        *token;                 /* hash */
+    int64_t      code;                  /* sjp_error_e, or -1 */
+    sjl_bytes_t  error;
+} sjl_context_row_t;
+
+
+typedef struct {
+    int64_t      seq;
+    char        *id;
+    int64_t      rev;
+    char        *class;
+    char        *context;               /* name, the context's */
+    char        *context_id;
+    char        *user;
+    char        *cp;                    /* [{"name", "type", "sha256"}, ...] */
+    int64_t      state;                 /* sjp_job_state_e */
+    int64_t      final;
+    int64_t      sync;
+    int64_t      start;
+    int64_t      end;
+    int64_t      run_micros;
+    int64_t      payload;               /* sjl_payload_e */
+    int64_t      size;
+    sjl_bytes_t  data;                  /* result or error */
+    sjl_bytes_t  config;
+    int64_t      config_file;           /* it lies in a file */
+    sjl_bytes_t  body;                  /* until the job runs */
+    int64_t      body_file;
+    int64_t      code;                  /* sjp_error_e of a refusal, or -1 */
+    char        *code_name;
+} sjl_job_row_t;
+
+
+typedef struct {
+    int64_t      seq;
+    char        *name;
+    char        *type;
+    int64_t      time;
+    char        *sha256;
+    int64_t      size;
+} sjl_binary_row_t;
+
+
+typedef enum {
+    SJL_COLUMN_NUMBER,
+    SJL_COLUMN_NAME,                    /* a number here, a name when kept */
+    SJL_COLUMN_TEXT,
+    SJL_COLUMN_BYTES
+} sjl_column_e;
+
+
+#define SJL_COLUMN_FIXED   0x1          /* never changes */
+#define SJL_COLUMN_JOINED  0x2          /* of another table, only read */
+
+
+typedef struct {
+    const char         *name;
+    sjl_column_e        kind;
+    size_t              offset;
+    unsigned            flags;
+    const char *const  *names;
+} sjl_column_t;
+
+
+typedef struct {
+    const char          *name;
+    size_t               size;
+    size_t               ncolumns;
+    const sjl_column_t  *columns;
+} sjl_table_t;
+
+
+extern const sjl_table_t  sjl_contexts_table;
+extern const sjl_table_t  sjl_jobs_table;
+extern const sjl_table_t  sjl_binaries_table;
+
+
+/* fills dst with copies of all that src has */
+void sjl_row_copy(const sjl_table_t *table, void *dst, const void *src);
+
+/* releases what a row has, not the row */
+void sjl_row_clear(const sjl_table_t *table, void *row);
+
+/* a column of a row */
+#define sjl_row_field(row, column)                                            \
+    ((void *) ((char *) (row) + (column)->offset))
+
+
+#endif /* _SJL_ROW_H_INCLUDED_ */
