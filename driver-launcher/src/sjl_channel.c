@@ -1,0 +1,110 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_channel.h"
+#include "sjl_request.h"
+
+
+static int64_t  sjl_channel_epoch;
+static int64_t  sjl_channel_seq;
+
+
+void
+sjl_channel_init(void)
+{
+    /* the clock may have been set back, but hardly to the same microsecond */
+
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    sjl_channel_epoch = (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    sjl_channel_seq = 0;
+}
+
+
+void
+sjl_channel_hello(sjl_conn_t *c, sjl_frame_t *f)
+{
+    int             protocol, pid, worker;
+    json_t         *meta;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+    pid = 0;
+    worker = 0;
+
+    if (sjl_request_unpack(r, f, "{s:i, s?i, s?i}", "protocol", &protocol,
+                           "pid", &pid, "worker", &worker)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    if (protocol != SJP_VERSION) {
+        sjl_log(SJL_LOG_ERR, "connection %u speaks protocol %d, not %d",
+                c->number, protocol, SJP_VERSION);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "protocol");
+        sjl_conn_finish(c);
+        return;
+    }
+
+    c->greeted = 1;
+    c->since = sjl_now();
+    ev_timer_stop(sjl_loop, &c->timer);
+
+    sjl_log(SJL_LOG_INFO, "connection %u is worker %d, process %d", c->number,
+            worker, pid);
+
+    meta = sjl_channel_position();
+    (void) json_object_set_new(meta, "protocol", json_integer(SJP_VERSION));
+    (void) json_object_set_new(meta, "version", json_string(SJL_VERSION));
+
+    sjl_request_welcome(r, meta);
+}
+
+
+void
+sjl_channel_ping(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_conn_send(c, SJP_PONG, f->stream, NULL, NULL, 0, -1);
+}
+
+
+/* that it came shows that the peer lives; a dead one's connection is closed */
+
+void
+sjl_channel_pong(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_log(SJL_LOG_DEBUG, "connection %u lives, stream %u", c->number,
+            (unsigned) f->stream);
+}
+
+
+void
+sjl_channel_publish(const char *op, const char *kind, json_t *record,
+    const void *payload, size_t size)
+{
+    json_t  *meta;
+
+    meta = json_pack("{s:s, s:s, s:o, s:I, s:I}", "op", op, "kind", kind,
+                     "record", record, "epoch",
+                     (json_int_t) sjl_channel_epoch, "seq",
+                     (json_int_t) ++sjl_channel_seq);
+
+    sjl_conn_broadcast(SJP_EVENT, meta, payload, size);
+
+    json_decref(meta);
+}
+
+
+json_t *
+sjl_channel_position(void)
+{
+    return json_pack("{s:I, s:I}", "epoch", (json_int_t) sjl_channel_epoch,
+                     "seq", (json_int_t) sjl_channel_seq);
+}

@@ -1,0 +1,138 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * A connection that carries frames, of a module or of a driver.  What is sent
+ * is written when the loop's turn ends, many frames at once.
+ */
+
+
+#ifndef _SJL_CONN_H_INCLUDED_
+#define _SJL_CONN_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+#define SJL_CONN_FDS  64
+
+
+typedef struct sjl_conn_s     sjl_conn_t;
+typedef struct sjl_request_s  sjl_request_t;
+typedef struct sjl_out_s      sjl_out_t;
+typedef struct sjl_drain_s    sjl_drain_t;
+
+
+/* who is at the other end, as the letters in SJP_MESSAGES */
+
+typedef enum {
+    SJL_ROLE_UNKNOWN = 0,               /* it has not said hello */
+    SJL_ROLE_MODULE = 'M',
+    SJL_ROLE_DRIVER = 'D'
+} sjl_role_e;
+
+
+/* all of it is the connection's, and good until the handler returns */
+
+typedef struct {
+    uint16_t     type;
+    uint32_t     stream;
+    json_t      *meta;
+    const char  *payload;
+    size_t       size;
+    int          fd;                    /* set to -1 by who takes it */
+} sjl_frame_t;
+
+
+/* somebody who goes on when the peer has read, or is gone */
+
+struct sjl_drain_s {
+    void       (*fn)(sjl_drain_t *drain);
+    sjl_drain_t  *next;
+};
+
+
+struct sjl_conn_s {
+    int             fd;
+    sjl_role_e      role;               /* by its hello */
+    unsigned        number;
+    pid_t           pid;
+    int64_t         since;              /* of its hello */
+
+    unsigned        greeted:1;
+    unsigned        closed:1;
+    unsigned        finishing:1;        /* to be closed once all is sent */
+    unsigned        flushing:1;         /* in the list of those to be written */
+
+    ev_io           read;
+    ev_io           write;
+    ev_timer        timer;              /* until it has said hello */
+
+    char           *in;
+    size_t          in_size;
+    size_t          in_len;
+    int             fds[SJL_CONN_FDS];
+    unsigned        nfds;
+
+    sjl_out_t      *out;
+    sjl_out_t     **out_last;
+    size_t          queued;             /* bytes */
+    sjl_drain_t    *drains;
+
+    sjl_request_t  *requests;           /* not answered yet */
+
+    void           *data;               /* of the role */
+    uint64_t        received;
+    uint64_t        sent;
+
+    sjl_conn_t     *next;
+    sjl_conn_t     *prev;
+    sjl_conn_t     *flush_next;
+};
+
+
+/* all connections */
+extern sjl_conn_t  *sjl_conns;
+
+
+/*
+ * Listens on a Unix socket, in the place of one that nobody listens on.
+ * Returns SJL_OK or SJL_ERROR, and has logged why.
+ */
+int sjl_conn_listen(const char *path, mode_t mode);
+
+/* stops listening, removes the socket, closes all connections */
+void sjl_conn_stop(void);
+
+/*
+ * Sends a frame.  The metadata is not kept; "fd" is closed after it was sent,
+ * -1 is none.
+ */
+void sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
+    const json_t *meta, const void *payload, size_t size, int fd);
+
+/* sends one frame, on stream 0, to all modules that have said hello */
+void sjl_conn_broadcast(sjp_type_e type, const json_t *meta,
+    const void *payload, size_t size);
+
+/* handles what has come until now; the connection may be closed after it */
+void sjl_conn_read_all(sjl_conn_t *c);
+
+/* whether the peer has much to read yet */
+int sjl_conn_busy(sjl_conn_t *c);
+
+/* has a function called, once, when sjl_conn_busy() ends or c is closed */
+void sjl_conn_when_drained(sjl_conn_t *c, sjl_drain_t *drain);
+
+/* closes a connection once what was sent until now has gone */
+void sjl_conn_finish(sjl_conn_t *c);
+
+/*
+ * Closes a connection; what was to be sent is forgotten.  c stays readable
+ * until the loop's turn ends.
+ */
+void sjl_conn_close(sjl_conn_t *c);
+
+
+#endif /* _SJL_CONN_H_INCLUDED_ */

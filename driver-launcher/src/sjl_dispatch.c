@@ -1,0 +1,115 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_dispatch.h"
+#include "sjl_binary.h"
+#include "sjl_channel.h"
+#include "sjl_context.h"
+#include "sjl_dump.h"
+#include "sjl_history.h"
+#include "sjl_job.h"
+#include "sjl_link.h"
+
+
+typedef struct {
+    const char   *name;
+    char          from;
+    void        (*handler)(sjl_conn_t *c, sjl_frame_t *f);
+} sjl_message_t;
+
+
+/* a message that others send to us and that has no line here does not compile */
+
+#define SJL_ON_HELLO           sjl_channel_hello
+#define SJL_ON_PING            sjl_channel_ping
+#define SJL_ON_PONG            sjl_channel_pong
+#define SJL_ON_SNAPSHOT        sjl_history_snapshot
+#define SJL_ON_DUMP            sjl_dump
+#define SJL_ON_BINARY_PUT      sjl_binary_put
+#define SJL_ON_BINARY_DELETE   sjl_binary_delete
+#define SJL_ON_CONTEXT_CREATE  sjl_context_create
+#define SJL_ON_CONTEXT_DELETE  sjl_context_delete
+#define SJL_ON_CONTEXT_RESET   sjl_context_reset
+#define SJL_ON_JOB_SUBMIT      sjl_job_submit
+#define SJL_ON_JOB_KILL        sjl_job_kill
+#define SJL_ON_JOB_GET         sjl_history_get
+#define SJL_ON_JOB_LIST        sjl_history_list
+#define SJL_ON_JOB_RESULT      sjl_history_result
+#define SJL_ON_JOB_CONFIG      sjl_history_config
+#define SJL_ON_LINK_HELLO      sjl_link_hello
+#define SJL_ON_LINK_READY      sjl_link_ready
+#define SJL_ON_LINK_FAILED     sjl_link_failed
+#define SJL_ON_LINK_RESPAWN    sjl_link_respawn
+#define SJL_ON_LINK_STARTED    sjl_link_started
+#define SJL_ON_LINK_REFUSED    sjl_link_refused
+#define SJL_ON_LINK_RESULT     sjl_link_result
+#define SJL_ON_LINK_STOPPED    sjl_link_stopped
+
+
+/* what we send ourselves has a name only */
+
+#define SJL_FROM_M(sym)  'M', SJL_ON_##sym
+#define SJL_FROM_D(sym)  'D', SJL_ON_##sym
+#define SJL_FROM_A(sym)  'A', SJL_ON_##sym
+#define SJL_FROM_L(sym)  'L', NULL
+#define SJL_FROM_C(sym)  'C', NULL
+
+#define SJL_X(sym, num, name, from)  [num] = { name, SJL_FROM_##from(sym) },
+
+static const sjl_message_t  sjl_messages[] = {
+    SJP_MESSAGES(SJL_X)
+};
+
+#undef SJL_X
+
+
+int
+sjl_dispatch(sjl_conn_t *c, sjl_frame_t *f)
+{
+    const sjl_message_t  *m;
+
+    if (f->type >= sjl_nelts(sjl_messages)
+        || sjl_messages[f->type].name == NULL)
+    {
+        sjl_log(SJL_LOG_ERR, "connection %u sent a message of unknown type %u",
+                c->number, (unsigned) f->type);
+        return SJL_ERROR;
+    }
+
+    m = &sjl_messages[f->type];
+
+    if (c->role == SJL_ROLE_UNKNOWN
+        && (f->type == SJP_HELLO || f->type == SJP_LINK_HELLO))
+    {
+        c->role = (sjl_role_e) m->from;
+
+    } else if (!c->greeted) {
+        sjl_log(SJL_LOG_ERR, "connection %u sent \"%s\" before it said hello",
+                c->number, m->name);
+        return SJL_ERROR;
+    }
+
+    if (m->from != (char) c->role && m->from != 'A') {
+        sjl_log(SJL_LOG_ERR, "connection %u may not send \"%s\"", c->number,
+                m->name);
+        return SJL_ERROR;
+    }
+
+    if (m->from == SJL_ROLE_MODULE && f->stream == 0) {
+        sjl_log(SJL_LOG_ERR, "connection %u sent \"%s\" on stream 0",
+                c->number, m->name);
+        return SJL_ERROR;
+    }
+
+    sjl_log(SJL_LOG_DEBUG, "connection %u: \"%s\", stream %u, payload %zu%s",
+            c->number, m->name, (unsigned) f->stream, f->size,
+            f->fd == -1 ? "" : ", descriptor");
+
+    m->handler(c, f);
+
+    return SJL_OK;
+}

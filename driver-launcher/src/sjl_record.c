@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_record.h"
+#include "sjl_state.h"
+
+
+static json_t *sjl_record_names(const char *cp);
+
+
+json_t *
+sjl_record_context(const sjl_context_row_t *row)
+{
+    return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:I, s:I, s:s*, s:s*,"
+                     " s:s*}",
+                     "id", row->id, "rev", (json_int_t) row->rev,
+                     "name", row->name, "user", row->user,
+                     "adhoc", (int) row->adhoc,
+                     "state", sjl_context_states[row->state],
+                     "start", (json_int_t) row->start,
+                     "end", (json_int_t) row->end,
+                     "applicationId", row->application, "url", row->url,
+                     "reason", row->reason);
+}
+
+
+json_t *
+sjl_record_job(const sjl_job_row_t *row)
+{
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:s,"
+                     " s:I, s:I}",
+                     "id", row->id, "rev", (json_int_t) row->rev,
+                     "class", row->class, "context", row->context,
+                     "contextId", row->context_id, "user", row->user,
+                     "cp", sjl_record_names(row->cp),
+                     "state", sjl_job_states[row->state],
+                     "start", (json_int_t) row->start,
+                     "end", (json_int_t) row->end,
+                     "payload", sjl_payloads[row->payload],
+                     "size", (json_int_t) row->size,
+                     "runMicros", (json_int_t) row->run_micros);
+}
+
+
+static json_t *
+sjl_record_names(const char *cp)
+{
+    size_t   i;
+    json_t  *binaries, *binary, *names;
+
+    names = json_array();
+    binaries = json_loads(cp, 0, NULL);
+
+    json_array_foreach(binaries, i, binary) {
+        (void) json_array_append(names, json_object_get(binary, "name"));
+    }
+
+    json_decref(binaries);
+
+    return names;
+}
+
+
+json_t *
+sjl_record_binary(const sjl_binary_row_t *row)
+{
+    return json_pack("{s:s, s:s, s:I, s:s, s:I}", "name", row->name,
+                     "type", row->type, "time", (json_int_t) row->time,
+                     "sha256", row->sha256, "size", (json_int_t) row->size);
+}
+
+
+json_t *
+sjl_record_put(const char *kind, json_t *record)
+{
+    return json_pack("{s:s, s:s, s:o}", "op", "put", "kind", kind, "record",
+                     record);
+}

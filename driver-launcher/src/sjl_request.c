@@ -1,0 +1,206 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_request.h"
+#include "sjl_state.h"
+
+#include <sys/stat.h>
+#include <utlist.h>
+
+
+static void sjl_request_free(sjl_request_t *r);
+
+
+sjl_request_t *
+sjl_request_make(sjl_conn_t *c, const sjl_frame_t *f)
+{
+    sjl_request_t  *r;
+
+    r = sjl_alloc(sizeof(sjl_request_t));
+    r->conn = c;
+    r->stream = f->stream;
+
+    DL_APPEND(c->requests, r);
+
+    return r;
+}
+
+
+int
+sjl_request_unpack(sjl_request_t *r, sjl_frame_t *f, const char *fmt, ...)
+{
+    int           rc;
+    va_list       args;
+    json_error_t  err;
+
+    va_start(args, fmt);
+    rc = json_vunpack_ex(f->meta, &err, 0, fmt, args);
+    va_end(args);
+
+    if (rc == -1) {
+        sjl_log(SJL_LOG_ERR, "connection %u sent a bad request: %s",
+                r->conn->number, err.text);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, err.text);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+int
+sjl_request_body(sjl_request_t *r, sjl_frame_t *f, char **body, size_t *size)
+{
+    char         *p;
+    struct stat   sb;
+
+    *body = NULL;
+    *size = f->size;
+
+    if (f->fd == -1) {
+        if (f->size) {
+            *body = sjl_memdup(f->payload, f->size);
+        }
+
+        return SJL_OK;
+    }
+
+    if (fstat(f->fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+        sjl_log(SJL_LOG_ERR, "connection %u passed a body that is no file",
+                r->conn->number);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "the body is no file");
+        return SJL_ERROR;
+    }
+
+    *size = (size_t) sb.st_size;
+
+    if (*size == 0 || *size > SJP_PAYLOAD_MAX) {
+        return SJL_OK;
+    }
+
+    p = sjl_alloc(*size + 1);
+
+    if (pread(f->fd, p, *size, 0) != (ssize_t) *size) {
+        sjl_log(SJL_LOG_ERR, "connection %u passed a body that cannot be read",
+                r->conn->number);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "the body cannot be read");
+        free(p);
+        return SJL_ERROR;
+    }
+
+    *body = p;
+
+    return SJL_OK;
+}
+
+
+void
+sjl_request_reply(sjl_request_t *r, json_t *meta, const void *payload,
+    size_t size)
+{
+    if (r->conn) {
+        sjl_conn_send(r->conn, SJP_REPLY, r->stream, meta, payload, size, -1);
+    }
+
+    json_decref(meta);
+    sjl_request_free(r);
+}
+
+
+void
+sjl_request_welcome(sjl_request_t *r, json_t *meta)
+{
+    sjl_conn_send(r->conn, SJP_WELCOME, r->stream, meta, NULL, 0, -1);
+
+    json_decref(meta);
+    sjl_request_free(r);
+}
+
+
+void
+sjl_request_reply_file(sjl_request_t *r, json_t *meta, int fd)
+{
+    if (r->conn) {
+        sjl_conn_send(r->conn, SJP_REPLY, r->stream, meta, NULL, 0, fd);
+
+    } else {
+        (void) close(fd);
+    }
+
+    json_decref(meta);
+    sjl_request_free(r);
+}
+
+
+void
+sjl_request_refuse(sjl_request_t *r, sjp_error_e code, const char *name)
+{
+    sjl_request_refuse_error(r, code, name, NULL, 0);
+}
+
+
+void
+sjl_request_refuse_error(sjl_request_t *r, sjp_error_e code, const char *name,
+    const void *error, size_t size)
+{
+    json_t  *meta;
+
+    meta = json_pack("{s:s, s:s}", "error", sjl_errors[code], "name",
+                     name ? name : "");
+
+    sjl_log(SJL_LOG_DEBUG, "refused: %s \"%s\"", sjl_errors[code],
+            name ? name : "");
+
+    sjl_request_reply(r, meta, error, size);
+}
+
+
+void
+sjl_request_storage_failed(sjl_request_t *r, const char *why)
+{
+    char  *text;
+
+    text = sjl_error_text("java.io.IOException", why, NULL);
+
+    sjl_request_refuse_error(r, SJP_ERR_STORAGE_FAILED, "", text, strlen(text));
+
+    free(text);
+}
+
+
+void
+sjl_request_record(sjl_request_t *r, const json_t *meta, const void *payload,
+    size_t size)
+{
+    if (r->conn) {
+        sjl_conn_send(r->conn, SJP_RECORD, r->stream, meta, payload, size, -1);
+    }
+}
+
+
+static void
+sjl_request_free(sjl_request_t *r)
+{
+    if (r->conn) {
+        DL_DELETE(r->conn->requests, r);
+    }
+
+    free(r);
+}
+
+
+void
+sjl_request_orphan(sjl_conn_t *c)
+{
+    sjl_request_t  *r, *next;
+
+    DL_FOREACH_SAFE(c->requests, r, next) {
+        r->conn = NULL;
+    }
+
+    c->requests = NULL;
+}
