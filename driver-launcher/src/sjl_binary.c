@@ -1,0 +1,560 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_binary.h"
+#include "sjl_channel.h"
+#include "sjl_db.h"
+#include "sjl_files.h"
+#include "sjl_job.h"
+#include "sjl_record.h"
+#include "sjl_request.h"
+
+#include <utlist.h>
+
+
+typedef struct {
+    sjl_db_op_t       op;
+    sjl_request_t    *request;
+    sjl_binary_row_t  row;
+} sjl_put_t;
+
+
+/* bytes that a deletion has left, perhaps needed by another name */
+
+typedef struct sjl_leftover_s  sjl_leftover_t;
+
+struct sjl_leftover_s {
+    sjl_binary_row_t   row;
+    int64_t            uses;
+    sjl_leftover_t    *next;
+};
+
+
+typedef struct {
+    sjl_db_op_t      op;
+    sjl_request_t   *request;
+    char            *name;
+    sjl_leftover_t  *leftovers;
+} sjl_delete_t;
+
+
+typedef struct {
+    sjl_db_op_t      op;
+    sjl_leftover_t  *leftovers;
+} sjl_sweep_t;
+
+
+static int sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop);
+static void sjl_put_stored(sjl_file_op_t *fop);
+static int sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_put_committed(sjl_db_op_t *op);
+static void sjl_put_free(sjl_put_t *put);
+static sjl_binary_t *sjl_binary_find(const char *name);
+static char *sjl_binary_users(const char *name);
+static int sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_delete_version(void *data, const void *row);
+static void sjl_delete_committed(sjl_db_op_t *op);
+static void sjl_leftovers_free(sjl_leftover_t *leftovers);
+static void sjl_sweep(void);
+static int sjl_sweep_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_sweep_looked(sjl_db_op_t *op);
+static void sjl_sweep_remove(const sjl_binary_row_t *row);
+static void sjl_sweep_removed(sjl_file_op_t *fop);
+
+
+sjl_binary_t  *sjl_binaries;
+
+
+/*
+ * Uploads between their file and their row: as long as there is any, no file
+ * is removed, since it may be the one that the row is going to need.
+ */
+static size_t           sjl_binary_uploads;
+
+static sjl_leftover_t  *sjl_leftovers;
+
+
+void
+sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_put_t      *put;
+    sjl_file_op_t  *fop;
+
+    put = sjl_alloc(sizeof(sjl_put_t));
+    put->request = sjl_request_make(c, f);
+
+    fop = sjl_file_op_make(sjl_files_store, sjl_put_stored, put);
+
+    if (sjl_put_read(put, f, fop) == SJL_ERROR) {
+        sjl_file_op_free(fop);
+        sjl_put_free(put);
+        return;
+    }
+
+    sjl_binary_uploads++;
+    sjl_file_op_add(fop);
+}
+
+
+static int
+sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
+{
+    const char  *name, *type, *user, *extension;
+
+    user = "";
+
+    if (sjl_request_unpack(put->request, f, "{s:s, s:s, s?s}", "name", &name,
+                           "type", &type, "user", &user)
+        == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    extension = sjl_files_extension(type);
+
+    if (extension == NULL || *name == '\0') {
+        sjl_request_refuse(put->request, SJP_ERR_BAD_REQUEST,
+                           *name ? "type" : "name");
+        return SJL_ERROR;
+    }
+
+    put->row.name = sjl_strdup(name);
+    put->row.type = sjl_strdup(type);
+    fop->to = sjl_strdup(extension);
+
+    if (f->fd != -1) {
+        fop->fd = f->fd;
+        f->fd = -1;
+
+    } else {
+        fop->body = sjl_memdup(f->payload, f->size);
+        fop->size = f->size;
+    }
+
+    sjl_log(SJL_LOG_INFO, "binary %s is uploaded by \"%s\"", name, user);
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_put_stored(sjl_file_op_t *fop)
+{
+    sjl_put_t     *put;
+    sjl_binary_t  *binary;
+
+    put = fop->data;
+
+    if (fop->rc == SJL_ERROR) {
+        if (fop->bad) {
+            sjl_request_refuse(put->request, SJP_ERR_BAD_BINARY,
+                               put->row.name);
+        } else {
+            sjl_request_storage_failed(put->request, fop->why);
+        }
+
+        sjl_file_op_free(fop);
+        sjl_put_free(put);
+        sjl_binary_uploads--;
+        sjl_sweep();
+        return;
+    }
+
+    put->row.sha256 = sjl_strdup(fop->sha256);
+    put->row.size = (int64_t) fop->size;
+    put->row.time = sjl_now();
+
+    /* the newest version is the one with the latest time, so no two share it */
+
+    binary = sjl_binary_find(put->row.name);
+
+    if (binary && binary->row.time >= put->row.time) {
+        put->row.time = binary->row.time + 1;
+    }
+
+    put->op.run = sjl_put_run;
+    put->op.done = sjl_put_committed;
+    sjl_db_add(&put->op, 0);
+
+    sjl_file_op_free(fop);
+}
+
+
+/* of two uploads at once neither has seen the other's time */
+
+static int
+sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    int         rc;
+    sjl_put_t  *put;
+
+    put = sjl_container(op, sjl_put_t, op);
+
+    rc = dao->type->binary_add(dao, &put->row);
+
+    while (rc == SJL_DAO_EXISTS) {
+        put->row.time++;
+        rc = dao->type->binary_add(dao, &put->row);
+    }
+
+    return rc;
+}
+
+
+static void
+sjl_put_committed(sjl_db_op_t *op)
+{
+    sjl_put_t  *put;
+
+    put = sjl_container(op, sjl_put_t, op);
+
+    if (op->rc == SJL_OK) {
+        sjl_log(SJL_LOG_INFO, "binary %s %s: %lld bytes", put->row.name,
+                put->row.sha256, (long long) put->row.size);
+
+        sjl_binary_adopt(&put->row);
+        sjl_channel_publish("put", "binary", sjl_record_binary(&put->row),
+                            NULL, 0);
+        sjl_request_reply(put->request, NULL, NULL, 0);
+
+    } else {
+        sjl_request_storage_failed(put->request, op->error);
+    }
+
+    sjl_put_free(put);
+    sjl_binary_uploads--;
+    sjl_sweep();
+}
+
+
+static void
+sjl_put_free(sjl_put_t *put)
+{
+    sjl_row_clear(&sjl_binaries_table, &put->row);
+    free(put);
+}
+
+
+static sjl_binary_t *
+sjl_binary_find(const char *name)
+{
+    sjl_binary_t  *binary;
+
+    HASH_FIND_STR(sjl_binaries, name, binary);
+
+    return binary;
+}
+
+
+void
+sjl_binary_adopt(const sjl_binary_row_t *row)
+{
+    sjl_binary_t  *binary, *old;
+
+    old = sjl_binary_find(row->name);
+
+    if (old && old->row.time > row->time) {
+        return;
+    }
+
+    binary = sjl_alloc(sizeof(sjl_binary_t));
+    sjl_row_copy(&sjl_binaries_table, &binary->row, row);
+
+    /* a deletion that has begun takes this version as well */
+
+    if (old) {
+        binary->deleting = old->deleting;
+        HASH_DEL(sjl_binaries, old);
+        sjl_row_clear(&sjl_binaries_table, &old->row);
+        free(old);
+    }
+
+    HASH_ADD_KEYPTR(hh, sjl_binaries, binary->row.name,
+                    strlen(binary->row.name), binary);
+}
+
+
+json_t *
+sjl_binary_resolve(const json_t *names, char **missing)
+{
+    size_t         i;
+    json_t        *name, *cp;
+    sjl_binary_t  *binary;
+
+    cp = json_array();
+
+    json_array_foreach(names, i, name) {
+        binary = sjl_binary_find(json_string_value(name));
+
+        if (binary == NULL || binary->deleting) {
+            *missing = sjl_strdup(json_string_value(name));
+            json_decref(cp);
+            return NULL;
+        }
+
+        (void) json_array_append_new(cp,
+            json_pack("{s:s, s:s, s:s}", "name", binary->row.name, "type",
+                      binary->row.type, "sha256", binary->row.sha256));
+    }
+
+    return cp;
+}
+
+
+void
+sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
+{
+    char           *users;
+    const char     *name, *user;
+    sjl_binary_t   *binary;
+    sjl_delete_t   *d;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+    user = "";
+
+    if (sjl_request_unpack(r, f, "{s:s, s?s}", "name", &name, "user", &user)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    binary = sjl_binary_find(name);
+
+    if (binary == NULL || binary->deleting) {
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_BINARY, name);
+        return;
+    }
+
+    users = sjl_binary_users(name);
+
+    if (users) {
+        sjl_request_refuse(r, SJP_ERR_BINARY_IN_USE, users);
+        free(users);
+        return;
+    }
+
+    sjl_log(SJL_LOG_INFO, "binary %s is deleted by \"%s\"", name, user);
+
+    binary->deleting = 1;
+
+    d = sjl_alloc(sizeof(sjl_delete_t));
+    d->request = r;
+    d->name = sjl_strdup(name);
+    d->op.run = sjl_delete_run;
+    d->op.done = sjl_delete_committed;
+
+    sjl_db_add(&d->op, 0);
+}
+
+
+/* the jobs that are not final and use a binary, or NULL */
+
+static char *
+sjl_binary_users(const char *name)
+{
+    char       *users, *more;
+    size_t      i;
+    json_t     *cp, *binary;
+    sjl_job_t  *job, *next;
+
+    users = NULL;
+
+    HASH_ITER(hh, sjl_jobs, job, next) {
+
+        if (job->row.final) {
+            continue;
+        }
+
+        cp = json_loads(job->row.cp, 0, NULL);
+
+        json_array_foreach(cp, i, binary) {
+            if (strcmp(json_string_value(json_object_get(binary, "name")),
+                       name)
+                == 0)
+            {
+                more = sjl_format("%s%s%s", users ? users : "",
+                                  users ? ", " : "", job->row.id);
+                free(users);
+                users = more;
+                break;
+            }
+        }
+
+        json_decref(cp);
+    }
+
+    return users;
+}
+
+
+static int
+sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_delete_t  *d;
+
+    d = sjl_container(op, sjl_delete_t, op);
+
+    sjl_leftovers_free(d->leftovers);
+    d->leftovers = NULL;
+
+    if (dao->type->binary_versions(dao, d->name, sjl_delete_version, d)
+        != SJL_OK)
+    {
+        return SJL_ERROR;
+    }
+
+    return dao->type->binary_delete(dao, d->name);
+}
+
+
+static void
+sjl_delete_version(void *data, const void *row)
+{
+    sjl_delete_t    *d;
+    sjl_leftover_t  *leftover;
+
+    d = data;
+
+    leftover = sjl_alloc(sizeof(sjl_leftover_t));
+    sjl_row_copy(&sjl_binaries_table, &leftover->row, row);
+
+    LL_PREPEND(d->leftovers, leftover);
+}
+
+
+static void
+sjl_delete_committed(sjl_db_op_t *op)
+{
+    sjl_binary_t  *binary;
+    sjl_delete_t  *d;
+
+    d = sjl_container(op, sjl_delete_t, op);
+    binary = sjl_binary_find(d->name);
+
+    if (op->rc == SJL_OK) {
+        HASH_DEL(sjl_binaries, binary);
+        sjl_row_clear(&sjl_binaries_table, &binary->row);
+        free(binary);
+
+        sjl_channel_publish("remove", "binary",
+                            json_pack("{s:s}", "name", d->name), NULL, 0);
+        sjl_request_reply(d->request, NULL, NULL, 0);
+
+        LL_CONCAT(sjl_leftovers, d->leftovers);
+
+    } else {
+        binary->deleting = 0;
+        sjl_request_storage_failed(d->request, op->error);
+        sjl_leftovers_free(d->leftovers);
+    }
+
+    free(d->name);
+    free(d);
+
+    sjl_sweep();
+}
+
+
+static void
+sjl_leftovers_free(sjl_leftover_t *leftovers)
+{
+    sjl_leftover_t  *leftover, *next;
+
+    LL_FOREACH_SAFE(leftovers, leftover, next) {
+        sjl_row_clear(&sjl_binaries_table, &leftover->row);
+        free(leftover);
+    }
+}
+
+
+static void
+sjl_sweep(void)
+{
+    sjl_sweep_t  *sweep;
+
+    if (sjl_binary_uploads || sjl_leftovers == NULL) {
+        return;
+    }
+
+    sweep = sjl_alloc(sizeof(sjl_sweep_t));
+    sweep->leftovers = sjl_leftovers;
+    sjl_leftovers = NULL;
+
+    sweep->op.run = sjl_sweep_run;
+    sweep->op.done = sjl_sweep_looked;
+    sweep->op.retry = 1;
+
+    sjl_db_add(&sweep->op, 0);
+}
+
+
+static int
+sjl_sweep_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_sweep_t     *sweep;
+    sjl_leftover_t  *leftover;
+
+    sweep = sjl_container(op, sjl_sweep_t, op);
+
+    LL_FOREACH(sweep->leftovers, leftover) {
+        if (dao->type->binary_uses(dao, leftover->row.sha256,
+                                   leftover->row.type, &leftover->uses)
+            != SJL_OK)
+        {
+            return SJL_ERROR;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+/* an upload that has begun meanwhile may need one of them: wait for its row */
+
+static void
+sjl_sweep_looked(sjl_db_op_t *op)
+{
+    sjl_sweep_t     *sweep;
+    sjl_leftover_t  *leftover;
+
+    sweep = sjl_container(op, sjl_sweep_t, op);
+
+    if (sjl_binary_uploads) {
+        LL_CONCAT(sjl_leftovers, sweep->leftovers);
+        free(sweep);
+        return;
+    }
+
+    LL_FOREACH(sweep->leftovers, leftover) {
+        if (leftover->uses == 0) {
+            sjl_sweep_remove(&leftover->row);
+        }
+    }
+
+    sjl_leftovers_free(sweep->leftovers);
+    free(sweep);
+}
+
+
+static void
+sjl_sweep_remove(const sjl_binary_row_t *row)
+{
+    sjl_file_op_t  *fop;
+
+    fop = sjl_file_op_make(sjl_files_remove, sjl_sweep_removed, NULL);
+    fop->from = sjl_path_binary(row->sha256, row->type);
+
+    sjl_file_op_add(fop);
+}
+
+
+static void
+sjl_sweep_removed(sjl_file_op_t *fop)
+{
+    sjl_file_op_free(fop);
+}

@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Binaries: the newest version of each is in memory, the others are in the
+ * database.  The bytes lie once in the binaries folder, whatever the names.
+ */
+
+
+#ifndef _SJL_BINARY_H_INCLUDED_
+#define _SJL_BINARY_H_INCLUDED_
+
+
+#include "sjl_conn.h"
+#include "sjl_row.h"
+
+#include <uthash.h>
+
+
+typedef struct {
+    sjl_binary_row_t  row;
+    unsigned          deleting:1;
+    UT_hash_handle    hh;               /* by name */
+} sjl_binary_t;
+
+
+extern sjl_binary_t  *sjl_binaries;
+
+
+/* messages */
+void sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f);
+
+/* a row of the database, at the start */
+void sjl_binary_adopt(const sjl_binary_row_t *row);
+
+/*
+ * The newest versions of some names as a new array of {"name", "type",
+ * "sha256"}; NULL when there is none of *missing, to be freed.
+ */
+json_t *sjl_binary_resolve(const json_t *names, char **missing);
+
+
+#endif /* _SJL_BINARY_H_INCLUDED_ */

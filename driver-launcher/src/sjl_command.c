@@ -1,0 +1,323 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_command.h"
+#include "sjl_config.h"
+
+#include <dirent.h>
+
+
+typedef struct {
+    char    **list;
+    size_t    n;
+} sjl_words_t;
+
+
+static void sjl_command_add(sjl_words_t *words, char *word);
+static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
+static void sjl_command_java(sjl_words_t *argv, const json_t *options);
+static char *sjl_command_class_path(void);
+static char *sjl_command_add_jars(char *path, const char *folder);
+static int sjl_command_is_jar(const struct dirent *entry);
+static char *sjl_command_find(const char *program);
+static void sjl_command_environment(sjl_words_t *envp, const char *context,
+    const char *secret);
+static void sjl_command_set(sjl_words_t *envp, const char *name,
+    const char *value);
+
+
+/* what JDK 17 has closed and Spark needs open (its JavaModuleOptions) */
+
+static const char *const  sjl_command_jvm[] = {
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang.invoke=ALL-UNNAMED",
+    "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",
+    "--add-opens=java.base/java.io=ALL-UNNAMED",
+    "--add-opens=java.base/java.net=ALL-UNNAMED",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+    "--add-opens=java.base/java.util.concurrent.atomic=ALL-UNNAMED",
+    "--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.cs=ALL-UNNAMED",
+    "--add-opens=java.base/sun.security.action=ALL-UNNAMED",
+    "--add-opens=java.base/sun.util.calendar=ALL-UNNAMED",
+    "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Djdk.reflect.useDirectMethodHandle=false"
+};
+
+
+/* what a driver gets of our own environment */
+
+static const char *const  sjl_command_inherited[] = {
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME",
+    "SPARK_LOCAL_IP", "HADOOP_CONF_DIR", "YARN_CONF_DIR"
+};
+
+
+int
+sjl_command_make(sjl_command_t *cmd, const char *context, const char *secret,
+    const json_t *options)
+{
+    char         *program;
+    sjl_words_t   argv, envp;
+
+    memset(&argv, 0, sizeof(argv));
+    memset(&envp, 0, sizeof(envp));
+
+    if (json_array_size(sjl_conf->command)) {
+        sjl_command_add_all(&argv, sjl_conf->command);
+
+    } else {
+        sjl_command_java(&argv, options);
+    }
+
+    sjl_command_environment(&envp, context, secret);
+
+    cmd->argv = argv.list;
+    cmd->envp = envp.list;
+
+    program = sjl_command_find(argv.list[0]);
+
+    if (program == NULL) {
+        sjl_log(SJL_LOG_CRIT, "there is no program \"%s\" to start a driver "
+                "with", argv.list[0]);
+        sjl_command_free(cmd);
+        return SJL_ERROR;
+    }
+
+    free(argv.list[0]);
+    argv.list[0] = program;
+
+    return SJL_OK;
+}
+
+
+/* the word is the list's from now on */
+
+static void
+sjl_command_add(sjl_words_t *words, char *word)
+{
+    char  **list;
+
+    list = sjl_alloc((words->n + 2) * sizeof(char *));
+
+    if (words->n) {
+        memcpy(list, words->list, words->n * sizeof(char *));
+    }
+
+    list[words->n++] = word;
+
+    free(words->list);
+    words->list = list;
+}
+
+
+static void
+sjl_command_add_all(sjl_words_t *words, const json_t *array)
+{
+    size_t   i;
+    json_t  *word;
+
+    json_array_foreach(array, i, word) {
+        sjl_command_add(words, sjl_strdup(json_string_value(word)));
+    }
+}
+
+
+static void
+sjl_command_java(sjl_words_t *argv, const json_t *options)
+{
+    size_t  i;
+
+    sjl_command_add(argv, sjl_strdup(sjl_conf->java));
+
+    for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
+        sjl_command_add(argv, sjl_strdup(sjl_command_jvm[i]));
+    }
+
+    /* of two that say different things the JVM takes the last */
+
+    sjl_command_add_all(argv, sjl_conf->options);
+    sjl_command_add_all(argv, options);
+
+    sjl_command_add(argv, sjl_strdup("-cp"));
+    sjl_command_add(argv, sjl_command_class_path());
+    sjl_command_add(argv, sjl_strdup("sparkjob.driver.Main"));
+}
+
+
+/* the list is written out: archives of shared classes need it the same */
+
+static char *
+sjl_command_class_path(void)
+{
+    char  *path, *folder;
+
+    path = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar",
+                      sjl_conf->home, sjl_conf->home);
+
+    folder = sjl_format("%s/lib", sjl_conf->home);
+    path = sjl_command_add_jars(path, folder);
+    free(folder);
+
+    folder = sjl_format("%s/jars", sjl_conf->spark_home);
+    path = sjl_command_add_jars(path, folder);
+    free(folder);
+
+    return path;
+}
+
+
+static char *
+sjl_command_add_jars(char *path, const char *folder)
+{
+    int              i, n;
+    char            *longer;
+    struct dirent  **entries;
+
+    n = scandir(folder, &entries, sjl_command_is_jar, alphasort);
+
+    if (n == -1) {
+        sjl_log(SJL_LOG_CRIT, "scandir(\"%s\") failed: %s", folder,
+                strerror(errno));
+        return path;
+    }
+
+    for (i = 0; i < n; i++) {
+        longer = sjl_format("%s:%s/%s", path, folder, entries[i]->d_name);
+        free(path);
+        path = longer;
+        free(entries[i]);
+    }
+
+    free(entries);
+
+    return path;
+}
+
+
+static int
+sjl_command_is_jar(const struct dirent *entry)
+{
+    size_t  len;
+
+    len = strlen(entry->d_name);
+
+    return len > 4 && strcmp(entry->d_name + len - 4, ".jar") == 0;
+}
+
+
+/* as a shell would find it */
+
+static char *
+sjl_command_find(const char *program)
+{
+    char        *file;
+    size_t       len;
+    const char  *path;
+
+    if (strchr(program, '/')) {
+        return sjl_strdup(program);
+    }
+
+    path = getenv("PATH");
+
+    if (path == NULL) {
+        path = "/usr/local/bin:/usr/bin:/bin";
+    }
+
+    for ( /* void */ ; *path; path += len + (path[len] == ':')) {
+        len = strcspn(path, ":");
+        file = sjl_format("%.*s/%s", (int) len, path, program);
+
+        if (access(file, X_OK) == 0) {
+            return file;
+        }
+
+        free(file);
+    }
+
+    return NULL;
+}
+
+
+static void
+sjl_command_environment(sjl_words_t *envp, const char *context,
+    const char *secret)
+{
+    char         timeout[24];
+    size_t       i;
+    json_t      *value;
+    const char  *name;
+
+    for (i = 0; i < sjl_nelts(sjl_command_inherited); i++) {
+        name = sjl_command_inherited[i];
+        sjl_command_set(envp, name, getenv(name));
+    }
+
+    sjl_command_set(envp, "SPARK_HOME", sjl_conf->spark_home);
+
+    json_object_foreach(sjl_conf->environment, name, value) {
+        sjl_command_set(envp, name, json_string_value(value));
+    }
+
+    (void) snprintf(timeout, sizeof(timeout), "%lld",
+                    (long long) sjl_conf->orphan_timeout);
+
+    sjl_command_set(envp, "SPARKJOB_SOCKET", sjl_conf->channel_socket);
+    sjl_command_set(envp, "SPARKJOB_CONTEXT", context);
+    sjl_command_set(envp, "SPARKJOB_SECRET", secret);
+    sjl_command_set(envp, "SPARKJOB_ORPHAN_TIMEOUT", timeout);
+}
+
+
+/* replaces what the name had; NULL is no value */
+
+static void
+sjl_command_set(sjl_words_t *envp, const char *name, const char *value)
+{
+    size_t  i, len;
+
+    if (value == NULL) {
+        return;
+    }
+
+    len = strlen(name);
+
+    for (i = 0; i < envp->n; i++) {
+        if (strncmp(envp->list[i], name, len) == 0
+            && envp->list[i][len] == '=')
+        {
+            free(envp->list[i]);
+            envp->list[i] = sjl_format("%s=%s", name, value);
+            return;
+        }
+    }
+
+    sjl_command_add(envp, sjl_format("%s=%s", name, value));
+}
+
+
+void
+sjl_command_free(sjl_command_t *cmd)
+{
+    char  **p;
+
+    for (p = cmd->argv; p && *p; p++) {
+        free(*p);
+    }
+
+    for (p = cmd->envp; p && *p; p++) {
+        free(*p);
+    }
+
+    free(cmd->argv);
+    free(cmd->envp);
+}

@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The command line and the environment of a driver.
+ */
+
+
+#ifndef _SJL_COMMAND_H_INCLUDED_
+#define _SJL_COMMAND_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+typedef struct {
+    char  **argv;
+    char  **envp;
+} sjl_command_t;
+
+
+/*
+ * The command that starts a driver for a context, as the configuration has it.
+ * "options" is an array of further JVM options.  Returns SJL_OK, or SJL_ERROR
+ * when the program is nowhere to be found.
+ */
+int sjl_command_make(sjl_command_t *cmd, const char *context,
+    const char *secret, const json_t *options);
+
+void sjl_command_free(sjl_command_t *cmd);
+
+
+#endif /* _SJL_COMMAND_H_INCLUDED_ */

@@ -1,0 +1,698 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The life of a context.
+ */
+
+
+#include "sjl_context.h"
+#include "sjl_channel.h"
+#include "sjl_config.h"
+#include "sjl_db.h"
+#include "sjl_failure.h"
+#include "sjl_files.h"
+#include "sjl_job.h"
+#include "sjl_record.h"
+#include "sjl_state.h"
+#include "sjl_stray.h"
+
+#include <utlist.h>
+
+
+#define SJL_CONTEXT_SECRET  32
+
+
+typedef struct {
+    sjl_db_op_t         op;
+    sjl_context_t      *context;
+    sjl_context_row_t   row;
+} sjl_context_op_t;
+
+
+static void sjl_context_index(sjl_context_t *ctx);
+static void sjl_context_renew(char **secret, char **kept);
+static void sjl_context_made(sjl_file_op_t *fop);
+static void sjl_context_queue(sjl_context_t *ctx, int lazy,
+    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), unsigned retry);
+static int sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
+static int sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_context_saved(sjl_db_op_t *op);
+static void sjl_context_publish(sjl_context_t *ctx,
+    const sjl_context_row_t *row);
+static void sjl_context_answer(sjl_context_t *ctx,
+    const sjl_context_row_t *row);
+static void sjl_context_not_added(sjl_context_t *ctx, const char *why);
+static void sjl_context_durable(sjl_context_t *ctx);
+static int sjl_context_spawn(sjl_context_t *ctx);
+static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
+static void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
+    sjl_failure_t *why);
+static void sjl_context_swept(sjl_file_op_t *fop);
+
+
+sjl_context_t  *sjl_contexts;
+
+
+static sjl_context_t  *sjl_contexts_by_name;
+static uint64_t        sjl_context_number;
+
+
+sjl_context_t *
+sjl_context_find(const char *id)
+{
+    sjl_context_t  *ctx;
+
+    HASH_FIND_STR(sjl_contexts, id, ctx);
+
+    return ctx;
+}
+
+
+sjl_context_t *
+sjl_context_find_name(const char *name)
+{
+    sjl_context_t  *ctx;
+
+    HASH_FIND(hh_name, sjl_contexts_by_name, name, strlen(name), ctx);
+
+    return ctx;
+}
+
+
+size_t
+sjl_context_count(void)
+{
+    return HASH_CNT(hh_name, sjl_contexts_by_name);
+}
+
+
+sjl_context_t *
+sjl_context_make(sjl_context_spec_t *spec)
+{
+    sjl_context_t  *ctx;
+    sjl_file_op_t  *fop;
+
+    ctx = sjl_alloc(sizeof(sjl_context_t));
+    ctx->settings = spec->settings;
+    ctx->options = spec->options;
+
+    ctx->row.id = sjl_strdup(spec->id);
+    ctx->row.name = sjl_strdup(spec->name);
+    ctx->row.user = sjl_strdup(spec->user);
+    ctx->row.adhoc = spec->adhoc;
+    ctx->row.state = SJP_CONTEXT_STARTED;
+    ctx->row.rev = 1;
+    ctx->row.start = sjl_now();
+    ctx->row.settings = sjl_json_text(ctx->settings);
+    ctx->row.options = sjl_json_text(ctx->options);
+    ctx->row.max_jobs = sjl_conf->max_jobs;
+    ctx->row.code = -1;
+
+    sjl_context_index(ctx);
+    sjl_context_renew(&ctx->secret, &ctx->row.secret);
+    sjl_context_renew(&ctx->token, &ctx->row.token);
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: STARTED", ctx->row.name,
+            ctx->row.id);
+
+    fop = sjl_file_op_make(sjl_files_make_context, sjl_context_made, ctx);
+    fop->to = sjl_path_context(ctx->row.id, "");
+    fop->body = spec->body;
+    fop->size = spec->size;
+    fop->fd = spec->fd;
+
+    ctx->nops++;
+    sjl_file_op_add(fop);
+
+    return ctx;
+}
+
+
+static void
+sjl_context_index(sjl_context_t *ctx)
+{
+    ctx->number = ++sjl_context_number;
+
+    HASH_ADD_KEYPTR(hh, sjl_contexts, ctx->row.id, SJL_ID_LEN, ctx);
+    HASH_ADD_KEYPTR(hh_name, sjl_contexts_by_name, ctx->row.name,
+                    strlen(ctx->row.name), ctx);
+}
+
+
+/* rows have hashes only: who reads the database cannot be a driver */
+
+static void
+sjl_context_renew(char **secret, char **kept)
+{
+    char  hash[SJL_HASH_LEN + 1];
+
+    free(*secret);
+    *secret = sjl_alloc(2 * SJL_CONTEXT_SECRET + 1);
+    sjl_random_hex(*secret, SJL_CONTEXT_SECRET);
+
+    sjl_hash(hash, *secret, strlen(*secret));
+    free(*kept);
+    *kept = sjl_strdup(hash);
+}
+
+
+static void
+sjl_context_made(sjl_file_op_t *fop)
+{
+    sjl_context_t  *ctx;
+
+    ctx = fop->data;
+    ctx->nops--;
+
+    if (fop->rc == SJL_ERROR) {
+        sjl_context_not_added(ctx, fop->why);
+
+    } else {
+        sjl_context_queue(ctx, 0, sjl_context_run_add, 0);
+    }
+
+    sjl_file_op_free(fop);
+}
+
+
+void
+sjl_context_save(sjl_context_t *ctx, int lazy)
+{
+    /* until it is durable the row that is added has it, or durable() sees it */
+
+    if (ctx->durable) {
+        sjl_context_queue(ctx, lazy, sjl_context_run_put, 1);
+    }
+}
+
+
+static void
+sjl_context_queue(sjl_context_t *ctx, int lazy,
+    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), unsigned retry)
+{
+    sjl_context_op_t  *cop;
+
+    cop = sjl_alloc(sizeof(sjl_context_op_t));
+    cop->context = ctx;
+    cop->op.run = run;
+    cop->op.done = sjl_context_saved;
+    cop->op.retry = retry;
+
+    sjl_row_copy(&sjl_contexts_table, &cop->row, &ctx->row);
+
+    ctx->nops++;
+    sjl_db_add(&cop->op, lazy);
+}
+
+
+static int
+sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->context_add(dao, &sjl_container(op, sjl_context_op_t,
+                                                      op)->row);
+}
+
+
+static int
+sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->context_put(dao, &sjl_container(op, sjl_context_op_t,
+                                                      op)->row);
+}
+
+
+static void
+sjl_context_saved(sjl_db_op_t *op)
+{
+    sjl_context_t     *ctx;
+    sjl_context_op_t  *cop;
+
+    cop = sjl_container(op, sjl_context_op_t, op);
+    ctx = cop->context;
+
+    ctx->nops--;
+
+    if (op->rc != SJL_OK) {
+        sjl_context_not_added(ctx, op->rc == SJL_DAO_EXISTS
+                              ? "the context's id was used before"
+                              : op->error);
+
+    } else {
+        if (cop->row.rev > ctx->published) {
+            sjl_context_publish(ctx, &cop->row);
+            sjl_context_answer(ctx, &cop->row);
+        }
+
+        if (!ctx->durable) {
+            ctx->durable = 1;
+            sjl_context_durable(ctx);
+        }
+
+        sjl_context_release(ctx);
+    }
+
+    sjl_row_clear(&sjl_contexts_table, &cop->row);
+    free(cop);
+}
+
+
+static void
+sjl_context_publish(sjl_context_t *ctx, const sjl_context_row_t *row)
+{
+    ctx->published = row->rev;
+
+    sjl_channel_publish("put", "context", sjl_record_context(row), NULL, 0);
+}
+
+
+static void
+sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
+{
+    sjl_request_t  *r;
+
+    if (row->state == SJP_CONTEXT_RUNNING || row->final) {
+        ctx->answered = 1;
+
+        while (ctx->creators) {
+            r = ctx->creators;
+            LL_DELETE2(ctx->creators, r, waiting);
+            sjl_context_reply(r, row);
+        }
+    }
+
+    if (!row->final) {
+        return;
+    }
+
+    while (ctx->deleters) {
+        r = ctx->deleters;
+        LL_DELETE2(ctx->deleters, r, waiting);
+        sjl_request_reply(r, NULL, NULL, 0);
+    }
+}
+
+
+void
+sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row)
+{
+    if (row->code >= 0) {
+        sjl_request_refuse_error(r, (sjp_error_e) row->code, row->name,
+                                 row->error.data, row->error.len);
+        return;
+    }
+
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_context(row)),
+                      NULL, 0);
+}
+
+
+/* nothing has begun yet: there is no driver, and its jobs have no rows */
+
+static void
+sjl_context_not_added(sjl_context_t *ctx, const char *why)
+{
+    sjl_request_t  *r;
+
+    sjl_log(SJL_LOG_CRIT, "context %s %s cannot be kept: %s", ctx->row.name,
+            ctx->row.id, why);
+
+    HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
+    ctx->row.final = 1;
+    ctx->gone = 1;
+    ctx->nops++;
+
+    while (ctx->creators) {
+        r = ctx->creators;
+        LL_DELETE2(ctx->creators, r, waiting);
+        sjl_request_storage_failed(r, why);
+    }
+
+    while (ctx->deleters) {
+        r = ctx->deleters;
+        LL_DELETE2(ctx->deleters, r, waiting);
+        sjl_request_reply(r, NULL, NULL, 0);
+    }
+
+    sjl_job_context_gone(ctx, why);
+
+    ctx->nops--;
+    sjl_context_release(ctx);
+}
+
+
+static void
+sjl_context_durable(sjl_context_t *ctx)
+{
+    sjl_failure_t  why;
+
+    sjl_job_context_durable(ctx);
+
+    if (ctx->row.state == SJP_CONTEXT_STOPPING) {
+        sjl_failure_words(&why, sjl_strdup("it was stopped before its driver "
+                                           "was started"));
+        sjl_context_end(ctx, SJP_CONTEXT_FINISHED, &why);
+        return;
+    }
+
+    if (sjl_context_spawn(ctx) == SJL_ERROR) {
+        sjl_failure_words(&why, sjl_strdup("its driver could not be started, "
+                                           "the launcher's log tells why"));
+        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    }
+}
+
+
+static int
+sjl_context_spawn(sjl_context_t *ctx)
+{
+    ctx->driver = sjl_driver_start(ctx, ctx->secret, ctx->options);
+
+    if (ctx->driver == NULL) {
+        return SJL_ERROR;
+    }
+
+    free(ctx->row.process);
+    ctx->row.process = sjl_process_text(&ctx->driver->process);
+    sjl_context_save(ctx, 0);
+
+    return SJL_OK;
+}
+
+
+int
+sjl_context_set_state(sjl_context_t *ctx, sjp_context_state_e state)
+{
+    if (!sjl_context_state_may(ctx->row.state, state)) {
+        sjl_log(SJL_LOG_ALERT, "context %s %s: %s may not follow %s",
+                ctx->row.name, ctx->row.id, sjl_context_states[state],
+                sjl_context_states[ctx->row.state]);
+        return SJL_ERROR;
+    }
+
+    ctx->row.state = state;
+    ctx->row.final = sjl_context_state_final(state);
+    ctx->row.rev++;
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: %s%s%s", ctx->row.name, ctx->row.id,
+            sjl_context_states[state], ctx->row.reason ? ", " : "",
+            ctx->row.reason ? ctx->row.reason : "");
+
+    return SJL_OK;
+}
+
+
+void
+sjl_context_secret_used(sjl_context_t *ctx)
+{
+    free(ctx->row.secret);
+    ctx->row.secret = sjl_strdup("");
+
+    /* one that another launcher has made is known by its hash only */
+
+    if (ctx->token == NULL) {
+        sjl_context_renew(&ctx->token, &ctx->row.token);
+    }
+
+    sjl_context_save(ctx, 1);
+}
+
+
+void
+sjl_context_ready(sjl_context_t *ctx, const char *application, const char *url,
+    int64_t max_jobs)
+{
+    /* one that comes back may tell it again; one that is to stop has no need */
+
+    if (ctx->row.state != SJP_CONTEXT_STARTED
+        && ctx->row.state != SJP_CONTEXT_RESTARTING)
+    {
+        return;
+    }
+
+    free(ctx->row.application);
+    ctx->row.application = sjl_strdup(application);
+    free(ctx->row.url);
+    ctx->row.url = sjl_strdup(url);
+
+    if (max_jobs > 0) {
+        ctx->row.max_jobs = max_jobs;
+    }
+
+    ctx->ready = 1;
+
+    sjl_driver_ready(ctx->driver);
+    (void) sjl_context_set_state(ctx, SJP_CONTEXT_RUNNING);
+    sjl_context_save(ctx, 0);
+
+    sjl_job_context_ready(ctx);
+}
+
+
+void
+sjl_context_failed(sjl_context_t *ctx, sjp_error_e code, const char *error,
+    size_t size)
+{
+    sjl_failure_t  why;
+
+    sjl_failure_reported(&why, code, error, size);
+    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+}
+
+
+void
+sjl_context_late(sjl_context_t *ctx, int connected)
+{
+    sjl_failure_t  why;
+
+    sjl_failure_late(&why, ctx, connected);
+    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+}
+
+
+void
+sjl_context_lost(sjl_context_t *ctx, int64_t seconds)
+{
+    sjl_failure_t  why;
+
+    sjl_failure_words(&why, sjl_format("its driver has not come back within "
+                                       "%d s", (int) seconds));
+
+    sjl_context_end(ctx, ctx->row.state == SJP_CONTEXT_STOPPING
+                         ? SJP_CONTEXT_KILLED : SJP_CONTEXT_ERROR, &why);
+}
+
+
+/*
+ * What a driver has said and how it ended are brought together here: whoever
+ * was asked to stop has stopped, whatever its exit code, unless it was killed;
+ * an end in order that was not reported is no end in order.
+ */
+
+void
+sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
+{
+    sjl_failure_t        why;
+    sjp_context_state_e  state;
+
+    if (d->respawn && !ctx->respawned && ctx->row.state == SJP_CONTEXT_STARTED)
+    {
+        sjl_context_respawn(ctx, d);
+        return;
+    }
+
+    if (ctx->row.state == SJP_CONTEXT_STOPPING) {
+        state = SJP_CONTEXT_FINISHED;
+
+        if (!d->stopped && d->phase >= SJL_DRIVER_TERMINATED) {
+            state = SJP_CONTEXT_KILLED;
+        }
+
+        sjl_failure_stopped(&why, d, status);
+
+    } else if (d->stopped) {
+        state = SJP_CONTEXT_FINISHED;
+        sjl_failure_words(&why, sjl_strdup("its driver stopped by itself"));
+
+    } else {
+        state = SJP_CONTEXT_ERROR;
+        sjl_failure_exit(&why, ctx, status);
+    }
+
+    sjl_context_end(ctx, state, &why);
+}
+
+
+static void
+sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d)
+{
+    sjl_failure_t  why;
+
+    ctx->respawned = 1;
+
+    (void) json_array_extend(ctx->options, d->respawn);
+    free(ctx->row.options);
+    ctx->row.options = sjl_json_text(ctx->options);
+
+    sjl_context_renew(&ctx->secret, &ctx->row.secret);
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: its driver is started again with %s",
+            ctx->row.name, ctx->row.id, ctx->row.options);
+
+    if (sjl_context_spawn(ctx) == SJL_ERROR) {
+        sjl_failure_words(&why, sjl_strdup("its driver could not be started "
+                                           "again"));
+        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    }
+}
+
+
+void
+sjl_context_stop(sjl_context_t *ctx, int force)
+{
+    if (ctx->row.final) {
+        return;
+    }
+
+    if (ctx->row.state != SJP_CONTEXT_STOPPING) {
+        (void) sjl_context_set_state(ctx, SJP_CONTEXT_STOPPING);
+        sjl_context_save(ctx, 0);
+    }
+
+    if (ctx->driver) {
+        sjl_driver_stop(ctx->driver, force);
+    }
+}
+
+
+void
+sjl_context_stop_all(int force)
+{
+    sjl_context_t  *ctx, *next;
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        sjl_context_stop(ctx, force);
+    }
+}
+
+
+/*
+ * The jobs come first, so that nobody sees a job alive in a context that is
+ * not; "why" is used up.
+ */
+
+static void
+sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
+    sjl_failure_t *why)
+{
+    char           *folder;
+    sjl_file_op_t  *fop;
+
+    if (!sjl_context_state_may(ctx->row.state, state)) {
+        sjl_failure_clear(why);
+        return;
+    }
+
+    sjl_failure_complete(why, ctx);
+    sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);
+
+    if (!ctx->ready) {
+        ctx->row.code = why->code;
+        ctx->row.error.data = sjl_strdup(why->error);
+        ctx->row.error.len = strlen(why->error);
+    }
+
+    ctx->row.reason = sjl_strdup(why->reason);
+    ctx->row.end = sjl_now();
+
+    free(ctx->row.secret);
+    ctx->row.secret = sjl_strdup("");
+    free(ctx->row.token);
+    ctx->row.token = sjl_strdup("");
+
+    HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
+
+    (void) sjl_context_set_state(ctx, state);
+    sjl_context_save(ctx, 0);
+
+    if (ctx->driver) {
+        sjl_driver_give_up(ctx->driver, why->reported);
+    }
+
+    folder = sjl_path_context(ctx->row.id, "");
+    fop = sjl_file_op_make(sjl_files_sweep_context, sjl_context_swept, NULL);
+    fop->from = folder;
+    sjl_file_op_add(fop);
+
+    sjl_failure_clear(why);
+}
+
+
+static void
+sjl_context_swept(sjl_file_op_t *fop)
+{
+    sjl_file_op_free(fop);
+}
+
+
+void
+sjl_context_adopt(const sjl_context_row_t *row)
+{
+    sjl_context_t  *ctx;
+
+    ctx = sjl_alloc(sizeof(sjl_context_t));
+
+    sjl_row_copy(&sjl_contexts_table, &ctx->row, row);
+    sjl_context_index(ctx);
+
+    ctx->settings = json_loads(ctx->row.settings, 0, NULL);
+    ctx->options = json_loads(ctx->row.options, 0, NULL);
+    ctx->durable = 1;
+    ctx->published = ctx->row.rev;
+    ctx->ready = ctx->row.application != NULL;
+    ctx->answered = ctx->ready;
+    ctx->driver = sjl_driver_adopt(ctx, ctx->row.process);
+}
+
+
+void
+sjl_context_adopted_all(void)
+{
+    sjl_failure_t   why;
+    sjl_context_t  *ctx, *next;
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+
+        if (ctx->driver) {
+            continue;
+        }
+
+        sjl_failure_words(&why, sjl_strdup("its driver has ended while no "
+                                           "launcher ran"));
+        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    }
+}
+
+
+void
+sjl_context_release(sjl_context_t *ctx)
+{
+    if (!ctx->row.final || ctx->nops || ctx->driver || ctx->jobs) {
+        return;
+    }
+
+    HASH_DELETE(hh, sjl_contexts, ctx);
+
+    sjl_strays_free(ctx);
+
+    json_decref(ctx->settings);
+    json_decref(ctx->options);
+    free(ctx->secret);
+    free(ctx->token);
+
+    sjl_row_clear(&sjl_contexts_table, &ctx->row);
+    free(ctx);
+
+    sjl_context_resets_check();
+}

@@ -1,0 +1,139 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Contexts that are not final; all others are in the database only.
+ */
+
+
+#ifndef _SJL_CONTEXT_H_INCLUDED_
+#define _SJL_CONTEXT_H_INCLUDED_
+
+
+#include "sjl_driver.h"
+#include "sjl_request.h"
+#include "sjl_row.h"
+
+#include <uthash.h>
+
+
+typedef struct sjl_job_s    sjl_job_t;
+typedef struct sjl_stray_s  sjl_stray_t;
+
+
+struct sjl_context_s {
+    sjl_context_row_t   row;
+    sjl_driver_t       *driver;
+    json_t             *settings;       /* the request's */
+    json_t             *options;        /* JVM options that were asked for */
+    char               *secret;         /* of the driver that starts */
+    char               *token;          /* for the driver to come back with */
+
+    sjl_job_t          *jobs;
+    sjl_stray_t        *strays;         /* see sjl_stray.h */
+    size_t              nslots;         /* taken, of row.max_jobs */
+
+    sjl_request_t      *creators;
+    sjl_request_t      *deleters;
+
+    unsigned            durable:1;
+    unsigned            ready:1;        /* it has been RUNNING */
+    unsigned            respawned:1;
+    unsigned            answered:1;     /* so have been its creators */
+    unsigned            gone:1;         /* its row could not be added */
+    int64_t             published;      /* rev */
+    size_t              nops;           /* changes on their way */
+    uint64_t            number;         /* in the order of making */
+
+    UT_hash_handle      hh;             /* by id */
+    UT_hash_handle      hh_name;        /* by name, while not final */
+};
+
+
+extern sjl_context_t  *sjl_contexts;
+
+
+/* messages */
+void sjl_context_create(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f);
+
+sjl_context_t *sjl_context_find(const char *id);
+
+/* one that is not final */
+sjl_context_t *sjl_context_find_name(const char *name);
+
+/* how many are not final */
+size_t sjl_context_count(void);
+
+/*
+ * What a new context is made of.  The text is copied; settings, options, and
+ * the body (or fd, when it is long) are taken over.
+ */
+
+typedef struct {
+    const char  *id;
+    const char  *name;
+    const char  *user;
+    json_t      *settings;              /* an object of strings */
+    json_t      *options;               /* see sjl_context_options() */
+    int          adhoc;
+    char        *body;
+    size_t       size;
+    int          fd;
+} sjl_context_spec_t;
+
+/* makes a context, whose row is on its way to the disk; see "durable" */
+sjl_context_t *sjl_context_make(sjl_context_spec_t *spec);
+
+/*
+ * Puts a row that another launcher has left in memory.  Once the jobs are there
+ * as well, sjl_context_adopted_all() ends those whose driver is gone.
+ */
+void sjl_context_adopt(const sjl_context_row_t *row);
+void sjl_context_adopted_all(void);
+
+/*
+ * The JVM options that the settings of a request ask for, an array; NULL when
+ * they are wrong, and then *why, to be freed, tells how.
+ */
+json_t *sjl_context_options(const json_t *settings, char **why);
+
+/*
+ * The only place where a context's state is set.  SJL_ERROR: the one it has may
+ * not be followed by that one, and nothing has changed.
+ */
+int sjl_context_set_state(sjl_context_t *ctx, sjp_context_state_e state);
+
+/* what a driver reports */
+void sjl_context_ready(sjl_context_t *ctx, const char *application,
+    const char *url, int64_t max_jobs);
+void sjl_context_failed(sjl_context_t *ctx, sjp_error_e code,
+    const char *error, size_t size);
+
+/* its secret is used up; a token for the driver to come back with is made */
+void sjl_context_secret_used(sjl_context_t *ctx);
+
+/* what happened to a driver */
+void sjl_context_late(sjl_context_t *ctx, int connected);
+void sjl_context_lost(sjl_context_t *ctx, int64_t seconds);
+void sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status);
+
+/* has it stopped, by force or by asking; may be called again */
+void sjl_context_stop(sjl_context_t *ctx, int force);
+void sjl_context_stop_all(int force);
+
+/* keeps the row as it is now */
+void sjl_context_save(sjl_context_t *ctx, int lazy);
+
+/* answers by what a row says of a context */
+void sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row);
+
+/* frees it if it has ended and nobody needs it any longer */
+void sjl_context_release(sjl_context_t *ctx);
+
+/* the requests that wait for all contexts of now to end */
+void sjl_context_resets_check(void);
+
+#endif /* _SJL_CONTEXT_H_INCLUDED_ */

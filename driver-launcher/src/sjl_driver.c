@@ -1,0 +1,398 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_driver.h"
+#include "sjl_command.h"
+#include "sjl_config.h"
+#include "sjl_context.h"
+#include "sjl_files.h"
+
+#include <signal.h>
+#include <utlist.h>
+
+
+#define SJL_DRIVER_BACK   30            /* seconds for a link to come back */
+#define SJL_DRIVER_GRACE  5             /* between TERM and KILL */
+#define SJL_DRIVER_ALARM  10            /* between KILL and a word about it */
+
+
+static sjl_driver_t *sjl_driver_make(sjl_context_t *ctx);
+static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
+static void sjl_driver_ask(sjl_driver_t *d);
+static void sjl_driver_term(sjl_driver_t *d);
+static void sjl_driver_kill(sjl_driver_t *d);
+static void sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_driver_start_expired(sjl_driver_t *d);
+static void sjl_driver_away_expired(sjl_driver_t *d);
+static void sjl_driver_stop_expired(sjl_driver_t *d);
+static void sjl_driver_term_expired(sjl_driver_t *d);
+static void sjl_driver_kill_expired(sjl_driver_t *d);
+static void sjl_driver_exited(sjl_process_t *p, int status);
+static void sjl_driver_free(sjl_driver_t *d);
+
+
+/*
+ * What is done when a phase begins, how long it may last (a member of the
+ * configuration, or so many seconds), and what is done then.
+ */
+
+static const struct {
+    void     (*enter)(sjl_driver_t *d);
+    size_t     configured;
+    int64_t    seconds;
+    void     (*expired)(sjl_driver_t *d);
+} sjl_driver_table[] = {
+    [SJL_DRIVER_STARTING] = { NULL, offsetof(sjl_config_t, start_timeout), 0,
+                              sjl_driver_start_expired },
+    [SJL_DRIVER_READY] = { NULL, 0, 0, NULL },
+    [SJL_DRIVER_AWAY] = { NULL, 0, SJL_DRIVER_BACK, sjl_driver_away_expired },
+    [SJL_DRIVER_STOPPING] = { sjl_driver_ask,
+                              offsetof(sjl_config_t, stop_timeout), 0,
+                              sjl_driver_stop_expired },
+    [SJL_DRIVER_TERMINATED] = { sjl_driver_term, 0, SJL_DRIVER_GRACE,
+                                sjl_driver_term_expired },
+    [SJL_DRIVER_KILLED] = { sjl_driver_kill, 0, SJL_DRIVER_ALARM,
+                            sjl_driver_kill_expired }
+};
+
+
+const char *const  sjl_driver_phases[] = {
+    "starting", "ready", "away", "stopping", "terminated", "killed"
+};
+
+sjl_driver_t      *sjl_drivers;
+
+
+sjl_driver_t *
+sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
+{
+    int             rc;
+    char           *folder, *log;
+    sjl_driver_t   *d;
+    sjl_command_t   cmd;
+
+    if (sjl_command_make(&cmd, ctx->row.id, secret, options) == SJL_ERROR) {
+        return NULL;
+    }
+
+    d = sjl_driver_make(ctx);
+    folder = sjl_path_context(ctx->row.id, "");
+    log = sjl_path_context(ctx->row.id, "/driver.log");
+
+    rc = sjl_process_spawn(&d->process, cmd.argv, cmd.envp, folder, log);
+
+    free(folder);
+    free(log);
+    sjl_command_free(&cmd);
+
+    if (rc == SJL_ERROR) {
+        sjl_driver_free(d);
+        return NULL;
+    }
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d was started",
+            ctx->row.name, ctx->row.id, (int) d->process.pid);
+
+    sjl_driver_enter(d, SJL_DRIVER_STARTING);
+
+    return d;
+}
+
+
+static sjl_driver_t *
+sjl_driver_make(sjl_context_t *ctx)
+{
+    sjl_driver_t  *d;
+
+    d = sjl_alloc(sizeof(sjl_driver_t));
+    d->context = ctx;
+    d->since = sjl_now();
+    d->process.exited = sjl_driver_exited;
+
+    ev_init(&d->timer, sjl_driver_timeout);
+    d->timer.data = d;
+
+    DL_APPEND(sjl_drivers, d);
+
+    return d;
+}
+
+
+sjl_driver_t *
+sjl_driver_adopt(sjl_context_t *ctx, const char *process)
+{
+    sjl_driver_t  *d;
+
+    d = sjl_driver_make(ctx);
+
+    if (process && sjl_process_adopt(&d->process, process) == SJL_ERROR) {
+        sjl_driver_free(d);
+        return NULL;
+    }
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: waiting for driver %d to come back",
+            ctx->row.name, ctx->row.id, (int) d->process.pid);
+
+    sjl_driver_enter(d, SJL_DRIVER_AWAY);
+
+    return d;
+}
+
+
+static void
+sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
+{
+    int64_t  seconds;
+
+    seconds = sjl_driver_table[phase].seconds;
+
+    if (sjl_driver_table[phase].configured) {
+        seconds = *(int64_t *) (void *) ((char *) sjl_conf
+                                        + sjl_driver_table[phase].configured);
+    }
+
+    d->phase = phase;
+    ev_timer_stop(sjl_loop, &d->timer);
+
+    if (seconds) {
+        ev_timer_set(&d->timer, (double) seconds, 0.);
+        ev_timer_start(sjl_loop, &d->timer);
+    }
+
+    if (sjl_driver_table[phase].enter) {
+        sjl_driver_table[phase].enter(d);
+    }
+}
+
+
+static void
+sjl_driver_ask(sjl_driver_t *d)
+{
+    if (d->conn == NULL) {
+        sjl_driver_enter(d, SJL_DRIVER_TERMINATED);
+        return;
+    }
+
+    sjl_driver_send(d, SJP_LINK_STOP, NULL, NULL, 0);
+}
+
+
+static void
+sjl_driver_term(sjl_driver_t *d)
+{
+    sjl_process_signal(&d->process, SIGTERM);
+}
+
+
+static void
+sjl_driver_kill(sjl_driver_t *d)
+{
+    sjl_process_signal(&d->process, SIGKILL);
+}
+
+
+static void
+sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_driver_t  *d;
+
+    (void) loop;
+    (void) events;
+
+    d = timer->data;
+
+    sjl_log(SJL_LOG_WARN, "driver %d is still \"%s\" after its time",
+            (int) d->process.pid, sjl_driver_phases[d->phase]);
+
+    sjl_driver_table[d->phase].expired(d);
+
+    /* nobody can tell when a driver ends that never was seen */
+
+    if (d->process.pid == 0) {
+        sjl_driver_exited(&d->process, -1);
+    }
+}
+
+
+static void
+sjl_driver_start_expired(sjl_driver_t *d)
+{
+    sjl_context_late(d->context, d->conn != NULL);
+}
+
+
+static void
+sjl_driver_away_expired(sjl_driver_t *d)
+{
+    sjl_context_lost(d->context, SJL_DRIVER_BACK);
+}
+
+
+static void
+sjl_driver_stop_expired(sjl_driver_t *d)
+{
+    sjl_driver_enter(d, SJL_DRIVER_TERMINATED);
+}
+
+
+static void
+sjl_driver_term_expired(sjl_driver_t *d)
+{
+    sjl_driver_enter(d, SJL_DRIVER_KILLED);
+}
+
+
+static void
+sjl_driver_kill_expired(sjl_driver_t *d)
+{
+    sjl_log(SJL_LOG_CRIT, "driver %d does not end though it was killed",
+            (int) d->process.pid);
+
+    sjl_driver_enter(d, SJL_DRIVER_KILLED);
+}
+
+
+void
+sjl_driver_attach(sjl_driver_t *d, sjl_conn_t *c)
+{
+    sjl_conn_t  *old;
+
+    old = d->conn;
+    d->conn = c;
+
+    if (old) {
+        sjl_conn_close(old);
+    }
+
+    c->data = d;
+
+    if (d->phase == SJL_DRIVER_AWAY) {
+        sjl_driver_enter(d, d->context->ready ? SJL_DRIVER_READY
+                                              : SJL_DRIVER_STARTING);
+
+    } else if (d->phase == SJL_DRIVER_STOPPING) {
+        sjl_driver_send(d, SJP_LINK_STOP, NULL, NULL, 0);
+    }
+}
+
+
+void
+sjl_driver_detach(sjl_driver_t *d)
+{
+    d->conn = NULL;
+
+    if (d->phase <= SJL_DRIVER_READY && d->respawn == NULL) {
+        sjl_driver_enter(d, SJL_DRIVER_AWAY);
+    }
+}
+
+
+void
+sjl_driver_ready(sjl_driver_t *d)
+{
+    if (d->phase < SJL_DRIVER_STOPPING) {
+        sjl_driver_enter(d, SJL_DRIVER_READY);
+    }
+}
+
+
+void
+sjl_driver_stop(sjl_driver_t *d, int force)
+{
+    sjl_driver_phase_e  phase;
+
+    phase = force ? SJL_DRIVER_KILLED : SJL_DRIVER_STOPPING;
+
+    if (d->phase < phase) {
+        sjl_driver_enter(d, phase);
+    }
+}
+
+
+void
+sjl_driver_give_up(sjl_driver_t *d, int grace)
+{
+    d->context->driver = NULL;
+    d->context = NULL;
+
+    sjl_driver_stop(d, 0);
+
+    if (!grace && d->phase < SJL_DRIVER_TERMINATED) {
+        sjl_driver_enter(d, SJL_DRIVER_TERMINATED);
+    }
+}
+
+
+void
+sjl_driver_send(sjl_driver_t *d, sjp_type_e type, json_t *meta,
+    const void *payload, size_t size)
+{
+    if (d && d->conn) {
+        sjl_conn_send(d->conn, type, 0, meta, payload, size, -1);
+    }
+
+    json_decref(meta);
+}
+
+
+/* what it has sent before it ended lies in the socket yet, and comes first */
+
+static void
+sjl_driver_exited(sjl_process_t *p, int status)
+{
+    sjl_driver_t   *d;
+    sjl_context_t  *ctx;
+
+    d = sjl_container(p, sjl_driver_t, process);
+
+    if (d->conn) {
+        sjl_conn_read_all(d->conn);
+    }
+
+    ctx = d->context;
+
+    if (ctx) {
+        ctx->driver = NULL;
+        sjl_context_driver_ended(ctx, d, status);
+    }
+
+    sjl_driver_free(d);
+}
+
+
+static void
+sjl_driver_free(sjl_driver_t *d)
+{
+    sjl_conn_t  *c;
+
+    c = d->conn;
+
+    if (c) {
+        d->conn = NULL;
+        c->data = NULL;
+        sjl_conn_close(c);
+    }
+
+    ev_timer_stop(sjl_loop, &d->timer);
+    sjl_process_forget(&d->process);
+    json_decref(d->respawn);
+
+    DL_DELETE(sjl_drivers, d);
+    free(d);
+}
+
+
+void
+sjl_driver_leave(void)
+{
+    sjl_driver_t  *d, *next;
+
+    DL_FOREACH_SAFE(sjl_drivers, d, next) {
+        sjl_driver_free(d);
+    }
+}

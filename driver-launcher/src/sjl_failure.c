@@ -1,0 +1,250 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_failure.h"
+#include "sjl_config.h"
+#include "sjl_files.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+
+#define SJL_FAILURE_LINES  20
+#define SJL_FAILURE_TAIL   4096
+#define SJL_FAILURE_LINE   200
+
+
+static char *sjl_failure_tail(const sjl_context_t *ctx);
+static char *sjl_failure_hint(int status, const char *tail);
+static char *sjl_failure_line(const char *tail, const char *at, int before);
+
+
+/* what a JVM writes before it exits, and what that means */
+
+static const struct {
+    const char  *text;
+    int          before;                /* the line before tells more */
+    const char  *words;
+} sjl_failure_hints[] = {
+    { "Could not create the Java Virtual Machine", 1,
+      "the JVM could not be started with its options" },
+    { "insufficient memory for the Java Runtime", 0,
+      "the machine has too little memory for the JVM" },
+    { "java.lang.OutOfMemoryError", 0, "the driver ran out of memory" },
+    { "Could not find or load main class", 0,
+      "the driver's classes were not found" }
+};
+
+
+void
+sjl_failure_words(sjl_failure_t *why, char *reason)
+{
+    memset(why, 0, sizeof(sjl_failure_t));
+    why->code = SJP_ERR_CONTEXT_INIT_FAILED;
+    why->reason = reason;
+}
+
+
+void
+sjl_failure_reported(sjl_failure_t *why, sjp_error_e code, const char *error,
+    size_t size)
+{
+    json_t      *value;
+    const char  *message;
+
+    value = json_loadb(error, size, 0, NULL);
+    message = json_string_value(json_object_get(value, "message"));
+
+    if (message == NULL) {
+        message = json_string_value(json_object_get(value, "errorClass"));
+    }
+
+    sjl_failure_words(why, sjl_strdup(message ? message
+                                      : "its driver reported a failure"));
+    why->code = code;
+    why->reported = 1;
+
+    if (json_is_object(value)) {
+        why->error = sjl_memdup(error, size);
+    }
+
+    json_decref(value);
+}
+
+
+void
+sjl_failure_late(sjl_failure_t *why, const sjl_context_t *ctx, int connected)
+{
+    char  *more;
+
+    sjl_failure_words(why,
+        sjl_format("Context failed to connect back within initialization time "
+                   "(%d s): its driver %s", (int) sjl_conf->start_timeout,
+                   connected ? "runs, but its Spark context is not ready"
+                   : "has not connected"));
+
+    why->tail = sjl_failure_tail(ctx);
+
+    more = why->tail
+           ? sjl_format("%s. Last lines of the driver's log:\n%s",
+                        why->reason, why->tail)
+           : sjl_strdup(why->reason);
+
+    why->error = sjl_error_text("spark.jobserver.util."
+                                "ContextJVMInitializationTimeout", more, NULL);
+    free(more);
+}
+
+
+void
+sjl_failure_stopped(sjl_failure_t *why, const sjl_driver_t *d, int status)
+{
+    char  *words;
+
+    if (d->stopped) {
+        sjl_failure_words(why, sjl_strdup("it was stopped"));
+
+    } else if (d->phase == SJL_DRIVER_KILLED) {
+        sjl_failure_words(why, sjl_strdup("it was stopped, its driver was "
+                                          "killed"));
+
+    } else if (d->phase == SJL_DRIVER_TERMINATED) {
+        sjl_failure_words(why, sjl_strdup("it was stopped, its driver was "
+                                          "terminated"));
+
+    } else {
+        words = sjl_process_words(status);
+        sjl_failure_words(why, sjl_format("it was stopped, %s", words));
+        free(words);
+    }
+}
+
+
+void
+sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx, int status)
+{
+    char  *words, *hint, *tail;
+
+    words = sjl_process_words(status);
+    tail = sjl_failure_tail(ctx);
+    hint = sjl_failure_hint(status, tail);
+
+    sjl_failure_words(why, hint ? sjl_format("%s, %s", words, hint)
+                                : sjl_strdup(words));
+    why->tail = tail;
+
+    free(words);
+    free(hint);
+}
+
+
+static char *
+sjl_failure_tail(const sjl_context_t *ctx)
+{
+    char  *path, *tail;
+
+    path = sjl_path_context(ctx->row.id, "/driver.log");
+    tail = sjl_file_tail(path, SJL_FAILURE_LINES, SJL_FAILURE_TAIL);
+
+    free(path);
+
+    return tail;
+}
+
+
+/* a log may hold what went well again, so it counts only for an exit code */
+
+static char *
+sjl_failure_hint(int status, const char *tail)
+{
+    char        *line, *hint;
+    size_t       i;
+    const char  *at;
+
+    if (status == 0) {
+        return sjl_strdup("without having stopped its context");
+    }
+
+    if (status != -1 && WIFSIGNALED(status)) {
+        return WTERMSIG(status) != SIGKILL ? NULL
+               : sjl_strdup("from outside, or by the system for want of "
+                            "memory");
+    }
+
+    for (i = 0; tail && i < sjl_nelts(sjl_failure_hints); i++) {
+        at = strstr(tail, sjl_failure_hints[i].text);
+
+        if (at == NULL) {
+            continue;
+        }
+
+        line = sjl_failure_line(tail, at, sjl_failure_hints[i].before);
+        hint = sjl_format("%s (%s)", sjl_failure_hints[i].words, line);
+        free(line);
+
+        return hint;
+    }
+
+    return NULL;
+}
+
+
+/* the line that holds a place, or the one before it */
+
+static char *
+sjl_failure_line(const char *tail, const char *at, int before)
+{
+    char        *line;
+    size_t       n;
+    const char  *start;
+
+    for (start = at; start > tail && start[-1] != '\n'; start--) {
+        /* void */
+    }
+
+    if (before && start > tail) {
+        for (start--; start > tail && start[-1] != '\n'; start--) {
+            /* void */
+        }
+    }
+
+    n = strcspn(start, "\n");
+
+    line = sjl_memdup(start, n > SJL_FAILURE_LINE ? SJL_FAILURE_LINE : n);
+    sjl_text_clean(line);
+
+    return line;
+}
+
+
+void
+sjl_failure_complete(sjl_failure_t *why, const sjl_context_t *ctx)
+{
+    char  *message;
+
+    if (why->error) {
+        return;
+    }
+
+    message = sjl_format("Context %s could not be started: %s%s%s",
+                         ctx->row.name, why->reason, why->tail
+                         ? ". Last lines of the driver's log:\n" : "",
+                         why->tail ? why->tail : "");
+
+    why->error = sjl_error_text("spark.jobserver.ContextInitializationException",
+                                message, NULL);
+    free(message);
+}
+
+
+void
+sjl_failure_clear(sjl_failure_t *why)
+{
+    free(why->reason);
+    free(why->error);
+    free(why->tail);
+}

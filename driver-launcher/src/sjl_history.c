@@ -1,0 +1,627 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Many rows are read a page at a time, and the next page only once the peer
+ * has taken most of the one before: memory does not grow with the history.
+ * Between two pages other rows may change; their events go the same way, in
+ * order, and each record's "rev" tells which is the newer.
+ */
+
+
+#include "sjl_history.h"
+#include "sjl_binary.h"
+#include "sjl_channel.h"
+#include "sjl_db.h"
+#include "sjl_files.h"
+#include "sjl_record.h"
+#include "sjl_request.h"
+#include "sjl_state.h"
+
+#include <sys/stat.h>
+
+
+#define SJL_HISTORY_PAGE  64
+
+
+typedef struct sjl_reader_s  sjl_reader_t;
+
+struct sjl_reader_s {
+    sjl_db_op_t       op;
+    sjl_drain_t       drain;
+    sjl_request_t    *request;
+
+    /* reads the next rows; the last step has no successor */
+    const struct sjl_step_s  *step;
+    int               more;             /* the step has more pages */
+
+    int64_t           left;             /* rows */
+    int64_t           place;            /* seq */
+    char             *status;
+
+    /* a page */
+    size_t            n;
+    union {
+        sjl_context_row_t  *contexts;
+        sjl_job_row_t      *jobs;
+    } rows;
+};
+
+
+typedef struct sjl_step_s  sjl_step_t;
+
+struct sjl_step_s {
+    int               (*run)(sjl_reader_t *reader, sjl_dao_t *dao);
+    void              (*send)(sjl_reader_t *reader);
+    const sjl_step_t   *next;
+};
+
+
+/* one row, for one answer */
+
+typedef struct {
+    sjl_db_op_t      op;
+    sjl_request_t   *request;
+    char            *id;
+    sjl_job_row_t    row;
+    void           (*answer)(sjl_request_t *r, const sjl_job_row_t *row);
+} sjl_look_t;
+
+
+static void sjl_reader_begin(sjl_reader_t *reader, const sjl_step_t *step);
+static int sjl_reader_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_reader_page(sjl_db_op_t *op);
+static void sjl_reader_drained(sjl_drain_t *drain);
+static void sjl_reader_next(sjl_reader_t *reader);
+static void sjl_reader_clear(sjl_reader_t *reader);
+static void sjl_reader_free(sjl_reader_t *reader);
+static void sjl_reader_add_context(void *data, const void *row);
+static void sjl_reader_add_job(void *data, const void *row);
+static void *sjl_reader_grow(void *rows, size_t n, size_t size);
+static int sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao);
+static int sjl_snapshot_contexts_alive(sjl_reader_t *reader, sjl_dao_t *dao);
+static int sjl_snapshot_jobs_alive(sjl_reader_t *reader, sjl_dao_t *dao);
+static int sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
+static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
+static void sjl_reader_send_contexts(sjl_reader_t *reader);
+static void sjl_reader_send_jobs(sjl_reader_t *reader);
+static void sjl_reader_send_listed(sjl_reader_t *reader);
+static void sjl_snapshot_binaries(sjl_request_t *r);
+static void sjl_look(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row));
+static int sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_look_found(void *data, const void *row);
+static void sjl_look_done(sjl_db_op_t *op);
+static void sjl_look_get(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_look_result(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_look_config(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_look_file(sjl_request_t *r, const char *id, const char *suffix);
+
+
+static const sjl_step_t  sjl_step_jobs = {
+    sjl_snapshot_jobs, sjl_reader_send_jobs, NULL
+};
+
+static const sjl_step_t  sjl_step_jobs_alive = {
+    sjl_snapshot_jobs_alive, sjl_reader_send_jobs, &sjl_step_jobs
+};
+
+static const sjl_step_t  sjl_step_contexts_alive = {
+    sjl_snapshot_contexts_alive, sjl_reader_send_contexts, &sjl_step_jobs_alive
+};
+
+static const sjl_step_t  sjl_step_snapshot = {
+    sjl_snapshot_contexts_final, sjl_reader_send_contexts,
+    &sjl_step_contexts_alive
+};
+
+static const sjl_step_t  sjl_step_list = {
+    sjl_list_jobs, sjl_reader_send_listed, NULL
+};
+
+
+void
+sjl_history_snapshot(sjl_conn_t *c, sjl_frame_t *f)
+{
+    json_int_t      jobs;
+    sjl_reader_t   *reader;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+
+    if (sjl_request_unpack(r, f, "{s:I}", "jobs", &jobs) == SJL_ERROR) {
+        return;
+    }
+
+    sjl_snapshot_binaries(r);
+
+    reader = sjl_alloc(sizeof(sjl_reader_t));
+    reader->request = r;
+    reader->left = jobs > 0 ? jobs : 0;
+
+    sjl_reader_begin(reader, &sjl_step_snapshot);
+}
+
+
+/* what is in memory has been told in events, up to now */
+
+static void
+sjl_snapshot_binaries(sjl_request_t *r)
+{
+    json_t        *meta;
+    sjl_binary_t  *binary, *next;
+
+    HASH_ITER(hh, sjl_binaries, binary, next) {
+        meta = sjl_record_put("binary", sjl_record_binary(&binary->row));
+        sjl_request_record(r, meta, NULL, 0);
+        json_decref(meta);
+    }
+}
+
+
+static void
+sjl_reader_begin(sjl_reader_t *reader, const sjl_step_t *step)
+{
+    reader->step = step;
+    reader->drain.fn = sjl_reader_drained;
+    reader->op.run = sjl_reader_run;
+    reader->op.done = sjl_reader_page;
+
+    sjl_db_add(&reader->op, 0);
+}
+
+
+static int
+sjl_reader_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_reader_t  *reader;
+
+    reader = sjl_container(op, sjl_reader_t, op);
+    sjl_reader_clear(reader);
+
+    return reader->step->run(reader, dao);
+}
+
+
+static void
+sjl_reader_page(sjl_db_op_t *op)
+{
+    sjl_conn_t    *c;
+    sjl_reader_t  *reader;
+
+    reader = sjl_container(op, sjl_reader_t, op);
+
+    if (op->rc == SJL_ERROR) {
+        sjl_request_storage_failed(reader->request, op->error);
+        sjl_reader_free(reader);
+        return;
+    }
+
+    reader->step->send(reader);
+    sjl_reader_clear(reader);
+
+    c = reader->request->conn;
+
+    if (c && sjl_conn_busy(c)) {
+        sjl_conn_when_drained(c, &reader->drain);
+        return;
+    }
+
+    sjl_reader_next(reader);
+}
+
+
+static void
+sjl_reader_drained(sjl_drain_t *drain)
+{
+    sjl_reader_next(sjl_container(drain, sjl_reader_t, drain));
+}
+
+
+static void
+sjl_reader_next(sjl_reader_t *reader)
+{
+    if (!reader->more) {
+        reader->step = reader->step->next;
+    }
+
+    if (reader->step == NULL || reader->request->conn == NULL) {
+        sjl_request_reply(reader->request, sjl_channel_position(), NULL, 0);
+        sjl_reader_free(reader);
+        return;
+    }
+
+    sjl_db_add(&reader->op, 0);
+}
+
+
+static void
+sjl_reader_clear(sjl_reader_t *reader)
+{
+    size_t  i;
+
+    for (i = 0; i < reader->n; i++) {
+        if (reader->step->send == sjl_reader_send_contexts) {
+            sjl_row_clear(&sjl_contexts_table, &reader->rows.contexts[i]);
+
+        } else {
+            sjl_row_clear(&sjl_jobs_table, &reader->rows.jobs[i]);
+        }
+    }
+
+    free(reader->rows.jobs);
+    reader->rows.jobs = NULL;
+    reader->n = 0;
+}
+
+
+static void
+sjl_reader_free(sjl_reader_t *reader)
+{
+    if (reader->step) {
+        sjl_reader_clear(reader);
+    }
+
+    free(reader->status);
+    free(reader);
+}
+
+
+static void
+sjl_reader_add_context(void *data, const void *row)
+{
+    sjl_reader_t  *reader;
+
+    reader = data;
+    reader->rows.contexts = sjl_reader_grow(reader->rows.contexts, reader->n,
+                                            sizeof(sjl_context_row_t));
+
+    sjl_row_copy(&sjl_contexts_table, &reader->rows.contexts[reader->n++], row);
+}
+
+
+static void
+sjl_reader_add_job(void *data, const void *row)
+{
+    sjl_reader_t  *reader;
+
+    reader = data;
+    reader->rows.jobs = sjl_reader_grow(reader->rows.jobs, reader->n,
+                                        sizeof(sjl_job_row_t));
+
+    sjl_row_copy(&sjl_jobs_table, &reader->rows.jobs[reader->n++], row);
+}
+
+
+static void *
+sjl_reader_grow(void *rows, size_t n, size_t size)
+{
+    void  *more;
+
+    if (n % SJL_HISTORY_PAGE) {
+        return rows;
+    }
+
+    more = sjl_alloc((n + SJL_HISTORY_PAGE) * size);
+
+    if (n) {
+        memcpy(more, rows, n * size);
+    }
+
+    free(rows);
+
+    return more;
+}
+
+
+static int
+sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    reader->more = 0;
+
+    return dao->type->context_last(dao, reader->left, sjl_reader_add_context,
+                                   reader);
+}
+
+
+static int
+sjl_snapshot_contexts_alive(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    return dao->type->context_alive(dao, sjl_reader_add_context, reader);
+}
+
+
+/* those that are too old to be among the newest */
+
+static int
+sjl_snapshot_jobs_alive(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    int64_t  first;
+
+    if (reader->left == 0) {
+        reader->place = INT64_MAX;
+
+    } else if (dao->type->job_nth(dao, reader->left, &first) == SJL_ERROR) {
+        return SJL_ERROR;
+
+    } else {
+        reader->place = first;
+    }
+
+    return dao->type->job_alive(dao, reader->place, sjl_reader_add_job, reader);
+}
+
+
+static int
+sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    int  rc;
+
+    rc = dao->type->job_scan(dao, reader->place, SJL_HISTORY_PAGE,
+                             sjl_reader_add_job, reader);
+
+    reader->more = reader->n == SJL_HISTORY_PAGE;
+
+    return rc;
+}
+
+
+static int
+sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    int      rc;
+    int64_t  limit;
+
+    limit = reader->left < SJL_HISTORY_PAGE ? reader->left : SJL_HISTORY_PAGE;
+
+    rc = dao->type->job_list(dao, reader->status, reader->place, limit,
+                             sjl_reader_add_job, reader);
+
+    reader->more = (int64_t) reader->n == SJL_HISTORY_PAGE
+                   && reader->left > SJL_HISTORY_PAGE;
+
+    return rc;
+}
+
+
+/* final ones come newest first, and are sent oldest first like all */
+
+static void
+sjl_reader_send_contexts(sjl_reader_t *reader)
+{
+    size_t              i;
+    json_t             *meta;
+    sjl_context_row_t  *row;
+
+    for (i = 0; i < reader->n; i++) {
+        row = &reader->rows.contexts[reader->step == &sjl_step_snapshot
+                                     ? reader->n - 1 - i : i];
+
+        meta = sjl_record_put("context", sjl_record_context(row));
+        sjl_request_record(reader->request, meta, NULL, 0);
+        json_decref(meta);
+    }
+}
+
+
+static void
+sjl_reader_send_jobs(sjl_reader_t *reader)
+{
+    size_t          i;
+    json_t         *meta;
+    sjl_job_row_t  *row;
+
+    for (i = 0; i < reader->n; i++) {
+        row = &reader->rows.jobs[i];
+
+        meta = sjl_record_put("job", sjl_record_job(row));
+        sjl_request_record(reader->request, meta, row->data.data,
+                           row->data.len);
+        json_decref(meta);
+    }
+
+    if (reader->step == &sjl_step_jobs && reader->n) {
+        reader->place = reader->rows.jobs[reader->n - 1].seq + 1;
+    }
+}
+
+
+static void
+sjl_reader_send_listed(sjl_reader_t *reader)
+{
+    size_t          i;
+    json_t         *meta;
+    sjl_job_row_t  *row;
+
+    for (i = 0; i < reader->n; i++) {
+        row = &reader->rows.jobs[i];
+
+        meta = sjl_record_put("job", sjl_record_job(row));
+        sjl_request_record(reader->request, meta, row->data.data,
+                           row->payload == SJL_PAYLOAD_ERROR ? row->data.len
+                           : 0);
+        json_decref(meta);
+    }
+
+    reader->left -= (int64_t) reader->n;
+
+    if (reader->n) {
+        reader->place = reader->rows.jobs[reader->n - 1].seq;
+    }
+}
+
+
+void
+sjl_history_list(sjl_conn_t *c, sjl_frame_t *f)
+{
+    json_int_t      limit;
+    const char     *status;
+    sjl_reader_t   *reader;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+    status = NULL;
+
+    if (sjl_request_unpack(r, f, "{s:I, s?s}", "limit", &limit, "status",
+                           &status)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    reader = sjl_alloc(sizeof(sjl_reader_t));
+    reader->request = r;
+    reader->left = limit > 0 ? limit : 0;
+    reader->place = INT64_MAX;
+    reader->status = sjl_strdup(status);
+
+    sjl_reader_begin(reader, &sjl_step_list);
+}
+
+
+void
+sjl_history_get(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_look(c, f, sjl_look_get);
+}
+
+
+void
+sjl_history_result(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_look(c, f, sjl_look_result);
+}
+
+
+void
+sjl_history_config(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_look(c, f, sjl_look_config);
+}
+
+
+static void
+sjl_look(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row))
+{
+    const char     *id;
+    sjl_look_t     *look;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+
+    if (sjl_request_unpack(r, f, "{s:s}", "id", &id) == SJL_ERROR) {
+        return;
+    }
+
+    look = sjl_alloc(sizeof(sjl_look_t));
+    look->request = r;
+    look->id = sjl_strdup(id);
+    look->answer = answer;
+    look->op.run = sjl_look_run;
+    look->op.done = sjl_look_done;
+
+    sjl_db_add(&look->op, 0);
+}
+
+
+static int
+sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_look_t  *look;
+
+    look = sjl_container(op, sjl_look_t, op);
+    sjl_row_clear(&sjl_jobs_table, &look->row);
+
+    return dao->type->job_get(dao, look->id, sjl_look_found, look);
+}
+
+
+static void
+sjl_look_found(void *data, const void *row)
+{
+    sjl_row_copy(&sjl_jobs_table, &((sjl_look_t *) data)->row, row);
+}
+
+
+static void
+sjl_look_done(sjl_db_op_t *op)
+{
+    sjl_look_t  *look;
+
+    look = sjl_container(op, sjl_look_t, op);
+
+    if (op->rc == SJL_ERROR) {
+        sjl_request_storage_failed(look->request, op->error);
+
+    } else if (look->row.id == NULL) {
+        sjl_request_refuse(look->request, SJP_ERR_NO_SUCH_JOB, look->id);
+
+    } else {
+        look->answer(look->request, &look->row);
+    }
+
+    sjl_row_clear(&sjl_jobs_table, &look->row);
+    free(look->id);
+    free(look);
+}
+
+
+static void
+sjl_look_get(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
+                      row->data.data, row->data.len);
+}
+
+
+static void
+sjl_look_result(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    if (row->payload == SJL_PAYLOAD_STORED) {
+        sjl_look_file(r, row->id, "");
+        return;
+    }
+
+    sjl_request_reply(r, NULL, row->data.data, row->data.len);
+}
+
+
+/* one that never ran has none */
+
+static void
+sjl_look_config(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    if (row->config_file) {
+        sjl_look_file(r, row->id, ".config");
+
+    } else if (row->config.data == NULL) {
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
+
+    } else {
+        sjl_request_reply(r, NULL, row->config.data, row->config.len);
+    }
+}
+
+
+static void
+sjl_look_file(sjl_request_t *r, const char *id, const char *suffix)
+{
+    int    fd;
+    char  *path;
+
+    path = sjl_path_result(id, suffix);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                strerror(errno));
+        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the file cannot be opened");
+
+    } else {
+        sjl_request_reply_file(r, NULL, fd);
+    }
+
+    free(path);
+}

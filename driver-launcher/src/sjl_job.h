@@ -1,0 +1,120 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Jobs that are not final, or hold a slot yet; all others are in the database
+ * only.
+ */
+
+
+#ifndef _SJL_JOB_H_INCLUDED_
+#define _SJL_JOB_H_INCLUDED_
+
+
+#include "sjl_context.h"
+#include "sjl_db.h"
+#include "sjl_failure.h"
+#include "sjl_files.h"
+
+
+typedef struct sjl_job_op_s  sjl_job_op_t;
+
+
+struct sjl_job_s {
+    sjl_job_row_t    row;
+    sjl_context_t   *context;
+    sjl_bytes_t      body;              /* row.body is it until the job runs */
+
+    sjl_request_t   *submitters;
+    sjl_request_t   *killers;
+
+    unsigned         whole:1;           /* its body is there */
+    unsigned         added:1;           /* so is its row, or on its way */
+    unsigned         sent:1;            /* to the driver */
+    unsigned         ended:1;           /* in the driver: the slot is free */
+    unsigned         killing:1;
+    unsigned         moving:1;          /* its result, to its place */
+    unsigned         answered:1;        /* so have been its submitters */
+    unsigned         mute:1;            /* its id is another job's */
+
+    int64_t          published;         /* rev */
+    sjl_job_op_t    *newest;            /* change on its way */
+    size_t           nops;              /* changes and files on their way */
+    ev_timer         timer;             /* of the kill */
+
+    UT_hash_handle   hh;                /* by id */
+    sjl_job_t       *next;              /* of the context */
+    sjl_job_t       *prev;
+};
+
+
+/* how a job ended in its driver */
+
+typedef struct {
+    int64_t      state;                 /* sjp_job_state_e */
+    int64_t      end;
+    int64_t      run_micros;
+    const char  *data;
+    size_t       size;
+    const char  *file;                  /* where the result lies, or NULL */
+} sjl_result_t;
+
+
+extern sjl_job_t  *sjl_jobs;
+
+
+/* messages */
+void sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f);
+
+sjl_job_t *sjl_job_find(const char *id);
+
+/* takes over the members of the row; the job is the context's */
+sjl_job_t *sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row);
+
+/* puts a row that another launcher has left in memory */
+void sjl_job_adopt(const sjl_job_row_t *row);
+
+/* its body is there: it is kept, and runs as soon as the context does */
+void sjl_job_admit(sjl_job_t *job);
+
+/* it could not be kept: who has submitted it is told, and it is forgotten */
+void sjl_job_reject(sjl_job_t *job, const char *why);
+
+/*
+ * The only place where a job's state is set.  SJL_ERROR: the one it has may not
+ * be followed by that one, and nothing has changed.
+ */
+int sjl_job_set_state(sjl_job_t *job, sjp_job_state_e state);
+
+/* what a driver reports */
+void sjl_job_started(sjl_job_t *job, const char *config, size_t size,
+    const char *file);
+void sjl_job_refused(sjl_job_t *job, sjp_error_e code, const char *name,
+    const char *error, size_t size);
+void sjl_job_result(sjl_job_t *job, const sjl_result_t *result);
+void sjl_job_bad_file(sjl_job_t *job, const char *file);
+
+/* it is to be killed; those in "killers" are answered when it is */
+void sjl_job_end(sjl_job_t *job);
+
+/* what happens to its context */
+void sjl_job_context_durable(sjl_context_t *ctx);
+void sjl_job_context_gone(sjl_context_t *ctx, const char *why);
+void sjl_job_context_ready(sjl_context_t *ctx);
+void sjl_job_context_ended(sjl_context_t *ctx, const sjl_failure_t *why,
+    int asked);
+
+/*
+ * A driver has connected, and knows these jobs (an array of ids, or NULL).
+ * What was lost with the link before is made up for: jobs that it has not got
+ * are sent again, kills too.
+ */
+void sjl_job_reconcile(sjl_context_t *ctx, json_t *known);
+
+/* answers by what a row says of a job */
+void sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row);
+
+
+#endif /* _SJL_JOB_H_INCLUDED_ */

@@ -1,0 +1,585 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_link.h"
+#include "sjl_config.h"
+#include "sjl_context.h"
+#include "sjl_files.h"
+#include "sjl_job.h"
+#include "sjl_state.h"
+#include "sjl_stray.h"
+
+#include <sys/stat.h>
+
+
+static sjl_context_t *sjl_link_context(sjl_conn_t *c);
+static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
+    ...);
+static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
+    const char *token);
+static void sjl_link_welcome(sjl_context_t *ctx);
+static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size);
+static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
+    char **file);
+static int sjl_link_file(sjl_context_t *ctx, const char *file, char **path);
+static char *sjl_link_error(sjl_frame_t *f, const char *file, int code,
+    const char *name, size_t *size);
+
+
+void
+sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
+{
+    int             protocol;
+    json_t         *jobs;
+    const char     *id, *secret, *token;
+    sjl_context_t  *ctx;
+
+    jobs = NULL;
+    secret = NULL;
+    token = NULL;
+
+    if (sjl_link_unpack(c, f, "{s:i, s:s, s?s, s?s, s?o}", "protocol",
+                        &protocol, "context", &id, "secret", &secret, "token",
+                        &token, "jobs", &jobs)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    ctx = sjl_context_find(id);
+
+    if (protocol != SJP_VERSION || c->greeted || ctx == NULL
+        || ctx->driver == NULL || !sjl_link_credentials(ctx, secret, token))
+    {
+        sjl_log(SJL_LOG_ERR, "connection %u of process %d is no driver of "
+                "context %.40s: %s", c->number, (int) c->pid, id,
+                protocol != SJP_VERSION ? "another protocol"
+                : c->greeted ? "a second hello"
+                : ctx == NULL || ctx->driver == NULL ? "none is expected"
+                : "wrong secret or token");
+        sjl_conn_close(c);
+        return;
+    }
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d has connected%s",
+            ctx->row.name, ctx->row.id, (int) c->pid,
+            token ? " again" : "");
+
+    c->greeted = 1;
+    ev_timer_stop(sjl_loop, &c->timer);
+
+    /* the launcher that has started it died before it could note its number */
+
+    if (ctx->driver->process.pid == 0
+        && sjl_process_adopt_pid(&ctx->driver->process, c->pid) == SJL_OK)
+    {
+        free(ctx->row.process);
+        ctx->row.process = sjl_process_text(&ctx->driver->process);
+        sjl_context_save(ctx, 0);
+    }
+
+    if (token) {
+        free(ctx->token);
+        ctx->token = sjl_strdup(token);
+    }
+
+    sjl_driver_attach(ctx->driver, c);
+
+    if (secret) {
+        sjl_context_secret_used(ctx);
+        sjl_link_welcome(ctx);
+
+    } else {
+        sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT,
+                        json_pack("{s:s}", "token", token), NULL, 0);
+    }
+
+    if (ctx->row.state == SJP_CONTEXT_STOPPING) {
+        sjl_driver_stop(ctx->driver, 0);
+    }
+
+    sjl_job_reconcile(ctx, jobs);
+}
+
+
+/* what a driver lacks to say it cannot be talked with */
+
+static int
+sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
+{
+    int           rc;
+    va_list       args;
+    json_error_t  err;
+
+    va_start(args, fmt);
+    rc = json_vunpack_ex(f->meta, &err, 0, fmt, args);
+    va_end(args);
+
+    if (rc == -1) {
+        sjl_log(SJL_LOG_ERR, "connection %u sent a bad message of type %u: %s",
+                c->number, (unsigned) f->type, err.text);
+        sjl_conn_close(c);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+/* the rows have hashes: who reads the database cannot be a driver */
+
+static int
+sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
+    const char *token)
+{
+    char         hash[SJL_HASH_LEN + 1];
+    const char  *given, *expected;
+
+    given = secret ? secret : token;
+    expected = secret ? ctx->row.secret : ctx->row.token;
+
+    if (given == NULL || *expected == '\0') {
+        return 0;
+    }
+
+    sjl_hash(hash, given, strlen(given));
+
+    return sjl_same_secret(hash, expected);
+}
+
+
+static void
+sjl_link_welcome(sjl_context_t *ctx)
+{
+    char    *body, *folder;
+    size_t   size;
+    json_t  *meta, *options;
+
+    options = json_copy(sjl_conf->options);
+    (void) json_array_extend(options, ctx->options);
+
+    meta = json_pack("{s:s, s:O, s:O, s:s, s:I, s:o, s:b}",
+                     "name", ctx->row.name,
+                     "settings", sjl_conf->context_settings,
+                     "query", ctx->settings, "token", ctx->token,
+                     "maxJobs", (json_int_t) ctx->row.max_jobs,
+                     "options", options, "adhoc", (int) ctx->row.adhoc);
+
+    folder = sjl_path_context(ctx->row.id, "");
+    (void) json_object_set_new(meta, "work", json_string(folder));
+    free(folder);
+
+    body = sjl_link_body(ctx, meta, &size);
+
+    sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT, meta, body, size);
+
+    free(body);
+}
+
+
+/*
+ * A long body goes as a file that the driver may delete; ours stays, for the
+ * case that another driver has to be started.
+ */
+
+static char *
+sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size)
+{
+    int          fd;
+    char        *path, *copy, *body;
+    struct stat  sb;
+
+    *size = 0;
+    body = NULL;
+
+    path = sjl_path_context(ctx->row.id, "/context.conf");
+    copy = sjl_path_context(ctx->row.id, "/in/context.conf");
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd == -1) {
+        if (errno != ENOENT) {
+            sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                    strerror(errno));
+        }
+
+        goto done;
+    }
+
+    if (fstat(fd, &sb) == 0 && sb.st_size <= SJP_PAYLOAD_MAX) {
+        *size = (size_t) sb.st_size;
+        body = sjl_alloc(*size + 1);
+
+        if (pread(fd, body, *size, 0) != (ssize_t) *size) {
+            sjl_log(SJL_LOG_CRIT, "pread(\"%s\") failed: %s", path,
+                    strerror(errno));
+        }
+
+    } else if (link(path, copy) == -1 && errno != EEXIST) {
+        sjl_log(SJL_LOG_CRIT, "link(\"%s\") failed: %s", copy,
+                strerror(errno));
+
+    } else {
+        (void) json_object_set_new(meta, "file", json_string(copy));
+    }
+
+    (void) close(fd);
+
+done:
+
+    free(path);
+    free(copy);
+
+    return body;
+}
+
+
+/* NULL: its context has ended without it */
+
+static sjl_context_t *
+sjl_link_context(sjl_conn_t *c)
+{
+    sjl_driver_t  *d;
+
+    d = c->data;
+
+    return d ? d->context : NULL;
+}
+
+
+void
+sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
+{
+    json_int_t      max_jobs;
+    const char     *application, *url;
+    sjl_context_t  *ctx;
+
+    url = NULL;
+    max_jobs = 0;
+
+    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I}", "applicationId", &application,
+                        "url", &url, "maxJobs", &max_jobs)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    ctx = sjl_link_context(c);
+
+    if (ctx) {
+        sjl_context_ready(ctx, application, url, max_jobs);
+    }
+}
+
+
+void
+sjl_link_failed(sjl_conn_t *c, sjl_frame_t *f)
+{
+    int             code;
+    char           *error, *path;
+    size_t          size;
+    const char     *name, *file, *text;
+    sjl_context_t  *ctx;
+
+    file = NULL;
+    text = "";
+
+    if (sjl_link_unpack(c, f, "{s:s, s?s, s?s}", "code", &name, "name", &text,
+                        "file", &file)
+        == SJL_ERROR)
+    {
+        return;
+    }
+
+    ctx = sjl_link_context(c);
+
+    if (ctx == NULL || sjl_link_file(ctx, file, &path) == SJL_ERROR) {
+        return;
+    }
+
+    code = sjl_name_find(sjl_errors, name);
+
+    if (code == -1) {
+        sjl_log(SJL_LOG_ERR, "context %s %s: its driver failed with an unknown "
+                "code \"%s\"", ctx->row.name, ctx->row.id, name);
+        code = SJP_ERR_CONTEXT_INIT_FAILED;
+    }
+
+    error = sjl_link_error(f, path, code, text, &size);
+    sjl_context_failed(ctx, (sjp_error_e) code, error, size);
+
+    free(error);
+    free(path);
+}
+
+
+void
+sjl_link_respawn(sjl_conn_t *c, sjl_frame_t *f)
+{
+    json_t         *options;
+    sjl_driver_t   *d;
+
+    if (sjl_link_unpack(c, f, "{s:o}", "options", &options) == SJL_ERROR) {
+        return;
+    }
+
+    d = c->data;
+
+    if (d && json_is_array(options)) {
+        json_decref(d->respawn);
+        d->respawn = json_incref(options);
+    }
+}
+
+
+void
+sjl_link_started(sjl_conn_t *c, sjl_frame_t *f)
+{
+    char        *file;
+    sjl_job_t   *job;
+    const char  *id;
+
+    job = sjl_link_job(c, f, &id, &file);
+
+    if (job) {
+        sjl_job_started(job, f->payload, f->size, file);
+    }
+
+    free(file);
+}
+
+
+void
+sjl_link_refused(sjl_conn_t *c, sjl_frame_t *f)
+{
+    int          code;
+    char        *file, *error;
+    size_t       size;
+    sjl_job_t   *job;
+    const char  *id, *name, *text;
+
+    job = sjl_link_job(c, f, &id, &file);
+    text = "";
+
+    if (job == NULL
+        || sjl_link_unpack(c, f, "{s:s, s?s}", "code", &name, "name", &text)
+           == SJL_ERROR)
+    {
+        free(file);
+        return;
+    }
+
+    code = sjl_name_find(sjl_errors, name);
+
+    if (code == -1) {
+        sjl_log(SJL_LOG_ERR, "job %s was refused with an unknown code \"%s\"",
+                id, name);
+        code = SJP_ERR_INTERNAL;
+    }
+
+    error = sjl_link_error(f, file, code, text, &size);
+    sjl_job_refused(job, (sjp_error_e) code, text, error, size);
+
+    free(error);
+    free(file);
+}
+
+
+void
+sjl_link_result(sjl_conn_t *c, sjl_frame_t *f)
+{
+    int           state;
+    char         *file, *error;
+    sjl_job_t    *job;
+    json_int_t    end, run;
+    const char   *id, *name;
+    sjl_result_t  result;
+
+    memset(&result, 0, sizeof(sjl_result_t));
+    error = NULL;
+    end = 0;
+    run = 0;
+
+    job = sjl_link_job(c, f, &id, &file);
+
+    if (job == NULL
+        || sjl_link_unpack(c, f, "{s:s, s?I, s?I}", "state", &name, "end",
+                           &end, "runMicros", &run)
+           == SJL_ERROR)
+    {
+        free(file);
+        return;
+    }
+
+    state = sjl_name_find(sjl_job_states, name);
+
+    if (state == -1 || !sjl_job_state_final(state)) {
+        sjl_log(SJL_LOG_ERR, "job %s: its driver says that it ended as \"%s\"",
+                id, name);
+        state = SJP_JOB_ERROR;
+    }
+
+    result.state = state;
+    result.end = end;
+    result.run_micros = run;
+    result.data = f->payload;
+    result.size = f->size;
+    result.file = file;
+
+    if (state != SJP_JOB_FINISHED) {
+        error = sjl_link_error(f, file, SJP_ERR_INTERNAL, "", &result.size);
+        result.data = error;
+        result.file = NULL;
+    }
+
+    sjl_job_result(job, &result);
+
+    free(error);
+    free(file);
+}
+
+
+void
+sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_driver_t  *d;
+
+    d = c->data;
+
+    if (d) {
+        d->stopped = 1;
+        sjl_log(SJL_LOG_DEBUG, "driver %d has stopped, stream %u",
+                (int) d->process.pid, (unsigned) f->stream);
+    }
+}
+
+
+/* the job that a message is about; NULL: it is none of ours, or not any more */
+
+static sjl_job_t *
+sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
+{
+    sjl_job_t      *job;
+    const char     *path;
+    sjl_context_t  *ctx;
+
+    *file = NULL;
+    path = NULL;
+
+    if (sjl_link_unpack(c, f, "{s:s, s?s}", "id", id, "file", &path)
+        == SJL_ERROR)
+    {
+        return NULL;
+    }
+
+    ctx = sjl_link_context(c);
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    job = sjl_job_find(*id);
+
+    if (job == NULL) {
+        sjl_stray_heard(ctx, *id, f->type != SJP_LINK_STARTED);
+        return NULL;
+    }
+
+    if (job->context != ctx) {
+        sjl_log(SJL_LOG_ERR, "context %s %s speaks of job %s, which is not its",
+                ctx->row.name, ctx->row.id, *id);
+        return NULL;
+    }
+
+    if (sjl_link_file(ctx, path, file) == SJL_ERROR) {
+        sjl_job_bad_file(job, path);
+        return NULL;
+    }
+
+    return job;
+}
+
+
+/* only what lies in the context's own folder is taken */
+
+static int
+sjl_link_file(sjl_context_t *ctx, const char *file, char **path)
+{
+    char    *folder;
+    size_t   len;
+
+    *path = NULL;
+
+    if (file == NULL) {
+        return SJL_OK;
+    }
+
+    folder = sjl_path_context(ctx->row.id, "/");
+    len = strlen(folder);
+
+    if (strncmp(file, folder, len) == 0 && strstr(file + len, "..") == NULL) {
+        *path = sjl_strdup(file);
+    }
+
+    free(folder);
+
+    if (*path == NULL) {
+        sjl_log(SJL_LOG_ERR, "context %s %s passes a file that is not its: "
+                "\"%s\"", ctx->row.name, ctx->row.id, file);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+/*
+ * The error that came with a frame.  One that comes as a file is too long to be
+ * kept, and told of; what comes without one is told by its code and name.
+ */
+
+static char *
+sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
+    size_t *size)
+{
+    char  *text, *message;
+
+    if (f->size) {
+        *size = f->size;
+        return sjl_memdup(f->payload, f->size);
+    }
+
+    if (file) {
+        (void) unlink(file);
+        message = sjl_strdup("The error was too long to be kept, the driver's "
+                             "log may tell it");
+
+    } else {
+        message = sjl_format("%s%s%s", sjl_errors[code], *name ? ": " : "",
+                             name);
+    }
+
+    text = sjl_error_text("java.lang.RuntimeException", message, NULL);
+    *size = strlen(text);
+
+    free(message);
+
+    return text;
+}
+
+
+void
+sjl_link_closed(sjl_conn_t *c)
+{
+    sjl_driver_t  *d;
+
+    d = c->data;
+
+    if (d && d->conn == c) {
+        sjl_driver_detach(d);
+    }
+}

@@ -1,0 +1,343 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_process.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+
+static void sjl_process_child(char *const *argv, char *const *envp,
+    const char *folder, const char *log);
+static int sjl_process_watch(sjl_process_t *p);
+static uint64_t sjl_process_ticks(pid_t pid);
+static void sjl_process_boot(char *id, size_t size);
+static void sjl_process_ended(struct ev_loop *loop, ev_io *io, int events);
+
+
+int
+sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
+    const char *folder, const char *log)
+{
+    pid_t  pid;
+
+    pid = fork();
+
+    if (pid == 0) {
+        sjl_process_child(argv, envp, folder, log);
+    }
+
+    if (pid == -1) {
+        sjl_log(SJL_LOG_CRIT, "fork() failed: %s", strerror(errno));
+        return SJL_ERROR;
+    }
+
+    p->pid = pid;
+    p->group = pid;
+    p->child = 1;
+    p->ticks = sjl_process_ticks(pid);
+
+    if (sjl_process_watch(p) == SJL_ERROR) {
+        (void) kill(-pid, SIGKILL);
+        (void) kill(pid, SIGKILL);
+        (void) waitpid(pid, NULL, 0);
+        p->pid = 0;
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+/*
+ * Other threads may hold any lock at the time of the fork, so nothing but
+ * system calls happens here.
+ */
+
+static void
+sjl_process_child(char *const *argv, char *const *envp, const char *folder,
+    const char *log)
+{
+    int               fd, signo;
+    sigset_t          none;
+    const char       *why;
+    struct sigaction  sa;
+
+    (void) setsid();
+
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = SIG_DFL;
+
+    for (signo = 1; signo < NSIG; signo++) {
+        (void) sigaction(signo, &sa, NULL);
+    }
+
+    fd = open(log, O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW, 0600);
+
+    if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1
+        || dup2(fd, STDERR_FILENO) == -1)
+    {
+        _exit(127);
+    }
+
+    fd = open("/dev/null", O_RDONLY);
+
+    if (fd == -1 || dup2(fd, STDIN_FILENO) == -1 || chdir(folder) == -1) {
+        _exit(127);
+    }
+
+    (void) close_range(3, ~0U, 0);
+
+    (void) execve(argv[0], argv, envp);
+
+    why = strerrordesc_np(errno);
+
+    if (write(STDERR_FILENO, argv[0], strlen(argv[0])) == -1
+        || write(STDERR_FILENO, ": ", 2) == -1
+        || write(STDERR_FILENO, why, strlen(why)) == -1
+        || write(STDERR_FILENO, "\n", 1) == -1)
+    {
+        _exit(127);
+    }
+
+    _exit(127);
+}
+
+
+static int
+sjl_process_watch(sjl_process_t *p)
+{
+    p->fd = (int) syscall(SYS_pidfd_open, p->pid, 0);
+
+    if (p->fd == -1) {
+        if (errno != ESRCH) {
+            sjl_log(SJL_LOG_CRIT, "pidfd_open(%d) failed: %s", (int) p->pid,
+                    strerror(errno));
+        }
+
+        return SJL_ERROR;
+    }
+
+    ev_io_init(&p->watch, sjl_process_ended, p->fd, EV_READ);
+    p->watch.data = p;
+    ev_io_start(sjl_loop, &p->watch);
+
+    return SJL_OK;
+}
+
+
+/* the 22nd field of its stat; the 2nd, in brackets, may hold anything */
+
+static uint64_t
+sjl_process_ticks(pid_t pid)
+{
+    int        fd, n;
+    char       path[32], text[1024], *field;
+    ssize_t    len;
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    len = read(fd, text, sizeof(text) - 1);
+    (void) close(fd);
+
+    if (len <= 0) {
+        return 0;
+    }
+
+    text[len] = '\0';
+    field = strrchr(text, ')');
+
+    for (n = 2; field && n < 22; n++) {
+        field = strchr(field + 1, ' ');
+    }
+
+    return field ? strtoull(field + 1, NULL, 10) : 0;
+}
+
+
+/* ticks begin anew with each boot */
+
+static void
+sjl_process_boot(char *id, size_t size)
+{
+    int      fd;
+    ssize_t  n;
+
+    n = 0;
+    fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY|O_CLOEXEC);
+
+    if (fd != -1) {
+        n = read(fd, id, size - 1);
+        (void) close(fd);
+    }
+
+    id[n > 0 ? n : 0] = '\0';
+    id[strcspn(id, "\n")] = '\0';
+}
+
+
+char *
+sjl_process_text(const sjl_process_t *p)
+{
+    char  boot[64];
+
+    sjl_process_boot(boot, sizeof(boot));
+
+    return sjl_format("%d %d %llu %s", (int) p->pid, (int) p->group,
+                      (unsigned long long) p->ticks, boot);
+}
+
+
+int
+sjl_process_adopt(sjl_process_t *p, const char *text)
+{
+    int                 pid, group;
+    char                boot[64], then[64];
+    unsigned long long  ticks;
+
+    sjl_process_boot(boot, sizeof(boot));
+
+    if (sscanf(text, "%d %d %llu %63s", &pid, &group, &ticks, then) != 4
+        || strcmp(boot, then) != 0)
+    {
+        return SJL_ERROR;
+    }
+
+    p->pid = pid;
+    p->group = group;
+    p->ticks = ticks;
+
+    /* once it is watched its number cannot be another's */
+
+    if (sjl_process_watch(p) == SJL_ERROR) {
+        p->pid = 0;
+        return SJL_ERROR;
+    }
+
+    if (sjl_process_ticks(p->pid) != p->ticks) {
+        sjl_process_forget(p);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+int
+sjl_process_adopt_pid(sjl_process_t *p, pid_t pid)
+{
+    p->pid = pid;
+    p->group = getpgid(pid);
+    p->ticks = sjl_process_ticks(pid);
+
+    /* what is in our own group is killed alone */
+
+    if (p->group <= 1 || p->group == getpgrp()) {
+        p->group = 0;
+    }
+
+    if (sjl_process_watch(p) == SJL_ERROR) {
+        p->pid = 0;
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_process_ended(struct ev_loop *loop, ev_io *io, int events)
+{
+    int             status;
+    sjl_process_t  *p;
+
+    (void) loop;
+    (void) events;
+
+    p = io->data;
+    status = -1;
+
+    /* the group's number is taken as long as its leader was not waited for */
+
+    if (p->group) {
+        (void) kill(-p->group, SIGKILL);
+    }
+
+    if (p->child && waitpid(p->pid, &status, 0) == -1) {
+        sjl_log(SJL_LOG_ALERT, "waitpid(%d) failed: %s", (int) p->pid,
+                strerror(errno));
+        status = -1;
+    }
+
+    sjl_process_forget(p);
+    p->exited(p, status);
+}
+
+
+void
+sjl_process_signal(const sjl_process_t *p, int signo)
+{
+    if (p->pid == 0) {
+        return;
+    }
+
+    if (syscall(SYS_pidfd_send_signal, p->fd, signo, NULL, 0) == -1) {
+        if (errno != ESRCH) {
+            sjl_log(SJL_LOG_CRIT, "signal %d to process %d failed: %s", signo,
+                    (int) p->pid, strerror(errno));
+        }
+
+        return;
+    }
+
+    if (p->group) {
+        (void) kill(-p->group, signo);
+    }
+}
+
+
+void
+sjl_process_forget(sjl_process_t *p)
+{
+    if (p->pid == 0) {
+        return;
+    }
+
+    ev_io_stop(sjl_loop, &p->watch);
+    (void) close(p->fd);
+    p->pid = 0;
+}
+
+
+char *
+sjl_process_words(int status)
+{
+    if (status == -1) {
+        return sjl_strdup("the driver has ended");
+    }
+
+    if (WIFSIGNALED(status)) {
+        return sjl_format("the driver was killed by signal %d (%s)",
+                          WTERMSIG(status), strsignal(WTERMSIG(status)));
+    }
+
+    if (WEXITSTATUS(status) == 127) {
+        return sjl_strdup("the driver's program could not be started");
+    }
+
+    return sjl_format("the driver exited with code %d", WEXITSTATUS(status));
+}

@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * A driver's process: started by us, or by a launcher before us.  Both are
+ * watched by a descriptor of the process (Linux 5.3), which tells the one from
+ * another process that has got the same number later.
+ */
+
+
+#ifndef _SJL_PROCESS_H_INCLUDED_
+#define _SJL_PROCESS_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+typedef struct sjl_process_s  sjl_process_t;
+
+struct sjl_process_s {
+    pid_t      pid;                     /* 0: there is none */
+    pid_t      group;
+    uint64_t   ticks;                   /* when it was started, since boot */
+    int        fd;
+    unsigned   child:1;
+    ev_io      watch;
+
+    /*
+     * Called once when the process has ended: its status as waitpid() tells
+     * it, -1 when it was not our child.  Its group was killed by then.
+     */
+    void     (*exited)(sjl_process_t *p, int status);
+};
+
+
+/*
+ * Starts a program in a session of its own, in a folder, with its output
+ * appended to a file.  Returns SJL_OK or SJL_ERROR, and has logged why.
+ */
+int sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
+    const char *folder, const char *log);
+
+/* the process as text, to be freed, and back; SJL_ERROR: it is gone */
+char *sjl_process_text(const sjl_process_t *p);
+int sjl_process_adopt(sjl_process_t *p, const char *text);
+
+/* the same for a process that is known by its number only */
+int sjl_process_adopt_pid(sjl_process_t *p, pid_t pid);
+
+/* sends a signal to the process and all of its group */
+void sjl_process_signal(const sjl_process_t *p, int signo);
+
+/* watches no longer */
+void sjl_process_forget(sjl_process_t *p);
+
+/* how a process has ended, in words, to be freed */
+char *sjl_process_words(int status);
+
+
+#endif /* _SJL_PROCESS_H_INCLUDED_ */

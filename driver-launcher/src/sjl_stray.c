@@ -1,0 +1,234 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_stray.h"
+#include "sjl_db.h"
+
+#include <utlist.h>
+
+
+#define SJL_STRAY_WAIT  30.             /* seconds */
+
+
+struct sjl_stray_s {
+    char            id[SJL_ID_LEN + 1];
+    unsigned        ended:1;
+    unsigned        kept:1;             /* its end is in the database */
+    unsigned        expired:1;          /* nobody has asked for it again */
+    ev_timer        timer;
+    sjl_context_t  *context;
+    sjl_stray_t    *next;
+};
+
+
+typedef struct {
+    sjl_db_op_t     op;
+    sjl_context_t  *context;
+    char            id[SJL_ID_LEN + 1];
+    unsigned        final:1;
+} sjl_stray_op_t;
+
+
+static sjl_stray_t *sjl_stray_find(sjl_context_t *ctx, const char *id);
+static void sjl_stray_add(sjl_context_t *ctx, const char *id, int ended);
+static int sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_stray_row(void *data, const void *row);
+static void sjl_stray_looked(sjl_db_op_t *op);
+static void sjl_stray_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_stray_check(sjl_stray_t *stray);
+static void sjl_stray_send(sjl_stray_t *stray, sjp_type_e type);
+static void sjl_stray_free(sjl_stray_t *stray);
+
+
+void
+sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
+{
+    sjl_stray_t  *stray;
+
+    if (!sjl_id_ok(id)) {
+        sjl_log(SJL_LOG_ERR, "context %s %s speaks of a job \"%.40s\"",
+                ctx->row.name, ctx->row.id, id);
+        return;
+    }
+
+    stray = sjl_stray_find(ctx, id);
+
+    if (stray == NULL) {
+        sjl_stray_add(ctx, id, ended);
+        return;
+    }
+
+    if (ended) {
+        stray->ended = 1;
+        sjl_stray_check(stray);
+    }
+}
+
+
+static sjl_stray_t *
+sjl_stray_find(sjl_context_t *ctx, const char *id)
+{
+    sjl_stray_t  *stray;
+
+    LL_FOREACH(ctx->strays, stray) {
+        if (strcmp(stray->id, id) == 0) {
+            return stray;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+sjl_stray_add(sjl_context_t *ctx, const char *id, int ended)
+{
+    sjl_stray_t     *stray;
+    sjl_stray_op_t  *sop;
+
+    stray = sjl_alloc(sizeof(sjl_stray_t));
+    memcpy(stray->id, id, SJL_ID_LEN);
+    stray->context = ctx;
+    stray->ended = ended ? 1 : 0;
+
+    ev_timer_init(&stray->timer, sjl_stray_timeout, SJL_STRAY_WAIT, 0.);
+    stray->timer.data = stray;
+    ev_timer_start(sjl_loop, &stray->timer);
+
+    LL_PREPEND(ctx->strays, stray);
+    ctx->nslots++;
+
+    sop = sjl_alloc(sizeof(sjl_stray_op_t));
+    sop->context = ctx;
+    memcpy(sop->id, id, SJL_ID_LEN);
+    sop->op.run = sjl_stray_run;
+    sop->op.done = sjl_stray_looked;
+    sop->op.retry = 1;
+
+    ctx->nops++;
+    sjl_db_add(&sop->op, 0);
+}
+
+
+static int
+sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_stray_op_t  *sop;
+
+    sop = sjl_container(op, sjl_stray_op_t, op);
+    sop->final = 0;
+
+    return dao->type->job_get(dao, sop->id, sjl_stray_row, sop);
+}
+
+
+static void
+sjl_stray_row(void *data, const void *row)
+{
+    ((sjl_stray_op_t *) data)->final = ((const sjl_job_row_t *) row)->final
+                                       ? 1 : 0;
+}
+
+
+static void
+sjl_stray_looked(sjl_db_op_t *op)
+{
+    sjl_stray_t     *stray;
+    sjl_context_t   *ctx;
+    sjl_stray_op_t  *sop;
+
+    sop = sjl_container(op, sjl_stray_op_t, op);
+    ctx = sop->context;
+    stray = sjl_stray_find(ctx, sop->id);
+
+    if (stray) {
+        stray->kept = sop->final;
+        sjl_stray_check(stray);
+    }
+
+    free(sop);
+
+    ctx->nops--;
+    sjl_context_release(ctx);
+}
+
+
+static void
+sjl_stray_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_stray_t  *stray;
+
+    (void) loop;
+    (void) events;
+
+    stray = timer->data;
+    stray->expired = 1;
+
+    if (!stray->kept && !stray->ended) {
+        sjl_log(SJL_LOG_WARN, "job %s runs in context %s %s though nobody has "
+                "submitted it, it is killed", stray->id,
+                stray->context->row.name, stray->context->row.id);
+        sjl_stray_send(stray, SJP_LINK_KILL);
+    }
+
+    sjl_stray_check(stray);
+}
+
+
+/* before the time is over a submission may come that wants to know the end */
+
+static void
+sjl_stray_check(sjl_stray_t *stray)
+{
+    if (stray->ended && (stray->kept || stray->expired)) {
+        sjl_stray_send(stray, SJP_LINK_ACK);
+        sjl_stray_free(stray);
+    }
+}
+
+
+static void
+sjl_stray_send(sjl_stray_t *stray, sjp_type_e type)
+{
+    sjl_driver_send(stray->context->driver, type,
+                    json_pack("{s:s}", "id", stray->id), NULL, 0);
+}
+
+
+static void
+sjl_stray_free(sjl_stray_t *stray)
+{
+    ev_timer_stop(sjl_loop, &stray->timer);
+
+    LL_DELETE(stray->context->strays, stray);
+    stray->context->nslots--;
+
+    free(stray);
+}
+
+
+void
+sjl_stray_found(sjl_context_t *ctx, const char *id)
+{
+    sjl_stray_t  *stray;
+
+    stray = sjl_stray_find(ctx, id);
+
+    if (stray) {
+        sjl_stray_free(stray);
+    }
+}
+
+
+void
+sjl_strays_free(sjl_context_t *ctx)
+{
+    while (ctx->strays) {
+        sjl_stray_free(ctx->strays);
+    }
+}
