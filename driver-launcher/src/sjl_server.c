@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_server.h"
+#include "sjl_binary.h"
+#include "sjl_channel.h"
+#include "sjl_config.h"
+#include "sjl_conn.h"
+#include "sjl_context.h"
+#include "sjl_db.h"
+#include "sjl_files.h"
+#include "sjl_job.h"
+
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+
+#define SJL_SERVER_FLUSH  10.           /* seconds for a storage that fails */
+
+
+static int sjl_server_start(void);
+static int sjl_server_lock(void);
+static int sjl_server_recover(void);
+static void sjl_server_context(void *data, const void *row);
+static void sjl_server_job(void *data, const void *row);
+static void sjl_server_binary(void *data, const void *row);
+static void sjl_server_signals(void);
+static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
+static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
+static void sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events);
+static void sjl_server_flush_expired(struct ev_loop *loop, ev_timer *w,
+    int events);
+
+
+static const struct {
+    int     signo;
+    void  (*handler)(struct ev_loop *loop, ev_signal *w, int events);
+} sjl_server_table[] = {
+    { SIGHUP, sjl_server_hangup },
+    { SIGTERM, sjl_server_end },
+    { SIGINT, sjl_server_end }
+};
+
+
+static ev_signal   sjl_server_watchers[sjl_nelts(sjl_server_table)];
+static ev_prepare  sjl_server_prepare;
+static ev_timer    sjl_server_flush;
+static int         sjl_server_lock_fd = -1;
+static int         sjl_server_is_ending;
+static int64_t     sjl_server_since;
+
+
+int
+sjl_server_run(void)
+{
+    sjl_server_since = sjl_now();
+    sjl_log_level = (sjl_log_level_e) sjl_conf->log_level;
+
+    /* a loop of our own does not wait for children, see sjl_process.c */
+
+    sjl_loop = ev_loop_new(EVFLAG_AUTO);
+
+    if (sjl_loop == NULL) {
+        sjl_log(SJL_LOG_CRIT, "ev_loop_new() failed: %s", strerror(errno));
+        return SJL_ERROR;
+    }
+
+    if (sjl_server_start() == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    sjl_log(SJL_LOG_NOTICE, "launcher " SJL_VERSION " runs, data in \"%s\", "
+            "channel \"%s\"", sjl_conf->data_dir, sjl_conf->channel_socket);
+
+    (void) ev_run(sjl_loop, 0);
+
+    sjl_conn_stop();
+    sjl_driver_leave();
+    sjl_files_stop();
+    sjl_db_stop();
+
+    sjl_log(SJL_LOG_NOTICE, "launcher has ended");
+
+    (void) close(sjl_server_lock_fd);
+    ev_loop_destroy(sjl_loop);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_server_start(void)
+{
+    (void) umask(0077);
+
+    if (mkdir(sjl_conf->data_dir, 0700) == -1 && errno != EEXIST) {
+        sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", sjl_conf->data_dir,
+                strerror(errno));
+        return SJL_ERROR;
+    }
+
+    if (sjl_log_open(sjl_conf->log_file) == SJL_ERROR
+        || sjl_server_lock() == SJL_ERROR
+        || sjl_files_init() == SJL_ERROR
+        || sjl_db_open() == SJL_ERROR
+        || sjl_server_recover() == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    sjl_server_signals();
+    sjl_channel_init();
+
+    if (sjl_db_start() == SJL_ERROR
+        || sjl_files_start() == SJL_ERROR
+        || sjl_conn_listen(sjl_conf->channel_socket,
+                           (mode_t) sjl_conf->channel_mode)
+           == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    sjl_context_adopted_all();
+
+    return SJL_OK;
+}
+
+
+/* the lock goes away with us, however we end */
+
+static int
+sjl_server_lock(void)
+{
+    char  *path;
+    int    fd;
+
+    path = sjl_format("%s/lock", sjl_conf->data_dir);
+    fd = open(path, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                strerror(errno));
+
+    } else if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
+        sjl_log(SJL_LOG_CRIT, "another launcher runs on \"%s\" (%s)",
+                sjl_conf->data_dir, strerror(errno));
+        (void) close(fd);
+        fd = -1;
+    }
+
+    free(path);
+    sjl_server_lock_fd = fd;
+
+    return fd == -1 ? SJL_ERROR : SJL_OK;
+}
+
+
+/* what another launcher has left alive */
+
+static int
+sjl_server_recover(void)
+{
+    int         rc;
+    sjl_dao_t  *dao;
+
+    dao = sjl_db_dao();
+
+    rc = dao->type->begin(dao);
+
+    if (rc == SJL_OK) {
+        rc = dao->type->context_alive(dao, sjl_server_context, NULL);
+    }
+
+    if (rc == SJL_OK) {
+        rc = dao->type->job_alive(dao, INT64_MAX, sjl_server_job, NULL);
+    }
+
+    if (rc == SJL_OK) {
+        rc = dao->type->binary_newest(dao, sjl_server_binary, NULL);
+    }
+
+    if (rc == SJL_OK) {
+        rc = dao->type->commit(dao);
+    }
+
+    if (rc != SJL_OK) {
+        sjl_log(SJL_LOG_CRIT, "the storage cannot be read: %s",
+                dao->type->error(dao));
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_server_context(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_context_adopt(row);
+}
+
+
+static void
+sjl_server_job(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_job_adopt(row);
+}
+
+
+static void
+sjl_server_binary(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_binary_adopt(row);
+}
+
+
+static void
+sjl_server_signals(void)
+{
+    size_t  i;
+
+    (void) signal(SIGPIPE, SIG_IGN);
+
+    for (i = 0; i < sjl_nelts(sjl_server_table); i++) {
+        ev_signal_init(&sjl_server_watchers[i], sjl_server_table[i].handler,
+                       sjl_server_table[i].signo);
+        ev_signal_start(sjl_loop, &sjl_server_watchers[i]);
+    }
+
+    ev_prepare_init(&sjl_server_prepare, sjl_server_check);
+    ev_timer_init(&sjl_server_flush, sjl_server_flush_expired,
+                  SJL_SERVER_FLUSH, 0.);
+}
+
+
+static void
+sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
+{
+    (void) loop;
+    (void) w;
+    (void) events;
+
+    sjl_config_reload();
+}
+
+
+/* asked a second time it does not wait for the drivers to stop by themselves */
+
+static void
+sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
+{
+    (void) events;
+
+    sjl_log(SJL_LOG_NOTICE, "signal %d, the launcher ends, drivers are %s",
+            w->signum, sjl_conf->at_exit == SJL_AT_EXIT_LEAVE ? "left"
+            : sjl_server_is_ending ? "killed" : "stopped");
+
+    if (sjl_conf->at_exit == SJL_AT_EXIT_STOP) {
+        sjl_context_stop_all(sjl_server_is_ending);
+    }
+
+    sjl_server_is_ending = 1;
+    ev_prepare_start(loop, &sjl_server_prepare);
+}
+
+
+static void
+sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    (void) w;
+    (void) events;
+
+    if (sjl_conf->at_exit == SJL_AT_EXIT_STOP
+        && (sjl_drivers || sjl_context_count()))
+    {
+        return;
+    }
+
+    if (sjl_db_length() == 0 && sjl_files_length() == 0) {
+        ev_break(loop, EVBREAK_ALL);
+        return;
+    }
+
+    if (!ev_is_active(&sjl_server_flush)) {
+        ev_timer_start(loop, &sjl_server_flush);
+    }
+}
+
+
+static void
+sjl_server_flush_expired(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void) w;
+    (void) events;
+
+    sjl_log(SJL_LOG_CRIT, "%zu changes could not be stored, they are lost",
+            sjl_db_length());
+
+    ev_break(loop, EVBREAK_ALL);
+}
+
+
+int
+sjl_server_ending(void)
+{
+    return sjl_server_is_ending;
+}
+
+
+int64_t
+sjl_server_age(void)
+{
+    return sjl_now() - sjl_server_since;
+}
