@@ -201,7 +201,7 @@ class Job:
             raise Killed
 
     def run(self):
-        start, began = now(), time.monotonic()
+        start, began = now(), None
         state, payload = "FINISHED", b""
         try:
             config = self.load()
@@ -224,7 +224,7 @@ class Job:
 
         self.tell("link-result", {
             "state": state, "start": start, "end": now(),
-            "runMicros": int((time.monotonic() - began) * 1e6),
+            "runMicros": int((time.monotonic() - began) * 1e6) if began else 0,
             "size": len(payload)}, payload)
 
     def load(self):
