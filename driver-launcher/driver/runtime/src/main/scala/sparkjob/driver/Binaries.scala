@@ -11,6 +11,7 @@ import java.net.URL
 import java.nio.charset.StandardCharsets.UTF_8
 import java.util.{LinkedHashMap, Map => JMap, Properties, UUID}
 import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.atomic.AtomicInteger
 
 import scala.collection.JavaConverters._
 
@@ -42,6 +43,9 @@ object Binary {
 final class JobClassLoader(val set: String, urls: Array[URL], parent: ClassLoader)
   extends MutableURLClassLoader(urls, parent) {
 
+  /** How many jobs run with it. */
+  val users = new AtomicInteger
+
   /** Spark closes loaders of sessions that it has not seen for a while; they may come back. */
   override def close(): Unit = {}
 
@@ -59,8 +63,12 @@ class Binaries(sc: SparkContext, parent: ClassLoader) {
 
   // the sets used last; guarded by itself
   private val recent = new LinkedHashMap[String, JobClassLoader](16, 0.75f, true) {
-    override def removeEldestEntry(eldest: JMap.Entry[String, JobClassLoader]): Boolean =
+    override def removeEldestEntry(eldest: JMap.Entry[String, JobClassLoader]): Boolean = {
+      if (size > KeptLoaders && eldest.getValue.users.get == 0) {
+        localTasks.foreach(_.forget(eldest.getKey))
+      }
       size > KeptLoaders
+    }
   }
 
   // all that are in use, also those not used lately
@@ -69,28 +77,33 @@ class Binaries(sc: SparkContext, parent: ClassLoader) {
   SparkInternals.readResultsWith(sc)(loaderOf)
 
   /**
-   * The loader for these binaries, which executors know from now on, too.
+   * Runs `body` with the loader for these binaries, which executors know from now on, too. The
+   * Spark work of this thread, and of those that it starts, is tagged with the loader's set.
    *
-   * @throws LoadingException if one of them cannot be used
+   * @throws LoadingException if one of the binaries cannot be used
    */
-  def loader(binaries: Seq[Binary]): JobClassLoader = {
-    val set = idOf(binaries)
-    val loader = recent.synchronized {
-      var loader = recent.get(set)
-      if (loader == null) {
-        loader = make(set, binaries)
-        recent.put(set, loader)
-      }
-      loader
+  def runWith[T](binaries: Seq[Binary])(body: JobClassLoader => T): T = {
+    val loader = acquire(idOf(binaries), binaries)
+    try {
+      sc.setLocalProperty(SetProperty, loader.set)
+      SparkInternals.withBinaries(loader.set)(body(loader))
+    } finally {
+      release(loader)
     }
+  }
+
+  private def acquire(set: String, binaries: Seq[Binary]): JobClassLoader = recent.synchronized {
+    val loader = Option(recent.get(set)).getOrElse(make(set, binaries))
+    loader.users.incrementAndGet()
+    recent.put(set, loader)
     localTasks.foreach(_.use(set, loader, SparkInternals.jarsOf(sc, set)))
     loader
   }
 
-  /** Tags the Spark work of this thread, and of those that it starts, with the loader's set. */
-  def runWith[T](loader: JobClassLoader)(body: => T): T = {
-    sc.setLocalProperty(SetProperty, loader.set)
-    SparkInternals.withBinaries(loader.set)(body)
+  private def release(loader: JobClassLoader): Unit = recent.synchronized {
+    if (loader.users.decrementAndGet() == 0 && !recent.containsKey(loader.set)) {
+      localTasks.foreach(_.forget(loader.set))
+    }
   }
 
   private def make(set: String, binaries: Seq[Binary]): JobClassLoader = {

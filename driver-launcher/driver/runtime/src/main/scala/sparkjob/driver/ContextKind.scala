@@ -11,6 +11,7 @@ import java.net.{InetSocketAddress, Socket}
 import scala.concurrent.duration._
 
 import org.apache.spark.{SparkConf, SparkContext, SparkException}
+import org.apache.spark.sparkjob.SparkInternals
 
 import spark.jobserver.{SparkJob => OldSparkJob}
 import spark.jobserver.api.{SparkJob, SparkJobBase}
@@ -51,7 +52,7 @@ private object SparkContextKind extends ContextKind {
 
   override def make(conf: SparkConf): JobContext = {
     Master.probe(conf.get("spark.master"))
-    val sc = new SparkContext(conf)
+    val sc = new SparkContext(SparkInternals.isolateClasses(conf))
     new JobContext {
       override val sparkContext: SparkContext = sc
       override def forJob(job: SparkJobBase): job.C = sc.asInstanceOf[job.C]
@@ -106,7 +107,7 @@ object Master {
       } finally {
         socket.close()
       }
-    }.takeWhile(_.isDefined).flatten.toSeq
+    }.takeWhile(_.isDefined).flatten.toList
     if (failures.size < addresses.size) None else failures.headOption
   }
 }

@@ -9,6 +9,7 @@ import java.lang.management.ManagementFactory
 import java.net.URLClassLoader
 import java.nio.file.{Files, Path, Paths}
 import java.nio.file.attribute.PosixFilePermissions
+import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.collection.JavaConverters._
 import scala.concurrent.duration._
@@ -32,6 +33,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var site: Option[JobSite] = None
   @volatile private var ready: Option[Frame] = None
   @volatile private var stopping = false
+  private val asked = new AtomicBoolean
 
   private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
     Message.Context -> onContext,
@@ -52,7 +54,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       case Some(token) => meta.put("token", token)
       case None => meta.put("secret", surroundings.secret)
     }
-    jobs.ids.foreach(meta.putArray("jobs").add(_))
+    val ids = meta.putArray("jobs")
+    jobs.ids.foreach(ids.add(_))
     Frame(Message.Hello, 0, 0, Json.bytes(meta), Frame.Nothing)
   }
 
@@ -212,13 +215,13 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       stopping = true
       log.error("The Spark application has ended, though nobody asked this driver to stop it")
       inBackground("sparkjob-gone") {
-        jobs.killAll(JobsMax.toMillis)
-        leave(1)
+        try jobs.killAll(JobsMax.toMillis) finally leave(1)
       }
     }
   }
 
-  private def stop(why: String): Unit = {
+  /** The launcher may ask twice, if it was away meanwhile. */
+  private def stop(why: String): Unit = if (asked.compareAndSet(false, true)) {
     log.info(s"The driver stops: $why")
     stopping = true
     jobs.killAll(JobsMax.toMillis)

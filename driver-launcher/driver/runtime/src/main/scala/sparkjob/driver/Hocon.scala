@@ -32,7 +32,7 @@ object Hocon {
   def parse(bytes: Array[Byte]): Config = {
     val text = new String(bytes, UTF_8).stripPrefix("\uFEFF")
     try {
-      if (text.trim.isEmpty) {
+      if (text.isBlank) {
         ConfigFactory.empty()
       } else {
         ConfigFactory.parseString(text, Options).resolve(Resolve)

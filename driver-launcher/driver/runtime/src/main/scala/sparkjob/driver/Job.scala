@@ -68,8 +68,16 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
   def kill(): Unit = synchronized {
     if (!done) {
       killed = true
-      sc.cancelJobsWithTag(tag)
+      cancelSparkJobs()
       thread.interrupt()
+    }
+  }
+
+  private def cancelSparkJobs(): Unit = {
+    try {
+      sc.cancelJobsWithTag(tag)
+    } catch {
+      case e: IllegalStateException => log.debug(s"The context has stopped already: $e")
     }
   }
 
@@ -79,6 +87,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
 
   private def run(): Unit = {
     MDC.put("jobId", id)
+    log.debug(s"Job $id begins: ${request.mainClass}")
     val ending = try {
       attempt()
     } catch {
@@ -87,11 +96,12 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
     }
     // what still runs was started by threads that a killed job has left
     if (end()) {
-      sc.cancelJobsWithTag(tag)
+      cancelSparkJobs()
       tell(killedLetter(ending))
     } else {
       tell(ending.letter)
     }
+    log.debug(s"Job $id has ended")
     ending.cause match {
       case Some(e: OutOfMemoryError) => Exit.outOfMemory(e)
       case _ =>
@@ -107,17 +117,18 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
 
   private def attempt(): Ending = {
     val config = parse()
-    val loader = try {
-      site.binaries.loader(request.cp)
+    try {
+      site.binaries.runWith(request.cp) { loader =>
+        Thread.currentThread.setContextClassLoader(loader)
+        val job = load(loader)
+        sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
+        sc.addJobTag(tag)
+        sc.setLocalProperty("mdc.jobId", id)
+        perform(job, config)
+      }
     } catch {
       case e: LoadingException => throw loadingFailed(e)
     }
-    Thread.currentThread.setContextClassLoader(loader)
-    val job = load(loader)
-    sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
-    sc.addJobTag(tag)
-    sc.setLocalProperty("mdc.jobId", id)
-    site.binaries.runWith(loader)(perform(job, config))
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {

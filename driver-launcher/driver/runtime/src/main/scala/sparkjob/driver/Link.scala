@@ -164,10 +164,12 @@ class Link(path: Path, owner: LinkOwner) {
   /** Returns when the connection is of no more use. */
   private def converse(connection: SocketChannel): Unit = {
     val input = new BufferedInputStream(Channels.newInputStream(connection), 64 * 1024)
+    // not under the lock: the owner takes locks of its own, and then this one
+    val hello = owner.hello()
     synchronized {
       queue.clear()
       channel = connection
-      put(owner.hello())
+      put(hello)
     }
     try {
       while (true) {

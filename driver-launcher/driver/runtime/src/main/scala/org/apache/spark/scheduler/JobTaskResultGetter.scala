@@ -7,10 +7,9 @@ package org.apache.spark.scheduler
 
 import java.nio.ByteBuffer
 import java.util.Properties
-import java.util.WeakHashMap
 import java.util.concurrent.{ExecutorService, LinkedBlockingQueue, ThreadPoolExecutor, TimeUnit}
 
-import org.apache.spark.{SparkConf, SparkEnv}
+import org.apache.spark.SparkEnv
 import org.apache.spark.TaskState.TaskState
 import org.apache.spark.serializer.{Serializer, SerializerInstance}
 import org.apache.spark.util.{ThreadUtils, Utils}
@@ -50,25 +49,19 @@ private[spark] class JobTaskResultGetter(
     new PerLoader(env.serializer)
 
   /**
-   * One instance per thread and context class loader. It comes from a serializer of its own, since
-   * Kryo's keeps a pool of instances that are bound to the loader they were first used with.
+   * An instance per thread, for the context class loader that it had last: an instance keeps its
+   * loader, which must not stay for ever.
    */
-  private class PerLoader(prototype: Serializer) extends ThreadLocal[SerializerInstance] {
+  private class PerLoader(serializer: Serializer) extends ThreadLocal[SerializerInstance] {
 
-    private val instances = ThreadLocal.withInitial[WeakHashMap[ClassLoader, SerializerInstance]](
-      () => new WeakHashMap)
+    private val last = new ThreadLocal[(ClassLoader, SerializerInstance)]
 
     override def get(): SerializerInstance = {
       val loader = Thread.currentThread.getContextClassLoader
-      val known = instances.get()
-      var instance = known.get(loader)
-      if (instance == null) {
-        instance = Utils.classForName[Serializer](prototype.getClass.getName)
-          .getConstructor(classOf[SparkConf]).newInstance(env.conf)
-          .setDefaultClassLoader(loader).newInstance()
-        known.put(loader, instance)
+      if (last.get == null || (last.get._1 ne loader)) {
+        last.set(loader -> serializer.newInstance())
       }
-      instance
+      last.get._2
     }
   }
 

@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentMap
 
 import scala.collection.mutable.HashMap
 
-import org.apache.spark.{JobArtifactSet, JobArtifactState, SparkContext, SparkEnv}
+import org.apache.spark.{JobArtifactSet, JobArtifactState, SparkConf, SparkContext, SparkEnv}
 import org.apache.spark.executor.{Executor, IsolatedSessionState}
 import org.apache.spark.rpc.RpcEndpoint
 import org.apache.spark.scheduler.{JobTaskResultGetter, TaskSchedulerImpl}
@@ -26,6 +26,23 @@ object SparkInternals {
   /** Spark jobs that `body` starts, and jars that it adds, belong to this set of binaries. */
   def withBinaries[T](set: String)(body: => T): T =
     JobArtifactSet.withActiveJobArtifactState(JobArtifactState(set, None))(body)
+
+  /**
+   * Has a context's executors load classes as [[JobClassesPlugin]] does. It comes to them with the
+   * jar that it is in.
+   */
+  def isolateClasses(conf: SparkConf): SparkConf = {
+    append(conf, "spark.plugins", classOf[JobClassesPlugin].getName)
+    val home = new java.io.File(getClass.getProtectionDomain.getCodeSource.getLocation.toURI)
+    if (home.isFile && !Utils.isLocalMaster(conf)) {
+      append(conf, "spark.jars", home.getPath)
+    }
+    // a pooled instance would keep the class loader of the first job that it served
+    conf.setIfMissing("spark.kryo.pool", "false")
+  }
+
+  private def append(conf: SparkConf, name: String, value: String): Unit =
+    conf.set(name, conf.getOption(name).filter(_.nonEmpty).toSeq.:+(value).mkString(","))
 
   /** The settings of conf/spark-defaults.conf. */
   def defaults(environment: Map[String, String]): Map[String, String] = {
@@ -87,6 +104,8 @@ object SparkInternals {
           set, loader, loader, HashMap.empty, known, HashMap.empty, None))
       }
     }
+
+    def forget(set: String): Unit = sessions.remove(set)
   }
 
   object LocalTasks {

@@ -1,0 +1,86 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import org.junit.Assert._
+import org.junit.Test
+
+class ContextSettingsSuite {
+
+  private def settings(defaults: String = "{}", query: String = "{}", body: String = "") =
+    ContextSettings(Seq(defaults, query).map(Json.mapper.readTree(_)), Hocon.parse(body.getBytes))
+
+  private def bad(settings: => Any): String =
+    assertThrows(classOf[BadSettingException], () => settings).getMessage
+
+  @Test def bodyWinsOverQueryOverDefaults(): Unit = {
+    val s = settings("""{"spark.a": "1", "spark.b": "1", "spark.c": 1}""",
+      """{"spark.b": "2", "spark.c": "2"}""", "spark.context-settings { spark.c = 3 }\nspark.a = 9")
+    assertEquals(Seq("1", "2", "3"), Seq("a", "b", "c").map(n => s.get("spark." + n).get))
+  }
+
+  @Test def nullTakesADefaultBack(): Unit = {
+    assertEquals(None, settings("""{"spark.a": 1}""", body = "spark.context-settings.spark.a = null")
+      .get("spark.a"))
+  }
+
+  @Test def settingsGoToSpark(): Unit = {
+    val conf = settings("""{"spark": {"master": "local[3]"}, "num-cpu-cores": 2}""",
+      """{"memory-per-node": "512m", "passthrough.es.nodes": "e", "hadoop.fs.x": "y",
+        "launcher.spark.q": "r", "max-jobs-per-context": "3"}""").sparkConf("name", Map("spark.d" -> "e"))
+    val expected = Map("spark.master" -> "local[3]", "spark.cores.max" -> "2",
+      "spark.executor.memory" -> "512m", "es.nodes" -> "e", "spark.hadoop.fs.x" -> "y",
+      "spark.q" -> "r", "spark.app.name" -> "name", "spark.ui.port" -> "0", "spark.d" -> "e")
+    assertEquals(expected, expected.keys.map(k => k -> conf.get(k)).toMap)
+    assertFalse(conf.contains("max-jobs-per-context"))
+  }
+
+  @Test def oneSettingMayBeginWithTheNameOfAnother(): Unit = {
+    val s = settings("""{"spark.speculation": "true", "spark.speculation.interval": "5s"}""",
+      body = "spark.context-settings { \"spark.locality.wait\" = 1s, spark.locality.wait.node = 2s }")
+    val conf = s.sparkConf("n", Map.empty)
+    assertEquals(Seq("true", "5s", "1s", "2s"), Seq("spark.speculation",
+      "spark.speculation.interval", "spark.locality.wait", "spark.locality.wait.node").map(conf.get))
+    assertTrue(s.config.hasPath("spark.speculation.interval"))
+  }
+
+  @Test def listsAreJoined(): Unit = assertEquals(Some("a,b"),
+    settings(body = "spark.context-settings.spark.jars.packages = [a, b]").get("spark.jars.packages"))
+
+  @Test def masterIsLocalUnlessSet(): Unit = {
+    assertEquals("local[*]", settings().master(Map.empty))
+    assertEquals("spark://d", settings().master(Map("spark.master" -> "spark://d")))
+    assertEquals("x", settings("""{"spark.master": "x"}""").master(Map("spark.master" -> "d")))
+  }
+
+  @Test def whatARunningJvmCannotTake(): Unit = {
+    def options(body: String) =
+      settings(body = s"spark.context-settings { $body }").jvmOptions(Map.empty)
+    assertEquals(Nil, options(""))
+    assertEquals(Seq("-Xmx700m"), options("launcher.spark.driver.memory = 700M"))
+    assertEquals(Seq("-Xmx700m"), options("spark.driver.memory = 700"))
+    assertEquals(Seq("-Da=b c", "-Dd=e"),
+      options("spark.driver.extraJavaOptions = \"'-Da=b c' -Dd=e\""))
+    assertEquals(Seq("-Xmx2g"), settings().jvmOptions(Map("spark.driver.memory" -> "2g")))
+  }
+
+  @Test def badValuesAreNamed(): Unit = {
+    for (value <- Seq("lots", "1gb", "-1m", "1 m")) {
+      val message = bad(settings(query = s"""{"launcher.spark.driver.memory": "$value"}""")
+        .jvmOptions(Map.empty))
+      assertTrue(message, message.contains("launcher.spark.driver.memory") && message.contains(value))
+    }
+    for (value <- Seq("0", "-1", "x")) {
+      assertTrue(bad(settings(query = s"""{"num-cpu-cores": "$value"}""").sparkConf("n", Map.empty))
+        .contains("num-cpu-cores"))
+      assertTrue(bad(settings(query = s"""{"max-jobs-per-context": "$value"}""").maxJobs(8))
+        .contains("max-jobs-per-context"))
+    }
+  }
+
+  @Test def settingsThatAreNoObjectAreABadConfig(): Unit =
+    assertThrows(classOf[BadConfigException], () => settings(body = "spark.context-settings = 3"))
+}

@@ -1,0 +1,117 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.util.concurrent.TimeUnit
+
+import org.junit.{ClassRule, Test}
+import org.junit.Assert._
+
+/** Drivers that get no context, or lose it. */
+class DriverEndSuite {
+  import DriverEndSuite._
+
+  private val local = Map("spark.master" -> "local[1]", "spark.ui.enabled" -> "false")
+
+  private def withDriver(check: TestLauncher => Unit): Unit = {
+    val launcher = new TestLauncher
+    try check(launcher) finally launcher.close()
+  }
+
+  private def failure(settings: Map[String, String], body: String = ""): Told = {
+    var told: Told = null
+    withDriver { launcher =>
+      told = launcher.context(settings, body)
+      assertEquals(told.toString, Message.Failed, told.kind)
+      assertEquals(1, launcher.exitCode())
+    }
+    told
+  }
+
+  @Test def aMasterThatIsNotThereIsNamed(): Unit = {
+    val began = System.nanoTime()
+    val told = failure(Map("spark.master" -> "spark://127.0.0.1:1"))
+    assertEquals("context-init-failed", told.code)
+    assertTrue(told.json.get("message").asText.contains("spark://127.0.0.1:1"))
+    assertTrue(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began) < 30)
+  }
+
+  @Test def badSettingsAreNamed(): Unit = {
+    for ((name, value) <- Seq("spark.master" -> "nonsense", "context-factory" -> "x.Y",
+        "launcher.spark.driver.memory" -> "lots")) {
+      val told = failure(Map(name -> value))
+      assertEquals("context-init-failed", told.code)
+      assertTrue(told.toString, told.json.get("message").asText.contains(value))
+    }
+  }
+
+  @Test def aBodyThatIsNoConfigurationIsABadConfig(): Unit =
+    assertEquals("bad-config", failure(local, "a = ").code)
+
+  @Test def theBodyOfAnAdHocContextIsItsJobs(): Unit = withDriver { launcher =>
+    val told = launcher.context(local, "a = ", Json.obj().put("adhoc", true))
+    assertEquals(told.toString, Message.Ready, told.kind)
+    assertEquals("bad-config", launcher.run("mine.NoOp", "a = ", Seq(jars.jobs)).code)
+  }
+
+  @Test def anotherHeapNeedsAnotherJvm(): Unit = {
+    withDriver { launcher =>
+      val told = launcher.context(local, "spark.context-settings.launcher.spark.driver.memory = 700m")
+      assertEquals((Message.Respawn, "[\"-Xmx700m\"]"), (told.kind, told.meta.get("options").toString))
+      assertEquals(0, launcher.exitCode())
+    }
+    withDriver { launcher =>
+      val options = Json.obj()
+      options.putArray("options").add("-Xmx700m")
+      val told = launcher.context(local + ("spark.driver.memory" -> "700m"), more = options)
+      assertEquals(told.toString, Message.Ready, told.kind)
+    }
+  }
+
+  @Test def systemExitEndsTheDriver(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    launcher.begin("mine.Exits", "", Seq(jars.jobs))
+    assertEquals(7, launcher.exitCode())
+  }
+
+  @Test def memoryThatRunsOutEndsTheDriverAfterTheJobsError(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    val told = launcher.run("mine.Fatal", "", Seq(jars.jobs))
+    assertEquals("java.lang.OutOfMemoryError", told.json.get("errorClass").asText)
+    assertEquals(3, launcher.exitCode())
+    assertTrue(launcher.log.contains("OutOfMemoryError"))
+  }
+
+  @Test def aJobThatStopsSparkEndsTheDriver(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    launcher.run("mine.StopsSpark", "", Seq(jars.jobs))
+    assertEquals(1, launcher.exitCode())
+    assertTrue(launcher.log.contains("Spark application has ended"))
+  }
+
+  @Test def aStopKillsJobs(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    launcher.begin("mine.Sleeps", "ms = 60000", Seq(jars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    launcher.send(Message.Stop)
+    assertEquals("KILLED", launcher.receive().state)
+    assertEquals(Message.Stopped, launcher.receive().kind)
+    assertEquals(0, launcher.exitCode())
+  }
+
+  @Test def aDriverWithoutLauncherStopsItself(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    launcher.leave()
+    assertEquals(0, launcher.exitCode(30))
+    assertTrue(launcher.log.contains("no launcher was found for 5 seconds"))
+  }
+}
+
+object DriverEndSuite {
+
+  @ClassRule def userJars: UserJars = jars
+  val jars = new UserJars
+}

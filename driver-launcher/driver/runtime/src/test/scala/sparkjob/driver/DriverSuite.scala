@@ -1,0 +1,207 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.nio.file.Files
+
+import scala.collection.JavaConverters._
+
+import org.junit.{AfterClass, BeforeClass, ClassRule, Test}
+import org.junit.Assert._
+
+/** A driver on local[2], over its link. */
+class DriverSuite {
+  import DriverSuite._
+
+  private def refused(mainClass: String, config: String = ""): Told = {
+    val told = launcher.run(mainClass, config, Seq(jars.jobs))
+    assertEquals(told.toString, Message.Refused, told.kind)
+    told
+  }
+
+  private def failed(mainClass: String): Told = {
+    val told = launcher.run(mainClass, "", Seq(jars.jobs))
+    assertEquals(told.toString, "ERROR", told.state)
+    told
+  }
+
+  @Test def helloHasTheSecretAndReadyTheContext(): Unit = {
+    assertEquals(Message.Hello, launcher.hello.kind)
+    assertEquals(1, launcher.hello.meta.get("protocol").asInt)
+    assertEquals(TestLauncher.Secret, launcher.hello.meta.get("secret").asText)
+    assertEquals(launcher.driver.pid, launcher.hello.meta.get("pid").asLong)
+    assertEquals(0, launcher.hello.meta.get("jobs").size)
+    assertTrue(ready.meta.get("applicationId").asText.startsWith("local-"))
+    assertTrue(ready.meta.get("url").asText.startsWith("http://"))
+    assertEquals(8, ready.meta.get("maxJobs").asInt)
+  }
+
+  @Test def aJobStartsAndFinishes(): Unit = {
+    val id = launcher.begin("mine.NoOp", "a.b = 1", Seq(jars.jobs))
+    val started = launcher.receive()
+    assertEquals(Message.Started, started.kind)
+    assertEquals("{\n    \"a\" : {\n        \"b\" : 1\n    }\n}\n", started.text)
+    val result = launcher.receive()
+    assertEquals(("FINISHED", "1", 1), (result.state, result.text, result.meta.get("size").asInt))
+    assertTrue(result.meta.get("start").asLong <= result.meta.get("end").asLong)
+    assertTrue(result.meta.get("runMicros").isIntegralNumber)
+    launcher.acknowledge(id)
+  }
+
+  @Test def whatCannotRunIsRefused(): Unit = {
+    for ((mainClass, code) <- Seq("no.Such" -> "class-not-found", "" -> "class-not-found",
+        "mine/NoOp" -> "class-not-found", "java.lang.String" -> "wrong-job-type",
+        "scala.collection.immutable.Nil" -> "wrong-job-type", "mine.BadObject" -> "loading-failed",
+        "mine.BadClass" -> "loading-failed", "mine.Needs" -> "loading-failed",
+        "mine.Abstract" -> "loading-failed")) {
+      assertEquals(mainClass, code, refused(mainClass).code)
+    }
+    assertEquals("cannot be made", refused("mine.BadClass").json.get("message").asText)
+    assertTrue(refused("mine.BadObject").json.get("stack").asText.contains("cannot be made"))
+    assertEquals("bad-config", refused("mine.NoOp", "a = ").code)
+    assertTrue(refused("mine.NoOp", "a = ${HOME}").meta.get("name").asText.contains("HOME"))
+  }
+
+  @Test def aJarThatIsNotThereIsALoadingError(): Unit = {
+    val told = launcher.run("mine.NoOp", "", Seq(new java.io.File("/no/such.jar")))
+    assertEquals("loading-failed", told.code)
+    assertTrue(told.json.get("message").asText.contains("/no/such.jar"))
+  }
+
+  @Test def theClassIsTakenWhereTheObjectIsNoJob(): Unit =
+    assertEquals("42", launcher.run("mine.WithCompanion", "", Seq(jars.jobs)).text)
+
+  @Test def errorsOfAllKindsEndTheJobOnly(): Unit = {
+    assertEquals("java.lang.StackOverflowError",
+      failed("mine.Overflows").json.get("errorClass").asText)
+    assertEquals("gone", failed("mine.LinksBadly").json.get("message").asText)
+    assertTrue(failed("mine.Cycle").json.get("message").asText.contains("contains itself"))
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+  }
+
+  @Test def namedObjectsAreSharedByTheJobsOfAContext(): Unit = {
+    val first = launcher.run("mine.Shared", "", Seq(jars.jobs)).text
+    val second = launcher.run("mine.Shared", "", Seq(jars.jobs)).text
+    assertEquals(("[true,55.0,[\"rdd\"]]", "[false,55.0,[\"rdd\"]]"), (first, second))
+  }
+
+  @Test def aJobSeesNoSecret(): Unit = {
+    val seen = launcher.run("mine.Look", "a = 1", Seq(jars.jobs))
+    assertEquals("FINISHED", seen.state)
+    assertTrue(seen.text.contains("SPARKJOB_CONTEXT"))
+    assertFalse(seen.text.contains(TestLauncher.Secret))
+    assertFalse(seen.text.contains(launcher.token))
+    assertFalse(launcher.log.contains(TestLauncher.Secret))
+  }
+
+  @Test def versionsOfAClassLiveSideBySide(): Unit = {
+    Versions.check(launcher, jars)
+  }
+
+  @Test def largeResultsComeAsFilesThatGo(): Unit = {
+    val told = launcher.run("mine.Large", "", Seq(jars.jobs))
+    assertEquals(200002, told.body.length)
+    assertEquals(200002, told.meta.get("size").asInt)
+    launcher.run("mine.NoOp", "", Seq(jars.jobs))
+    assertEquals(Nil, Files.list(launcher.folder.resolve("out")).iterator.asScala.toList)
+  }
+
+  @Test def aKilledJobEndsAtOnce(): Unit = {
+    for ((mainClass, config) <- Seq("mine.Sleeps" -> "ms = 60000", "mine.Hides" -> "")) {
+      val id = launcher.begin(mainClass, config, Seq(jars.jobs))
+      assertEquals(Message.Started, launcher.receive().kind)
+      Thread.sleep(500)
+      launcher.send(Message.Kill, Json.obj().put("id", id))
+      val told = launcher.receive(10)
+      assertEquals(mainClass, "KILLED", told.state)
+      assertEquals(s"Job $id killed", told.json.get("message").asText)
+      launcher.acknowledge(id)
+      launcher.send(Message.Kill, Json.obj().put("id", id))
+    }
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+  }
+
+  @Test def whatWasNotAcknowledgedIsToldAgain(): Unit = {
+    val ended = launcher.begin("mine.Large", "", Seq(jars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    assertEquals("FINISHED", launcher.receive().state)
+    val running = launcher.begin("mine.Sleeps", "ms = 1000", Seq(jars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    launcher.disconnect()
+    launcher.accept()
+
+    val hello = launcher.receive()
+    assertEquals(launcher.token, hello.meta.get("token").asText)
+    assertFalse(hello.meta.has("secret"))
+    assertEquals(Set(ended, running), hello.meta.get("jobs").elements.asScala.map(_.asText).toSet)
+    launcher.send(Message.Context, Json.obj().put("token", launcher.token))
+    launcher.begin("mine.Sleeps", "ms = 1", Seq(jars.jobs), id = running)
+
+    val told = Iterator.continually(launcher.receive()).takeWhile(!launcher.ends(running)(_)).toList
+    assertEquals(Message.Ready, told.head.kind)
+    val large = told.filter(_.meta.path("id").asText == ended)
+    assertEquals(Seq(Message.Started, Message.Result), large.map(_.kind))
+    assertEquals(200002, large.last.body.length)
+    assertTrue(told.exists(t => t.kind == Message.Started && t.meta.get("id").asText == running))
+    Seq(ended, running).foreach(launcher.acknowledge)
+    // a second run of it would have counted
+    val runs = launcher.run("mine.Sleeps", "ms = 1", Seq(jars.jobs)).text.toInt
+    val again = launcher.run("mine.Sleeps", "ms = 1", Seq(jars.jobs)).text.toInt
+    assertEquals(runs + 1, again)
+  }
+
+  @Test def messagesThatMakeNoSenseAreSurvived(): Unit = {
+    launcher.send(Message.Run, Json.obj().put("id", "x"))
+    launcher.send(Message.Kill)
+    launcher.send(Message.Ack, Json.obj().put("id", "never"))
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+  }
+}
+
+object DriverSuite {
+
+  @ClassRule def userJars: UserJars = jars
+  val jars = new UserJars
+
+  var launcher: TestLauncher = _
+  var ready: Told = _
+
+  @BeforeClass def start(): Unit = {
+    launcher = new TestLauncher
+    ready = launcher.context(Map("spark.master" -> "local[2]"))
+    assertEquals(ready.toString, Message.Ready, ready.kind)
+  }
+
+  @AfterClass def stop(): Unit = {
+    try {
+      launcher.send(Message.Stop)
+      assertEquals(Message.Stopped, launcher.receive().kind)
+      assertEquals(0, launcher.exitCode())
+    } finally {
+      launcher.close()
+    }
+  }
+}
+
+/** Two versions of one class, in one context. */
+object Versions {
+
+  def check(launcher: TestLauncher, jars: UserJars): Unit = {
+    def result(jar: java.io.File) = launcher.run("mine.Versioned", "", Seq(jar)).text
+    for (_ <- 1 to 2) {
+      assertEquals("[\"one\"]", result(jars.one))
+      assertEquals("[\"two\"]", result(jars.two))
+    }
+    val versions = Seq("one" -> jars.one, "two" -> jars.two, "one" -> jars.one, "two" -> jars.two)
+    val jobs = versions.map { case (version, jar) =>
+      launcher.begin("mine.Versioned", "wait = 100", Seq(jar)) -> ("[\"" + version + "\"]")
+    }.toMap
+    val ends = Iterator.continually(launcher.receive()).filter(_.kind != Message.Started)
+      .take(jobs.size).map(told => told.meta.get("id").asText -> told.text).toMap
+    assertEquals(jobs, ends)
+    jobs.keys.foreach(launcher.acknowledge)
+  }
+}

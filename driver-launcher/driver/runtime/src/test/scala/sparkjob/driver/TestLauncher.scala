@@ -1,0 +1,183 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.{File, InputStream, IOException}
+import java.lang.management.ManagementFactory
+import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
+import java.nio.channels.{Channels, ServerSocketChannel, SocketChannel}
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Path, Paths}
+import java.util.{Comparator, UUID}
+import java.util.concurrent.{LinkedBlockingQueue, TimeUnit}
+
+import scala.collection.JavaConverters._
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.junit.Assert._
+
+/** What the driver said. */
+final case class Told(kind: Int, meta: ObjectNode, body: Array[Byte]) {
+  def text: String = new String(body, UTF_8)
+  def json: JsonNode = Json.mapper.readTree(body)
+  def state: String = meta.path("state").asText
+  def code: String = meta.path("code").asText
+  override def toString: String = s"$kind $meta ${text.take(2000)}"
+}
+
+/**
+ * The launcher's end of a link, and a driver in a JVM of its own at the other one.
+ *
+ * @param environment what the driver gets besides the protocol's variables
+ */
+class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoCloseable {
+  import TestLauncher._
+
+  val folder: Path = Files.createTempDirectory("sparkjob-")
+  val token: String = UUID.randomUUID.toString
+
+  private val socket = folder.resolve("link")
+  private val server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)
+  server.bind(UnixDomainSocketAddress.of(socket))
+
+  val driver: Process = start()
+
+  private var connection: SocketChannel = _
+  private var told: LinkedBlockingQueue[Told] = _
+  accept()
+  val hello: Told = receive()
+
+  /** Waits for the driver to connect (again). */
+  def accept(): Unit = {
+    connection = server.accept()
+    told = new LinkedBlockingQueue[Told]
+    val (input, to) = (Channels.newInputStream(connection), told)
+    new Thread(() => read(input, to), "test-launcher").start()
+  }
+
+  def disconnect(): Unit = connection.close()
+
+  /** Nobody listens any longer. */
+  def leave(): Unit = {
+    server.close()
+    disconnect()
+  }
+
+  def send(kind: Int, meta: ObjectNode = Json.obj(), body: String = ""): Unit = {
+    val frame = Frame.encode(Frame(kind, 0, 0, Json.bytes(meta), body.getBytes(UTF_8)))
+    while (frame.hasRemaining) {
+      connection.write(frame)
+    }
+  }
+
+  def receive(seconds: Int = 60): Told = {
+    val next = told.poll(seconds, TimeUnit.SECONDS)
+    assertNotNull(s"the driver says nothing\n$log", next)
+    next
+  }
+
+  /** Asks for a context and returns what the driver answers. */
+  def context(settings: Map[String, String], body: String = "", more: ObjectNode = Json.obj()): Told = {
+    val meta = more.put("name", "c").put("token", token).put("work", folder.toString)
+      .put("maxJobs", 8)
+    settings.foreach { case (name, value) => meta.withObject("/settings").put(name, value) }
+    send(Message.Context, meta, body)
+    receive()
+  }
+
+  /** Starts a job without waiting for it. */
+  def begin(
+      mainClass: String,
+      config: String = "",
+      jars: Seq[File] = Nil,
+      id: String = UUID.randomUUID.toString): String = {
+    val meta = Json.obj().put("id", id).put("class", mainClass).put("user", "u")
+    val cp = meta.putArray("cp")
+    jars.foreach { jar =>
+      cp.addObject().put("name", "n").put("type", "Jar").put("path", jar.getPath)
+        .put("sha256", jar.getName)
+    }
+    send(Message.Run, meta, config)
+    id
+  }
+
+  /** Runs a job and returns what the driver says last, which it may forget then. */
+  def run(mainClass: String, config: String = "", jars: Seq[File] = Nil): Told = {
+    val id = begin(mainClass, config, jars)
+    Iterator.continually(receive()).filter(ends(id)).map { last => acknowledge(id); last }.next()
+  }
+
+  def ends(id: String)(told: Told): Boolean =
+    told.kind != Message.Started && told.meta.path("id").asText == id
+
+  def acknowledge(id: String): Unit = send(Message.Ack, Json.obj().put("id", id))
+
+  def log: String = new String(Files.readAllBytes(folder.resolve("log")), UTF_8)
+
+  def exitCode(seconds: Int = 20): Int = {
+    assertTrue(s"the driver does not end\n$log", driver.waitFor(seconds, TimeUnit.SECONDS))
+    driver.exitValue
+  }
+
+  override def close(): Unit = {
+    driver.destroyForcibly().waitFor()
+    server.close()
+    if (connection != null) {
+      connection.close()
+    }
+    Files.walk(folder).sorted(Comparator.reverseOrder[Path]).forEach(path => Files.delete(path))
+  }
+
+  private def start(): Process = {
+    val options = ManagementFactory.getRuntimeMXBean.getInputArguments.asScala
+      .filter(option => option.startsWith("--add-opens") || option.startsWith("-Djdk."))
+    val java = Paths.get(System.getProperty("java.home"), "bin", "java").toString
+    val command = Seq(java, "-Xmx600m", "-XX:+ExitOnOutOfMemoryError") ++ options ++
+      Seq("-cp", classPath, "sparkjob.driver.Main")
+    val builder = new ProcessBuilder(command.asJava).directory(folder.toFile)
+      .redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile)
+    (environment ++ Map("SPARKJOB_SOCKET" -> socket.toString, "SPARKJOB_CONTEXT" -> "id",
+      "SPARKJOB_SECRET" -> Secret, "SPARKJOB_ORPHAN_TIMEOUT" -> "5"))
+      .foreach { case (name, value) => builder.environment.put(name, value) }
+    builder.start()
+  }
+
+  private def read(input: InputStream, to: LinkedBlockingQueue[Told]): Unit = {
+    try {
+      while (true) {
+        val frame = Frame.decode(input)
+        val meta = Json.parse(frame.meta)
+        to.add(Told(frame.kind, meta, if (meta.has("file")) take(meta) else frame.payload))
+      }
+    } catch {
+      case _: IOException => // the driver, or the test, has closed it
+    }
+  }
+
+  private def take(meta: ObjectNode): Array[Byte] = {
+    val file = Paths.get(meta.get("file").asText)
+    try Files.readAllBytes(file) finally Files.delete(file)
+  }
+}
+
+object TestLauncher {
+  val Secret = "open-sesame"
+
+  /** Surefire hides the class path in the manifest of a jar. */
+  val classPath: String =
+    System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))
+
+  /** Compiles a source to a jar, in this JVM. */
+  def jar(folder: Path, name: String, source: String): File = {
+    val jar = folder.resolve(name + ".jar").toFile
+    val file = Files.write(folder.resolve(name + ".scala"), source.getBytes(UTF_8))
+    val compiler = new scala.tools.nsc.MainClass
+    compiler.process(Array("-nowarn", "-d", jar.getPath, "-cp", classPath, file.toString))
+    assertFalse(s"$name does not compile", compiler.reporter.hasErrors)
+    jar
+  }
+}

@@ -1,0 +1,197 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.File
+import java.nio.file.{Files, Path}
+import java.util.Comparator
+
+import org.junit.rules.ExternalResource
+
+/** Jars of jobs that the tests of drivers run. */
+class UserJars extends ExternalResource {
+
+  private var folder: Path = _
+
+  var jobs: File = _
+  var one: File = _
+  var two: File = _
+
+  override def before(): Unit = {
+    folder = Files.createTempDirectory("sparkjob-jars-")
+    jobs = TestLauncher.jar(folder, "jobs", UserJars.Jobs)
+    one = TestLauncher.jar(folder, "one", UserJars.versioned("one", ""))
+    two = TestLauncher.jar(folder, "two", UserJars.versioned("two", ", more: Long = 7L"))
+  }
+
+  override def after(): Unit =
+    Files.walk(folder).sorted(Comparator.reverseOrder[Path]).forEach(path => Files.delete(path))
+}
+
+object UserJars {
+
+  private val Prelude = """
+    import com.typesafe.config.Config
+    import org.apache.spark.SparkContext
+    import org.apache.spark.storage.StorageLevel
+    import org.apache.spark.util.AccumulatorV2
+    import scala.concurrent.{Await, Future}
+    import scala.concurrent.ExecutionContext
+    import scala.concurrent.duration._
+    import scala.collection.JavaConverters._
+    import spark.jobserver._
+
+    trait Valid extends SparkJob {
+      def validate(sc: SparkContext, config: Config): SparkJobValidation = SparkJobValid
+    }
+    """
+
+  /** Two versions of one class: collected, broadcast, counted by, and used in threads of the job. */
+  def versioned(version: String, members: String): String = s"package mine\n$Prelude" + s"""
+    case class Row(n: Int, version: String$members)
+
+    class Versions extends AccumulatorV2[Row, Set[Row]] {
+      private var rows = Set.empty[Row]
+      def isZero = rows.isEmpty
+      def copy() = { val c = new Versions; c.rows = rows; c }
+      def reset() = rows = Set.empty
+      def add(row: Row) = rows += row
+      def merge(other: AccumulatorV2[Row, Set[Row]]) = rows ++= other.value
+      def value = rows
+    }
+
+    object Versioned extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        if (config.hasPath("wait")) Thread.sleep(config.getInt("wait"))
+        val seen = new Versions
+        sc.register(seen)
+        val shared = sc.broadcast(Row(100, "$version"))
+        val rows = sc.parallelize(1 to 4, 2).map { n =>
+          val row = Row(n + shared.value.n, "$version")
+          seen.add(row)
+          row
+        }
+        val kept = rows.persist(StorageLevel.DISK_ONLY)
+        kept.count()
+        val collected = kept.collect()
+        val inThreads = Await.result(Future.sequence(Seq(1, 2).map { _ =>
+          Future(rows.map(row => (row.n % 2, row)).groupByKey().mapValues(_.head).collect())(threads)
+        })(implicitly, threads), 60.seconds)
+        threads.shutdown()
+        (collected ++ seen.value ++ inThreads.flatten.map(_._2)).map(_.version).distinct.toSeq
+      }
+      private def threads = pool.get
+      private val pool = new ThreadLocal[scala.concurrent.ExecutionContextExecutorService] {
+        override def initialValue = ExecutionContext.fromExecutorService(
+          java.util.concurrent.Executors.newFixedThreadPool(2))
+      }
+    }
+    """
+
+  val Jobs: String = s"package mine\n$Prelude" + """
+    class Look extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = Map(
+        "env" -> System.getenv.asScala.toMap,
+        "conf" -> sc.getConf.getAll.toMap,
+        "config" -> config.root.render,
+        "properties" -> System.getProperties.asScala.toMap)
+    }
+
+    object NoOp extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = 1
+    }
+
+    object Large extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = "x" * 200000
+    }
+
+    object Sleeps extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        Runs.count += 1
+        Thread.sleep(config.getLong("ms"))
+        Runs.count
+      }
+    }
+
+    object Runs {
+      var count = 0
+    }
+
+    /** Has its Spark work done in another group and another thread, and minds no interrupt. */
+    object Hides extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        sc.setJobGroup("mine", "my own group")
+        val thread = new Thread(() => sc.parallelize(Seq(1), 1).foreach(_ => Thread.sleep(60000)))
+        thread.start()
+        while (thread.isAlive) {
+          try thread.join() catch { case _: InterruptedException => }
+        }
+        "done"
+      }
+    }
+
+    object Overflows extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = deeper(1)
+      private def deeper(n: Int): Int = 1 + deeper(n + 1)
+    }
+
+    object LinksBadly extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = throw new NoSuchMethodError("gone")
+    }
+
+    object Fatal extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = throw new OutOfMemoryError("as if")
+    }
+
+    object BadObject extends Valid {
+      throw new IllegalStateException("cannot be made")
+      def runJob(sc: SparkContext, config: Config): Any = 1
+    }
+
+    class BadClass extends Valid {
+      throw new IllegalStateException("cannot be made")
+      def runJob(sc: SparkContext, config: Config): Any = 1
+    }
+
+    class Needs(n: Int) extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = n
+    }
+
+    abstract class Abstract extends Valid
+
+    class WithCompanion extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = WithCompanion.answer
+    }
+
+    object WithCompanion {
+      val answer = 42
+    }
+
+    object Cycle extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val list = new java.util.ArrayList[Any]
+        list.add(list)
+        list
+      }
+    }
+
+    object Exits extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = sys.exit(7)
+    }
+
+    object StopsSpark extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = sc.stop()
+    }
+
+    object Shared extends Valid with NamedRddSupport {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        var made = false
+        val rdd = namedRdds.getOrElseCreate("rdd", { made = true; sc.parallelize(1 to 10) })
+        Seq(made, rdd.sum(), namedRdds.getNames().toSeq)
+      }
+    }
+    """
+}
