@@ -264,7 +264,9 @@ ngx_http_sparkjob_channel_close(ngx_http_sparkjob_channel_t *ch)
         ngx_http_sparkjob_op_down(ch);
     }
 
-    ngx_add_timer(&ch->reconnect, ch->backoff);
+    ngx_add_timer(&ch->reconnect, ch->ops.root == ch->ops.sentinel
+                                  ? ch->backoff
+                                  : NGX_HTTP_SPARKJOB_BACKOFF_MIN);
 
     ch->backoff = ngx_min(ch->backoff * 2, NGX_HTTP_SPARKJOB_BACKOFF_MAX);
 }
@@ -324,6 +326,21 @@ static void
 ngx_http_sparkjob_channel_reconnect(ngx_event_t *ev)
 {
     ngx_http_sparkjob_channel_connect(ev->data);
+}
+
+
+/* somebody waits for the launcher: find out soon whether it is back */
+
+void
+ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch)
+{
+    if (ch->reconnect.timer_set
+        && (ngx_msec_int_t) (ch->reconnect.timer.key - ngx_current_msec)
+           > NGX_HTTP_SPARKJOB_BACKOFF_MIN)
+    {
+        ngx_del_timer(&ch->reconnect);
+        ngx_add_timer(&ch->reconnect, NGX_HTTP_SPARKJOB_BACKOFF_MIN);
+    }
 }
 
 

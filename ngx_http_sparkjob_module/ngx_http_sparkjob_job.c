@@ -394,7 +394,6 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ngx_http_sparkjob_job_t *job)
 {
     json_t                        *meta;
-    ngx_int_t                      rc;
     ngx_str_t                      id;
     ngx_time_t                    *now;
     ngx_msec_t                     timeout;
@@ -434,17 +433,8 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     timeout = (job->timeout == -1) ? slcf->sync_timeout
                                    : (ngx_msec_t) job->timeout * 1000;
 
-    rc = ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_submit_call, meta, 1,
-                               timeout);
-
-    /* no event can have come in between: this is one turn of the loop */
-
-    if (rc == NGX_AGAIN && job->sync) {
-        ngx_http_sparkjob_wait_job(r, &id, ngx_http_sparkjob_job_ended,
-                                   ngx_http_sparkjob_job_ask_again);
-    }
-
-    return rc;
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_submit_call, meta, 1,
+                                 timeout);
 }
 
 
@@ -488,15 +478,19 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (job->sync) {
+    if (job->sync && !rec->final) {
         job->rec = rec;
 
-        return rec->final ? ngx_http_sparkjob_job_ended(r, rec) : NGX_AGAIN;
+        /* no event gets lost: the one that ends the job is still to come */
+
+        ngx_http_sparkjob_wait_job(r, &ctx->id, ngx_http_sparkjob_job_ended,
+                                   ngx_http_sparkjob_job_ask_again);
+        return NGX_AGAIN;
     }
 
-    /* not run at all: its validation has thrown */
+    /* an asynchronous one has not run at all if its validation has thrown */
 
-    if (rec->state == SJP_JOB_ERROR && rec->micros == 0) {
+    if (job->sync || (rec->state == SJP_JOB_ERROR && rec->micros == 0)) {
         return ngx_http_sparkjob_job_ended(r, rec);
     }
 

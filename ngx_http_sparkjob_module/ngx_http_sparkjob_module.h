@@ -377,6 +377,7 @@ void ngx_http_sparkjob_channel_drop(ngx_http_sparkjob_channel_t *ch,
 ngx_int_t ngx_http_sparkjob_channel_send(ngx_http_sparkjob_channel_t *ch,
     ngx_uint_t type, uint32_t stream, json_t *meta);
 void ngx_http_sparkjob_channel_resume(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_soon(ngx_http_sparkjob_channel_t *ch);
 
 /*

@@ -103,6 +103,7 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
 
     if (rc == NGX_AGAIN && !ch->up) {
         ngx_http_sparkjob_wait_away(r);
+        ngx_http_sparkjob_channel_hurry(ch);
     }
 
     return rc;

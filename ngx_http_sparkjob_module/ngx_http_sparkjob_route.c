@@ -516,12 +516,21 @@ ngx_http_sparkjob_body_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sparkjob_health(ngx_http_request_t *r)
 {
-    ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_ctx_t      *ctx;
+    ngx_http_sparkjob_channel_t  *ch;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ctx->zone->channel && ctx->zone->channel->up) {
+    ch = ctx->zone->channel;
+
+    if (ch && ch->up) {
         return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+    }
+
+    /* a worker that has just started has not been welcomed yet */
+
+    if (ch && ch->connection) {
+        return ngx_http_sparkjob_wait_zone(r);
     }
 
     return ngx_http_sparkjob_reply_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,

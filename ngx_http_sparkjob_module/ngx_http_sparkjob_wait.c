@@ -210,7 +210,8 @@ ngx_http_sparkjob_wait_zone_again(ngx_http_request_t *r)
 /*
  * "wake" is called with the record of the job once that is final; "again" asks
  * the launcher for it when events may have been missed.  For a request that is
- * parked already, in the same turn that it asked for the job.
+ * parked already, in the turn in which it heard that the job runs: the event
+ * that tells of the end comes later on the same channel.
  */
 
 void
