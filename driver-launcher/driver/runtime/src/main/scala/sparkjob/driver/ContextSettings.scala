@@ -61,8 +61,8 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
   /** What `spark.driver.extraClassPath` adds to the classes of the driver. */
   def classPath(defaults: Map[String, String]): Seq[URL] = {
     val name = "spark.driver.extraClassPath"
-    val given = get(name).orElse(get("launcher." + name)).orElse(defaults.get(name)).getOrElse("")
-    given.split(File.pathSeparator).toSeq.filter(_.nonEmpty).flatMap { entry =>
+    val entries = get("launcher." + name).orElse(get(name)).orElse(defaults.get(name))
+    entries.getOrElse("").split(File.pathSeparator).toSeq.filter(_.nonEmpty).flatMap { entry =>
       if (entry.endsWith("/*")) {
         Option(new File(entry.dropRight(1)).listFiles).toSeq.flatten
           .filter(_.getName.endsWith(".jar")).sorted
@@ -79,7 +79,7 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
       names.collectFirst(Function.unlift(n => get(n).map(n -> _)))
         .orElse(defaults.get(name).map(name -> _))
         .filter { case (_, value) => value.trim.nonEmpty }
-        .toSeq.flatMap { case (given, value) => options(given, value.trim) }
+        .toSeq.flatMap { case (found, value) => options(found, value.trim) }
     }
   }
 }

@@ -77,11 +77,12 @@ object UserJars {
         val kept = rows.persist(StorageLevel.DISK_ONLY)
         kept.count()
         val collected = kept.collect()
-        val inThreads = Await.result(Future.sequence(Seq(1, 2).map { _ =>
-          Future(rows.map(row => (row.n % 2, row)).groupByKey().mapValues(_.head).collect())(threads)
-        })(implicitly, threads), 60.seconds)
+        val futures = Seq(1, 2).map { _ =>
+          Future(rows.map(row => (row.n % 2, row)).groupByKey().map(_._2.head).collect())(threads)
+        }
+        val inThreads = futures.flatMap(future => Await.result(future, 60.seconds))
         threads.shutdown()
-        (collected ++ seen.value ++ inThreads.flatten.map(_._2)).map(_.version).distinct.toSeq
+        (collected.toSeq ++ seen.value ++ inThreads).map(_.version).distinct
       }
       private def threads = pool.get
       private val pool = new ThreadLocal[scala.concurrent.ExecutionContextExecutorService] {
