@@ -22,14 +22,14 @@ location /basic/ {
 
 location /asked/ {
     auth_request /auth;
-    auth_request_set $who $sent_http_x_user;
+    auth_request_set $who $found;
     sparkjob_user $who;
     sparkjob main;
 }
 
 location = /auth {
     internal;
-    add_header X-User carol;
+    set $found carol;
     if ($http_x_token = good) { return 204; }
     if ($http_x_token = bad)  { return 403; }
     return 401;
@@ -110,7 +110,7 @@ POST /jobs?cp=app&mainClass=user&context=c1&sync=true&user=eve
 --- more_headers
 Authorization: Basic YWxpY2U6c2VjcmV0
 --- json
-{"jobId": "<id>", "result": null}
+{"jobId": "<id>", "result": ""}
 
 
 === TEST 8: HEAD without a user has no body

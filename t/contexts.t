@@ -305,6 +305,9 @@ PUT /contexts
 location / {
     sparkjob main;
     sparkjob_delete_timeout 300ms;
+}
+location /quick/ {
+    sparkjob main;
     sparkjob_context_timeout 500ms;
 }
 --- init
@@ -371,10 +374,10 @@ GET /contexts
 
 === TEST 42: a creation that outlives its timeout is accepted, and says where to look
 --- request
-POST /contexts/slowstart?script.start=slow:1500
+POST /quick/contexts/slowstart?script.start=slow:1500
 --- error_code: 202
 --- response_headers_like
-Location: (?:http://[^/]+)?/contexts/slowstart
+Location: (?:http://[^/]+)?/quick/contexts/slowstart
 --- json
 {"status": "~.", "...": 1}
 

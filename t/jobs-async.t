@@ -54,13 +54,17 @@ wait_for('the lost context is in its final state', sub {
 ok(wait_job($beside->{json}{jobId}, 'FINISHED'),
    'a job of another context does not notice');
 
-# A job that cannot be killed is not told to be killed, as long as it runs.
+# A job that cannot be killed is given up, and the user told that it goes on.
 
-my $stuck = http('POST', '/jobs?cp=app&mainClass=hang&context=c1')->{json}{jobId};
-my $kill = http('DELETE', "/jobs/$stuck");
-isnt($kill->{json}{status}, undef, 'killing a job that ignores it is answered, in JSON');
-isnt($kill->{json}{status}, 'KILLED', 'but not as if it had ended');
-is(http('GET', "/jobs/$stuck")->{json}{status}, 'RUNNING', 'since it still runs');
+context('stubborn?max-jobs-per-context=1');
+my $stuck = http('POST', '/jobs?cp=app&mainClass=hang&context=stubborn')->{json}{jobId};
+is(http('DELETE', "/jobs/$stuck")->{json}{status}, 'KILLED',
+   'killing a job that ignores it is answered');
+like(http('GET', "/jobs/$stuck")->{json}{result}{message}, qr/not stopped/,
+     'its report tells that its thread goes on');
+is(http('POST', '/jobs?cp=app&mainClass=noop&context=stubborn')->{status}, 503,
+   'so that its slot stays taken');
+is(http('DELETE', '/contexts/stubborn')->{status}, 200, 'its context can be stopped');
 
 # A context that is stopped takes its jobs along.
 

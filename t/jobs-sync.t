@@ -340,7 +340,31 @@ POST /jobs?cp=app&mainClass=value&sync=true
 {"jobId": "<id>", "result": 1}
 
 
-=== TEST 32: many requests on one connection
+=== TEST 32: binary and class may stand in a body of JSON
+--- request
+POST /jobs?context=c1&sync=true
+{"cp": ["app"], "mainClass": "value", "value": 3}
+--- json
+{"jobId": "<id>", "result": 3}
+
+
+=== TEST 33: the binaries as a list of text, too
+--- request
+POST /jobs?context=c1&sync=true
+{"cp": "app", "mainClass": "value", "value": 4}
+--- json
+{"jobId": "<id>", "result": 4}
+
+
+=== TEST 34: the query wins over the body
+--- request
+POST /jobs?cp=app&mainClass=value&context=c1&sync=true
+{"cp": ["nope"], "mainClass": "nope", "value": 5}
+--- json
+{"jobId": "<id>", "result": 5}
+
+
+=== TEST 35: many requests on one connection
 --- pipelined_requests eval
 ["POST /jobs?cp=app&mainClass=echo&context=c1&sync=true\none",
  "POST /jobs?cp=app&mainClass=echo&context=c1&sync=true\ntwo",

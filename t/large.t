@@ -97,7 +97,6 @@ __DATA__
 
 === TEST 1: the server
 --- config
-client_max_body_size 20m;
 location /       { sparkjob main; client_body_buffer_size 1m; }
 location /files/ { sparkjob main; client_body_in_file_only clean; }
 location /tiny/  { sparkjob main; client_body_buffer_size 1k; }

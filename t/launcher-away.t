@@ -49,7 +49,7 @@ is_deeply([keys %{http('GET', '/binaries')->{json}}], ['app'], 'the binaries are
 cmp_ok(time - $began, '<', 1, 'without waiting for the launcher');
 
 $began = time;
-my $refused = job('noop', '', '');
+my $refused = http('POST', '/quick/jobs?cp=app&mainClass=noop&context=c1');
 is($refused->{status}, 503, 'a submission is refused when the launcher stays away');
 like($refused->{headers}{'retry-after'} // '', qr/^\d+$/, 'and told when to come again');
 json_like($refused->{body}, '{"status": "ERROR", "result": "<string>"}', 'in JSON');
@@ -69,7 +69,7 @@ is(http('GET', "/jobs/$long")->{json}{status}, 'RUNNING', 'a job that runs still
 is(job('pid', '', '&sync=true')->{json}{result}, $before, 'in the same driver');
 is(http('DELETE', "/jobs/$long")->{json}{status}, 'KILLED', 'it can be killed');
 ok(wait_job($long, 'KILLED'), 'and is');
-is(job('runs', '', '&sync=true')->{json}{result}, 8, 'no job has run twice');
+is(job('runs', '', '&sync=true')->{json}{result}, 9, 'no job has run twice, nor the one that was refused');
 is_deeply(http('GET', '/contexts')->{json}, ['c1'], 'the context is the same');
 
 # Killed again and again while jobs come in: none is lost, none runs twice.
@@ -113,8 +113,8 @@ __DATA__
 sparkjob_zone main 1m unix:$TEST_NGINX_SPARKJOB_MAIN;
 sparkjob_zone garbage 1m unix:$TEST_NGINX_SPARKJOB_GARBAGE;
 --- config
-sparkjob_launcher_timeout 1s;
 location / { sparkjob main; }
+location /quick/ { sparkjob main; sparkjob_launcher_timeout 1s; }
 location /garbage/ { sparkjob garbage; sparkjob_launcher_timeout 300ms; }
 --- request
 GET /healthz
@@ -125,7 +125,7 @@ GET /healthz
 
 === TEST 2: a submission waits a little, then is refused
 --- request
-POST /jobs?cp=app&mainClass=noop
+POST /quick/jobs?cp=app&mainClass=noop
 {}
 --- error_code: 503
 --- response_headers_like
@@ -136,7 +136,7 @@ Retry-After: \d+
 
 === TEST 3: an upload, too
 --- request eval
-"POST /binaries/app\nPK\x03\x04 jar"
+"POST /quick/binaries/app\nPK\x03\x04 jar"
 --- more_headers
 Content-Type: application/java-archive
 --- error_code: 503
@@ -148,7 +148,7 @@ Retry-After: \d+
 
 === TEST 4: the creation of a context, too
 --- request
-POST /contexts/c1
+POST /quick/contexts/c1
 --- error_code: 503
 --- response_headers_like
 Retry-After: \d+
@@ -158,7 +158,7 @@ Retry-After: \d+
 
 === TEST 5: what was never known is not told to be empty
 --- request
-GET /contexts
+GET /quick/contexts
 --- error_code: 503
 --- response_headers_like
 Retry-After: \d+
@@ -168,7 +168,7 @@ Retry-After: \d+
 
 === TEST 6: nor is a job told not to exist
 --- request
-GET /jobs/7f2ac2c4-9c2c-4e7f-8f39-c1b5f9f0a001
+GET /quick/jobs/7f2ac2c4-9c2c-4e7f-8f39-c1b5f9f0a001
 --- error_code: 503
 --- json
 {"status": "ERROR", "result": "<string>"}

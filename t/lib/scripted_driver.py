@@ -201,7 +201,7 @@ class Job:
             raise Killed
 
     def run(self):
-        start, began = now(), None
+        start, began = now(), 0
         state, payload = "FINISHED", b""
         try:
             config = self.load()
@@ -224,7 +224,7 @@ class Job:
 
         self.tell("link-result", {
             "state": state, "start": start, "end": now(),
-            "runMicros": int((time.monotonic() - began) * 1e6) if began else 0,
+            "runMicros": began and max(1, int((time.monotonic() - began) * 1e6)),
             "size": len(payload)}, payload)
 
     def load(self):
@@ -304,6 +304,7 @@ class Driver:
         self.link = Link()
         self.jobs = {}
         self.token = None
+        self.ready = None
         self.settings = {}
         self.name = None
         self.work = "."
@@ -336,6 +337,8 @@ class Driver:
         self.token = meta["token"]
         if self.name is not None:
             log("came back")
+            if self.ready:
+                self.link.send("link-ready", self.ready)
             for job in list(self.jobs.values()):
                 if not job.acknowledged:
                     job.tell_again()
@@ -383,12 +386,13 @@ class Driver:
         if self.settings.get("script.stop") == "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
-        self.link.send("link-ready", {
+        self.ready = {
             "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
             "scalaVersion": "none",
             "maxJobs": int(self.settings.get("max-jobs-per-context",
-                                             meta.get("maxJobs", 8)))})
+                                             meta.get("maxJobs", 8)))}
+        self.link.send("link-ready", self.ready)
 
     def fail(self, code, name, payload=b""):
         self.link.send("link-failed", {"code": code, "name": name}, payload)
