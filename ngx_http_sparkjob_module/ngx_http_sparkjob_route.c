@@ -485,6 +485,7 @@ ngx_http_sparkjob_read_body(ngx_http_request_t *r)
         || r->headers_in.content_length_n == -1)
     {
         r->request_body_in_file_only = 1;
+        r->request_body_file_log_level = 0;
     }
 
     rc = ngx_http_read_client_request_body(r, ngx_http_sparkjob_body_handler);
