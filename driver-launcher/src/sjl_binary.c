@@ -122,6 +122,10 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
         return SJL_ERROR;
     }
 
+    if (sjl_request_file(put->request, f, &fop->size) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
     put->row.name = sjl_strdup(name);
     put->row.type = sjl_strdup(type);
     fop->to = sjl_strdup(extension);
@@ -132,7 +136,6 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 
     } else {
         fop->body = sjl_memdup(f->payload, f->size);
-        fop->size = f->size;
     }
 
     sjl_log(SJL_LOG_INFO, "binary %s is uploaded by \"%s\"", name, user);

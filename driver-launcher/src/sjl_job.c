@@ -603,8 +603,8 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         return;
     }
 
-    job->row.end = result->end;
-    job->row.run_micros = result->run_micros;
+    job->end = result->end;
+    job->run_micros = result->run_micros;
 
     if (result->file) {
         job->moving = 1;
@@ -678,9 +678,8 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
     job->row.data.len = data ? size : 0;
     job->row.size = payload == SJL_PAYLOAD_ERROR ? 0 : (int64_t) size;
 
-    if (job->row.end < job->row.start) {
-        job->row.end = sjl_now();
-    }
+    job->row.run_micros = job->run_micros;
+    job->row.end = job->end < job->row.start ? sjl_now() : job->end;
 
     job->row.body.data = NULL;
     job->row.body.len = 0;

@@ -38,6 +38,9 @@ struct sjl_job_s {
     unsigned         answered:1;        /* so have been its submitters */
     unsigned         mute:1;            /* its id is another job's */
 
+    int64_t          end;               /* as its driver tells it */
+    int64_t          run_micros;
+
     int64_t          published;         /* rev */
     sjl_job_op_t    *newest;            /* change on its way */
     size_t           nops;              /* changes and files on their way */

@@ -53,19 +53,13 @@ sjl_request_unpack(sjl_request_t *r, sjl_frame_t *f, const char *fmt, ...)
 
 
 int
-sjl_request_body(sjl_request_t *r, sjl_frame_t *f, char **body, size_t *size)
+sjl_request_file(sjl_request_t *r, const sjl_frame_t *f, size_t *size)
 {
-    char         *p;
-    struct stat   sb;
+    struct stat  sb;
 
-    *body = NULL;
     *size = f->size;
 
     if (f->fd == -1) {
-        if (f->size) {
-            *body = sjl_memdup(f->payload, f->size);
-        }
-
         return SJL_OK;
     }
 
@@ -77,6 +71,29 @@ sjl_request_body(sjl_request_t *r, sjl_frame_t *f, char **body, size_t *size)
     }
 
     *size = (size_t) sb.st_size;
+
+    return SJL_OK;
+}
+
+
+int
+sjl_request_body(sjl_request_t *r, sjl_frame_t *f, char **body, size_t *size)
+{
+    char  *p;
+
+    *body = NULL;
+
+    if (sjl_request_file(r, f, size) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    if (f->fd == -1) {
+        if (f->size) {
+            *body = sjl_memdup(f->payload, f->size);
+        }
+
+        return SJL_OK;
+    }
 
     if (*size == 0 || *size > SJP_PAYLOAD_MAX) {
         return SJL_OK;

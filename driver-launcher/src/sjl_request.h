@@ -35,6 +35,13 @@ sjl_request_t *sjl_request_make(sjl_conn_t *c, const sjl_frame_t *f);
 int sjl_request_unpack(sjl_request_t *r, sjl_frame_t *f, const char *fmt, ...);
 
 /*
+ * Checks that the descriptor that came, if one did, is a regular file; *size
+ * is its length.  If it is not, the request is answered, and SJL_ERROR comes
+ * back.
+ */
+int sjl_request_file(sjl_request_t *r, const sjl_frame_t *f, size_t *size);
+
+/*
  * Reads a body of at most SJP_PAYLOAD_MAX bytes to memory: *body, to be freed.
  * A longer one is left as f->fd, with *body NULL; *size is its length then as
  * well.  On failure the request is answered, and SJL_ERROR comes back.
