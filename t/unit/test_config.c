@@ -1,0 +1,287 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The configuration: its defaults, and a sentence for each thing that is wrong.
+ */
+
+
+#include "unit.h"
+#include "sjl_config.h"
+
+
+static char  *folder;
+
+
+static int
+setup(void **state)
+{
+    folder = unit_folder();
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    unit_remove(folder);
+
+    return 0;
+}
+
+
+/* what is wrong with a text, one sentence a line, without the file's name */
+
+static char *
+errors_of(const char *text, sjl_config_t **conf)
+{
+    char    *path, *all, *more;
+    size_t   i;
+    json_t  *errors, *error;
+
+    path = sjl_format("%s/c.json", folder);
+    unit_write(path, text);
+
+    *conf = sjl_config_read(path, &errors);
+    all = sjl_strdup("");
+
+    json_array_foreach(errors, i, error) {
+        assert_int_equal(strncmp(json_string_value(error), path, strlen(path)),
+                         0);
+
+        more = sjl_format("%s%s\n", all, json_string_value(error)
+                          + strlen(path) + 2);
+        free(all);
+        all = more;
+    }
+
+    json_decref(errors);
+    free(path);
+
+    return all;
+}
+
+
+static void
+refused(const char *text, const char *expected)
+{
+    char          *got;
+    sjl_config_t  *conf;
+
+    got = errors_of(text, &conf);
+
+    assert_null(conf);
+    assert_string_equal(got, expected);
+
+    free(got);
+}
+
+
+#define GOOD  "\"data_dir\": \"data\", \"channel\": {\"socket\": \"s\"}, "
+
+
+static void
+test_defaults(void **state)
+{
+    char          *got, *path;
+    sjl_config_t  *conf;
+
+    got = errors_of("{" GOOD "\"driver\": {\"command\": [\"x\"]}}", &conf);
+
+    assert_string_equal(got, "");
+    assert_non_null(conf);
+
+    path = sjl_format("%s/data", folder);
+    assert_string_equal(conf->data_dir, path);
+    free(path);
+
+    assert_int_equal(conf->channel_mode, 0600);
+    assert_int_equal(json_array_size(conf->channel_users), 0);
+    assert_string_equal(conf->log_file, "stderr");
+    assert_int_equal(conf->log_level, SJL_LOG_INFO);
+    assert_int_equal(conf->dao, SJL_DAO_KIND_SQLITE);
+    assert_int_equal(conf->at_exit, SJL_AT_EXIT_STOP);
+    assert_string_equal(conf->java, "java");
+    assert_int_equal(json_array_size(conf->options), 1);
+    assert_int_equal(conf->start_timeout, 60);
+    assert_int_equal(conf->stop_timeout, 15);
+    assert_int_equal(conf->kill_timeout, 5);
+    assert_int_equal(conf->orphan_timeout, 600);
+    assert_int_equal(conf->max_contexts, 64);
+    assert_int_equal(conf->max_jobs, 8);
+    assert_int_equal(conf->sync_commit_delay, 5);
+
+    sjl_config_free(conf);
+    free(got);
+}
+
+
+static void
+test_values(void **state)
+{
+    char          *got;
+    sjl_config_t  *conf;
+
+    got = errors_of("{\"data_dir\": \"/d\", \"channel\": {\"socket\": \"/s\","
+                    " \"mode\": \"0666\", \"users\": [\"root\", 33]},"
+                    " \"log\": {\"level\": \"debug\"}, \"dao\": \"memory\","
+                    " \"at_exit\": \"leave\", \"context_settings\":"
+                    " {\"spark.master\": \"local[2]\"},"
+                    " \"driver\": {\"command\": [\"x\", \"y\"],"
+                    " \"start_timeout\": 1}}", &conf);
+
+    assert_string_equal(got, "");
+    assert_int_equal(conf->channel_mode, 0666);
+    assert_int_equal(json_integer_value(json_array_get(conf->channel_users, 0)),
+                     0);
+    assert_int_equal(json_integer_value(json_array_get(conf->channel_users, 1)),
+                     33);
+    assert_int_equal(conf->log_level, SJL_LOG_DEBUG);
+    assert_int_equal(conf->dao, SJL_DAO_KIND_MEMORY);
+    assert_int_equal(conf->at_exit, SJL_AT_EXIT_LEAVE);
+    assert_int_equal(conf->start_timeout, 1);
+    assert_int_equal(json_object_size(conf->context_settings), 1);
+
+    sjl_config_free(conf);
+    free(got);
+}
+
+
+static void
+test_each_error_names_member_and_expectation(void **state)
+{
+    refused("{" GOOD "\"driver\": {\"command\": [\"x\"],"
+            " \"start_timeout\": \"x\"}}",
+            "driver.start_timeout: expected a number of seconds from 1 to 3600,"
+            " got \"x\"\n");
+
+    refused("{" GOOD "\"driver\": {\"command\": [\"x\"]},"
+            " \"max_contexts\": 0}",
+            "max_contexts: expected a number of contexts from 1 to 10000,"
+            " got 0\n");
+
+    refused("{" GOOD "\"driver\": {\"command\": [\"x\"]}, \"dao\": \"x\"}",
+            "dao: expected \"sqlite\" or \"memory\", got \"x\"\n");
+
+    refused("{" GOOD "\"driver\": {\"command\": [1]}}",
+            "driver.command: expected an array of strings, got [1]\n");
+
+    refused("{\"data_dir\": \"d\", \"channel\": {\"socket\": \"s\","
+            " \"users\": [\"no-such-user\"]},"
+            " \"driver\": {\"command\": [\"x\"]}}",
+            "channel.users: expected an array of names or numbers of users,"
+            " got [\"no-such-user\"]\n");
+
+    refused("{\"data_dir\": \"d\", \"channel\": {\"socket\": \"s\","
+            " \"mode\": \"0888\"}, \"driver\": {\"command\": [\"x\"]}}",
+            "channel.mode: expected an octal file mode like \"0660\","
+            " got \"0888\"\n");
+}
+
+
+static void
+test_all_errors_are_told(void **state)
+{
+    refused("{\"channel\": 1, \"drivr\": {}, \"driver\": {\"command\": [\"x\"],"
+            " \"jav\": \"y\"}, \"max_contexts\": true}",
+            "channel: no such member\n"
+            "drivr: no such member\n"
+            "driver.jav: no such member\n"
+            "max_contexts: expected a number of contexts from 1 to 10000,"
+            " got true\n"
+            "data_dir: expected the path of a folder, got nothing\n"
+            "channel.socket: expected the path of a socket, got nothing\n");
+}
+
+
+static void
+test_spark_is_needed_without_a_command(void **state)
+{
+    char          *got;
+    sjl_config_t  *conf;
+
+    got = errors_of("{" GOOD "\"driver\": {\"home\": \"/nowhere\"}}", &conf);
+
+    assert_null(conf);
+    assert_non_null(strstr(got, "driver.home: expected the path of a folder "
+                           "that holds \"sparkjob-driver.jar\", got "
+                           "\"/nowhere\""));
+    assert_non_null(strstr(got, "driver.spark_home: expected the path of a "
+                           "folder that holds \"jars\", got nothing"));
+
+    free(got);
+}
+
+
+static void
+test_what_is_no_json_is_told_with_its_place(void **state)
+{
+    char          *got;
+    sjl_config_t  *conf;
+
+    got = errors_of("{\n\"data_dir\": }", &conf);
+
+    assert_null(conf);
+    assert_int_equal(strncmp(got, "line 2, column ", 15), 0);
+    free(got);
+
+    got = errors_of("{\"data_dir\": \"a\", \"data_dir\": \"b\"}", &conf);
+    assert_null(conf);
+    assert_non_null(strstr(got, "duplicate"));
+    free(got);
+
+    refused("[]", "expected an object\n");
+}
+
+
+static void
+test_a_missing_file_is_an_error(void **state)
+{
+    json_t  *errors;
+
+    assert_null(sjl_config_read("/nowhere/c.json", &errors));
+    assert_int_equal(json_array_size(errors), 1);
+    json_decref(errors);
+}
+
+
+static void
+test_a_socket_path_has_a_limit(void **state)
+{
+    char          *got, *text, path[200];
+    sjl_config_t  *conf;
+
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+
+    text = sjl_format("{\"data_dir\": \"d\", \"channel\": {\"socket\": \"%s\"},"
+                      " \"driver\": {\"command\": [\"x\"]}}", path);
+    got = errors_of(text, &conf);
+
+    assert_null(conf);
+    assert_int_equal(strncmp(got, "channel.socket: expected a path of at most "
+                             "107 bytes", 52), 0);
+    free(text);
+    free(got);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_each_error_names_member_and_expectation),
+        cmocka_unit_test(test_all_errors_are_told),
+        cmocka_unit_test(test_spark_is_needed_without_a_command),
+        cmocka_unit_test(test_what_is_no_json_is_told_with_its_place),
+        cmocka_unit_test(test_a_missing_file_is_an_error),
+        cmocka_unit_test(test_a_socket_path_has_a_limit)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

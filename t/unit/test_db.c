@@ -1,0 +1,334 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The database thread: order, grouping, failures that stay with their own.
+ */
+
+
+#include "unit.h"
+#include "sjl_config.h"
+#include "sjl_db.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+
+#define OPS  200
+
+
+typedef struct {
+    sjl_db_op_t  op;
+    int          number;
+    int          fail;                  /* so many times */
+    int          runs;
+    int64_t      pause;                 /* microseconds */
+} probe_t;
+
+
+static char     *folder;
+static probe_t   probes[OPS];
+static int       order[OPS];
+static int       told, all, expected;
+static uint64_t  commits_before;
+
+
+static int
+setup(void **state)
+{
+    char    *path;
+    json_t  *errors;
+
+    folder = unit_folder();
+    path = sjl_format("%s/c.json", folder);
+    unit_write(path, "{\"data_dir\": \".\", \"channel\": {\"socket\": \"s\"},"
+               " \"driver\": {\"command\": [\"x\"]},"
+               " \"sync_commit_delay\": 50}");
+
+    sjl_conf = sjl_config_read(path, &errors);
+    assert_non_null(sjl_conf);
+    json_decref(errors);
+    free(path);
+
+    /* what fails on purpose is logged as what it would be */
+    sjl_log_level = SJL_LOG_ALERT;
+
+    sjl_loop = ev_loop_new(EVFLAG_AUTO);
+    assert_int_equal(sjl_db_open(), SJL_OK);
+    assert_int_equal(sjl_db_start(), SJL_OK);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    sjl_db_stop();
+    sjl_config_free(sjl_conf);
+    ev_loop_destroy(sjl_loop);
+    unit_remove(folder);
+
+    return 0;
+}
+
+
+static int
+probe_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    probe_t  *probe;
+
+    probe = sjl_container(op, probe_t, op);
+    probe->runs++;
+
+    if (probe->pause) {
+        (void) usleep((useconds_t) probe->pause);
+    }
+
+    if (probe->fail) {
+        probe->fail--;
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+probe_done(sjl_db_op_t *op)
+{
+    order[told++] = sjl_container(op, probe_t, op)->number;
+    all = told == expected;
+}
+
+
+static void
+begin(int n)
+{
+    int  i;
+
+    memset(probes, 0, sizeof(probes));
+
+    for (i = 0; i < n; i++) {
+        probes[i].number = i;
+        probes[i].op.run = probe_run;
+        probes[i].op.done = probe_done;
+    }
+
+    told = 0;
+    all = 0;
+    expected = n;
+    commits_before = sjl_db_commits();
+}
+
+
+static uint64_t
+commits(void)
+{
+    return sjl_db_commits() - commits_before;
+}
+
+
+static void
+test_operations_are_told_back_in_order(void **state)
+{
+    int  i;
+
+    begin(OPS);
+
+    for (i = 0; i < OPS; i++) {
+        sjl_db_add(&probes[i].op, 0);
+    }
+
+    unit_run(&all, 5000);
+    assert_int_equal(told, OPS);
+
+    for (i = 0; i < OPS; i++) {
+        assert_int_equal(order[i], i);
+    }
+}
+
+
+static void
+test_what_waits_for_a_commit_goes_into_the_next(void **state)
+{
+    int  i;
+
+    begin(OPS);
+    probes[0].pause = 100000;
+
+    sjl_db_add(&probes[0].op, 0);
+    (void) usleep(20000);
+
+    for (i = 1; i < OPS; i++) {
+        sjl_db_add(&probes[i].op, 0);
+    }
+
+    unit_run(&all, 5000);
+    assert_int_equal(told, OPS);
+    assert_int_equal(commits(), 2);
+}
+
+
+static void
+test_a_lazy_operation_waits_for_another(void **state)
+{
+    begin(2);
+
+    sjl_db_add(&probes[0].op, 1);
+    unit_run(&all, 15);
+    assert_int_equal(told, 0);
+
+    sjl_db_add(&probes[1].op, 0);
+    unit_run(&all, 2000);
+    assert_int_equal(told, 2);
+    assert_int_equal(order[0], 0);
+    assert_int_equal(commits(), 1);
+}
+
+
+static void
+test_a_lazy_operation_does_not_wait_for_ever(void **state)
+{
+    int64_t  start;
+
+    begin(1);
+    start = sjl_now();
+
+    sjl_db_add(&probes[0].op, 1);
+    unit_run(&all, 2000);
+
+    assert_int_equal(told, 1);
+    assert_true(sjl_now() - start >= 45);
+}
+
+
+static void
+test_a_failure_stays_with_its_own(void **state)
+{
+    int  i;
+
+    begin(5);
+    probes[0].pause = 50000;
+    probes[2].fail = 2;
+
+    sjl_db_add(&probes[0].op, 0);
+    (void) usleep(10000);
+
+    for (i = 1; i < 5; i++) {
+        sjl_db_add(&probes[i].op, 0);
+    }
+
+    unit_run(&all, 2000);
+    assert_int_equal(told, 5);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(order[i], i);
+        assert_int_equal(probes[i].op.rc, i == 2 ? SJL_ERROR : SJL_OK);
+    }
+
+    /* once in the batch that failed, once alone */
+    assert_int_equal(probes[1].runs, 2);
+}
+
+
+static void
+test_what_must_not_be_lost_is_tried_again(void **state)
+{
+    begin(1);
+    probes[0].fail = 4;
+    probes[0].op.retry = 1;
+
+    sjl_db_add(&probes[0].op, 0);
+    unit_run(&all, 500);
+    assert_int_equal(told, 0);
+    assert_int_equal(sjl_db_retries(), 1);
+
+    unit_run(&all, 4000);
+    assert_int_equal(told, 1);
+    assert_int_equal(probes[0].op.rc, SJL_OK);
+    assert_int_equal(sjl_db_retries(), 0);
+    assert_int_equal(sjl_db_length(), 0);
+}
+
+
+typedef struct {
+    sjl_db_op_t       op;
+    sjl_binary_row_t  row;
+} add_t;
+
+
+static int
+add_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->binary_add(dao, &sjl_container(op, add_t, op)->row);
+}
+
+
+static void
+add_done(sjl_db_op_t *op)
+{
+    all = 1;
+}
+
+
+/* a file that may not grow stands for a disk that is full */
+
+static void
+test_a_full_disk_is_told_and_then_forgotten(void **state)
+{
+    add_t          add;
+    char          *name;
+    struct rlimit  old, limit;
+
+    (void) signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 4096;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+
+    name = sjl_alloc(100001);
+    memset(name, 'n', 100000);
+
+    memset(&add, 0, sizeof(add));
+    add.op.run = add_run;
+    add.op.done = add_done;
+    add.row.name = name;
+    add.row.type = "Jar";
+    add.row.sha256 = "aa";
+
+    all = 0;
+    sjl_db_add(&add.op, 0);
+    unit_run(&all, 2000);
+    assert_int_equal(all, 1);
+    assert_int_equal(add.op.rc, SJL_ERROR);
+    assert_true(strlen(add.op.error) > 0);
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+
+    all = 0;
+    sjl_db_add(&add.op, 0);
+    unit_run(&all, 2000);
+    assert_int_equal(all, 1);
+    assert_int_equal(add.op.rc, SJL_OK);
+
+    free(name);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_operations_are_told_back_in_order),
+        cmocka_unit_test(test_what_waits_for_a_commit_goes_into_the_next),
+        cmocka_unit_test(test_a_lazy_operation_waits_for_another),
+        cmocka_unit_test(test_a_lazy_operation_does_not_wait_for_ever),
+        cmocka_unit_test(test_a_failure_stays_with_its_own),
+        cmocka_unit_test(test_what_must_not_be_lost_is_tried_again),
+        cmocka_unit_test(test_a_full_disk_is_told_and_then_forgotten)
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,285 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Small things on which safety rests: ids, secrets, text, processes.
+ */
+
+
+#include "unit.h"
+#include "sjl_process.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+
+static void
+test_only_a_uuid_may_be_part_of_a_path(void **state)
+{
+    char  id[SJL_ID_LEN + 1];
+
+    sjl_id_make(id);
+    assert_true(sjl_id_ok(id));
+
+    assert_true(sjl_id_ok("01234567-89ab-cdef-0123-456789abcdef"));
+    assert_false(sjl_id_ok(""));
+    assert_false(sjl_id_ok("../../../../../../../../etc/passwd00"));
+    assert_false(sjl_id_ok("01234567-89AB-cdef-0123-456789abcdef"));
+    assert_false(sjl_id_ok("01234567-89ab-cdef-0123-456789abcde"));
+    assert_false(sjl_id_ok("01234567-89ab-cdef-0123-456789abcdef0"));
+    assert_false(sjl_id_ok("01234567089ab-cdef-0123-456789abcdef"));
+}
+
+
+static void
+test_secrets(void **state)
+{
+    char  a[65], b[65];
+
+    sjl_random_hex(a, 32);
+    sjl_random_hex(b, 32);
+    assert_int_equal(strlen(a), 64);
+    assert_string_not_equal(a, b);
+
+    assert_true(sjl_same_secret(a, a));
+    assert_false(sjl_same_secret(a, b));
+    assert_false(sjl_same_secret(a, ""));
+
+    sjl_hash(a, "abc", 3);
+    assert_string_equal(a, "ba7816bf8f01cfea414140de5dae2223"
+                        "b00361a396177a9cb410ff61f20015ad");
+}
+
+
+static void
+test_what_is_no_text_becomes_text(void **state)
+{
+    size_t  i;
+    char    buf[64];
+    json_t  *value;
+
+    static const struct {
+        const char  *dirty;
+        const char  *clean;
+    } texts[] = {
+        { "plain\ttext\n", "plain\ttext\n" },
+        { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+          "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
+        { "a\x01" "b\x1b[0m", "a?b?[0m" },
+        { "\xff\xfe", "??" },
+        { "\xc0\x80", "??" },
+        { "\xed\xa0\x80", "???" },
+        { "\xe2\x82", "??" },
+        { "\xf4\x90\x80\x80", "????" }
+    };
+
+    for (i = 0; i < sjl_nelts(texts); i++) {
+        (void) snprintf(buf, sizeof(buf), "%s", texts[i].dirty);
+        sjl_text_clean(buf);
+        assert_string_equal(buf, texts[i].clean);
+
+        value = json_string(buf);
+        assert_non_null(value);
+        json_decref(value);
+    }
+}
+
+
+static void
+test_the_last_lines_of_a_file(void **state)
+{
+    char  *folder, *path, *tail;
+
+    folder = unit_folder();
+    path = sjl_format("%s/log", folder);
+
+    assert_null(sjl_file_tail(path, 3, 100));
+
+    unit_write(path, "1\n2\n3\n4\n5\n");
+    tail = sjl_file_tail(path, 3, 100);
+    assert_string_equal(tail, "3\n4\n5");
+    free(tail);
+
+    tail = sjl_file_tail(path, 3, 4);
+    assert_string_equal(tail, "4\n5");
+    free(tail);
+
+    tail = sjl_file_tail(path, 99, 100);
+    assert_string_equal(tail, "1\n2\n3\n4\n5");
+    free(tail);
+
+    free(path);
+    unit_remove(folder);
+}
+
+
+static void
+test_an_error_is_json_whatever_its_words(void **state)
+{
+    char    *text;
+    json_t  *error;
+
+    text = sjl_error_text("a.B", "say \"x\"\n", "more");
+    error = json_loads(text, 0, NULL);
+
+    assert_string_equal(json_string_value(json_object_get(error, "message")),
+                        "say \"x\"\n");
+    assert_string_equal(json_string_value(json_object_get(error, "errorClass")),
+                        "a.B");
+    assert_string_equal(json_string_value(json_object_get(error, "stack")),
+                        "a.B: say \"x\"\n\nmore");
+    json_decref(error);
+    free(text);
+}
+
+
+static int  ended, status_seen;
+
+
+static void
+process_exited(sjl_process_t *p, int status)
+{
+    ended = 1;
+    status_seen = status;
+}
+
+
+static void
+spawn(sjl_process_t *p, const char *folder, const char *script)
+{
+    char  *log;
+
+    char *const  argv[] = { "/bin/sh", "-c", (char *) (uintptr_t) script,
+                            NULL };
+    char *const  envp[] = { NULL };
+
+    log = sjl_format("%s/log", folder);
+
+    memset(p, 0, sizeof(sjl_process_t));
+    p->exited = process_exited;
+    ended = 0;
+
+    assert_int_equal(sjl_process_spawn(p, argv, envp, folder, log), SJL_OK);
+    free(log);
+}
+
+
+static void
+test_a_process_is_watched(void **state)
+{
+    char           *folder, *words;
+    sjl_process_t   p;
+
+    sjl_loop = ev_loop_new(EVFLAG_AUTO);
+    folder = unit_folder();
+
+    spawn(&p, folder, "exit 7");
+    unit_run(&ended, 5000);
+    assert_int_equal(ended, 1);
+    words = sjl_process_words(status_seen);
+    assert_string_equal(words, "the driver exited with code 7");
+    free(words);
+
+    spawn(&p, folder, "sleep 60");
+    sjl_process_signal(&p, SIGKILL);
+    unit_run(&ended, 5000);
+    words = sjl_process_words(status_seen);
+    assert_string_equal(words, "the driver was killed by signal 9 (Killed)");
+    free(words);
+
+    unit_remove(folder);
+    ev_loop_destroy(sjl_loop);
+}
+
+
+static void
+test_the_whole_group_ends_with_its_leader(void **state)
+{
+    int             i;
+    char           *folder, *path, *tail;
+    sjl_process_t   p;
+
+    sjl_loop = ev_loop_new(EVFLAG_AUTO);
+    folder = unit_folder();
+
+    spawn(&p, folder, "sleep 60 & echo $!");
+    unit_run(&ended, 5000);
+    assert_int_equal(ended, 1);
+
+    path = sjl_format("%s/log", folder);
+    tail = sjl_file_tail(path, 1, 100);
+    assert_non_null(tail);
+
+    /* it is somebody else's child now, who has to wait for it */
+
+    for (i = 0; i < 100 && kill(atoi(tail), 0) == 0; i++) {
+        (void) usleep(20000);
+    }
+
+    assert_int_equal(kill(atoi(tail), 0), -1);
+
+    free(tail);
+    free(path);
+    unit_remove(folder);
+    ev_loop_destroy(sjl_loop);
+}
+
+
+static void
+test_another_process_of_the_same_number_is_not_adopted(void **state)
+{
+    char           *folder, *text, *other;
+    sjl_process_t   p, q;
+
+    sjl_loop = ev_loop_new(EVFLAG_AUTO);
+    folder = unit_folder();
+
+    spawn(&p, folder, "sleep 60");
+    text = sjl_process_text(&p);
+
+    memset(&q, 0, sizeof(q));
+    q.exited = process_exited;
+    assert_int_equal(sjl_process_adopt(&q, text), SJL_OK);
+    assert_int_equal(q.pid, p.pid);
+    sjl_process_forget(&q);
+
+    other = sjl_format("%d %d %llu %s", (int) p.pid, (int) p.group,
+                       (unsigned long long) p.ticks + 1,
+                       strrchr(text, ' ') + 1);
+    assert_int_equal(sjl_process_adopt(&q, other), SJL_ERROR);
+    free(other);
+
+    other = sjl_format("%d %d %llu another-boot", (int) p.pid, (int) p.group,
+                       (unsigned long long) p.ticks);
+    assert_int_equal(sjl_process_adopt(&q, other), SJL_ERROR);
+    free(other);
+
+    assert_int_equal(sjl_process_adopt(&q, "nonsense"), SJL_ERROR);
+
+    sjl_process_signal(&p, SIGKILL);
+    unit_run(&ended, 5000);
+    assert_int_equal(sjl_process_adopt(&q, text), SJL_ERROR);
+
+    free(text);
+    unit_remove(folder);
+    ev_loop_destroy(sjl_loop);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_only_a_uuid_may_be_part_of_a_path),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_what_is_no_text_becomes_text),
+        cmocka_unit_test(test_the_last_lines_of_a_file),
+        cmocka_unit_test(test_an_error_is_json_whatever_its_words),
+        cmocka_unit_test(test_a_process_is_watched),
+        cmocka_unit_test(test_the_whole_group_ends_with_its_leader),
+        cmocka_unit_test(test_another_process_of_the_same_number_is_not_adopted)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

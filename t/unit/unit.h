@@ -1,0 +1,77 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * What the unit tests share.
+ */
+
+
+#ifndef _UNIT_H_INCLUDED_
+#define _UNIT_H_INCLUDED_
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sjl.h"
+
+
+/* runs the loop for so many milliseconds at most, or until *flag is set */
+static inline void
+unit_run(const int *flag, int milliseconds)
+{
+    int64_t  until;
+
+    until = sjl_now() + milliseconds;
+
+    while (!*flag && sjl_now() < until) {
+        (void) ev_run(sjl_loop, EVRUN_NOWAIT);
+        (void) usleep(200);
+    }
+}
+
+
+/* a new folder, to be removed by unit_remove() */
+static inline char *
+unit_folder(void)
+{
+    char  *path;
+
+    path = sjl_strdup(P_tmpdir "/sparkjob-unit-XXXXXX");
+    assert_non_null(mkdtemp(path));
+
+    return path;
+}
+
+
+static inline void
+unit_remove(char *folder)
+{
+    char  *command;
+
+    command = sjl_format("rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+
+    free(command);
+    free(folder);
+}
+
+
+static inline void
+unit_write(const char *path, const char *text)
+{
+    FILE  *f;
+
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fputs(text, f) < 0, 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+
+#endif /* _UNIT_H_INCLUDED_ */
