@@ -62,6 +62,7 @@ static json_t *sjl_conn_meta(const char *p, size_t n);
 static sjl_buf_t *sjl_conn_encode(sjp_type_e type, uint32_t stream,
     const json_t *meta, const void *payload, size_t size, int fd);
 static int sjl_conn_memory_file(const void *p, size_t n);
+static void sjl_conn_buf_release(sjl_buf_t *buf);
 static void sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd);
 static void sjl_conn_turn(struct ev_loop *loop, ev_prepare *prepare,
     int events);
@@ -554,7 +555,7 @@ sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     }
 
     sjl_conn_queue(c, buf, fd);
-    buf->refs--;
+    sjl_conn_buf_release(buf);
 }
 
 
@@ -640,6 +641,13 @@ sjl_conn_broadcast(sjp_type_e type, const json_t *meta, const void *payload,
         }
     }
 
+    sjl_conn_buf_release(buf);
+}
+
+
+static void
+sjl_conn_buf_release(sjl_buf_t *buf)
+{
     if (--buf->refs == 0) {
         free(buf);
     }
@@ -839,9 +847,7 @@ sjl_conn_written(sjl_conn_t *c, size_t n)
 static void
 sjl_conn_out_free(sjl_out_t *out)
 {
-    if (--out->buf->refs == 0) {
-        free(out->buf);
-    }
+    sjl_conn_buf_release(out->buf);
 
     if (out->fd != -1) {
         (void) close(out->fd);
