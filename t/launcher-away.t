@@ -87,6 +87,32 @@ for my $round (1 .. 3) {
 is(scalar(grep { $_->{json}{result} } @jobs), 9, 'each submission is answered');
 is(job('runs', '', '&sync=true')->{json}{result}, $runs + 10, 'and has run once');
 
+# Killed while a context starts.
+
+my $starts = http_start('POST', '/contexts/late?script.start=slow:1000');
+wait_for('the driver has connected', sub { @{[drivers()]} == 2 });
+sleep 0.5;
+kill_launcher();
+sleep 0.8;
+start_launcher();
+is(http_finish($starts)->{status}, 200, 'a context whose launcher died while it started');
+is(http('GET', '/contexts/late')->{json}{state}, 'RUNNING', 'runs');
+is(scalar @{[drivers()]}, 2, 'with one driver');
+is(http('DELETE', '/contexts/late')->{status}, 200, 'and can be stopped');
+
+# New workers have no connection at first.
+
+open my $in, '<', server_root() . '/logs/nginx.pid' or die;
+my $master = <$in>;
+chomp $master;
+kill 'HUP', $master;
+my $sick = 0;
+for (1 .. 50) {
+    $sick++ if http('GET', '/healthz')->{status} != 200;
+    sleep 0.01;
+}
+is($sick, 0, 'a worker that has just started does not tell that its launcher is dead');
+
 # A launcher that does not answer: what the zone knows is still told.
 
 kill 'STOP', launcher_pid();

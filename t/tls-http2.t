@@ -68,7 +68,7 @@ for my $version ('1.1', '2') {
 my $began = Time::HiRes::time();
 my @many = map { ('-o', "$dir/many.$_",
                   "$base/jobs?cp=app&mainClass=sleep&context=c1&sync=true") } 1 .. 20;
-system('curl', '-s', '--http2', '--parallel', '--parallel-max', 20, '--max-time', 20,
+system('curl', '-s', '--no-progress-meter', '--http2', '--parallel', '--parallel-max', 20, '--max-time', 20,
        '--cacert', "$dir/server.crt", '-d', '{"ms": 500}', @many);
 cmp_ok(Time::HiRes::time() - $began, '<', 5, 'streams of one connection wait side by side');
 my $right = grep {

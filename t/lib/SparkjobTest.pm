@@ -117,7 +117,7 @@ sub launcher {
         dao => $ENV{SPARKJOB_DAO} // 'memory',
         driver => {
             command => ['python3', '-B', "$Lib/scripted_driver.py"],
-            start_timeout => 10, stop_timeout => 5, kill_timeout => 2,
+            start_timeout => 10, stop_timeout => 3, kill_timeout => 2,
             %{delete $more{driver} // {}},
         },
         max_jobs_per_context => 4,

@@ -383,9 +383,6 @@ class Driver:
         if how == "respawn" and RESPAWN_OPTION not in meta.get("options", []):
             self.link.send("link-respawn", {"options": [RESPAWN_OPTION]})
             os._exit(0)
-        if self.settings.get("script.stop") == "hang":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
         self.ready = {
             "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
@@ -449,7 +446,12 @@ class Driver:
                 os._exit(2)
             handler(self, stream, meta, payload)
 
+    def on_sigterm(self, *_):
+        if self.settings.get("script.stop") != "hang":
+            os._exit(128 + signal.SIGTERM)
+
     def run(self):
+        signal.signal(signal.SIGTERM, self.on_sigterm)
         patience = float(os.environ.get("SPARKJOB_ORPHAN_TIMEOUT", 60))
         seen, delay = time.monotonic(), 0.1
         while True:

@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -139,7 +140,7 @@ class Server:
 {"load_module " + MODULE + ";" if MODULE else ""}
 {"user root;" if os.getuid() == 0 else ""}
 worker_processes {self.workers};
-worker_rlimit_nofile 65536;
+worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[1]};
 pid {self.dir}/nginx.pid;
 error_log {self.dir}/nginx/logs/error.log info;
 events {{ worker_connections 25000; }}

@@ -261,14 +261,23 @@ sub nginx_pid () {
     return $pid;
 }
 
+# A process that has ended stays a zombie until init looks for it.
+
+sub lives ($) {
+    my ($pid) = @_;
+    return 0 if !kill 0, $pid;
+    open my $in, '<', "/proc/$pid/stat" or return kill 0, $pid;
+    return (<$in> // '') !~ /^\d+ \(.*\) Z/s;
+}
+
 sub stop_nginx () {
     $Running = 0;
     my $pid = nginx_pid();
-    return if !$pid || !kill 0, $pid;
+    return if !$pid || !lives($pid);
 
     kill 'QUIT', $pid;
     for (1 .. $Timeout * 100) {
-        return if !kill 0, $pid;
+        return if !lives($pid);
         sleep 0.01;
     }
     diag "nginx $pid does not end when asked to";
