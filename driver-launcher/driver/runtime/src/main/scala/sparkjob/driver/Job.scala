@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicReference
 import com.typesafe.config.Config
 import org.apache.spark.SparkContext
 import org.scalactic.{Bad, Good}
-import org.slf4j.{LoggerFactory, MDC}
+import org.slf4j.{Logger, LoggerFactory, MDC}
 
 import spark.jobserver.NamedObjects
 import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase}
@@ -39,18 +39,16 @@ class RefusedException(val code: String, val name: String, val error: Array[Byte
 final case class JobRequest(id: String, mainClass: String, cp: Seq[Binary], body: () => Array[Byte])
 
 /**
- * One run of a job. It has a thread of its own, so that nothing of a job can stay behind in a
- * thread that another job gets.
+ * One run of a job, by one thread.
  *
  * @param tell sends what there is to say to the launcher, in this order: that the job has started,
  *             unless it was refused, and how it has ended
  */
-class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
+class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runnable {
   import Job._
 
   val id: String = request.id
 
-  private val log = LoggerFactory.getLogger(classOf[Job])
   private val sc: SparkContext = site.context.sparkContext
   private val start = System.currentTimeMillis()
   private var runNanos = 0L
@@ -58,18 +56,16 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
   // guarded by this, as is interrupting the thread
   private var killed = false
   private var done = false
-
-  private val thread = new Thread(() => run(), s"job-$id")
-  thread.setDaemon(true)
-
-  def begin(): Unit = thread.start()
+  private var thread: Thread = _
 
   /** Cancels the job's Spark work and interrupts its thread; may have to be done again. */
   def kill(): Unit = synchronized {
     if (!done) {
       killed = true
       cancelSparkJobs()
-      thread.interrupt()
+      if (thread != null) {
+        thread.interrupt()
+      }
     }
   }
 
@@ -85,8 +81,8 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
 
   private def tag: String = "sparkjob-" + id
 
-  private def run(): Unit = {
-    MDC.put("jobId", id)
+  override def run(): Unit = {
+    begin()
     log.debug(s"Job $id begins: ${request.mainClass}")
     val ending = try {
       attempt()
@@ -105,6 +101,15 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
     ending.cause match {
       case Some(e: OutOfMemoryError) => Exit.outOfMemory(e)
       case _ =>
+    }
+  }
+
+  private def begin(): Unit = synchronized {
+    thread = Thread.currentThread
+    thread.setName("job-" + id)
+    MDC.put("jobId", id)
+    if (killed) {
+      thread.interrupt()
     }
   }
 
@@ -133,7 +138,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
     val c = site.context.forJob(job)
-    timed(job.validate(c, Environment, config)) match {
+    job.validate(c, Environment, config) match {
       case Bad(problems) =>
         throw new RefusedException("validation-failed", request.mainClass,
           ErrorJson(new Throwable(problems.toString)))
@@ -165,7 +170,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
   /** The Scala object of that name, or else an instance of the class. */
   private def load(loader: ClassLoader): SparkJobBase = {
     try {
-      val candidates = Seq(request.mainClass + "$", request.mainClass).flatMap(find(_, loader))
+      val candidates = Iterator(request.mainClass + "$", request.mainClass).flatMap(find(_, loader))
       if (candidates.isEmpty) {
         throw new RefusedException("class-not-found", request.mainClass, Frame.Nothing)
       }
@@ -240,6 +245,8 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) {
 }
 
 private object Job {
+  val log: Logger = LoggerFactory.getLogger(classOf[Job])
+
   val RefusedNameMax = 4096
 
   /** How a job ended: what to tell, and the exception that ended it. */

@@ -32,6 +32,8 @@ class Jobs(link: Link) {
   private val entries = mutable.LinkedHashMap.empty[String, Entry]
   private var files = 0L
 
+  private val threads = new JobThreads
+
   private val killer = Executors.newSingleThreadScheduledExecutor { (task: Runnable) =>
     val thread = new Thread(task, "sparkjob-killer")
     thread.setDaemon(true)
@@ -48,7 +50,7 @@ class Jobs(link: Link) {
       case None =>
         val job = new Job(request, site, tell(request.id, _))
         entries.put(request.id, new Entry(job))
-        job.begin()
+        threads.execute(job)
     }
   }
 
