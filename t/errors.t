@@ -304,3 +304,35 @@ POST /jobs?cp=a%22%5C%00%0A%ff&mainClass=noop&context=c1
 --- error_code_like: ^40[04]$
 --- json
 {"status": "ERROR", "result": "<string>"}
+
+
+=== TEST 31: a force that is no boolean
+--- request
+DELETE /contexts/c1?force=perhaps
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "~force"}
+
+
+=== TEST 32: a sync that is no boolean, of a reset
+--- request
+PUT /contexts?reset=reboot&sync=perhaps
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "~sync"}
+
+
+=== TEST 33: neither has done anything
+--- request
+GET /contexts/c1
+--- json
+{"state": "RUNNING", "...": 1}
+
+
+=== TEST 34: a timeout that is negative
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1&timeout=-1
+{}
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "~timeout"}

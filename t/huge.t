@@ -10,7 +10,7 @@ my $limit = 4 * 1024;       # kB
 launcher();
 run_tests();
 
-sub workers {
+sub worker_pids {
     open my $in, '<', server_root() . '/logs/nginx.pid' or die;
     my $master = <$in> + 0;
     return split ' ', `ps -o pid= --ppid $master`;
@@ -24,7 +24,7 @@ sub peak {
     return (map { /^VmHWM:\s+(\d+)/ } <$in>)[0];
 }
 
-my @processes = (launcher_pid(), workers());
+my @processes = (launcher_pid(), worker_pids());
 
 sub growth {
     my ($code) = @_;

@@ -66,12 +66,11 @@ $ENV{TEST_NGINX_SPARKJOB_SECOND_PORT} = free_port();
 my %Sections = map { $_ => 1 } qw(
     name description SKIP ONLY LAST
     config http_config main_config user_files must_die suppress_stderr init
-    request raw_request more_headers pipelined_requests timeout wait abort
-    ignore_response error_code error_code_like
+    request raw_request more_headers pipelined_requests timeout
+    error_code error_code_like
     response_body response_body_like response_body_unlike
     response_headers response_headers_like
-    raw_response_headers_like raw_response_headers_unlike
-    error_log no_error_log log_level
+    raw_response_headers_like error_log no_error_log
     json save
 );
 
