@@ -30,10 +30,14 @@ static void sjl_command_set(sjl_words_t *envp, const char *name,
     const char *value);
 
 
-/* what JDK 17 has closed and Spark needs open (its JavaModuleOptions) */
+/*
+ * What JDK 17 has closed and Spark needs open (its JavaModuleOptions).  A JVM
+ * without memory has to end, since nobody knows which of its threads it lost.
+ */
 
 static const char *const  sjl_command_jvm[] = {
     "-XX:+IgnoreUnrecognizedVMOptions",
+    "-XX:+ExitOnOutOfMemoryError",
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
     "--add-opens=java.base/java.lang.invoke=ALL-UNNAMED",
     "--add-opens=java.base/java.lang.reflect=ALL-UNNAMED",

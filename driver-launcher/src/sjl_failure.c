@@ -19,7 +19,8 @@
 
 
 static char *sjl_failure_tail(const sjl_context_t *ctx);
-static char *sjl_failure_hint(int status, const char *tail);
+static char *sjl_failure_hint(const sjl_context_t *ctx, int status,
+    const char *tail);
 static char *sjl_failure_line(const char *tail, const char *at, int before);
 
 
@@ -131,7 +132,7 @@ sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx, int status)
 
     words = sjl_process_words(status);
     tail = sjl_failure_tail(ctx);
-    hint = sjl_failure_hint(status, tail);
+    hint = sjl_failure_hint(ctx, status, tail);
 
     sjl_failure_words(why, hint ? sjl_format("%s, %s", words, hint)
                                 : sjl_strdup(words));
@@ -159,7 +160,7 @@ sjl_failure_tail(const sjl_context_t *ctx)
 /* a log may hold what went well again, so it counts only for an exit code */
 
 static char *
-sjl_failure_hint(int status, const char *tail)
+sjl_failure_hint(const sjl_context_t *ctx, int status, const char *tail)
 {
     char        *line, *hint;
     size_t       i;
@@ -189,7 +190,8 @@ sjl_failure_hint(int status, const char *tail)
         return hint;
     }
 
-    return NULL;
+    return ctx->ready && status != -1
+           ? sjl_strdup("perhaps a job called System.exit") : NULL;
 }
 
 
