@@ -36,7 +36,6 @@ static void sjl_command_set(sjl_words_t *envp, const char *name,
  */
 
 static const char *const  sjl_command_jvm[] = {
-    "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:+ExitOnOutOfMemoryError",
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
     "--add-opens=java.base/java.lang.invoke=ALL-UNNAMED",

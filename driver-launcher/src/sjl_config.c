@@ -121,7 +121,7 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_OTHER("context_settings", context_settings, map, "{}",
               "an object with strings", NULL),
     SJL_NUMBER("max_contexts", max_contexts, "64", "contexts", 1, 10000),
-    SJL_NUMBER("max_jobs_per_context", max_jobs, "8", "jobs", 1, 10000),
+    SJL_NUMBER("max_jobs_per_context", max_jobs, "8", "jobs", 1, 100000),
     SJL_NUMBER("sync_commit_delay", sync_commit_delay, "5", "milliseconds",
                0, 1000)
 };

@@ -6,16 +6,13 @@
 
 
 #include "sjl_conn.h"
-#include "sjl_config.h"
 #include "sjl_dispatch.h"
 #include "sjl_link.h"
 #include "sjl_request.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <utlist.h>
 
 
@@ -47,10 +44,6 @@ struct sjl_out_s {
 };
 
 
-static int sjl_conn_bind(int fd, const char *path, mode_t mode);
-static void sjl_conn_accept(struct ev_loop *loop, ev_io *io, int events);
-static int sjl_conn_allowed(const struct ucred *peer);
-static void sjl_conn_make(int fd, const struct ucred *peer);
 static void sjl_conn_silent(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_conn_readable(struct ev_loop *loop, ev_io *io, int events);
 static int sjl_conn_read(sjl_conn_t *c);
@@ -59,9 +52,9 @@ static int sjl_conn_take_fds(sjl_conn_t *c, struct msghdr *msg);
 static int sjl_conn_frames(sjl_conn_t *c);
 static int sjl_conn_frame(sjl_conn_t *c, const sjp_header_t *h, char *p);
 static json_t *sjl_conn_meta(const char *p, size_t n);
+static int sjl_conn_memory_file(const void *p, size_t n);
 static sjl_buf_t *sjl_conn_encode(sjp_type_e type, uint32_t stream,
     const json_t *meta, const void *payload, size_t size, int fd);
-static int sjl_conn_memory_file(const void *p, size_t n);
 static void sjl_conn_buf_release(sjl_buf_t *buf);
 static void sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd);
 static void sjl_conn_turn(struct ev_loop *loop, ev_prepare *prepare,
@@ -77,158 +70,32 @@ static void sjl_conn_drained(sjl_conn_t *c);
 sjl_conn_t  *sjl_conns;
 
 
-static char        *sjl_conn_path;
-static ev_io        sjl_conn_listener;
 static ev_prepare   sjl_conn_prepare;
 static sjl_conn_t  *sjl_conn_flushes;
 static sjl_conn_t  *sjl_conn_dead;
 static unsigned     sjl_conn_number;
 
 
-int
-sjl_conn_listen(const char *path, mode_t mode)
-{
-    int  fd;
-
-    fd = socket(AF_UNIX, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
-
-    if (fd == -1) {
-        sjl_log(SJL_LOG_CRIT, "socket() failed: %s", strerror(errno));
-        return SJL_ERROR;
-    }
-
-    if (sjl_conn_bind(fd, path, mode) == SJL_ERROR) {
-        (void) close(fd);
-        return SJL_ERROR;
-    }
-
-    sjl_conn_path = sjl_strdup(path);
-
-    ev_io_init(&sjl_conn_listener, sjl_conn_accept, fd, EV_READ);
-    ev_io_start(sjl_loop, &sjl_conn_listener);
-
-    ev_prepare_init(&sjl_conn_prepare, sjl_conn_turn);
-    ev_prepare_start(sjl_loop, &sjl_conn_prepare);
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_conn_bind(int fd, const char *path, mode_t mode)
-{
-    struct sockaddr_un  addr;
-
-    memset(&addr, 0, sizeof(addr));
-    addr.sun_family = AF_UNIX;
-    memcpy(addr.sun_path, path, strlen(path) + 1);
-
-    /* the data folder's lock is ours, but the socket may lie elsewhere */
-
-    if (connect(fd, (struct sockaddr *) &addr, sizeof(addr)) == 0) {
-        sjl_log(SJL_LOG_CRIT, "somebody listens on \"%s\" already", path);
-        return SJL_ERROR;
-    }
-
-    if (errno == ECONNREFUSED && unlink(path) == -1) {
-        sjl_log(SJL_LOG_CRIT, "unlink(\"%s\") failed: %s", path,
-                strerror(errno));
-        return SJL_ERROR;
-    }
-
-    if (bind(fd, (struct sockaddr *) &addr, sizeof(addr)) == -1) {
-        sjl_log(SJL_LOG_CRIT, "bind(\"%s\") failed: %s", path,
-                strerror(errno));
-        return SJL_ERROR;
-    }
-
-    if (chmod(path, mode) == -1 || listen(fd, 511) == -1) {
-        sjl_log(SJL_LOG_CRIT, "listening on \"%s\" failed: %s", path,
-                strerror(errno));
-        return SJL_ERROR;
-    }
-
-    return SJL_OK;
-}
-
-
-static void
-sjl_conn_accept(struct ev_loop *loop, ev_io *io, int events)
-{
-    int           fd;
-    socklen_t     len;
-    struct ucred  peer;
-
-    (void) loop;
-    (void) events;
-
-    fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK|SOCK_CLOEXEC);
-
-    if (fd == -1) {
-        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-            sjl_log(SJL_LOG_CRIT, "accept4(\"%s\") failed: %s", sjl_conn_path,
-                    strerror(errno));
-        }
-
-        return;
-    }
-
-    len = sizeof(peer);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
-        sjl_log(SJL_LOG_CRIT, "getsockopt(SO_PEERCRED) failed: %s",
-                strerror(errno));
-        (void) close(fd);
-        return;
-    }
-
-    if (!sjl_conn_allowed(&peer)) {
-        sjl_log(SJL_LOG_ERR, "process %d of user %u may not connect to \"%s\", "
-                "channel.users does not name it", (int) peer.pid,
-                (unsigned) peer.uid, sjl_conn_path);
-        (void) close(fd);
-        return;
-    }
-
-    sjl_conn_make(fd, &peer);
-}
-
-
-static int
-sjl_conn_allowed(const struct ucred *peer)
-{
-    size_t   i;
-    json_t  *user;
-
-    if (peer->uid == 0 || peer->uid == geteuid()) {
-        return 1;
-    }
-
-    json_array_foreach(sjl_conf->channel_users, i, user) {
-        if (json_integer_value(user) == peer->uid) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static void
-sjl_conn_make(int fd, const struct ucred *peer)
+void
+sjl_conn_make(int fd, pid_t pid)
 {
     sjl_conn_t  *c;
 
     c = sjl_alloc(sizeof(sjl_conn_t));
 
     c->fd = fd;
-    c->pid = peer->pid;
+    c->pid = pid;
     c->number = ++sjl_conn_number;
     c->out_last = &c->out;
     c->in_size = SJL_CONN_BUFFER;
     c->in = sjl_alloc(c->in_size);
 
     DL_APPEND(sjl_conns, c);
+
+    if (!ev_is_active(&sjl_conn_prepare)) {
+        ev_prepare_init(&sjl_conn_prepare, sjl_conn_turn);
+        ev_prepare_start(sjl_loop, &sjl_conn_prepare);
+    }
 
     ev_io_init(&c->read, sjl_conn_readable, fd, EV_READ);
     c->read.data = c;
@@ -938,11 +805,6 @@ sjl_conn_close(sjl_conn_t *c)
 void
 sjl_conn_stop(void)
 {
-    ev_io_stop(sjl_loop, &sjl_conn_listener);
-    (void) close(sjl_conn_listener.fd);
-    (void) unlink(sjl_conn_path);
-    free(sjl_conn_path);
-
     /* the last answers */
 
     sjl_conn_turn(sjl_loop, &sjl_conn_prepare, 0);

@@ -96,13 +96,10 @@ struct sjl_conn_s {
 extern sjl_conn_t  *sjl_conns;
 
 
-/*
- * Listens on a Unix socket, in the place of one that nobody listens on.
- * Returns SJL_OK or SJL_ERROR, and has logged why.
- */
-int sjl_conn_listen(const char *path, mode_t mode);
+/* takes over a socket that a process has connected to */
+void sjl_conn_make(int fd, pid_t pid);
 
-/* stops listening, removes the socket, closes all connections */
+/* closes all connections, after a last attempt to send what waits */
 void sjl_conn_stop(void);
 
 /*

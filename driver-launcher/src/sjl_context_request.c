@@ -41,8 +41,8 @@ static int sjl_create_settings(sjl_create_t *create, json_t *settings);
 static int sjl_create_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_create_found(void *data, const void *row);
 static void sjl_create_looked(sjl_db_op_t *op);
-static void sjl_create_go(sjl_create_t *create);
 static int sjl_create_attach(sjl_create_t *create);
+static void sjl_create_go(sjl_create_t *create);
 static void sjl_create_free(sjl_create_t *create);
 
 

@@ -8,6 +8,7 @@
 
 
 #include "sjl_dao.h"
+#include "sjl_dao_schema.h"
 #include "sjl_state.h"
 
 #include <sqlite3.h>
@@ -82,13 +83,11 @@ typedef struct {
 
 static sjl_dao_t *sjl_sqlite_open(const char *folder, char **why);
 static int sjl_sqlite_configure(sjl_sqlite_t *s);
-static int sjl_sqlite_migrate(sjl_sqlite_t *s);
-static int sjl_sqlite_version(sjl_sqlite_t *s, int *version);
 static int sjl_sqlite_prepare(sjl_sqlite_t *s, sjl_sql_e n,
     const sjl_table_t *table, const char *text);
+static char *sjl_sqlite_text(const sjl_table_t *table, const char *text);
 static int sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n,
     const sjl_table_t *table, int put);
-static char *sjl_sqlite_text(const sjl_table_t *table, const char *text);
 static void sjl_sqlite_close(sjl_dao_t *dao);
 static const char *sjl_sqlite_error(sjl_dao_t *dao);
 static int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
@@ -163,79 +162,6 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
 };
 
 
-/*
- * Migrations: number n (from 1) makes version n of the schema out of the one
- * before.  What was released is never changed, only added to.
- */
-
-static const char *const  sjl_migrations[] = {
-
-    "CREATE TABLE contexts ("
-    " seq INTEGER PRIMARY KEY,"
-    " id TEXT NOT NULL UNIQUE,"
-    " rev INTEGER NOT NULL,"
-    " name TEXT NOT NULL,"
-    " user TEXT NOT NULL,"
-    " adhoc INTEGER NOT NULL,"
-    " state TEXT NOT NULL,"
-    " final INTEGER NOT NULL,"
-    " start INTEGER NOT NULL,"
-    " \"end\" INTEGER NOT NULL,"
-    " application TEXT,"
-    " url TEXT,"
-    " reason TEXT,"
-    " settings TEXT NOT NULL,"
-    " options TEXT,"
-    " max_jobs INTEGER NOT NULL,"
-    " process TEXT,"
-    " secret TEXT NOT NULL,"
-    " token TEXT NOT NULL,"
-    " code INTEGER NOT NULL,"
-    " error BLOB);"
-
-    "CREATE INDEX contexts_name ON contexts (name, seq);"
-    "CREATE INDEX contexts_alive ON contexts (seq) WHERE final = 0;"
-
-    "CREATE TABLE jobs ("
-    " seq INTEGER PRIMARY KEY,"
-    " id TEXT NOT NULL UNIQUE,"
-    " rev INTEGER NOT NULL,"
-    " class TEXT NOT NULL,"
-    " context_id TEXT NOT NULL REFERENCES contexts (id),"
-    " user TEXT NOT NULL,"
-    " cp TEXT NOT NULL,"
-    " state TEXT NOT NULL,"
-    " final INTEGER NOT NULL,"
-    " sync INTEGER NOT NULL,"
-    " start INTEGER NOT NULL,"
-    " \"end\" INTEGER NOT NULL,"
-    " run_micros INTEGER NOT NULL,"
-    " payload TEXT NOT NULL,"
-    " size INTEGER NOT NULL,"
-    " data BLOB,"
-    " config BLOB,"
-    " config_file INTEGER NOT NULL,"
-    " body BLOB,"
-    " body_file INTEGER NOT NULL,"
-    " code INTEGER NOT NULL,"
-    " code_name TEXT);"
-
-    "CREATE INDEX jobs_state ON jobs (state, seq);"
-    "CREATE INDEX jobs_alive ON jobs (seq) WHERE final = 0;"
-
-    "CREATE TABLE binaries ("
-    " seq INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL,"
-    " type TEXT NOT NULL,"
-    " time INTEGER NOT NULL,"
-    " sha256 TEXT NOT NULL,"
-    " size INTEGER NOT NULL,"
-    " UNIQUE (name, time));"
-
-    "CREATE INDEX binaries_sha256 ON binaries (sha256);"
-};
-
-
 #define SJL_X(sym, table, text)  { SJL_SQL_##sym, table, text },
 
 static const struct {
@@ -285,7 +211,7 @@ sjl_sqlite_open(const char *folder, char **why)
     }
 
     if (sjl_sqlite_configure(s) == SJL_ERROR
-        || sjl_sqlite_migrate(s) == SJL_ERROR)
+        || sjl_sqlite_migrate(s->db, &s->error) == SJL_ERROR)
     {
         goto failed;
     }
@@ -329,69 +255,6 @@ sjl_sqlite_configure(sjl_sqlite_t *s)
         != SQLITE_OK)
     {
         return sjl_sqlite_failed(s, "setting up the database");
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_sqlite_migrate(sjl_sqlite_t *s)
-{
-    int    rc, version;
-    char  *sql;
-
-    if (sjl_sqlite_version(s, &version) == SJL_ERROR) {
-        return SJL_ERROR;
-    }
-
-    if (version > (int) sjl_nelts(sjl_migrations)) {
-        free(s->error);
-        s->error = sjl_format("the database has version %d, this launcher "
-                              "knows versions up to %zu", version,
-                              sjl_nelts(sjl_migrations));
-        return SJL_ERROR;
-    }
-
-    for ( /* void */ ; version < (int) sjl_nelts(sjl_migrations); version++) {
-
-        sql = sjl_format("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT",
-                         sjl_migrations[version], version + 1);
-
-        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-        free(sql);
-
-        if (rc != SQLITE_OK) {
-            (void) sjl_sqlite_failed(s, "migrating the database");
-            (void) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-            return SJL_ERROR;
-        }
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_sqlite_version(sjl_sqlite_t *s, int *version)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    *version = 0;
-
-    rc = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL);
-
-    if (rc != SQLITE_OK) {
-        return sjl_sqlite_failed(s, "reading the database's version");
-    }
-
-    rc = sqlite3_step(stmt);
-    *version = sqlite3_column_int(stmt, 0);
-    (void) sqlite3_finalize(stmt);
-
-    if (rc != SQLITE_ROW) {
-        return sjl_sqlite_failed(s, "reading the database's version");
     }
 
     return SJL_OK;
@@ -452,7 +315,7 @@ sjl_sqlite_text(const sjl_table_t *table, const char *text)
 }
 
 
-/* INSERT, and for "put" the UPDATE that takes its place when the row is there */
+/* INSERT, and for "put" the UPDATE in its place when the row is there */
 
 static int
 sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,

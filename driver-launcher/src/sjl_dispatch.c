@@ -22,7 +22,7 @@ typedef struct {
 } sjl_message_t;
 
 
-/* a message that others send to us and that has no line here does not compile */
+/* a message that others send us and that has no line here does not compile */
 
 #define SJL_ON_HELLO           sjl_channel_hello
 #define SJL_ON_PING            sjl_channel_ping

@@ -24,7 +24,7 @@ typedef struct sjl_context_s  sjl_context_t;
 typedef enum {
     SJL_DRIVER_STARTING = 0,            /* it has to report its context */
     SJL_DRIVER_READY,
-    SJL_DRIVER_AWAY,                    /* without a link, it has to come back */
+    SJL_DRIVER_AWAY,                    /* its link has to come back */
     SJL_DRIVER_STOPPING,                /* it was asked to stop */
     SJL_DRIVER_TERMINATED,              /* it was sent SIGTERM */
     SJL_DRIVER_KILLED                   /* it was sent SIGKILL */

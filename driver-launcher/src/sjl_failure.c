@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 
+#define SJL_FAILURE_CLASS  "spark.jobserver.ContextInitializationException"
 #define SJL_FAILURE_LINES  20
 #define SJL_FAILURE_TAIL   4096
 #define SJL_FAILURE_LINE   200
@@ -237,8 +238,7 @@ sjl_failure_complete(sjl_failure_t *why, const sjl_context_t *ctx)
                          ? ". Last lines of the driver's log:\n" : "",
                          why->tail ? why->tail : "");
 
-    why->error = sjl_error_text("spark.jobserver.ContextInitializationException",
-                                message, NULL);
+    why->error = sjl_error_text(SJL_FAILURE_CLASS, message, NULL);
     free(message);
 }
 

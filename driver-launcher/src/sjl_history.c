@@ -69,6 +69,7 @@ typedef struct {
 } sjl_look_t;
 
 
+static void sjl_snapshot_binaries(sjl_request_t *r);
 static void sjl_reader_begin(sjl_reader_t *reader, const sjl_step_t *step);
 static int sjl_reader_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_reader_page(sjl_db_op_t *op);
@@ -87,7 +88,6 @@ static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static void sjl_reader_send_contexts(sjl_reader_t *reader);
 static void sjl_reader_send_jobs(sjl_reader_t *reader);
 static void sjl_reader_send_listed(sjl_reader_t *reader);
-static void sjl_snapshot_binaries(sjl_request_t *r);
 static void sjl_look(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_job_row_t *row));
 static int sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao);

@@ -50,7 +50,6 @@ static void sjl_job_fail(sjl_job_t *job, sjp_job_state_e state,
     __attribute__((format(printf, 5, 6)));
 static void sjl_job_kill_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
-static int sjl_job_known(json_t *known, const char *id);
 static void sjl_job_release(sjl_job_t *job);
 static void sjl_job_free(sjl_job_t *job);
 
@@ -687,7 +686,7 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
 
     (void) sjl_job_set_state(job, state);
 
-    /* before its context is durable there is nothing that it could be kept in */
+    /* before its context is durable its row would have nothing to refer to */
 
     if (job->context->durable) {
         sjl_job_save(job, 0);
@@ -767,8 +766,17 @@ void
 sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 {
     size_t       i;
-    json_t      *id;
+    json_t      *id, *ids;
     sjl_job_t   *job, *next;
+    const char  *name;
+
+    ids = json_object();
+
+    json_array_foreach(known, i, id) {
+        if (json_is_string(id)) {
+            (void) json_object_set_new(ids, json_string_value(id), json_true());
+        }
+    }
 
     DL_FOREACH_SAFE(ctx->jobs, job, next) {
 
@@ -776,7 +784,7 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
             continue;
         }
 
-        if (sjl_job_known(known, job->row.id)) {
+        if (json_object_get(ids, job->row.id)) {
             if (job->killing) {
                 sjl_job_send_id(job, SJP_LINK_KILL);
             }
@@ -795,34 +803,17 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
         }
     }
 
-    json_array_foreach(known, i, id) {
-        if (json_is_string(id)
-            && sjl_job_find(json_string_value(id)) == NULL)
-        {
-            sjl_stray_heard(ctx, json_string_value(id), 0);
+    json_object_foreach(ids, name, id) {
+        if (sjl_job_find(name) == NULL) {
+            sjl_stray_heard(ctx, name, 0);
         }
     }
+
+    json_decref(ids);
 
     if (ctx->row.state == SJP_CONTEXT_RUNNING) {
         sjl_job_context_ready(ctx);
     }
-}
-
-
-static int
-sjl_job_known(json_t *known, const char *id)
-{
-    size_t   i;
-    json_t  *value;
-
-    json_array_foreach(known, i, value) {
-        if (json_is_string(value) && strcmp(json_string_value(value), id) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

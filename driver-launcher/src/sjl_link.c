@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 
 
-static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
     ...);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
 static void sjl_link_welcome(sjl_context_t *ctx);
 static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size);
+static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
 static int sjl_link_file(sjl_context_t *ctx, const char *file, char **path);

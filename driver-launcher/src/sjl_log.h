@@ -32,7 +32,8 @@ extern sjl_log_level_e    sjl_log_level;
 /*
  * Opens the log: "stderr" or the name of a file, which is appended to.  It may
  * be called again at any time, and then replaces the log (a rotated file is
- * opened anew); when that fails the old one stays.  Returns SJL_OK or SJL_ERROR.
+ * opened anew); when that fails the old one stays.  Returns SJL_OK or
+ * SJL_ERROR.
  */
 int sjl_log_open(const char *file);
 

@@ -74,7 +74,7 @@ int sjl_queue_start(sjl_queue_t *q);
  */
 void sjl_queue_add(sjl_queue_t *q, sjl_op_t *op, int64_t delay);
 
-/* ends the thread, after all operations; they are told back before it returns */
+/* ends the thread after all operations, which are told back before */
 void sjl_queue_stop(sjl_queue_t *q);
 
 

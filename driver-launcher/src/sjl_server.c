@@ -14,6 +14,7 @@
 #include "sjl_db.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_listen.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -79,6 +80,7 @@ sjl_server_run(void)
 
     (void) ev_run(sjl_loop, 0);
 
+    sjl_listen_stop();
     sjl_conn_stop();
     sjl_driver_leave();
     sjl_files_stop();
@@ -118,8 +120,8 @@ sjl_server_start(void)
 
     if (sjl_db_start() == SJL_ERROR
         || sjl_files_start() == SJL_ERROR
-        || sjl_conn_listen(sjl_conf->channel_socket,
-                           (mode_t) sjl_conf->channel_mode)
+        || sjl_listen(sjl_conf->channel_socket,
+                      (mode_t) sjl_conf->channel_mode)
            == SJL_ERROR)
     {
         return SJL_ERROR;
@@ -147,8 +149,8 @@ sjl_server_lock(void)
                 strerror(errno));
 
     } else if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
-        sjl_log(SJL_LOG_CRIT, "another launcher runs on \"%s\" (%s)",
-                sjl_conf->data_dir, strerror(errno));
+        sjl_log(SJL_LOG_CRIT, "data folder \"%s\" is in use by another "
+                "launcher", sjl_conf->data_dir);
         (void) close(fd);
         fd = -1;
     }

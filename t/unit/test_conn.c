@@ -11,6 +11,7 @@
 #include "sjl_channel.h"
 #include "sjl_config.h"
 #include "sjl_conn.h"
+#include "sjl_listen.h"
 
 #include <dirent.h>
 #include <sys/mman.h>
@@ -64,7 +65,7 @@ setup(void **state)
     sjl_loop = ev_loop_new(EVFLAG_AUTO);
     sjl_channel_init();
 
-    assert_int_equal(sjl_conn_listen(sjl_conf->channel_socket, 0600), SJL_OK);
+    assert_int_equal(sjl_listen(sjl_conf->channel_socket, 0600), SJL_OK);
     (void) ev_run(sjl_loop, EVRUN_NOWAIT);
     fds_at_start = open_fds();
 
@@ -75,6 +76,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+    sjl_listen_stop();
     sjl_conn_stop();
     sjl_config_free(sjl_conf);
     ev_loop_destroy(sjl_loop);

@@ -1,0 +1,145 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_dao_schema.h"
+
+
+static int sjl_sqlite_version(sqlite3 *db, int *version);
+
+
+/*
+ * Migrations: number n (from 1) makes version n of the schema out of the one
+ * before.  What was released is never changed, only added to.
+ */
+
+static const char *const  sjl_migrations[] = {
+
+    "CREATE TABLE contexts ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " user TEXT NOT NULL,"
+    " adhoc INTEGER NOT NULL,"
+    " state TEXT NOT NULL,"
+    " final INTEGER NOT NULL,"
+    " start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL,"
+    " application TEXT,"
+    " url TEXT,"
+    " reason TEXT,"
+    " settings TEXT NOT NULL,"
+    " options TEXT,"
+    " max_jobs INTEGER NOT NULL,"
+    " process TEXT,"
+    " secret TEXT NOT NULL,"
+    " token TEXT NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " error BLOB);"
+
+    "CREATE INDEX contexts_name ON contexts (name, seq);"
+    "CREATE INDEX contexts_alive ON contexts (seq) WHERE final = 0;"
+
+    "CREATE TABLE jobs ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL,"
+    " class TEXT NOT NULL,"
+    " context_id TEXT NOT NULL REFERENCES contexts (id),"
+    " user TEXT NOT NULL,"
+    " cp TEXT NOT NULL,"
+    " state TEXT NOT NULL,"
+    " final INTEGER NOT NULL,"
+    " sync INTEGER NOT NULL,"
+    " start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL,"
+    " run_micros INTEGER NOT NULL,"
+    " payload TEXT NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " data BLOB,"
+    " config BLOB,"
+    " config_file INTEGER NOT NULL,"
+    " body BLOB,"
+    " body_file INTEGER NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " code_name TEXT);"
+
+    "CREATE INDEX jobs_state ON jobs (state, seq);"
+    "CREATE INDEX jobs_alive ON jobs (seq) WHERE final = 0;"
+
+    "CREATE TABLE binaries ("
+    " seq INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " sha256 TEXT NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " UNIQUE (name, time));"
+
+    "CREATE INDEX binaries_sha256 ON binaries (sha256);"
+};
+
+
+int
+sjl_sqlite_migrate(sqlite3 *db, char **why)
+{
+    int    rc, version;
+    char  *sql;
+
+    if (sjl_sqlite_version(db, &version) == SJL_ERROR) {
+        *why = sjl_format("reading the database's version: %s",
+                          sqlite3_errmsg(db));
+        return SJL_ERROR;
+    }
+
+    if (version > (int) sjl_nelts(sjl_migrations)) {
+        *why = sjl_format("the database has version %d, this launcher knows "
+                          "versions up to %zu", version,
+                          sjl_nelts(sjl_migrations));
+        return SJL_ERROR;
+    }
+
+    for ( /* void */ ; version < (int) sjl_nelts(sjl_migrations); version++) {
+
+        sql = sjl_format("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT",
+                         sjl_migrations[version], version + 1);
+
+        rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+        free(sql);
+
+        if (rc != SQLITE_OK) {
+            *why = sjl_format("migrating the database to version %d: %s",
+                              version + 1, sqlite3_errmsg(db));
+            (void) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            return SJL_ERROR;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_sqlite_version(sqlite3 *db, int *version)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *version = 0;
+
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL)
+        != SQLITE_OK)
+    {
+        return SJL_ERROR;
+    }
+
+    rc = sqlite3_step(stmt);
+    *version = sqlite3_column_int(stmt, 0);
+    (void) sqlite3_finalize(stmt);
+
+    return rc == SQLITE_ROW ? SJL_OK : SJL_ERROR;
+}
