@@ -81,6 +81,7 @@ static:                                    ## an nginx with the module inside (N
 # the launcher
 
 launcher: $(LAUNCHER)                      ## the launcher daemon
+	@:
 
 $(LAUNCHER): $(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(L_LIBS)

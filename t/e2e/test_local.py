@@ -46,7 +46,7 @@ def test_config_of_a_sync_job_is_kept_and_holds_only_what_was_posted(server):
 def test_invalid_input_is_400_also_when_async(server):
     for sync in (True, False):
         status, body = server.run("spark.jobserver.WordCountExample", "", sync=sync)
-        assert status == 400 and body["status"] == "VALIDATION FAILED"
+        assert status == 400 and body["status"] == "VALIDATION FAILED", body
         assert "No input.string config param" in body["result"]["message"]
 
 
