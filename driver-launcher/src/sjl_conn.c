@@ -388,7 +388,7 @@ sjl_conn_meta(const char *p, size_t n)
         return json_object();
     }
 
-    meta = json_loadb(p, n, 0, NULL);
+    meta = json_loadb(p, n, JSON_ALLOW_NUL, NULL);
 
     if (!json_is_object(meta)) {
         json_decref(meta);
@@ -408,6 +408,12 @@ sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     if (size > SJP_PAYLOAD_MAX && !c->closed) {
         fd = sjl_conn_memory_file(payload, size);
         size = 0;
+
+        /* an answer that lacks what was asked for is none */
+
+        if (fd == -1) {
+            sjl_conn_close(c);
+        }
     }
 
     buf = c->closed ? NULL
@@ -433,10 +439,16 @@ sjl_conn_memory_file(const void *p, size_t n)
 
     fd = memfd_create("payload", MFD_CLOEXEC);
 
-    if (fd == -1 || pwrite(fd, p, n, 0) != (ssize_t) n) {
-        sjl_log(SJL_LOG_CRIT, "a file of %zu bytes in memory failed: %s", n,
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "memfd_create() failed: %s", strerror(errno));
+        return -1;
+    }
+
+    if (pwrite(fd, p, n, 0) != (ssize_t) n) {
+        sjl_log(SJL_LOG_CRIT, "writing %zu bytes to memory failed: %s", n,
                 strerror(errno));
-        abort();
+        (void) close(fd);
+        return -1;
     }
 
     return fd;

@@ -272,6 +272,9 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
 {
     job->published = row->rev;
 
+    sjl_log(SJL_LOG_DEBUG, "job %s: %s is durable", row->id,
+            sjl_job_states[row->state]);
+
     if (!job->mute) {
         sjl_channel_publish("put", "job", sjl_record_job(row), row->data.data,
                             row->data.len);
@@ -361,6 +364,10 @@ sjl_job_send(sjl_job_t *job)
     json_t  *meta, *cp, *binary;
 
     job->sent = 1;
+
+    sjl_log(SJL_LOG_DEBUG, "job %s: sent to its driver, body of %zu bytes%s",
+            job->row.id, job->body.len,
+            job->row.body_file ? ", in a file" : "");
 
     cp = json_loads(job->row.cp, 0, NULL);
 
@@ -579,6 +586,10 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
     sjl_payload_e   payload;
     sjl_file_op_t  *fop;
 
+    sjl_log(SJL_LOG_DEBUG, "job %s: its driver tells the end, %s, %zu bytes%s",
+            job->row.id, sjl_job_states[result->state], result->size,
+            result->file ? ", in a file" : "");
+
     if (!sjl_job_over(job)) {
 
         /* told again; unless it is on its way to the disk it is there */
@@ -726,6 +737,8 @@ sjl_job_end(sjl_job_t *job)
     }
 
     job->killing = 1;
+
+    sjl_log(SJL_LOG_DEBUG, "job %s: is being killed", job->row.id);
 
     if (!job->sent) {
         (void) sjl_job_over(job);

@@ -14,13 +14,19 @@
 #include <sys/un.h>
 
 
+#define SJL_LISTEN_PAUSE  1.            /* seconds */
+
+
 static int sjl_listen_bind(int fd, const char *path, mode_t mode);
 static void sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events);
 static int sjl_listen_allowed(const struct ucred *peer);
+static void sjl_listen_again(struct ev_loop *loop, ev_timer *timer,
+    int events);
 
 
-static char  *sjl_listen_path;
-static ev_io  sjl_listen_io;
+static char      *sjl_listen_path;
+static ev_io      sjl_listen_io;
+static ev_timer   sjl_listen_pause;
 
 
 int
@@ -45,6 +51,8 @@ sjl_listen(const char *path, mode_t mode)
     ev_io_init(&sjl_listen_io, sjl_listen_accept, fd, EV_READ);
     ev_io_start(sjl_loop, &sjl_listen_io);
 
+    ev_init(&sjl_listen_pause, sjl_listen_again);
+
     return SJL_OK;
 }
 
@@ -52,6 +60,7 @@ sjl_listen(const char *path, mode_t mode)
 static int
 sjl_listen_bind(int fd, const char *path, mode_t mode)
 {
+    struct stat         sb;
     struct sockaddr_un  addr;
 
     memset(&addr, 0, sizeof(addr));
@@ -65,7 +74,7 @@ sjl_listen_bind(int fd, const char *path, mode_t mode)
         return SJL_ERROR;
     }
 
-    if (errno == ECONNREFUSED && unlink(path) == -1) {
+    if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode) && unlink(path) == -1) {
         sjl_log(SJL_LOG_CRIT, "unlink(\"%s\") failed: %s", path,
                 strerror(errno));
         return SJL_ERROR;
@@ -101,8 +110,14 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
 
     if (fd == -1) {
         if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-            sjl_log(SJL_LOG_CRIT, "accept4(\"%s\") failed: %s", sjl_listen_path,
-                    strerror(errno));
+            sjl_log(SJL_LOG_CRIT, "accept4(\"%s\") failed: %s",
+                    sjl_listen_path, strerror(errno));
+
+            /* without descriptors it would fail again at once, and for ever */
+
+            ev_io_stop(sjl_loop, &sjl_listen_io);
+            ev_timer_set(&sjl_listen_pause, SJL_LISTEN_PAUSE, 0.);
+            ev_timer_start(sjl_loop, &sjl_listen_pause);
         }
 
         return;
@@ -149,9 +164,21 @@ sjl_listen_allowed(const struct ucred *peer)
 }
 
 
+static void
+sjl_listen_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void) loop;
+    (void) timer;
+    (void) events;
+
+    ev_io_start(sjl_loop, &sjl_listen_io);
+}
+
+
 void
 sjl_listen_stop(void)
 {
+    ev_timer_stop(sjl_loop, &sjl_listen_pause);
     ev_io_stop(sjl_loop, &sjl_listen_io);
     (void) close(sjl_listen_io.fd);
     (void) unlink(sjl_listen_path);
