@@ -10,16 +10,8 @@
 #include <ngx_http_sparkjob_module.h>
 
 
-typedef u_char *(*ngx_http_sparkjob_binary_format_pt)(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
-
-
 static ngx_int_t ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
-    ngx_http_sparkjob_binary_format_pt format);
-static u_char *ngx_http_sparkjob_binary_format(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
-static u_char *ngx_http_sparkjob_jar_format(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
+    ngx_uint_t row);
 static ngx_int_t ngx_http_sparkjob_binary_type(ngx_http_request_t *r,
     ngx_str_t *type);
 static ngx_int_t ngx_http_sparkjob_binary_put(ngx_http_request_t *r,
@@ -100,31 +92,25 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_binary_delete_call = {
 ngx_int_t
 ngx_http_sparkjob_binary_list(ngx_http_request_t *r)
 {
-    return ngx_http_sparkjob_binary_reply_list(r,
-                                              ngx_http_sparkjob_binary_format);
+    return ngx_http_sparkjob_binary_reply_list(r, NGX_HTTP_SPARKJOB_ROW);
 }
 
 
 ngx_int_t
 ngx_http_sparkjob_jar_list(ngx_http_request_t *r)
 {
-    return ngx_http_sparkjob_binary_reply_list(r, ngx_http_sparkjob_jar_format);
+    return ngx_http_sparkjob_binary_reply_list(r,
+                                             NGX_HTTP_SPARKJOB_BINARY_JAR_ROW);
 }
 
 
 static ngx_int_t
-ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
-    ngx_http_sparkjob_binary_format_pt format)
+ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r, ngx_uint_t row)
 {
-    size_t                        len;
-    ngx_int_t                     rc;
-    ngx_buf_t                    *b;
-    ngx_str_t                     name;
-    ngx_uint_t                    i;
-    ngx_array_t                   recs;
-    ngx_http_sparkjob_ctx_t      *ctx;
-    ngx_http_sparkjob_query_t     query;
-    ngx_http_sparkjob_record_t  **rec;
+    ngx_int_t                   rc;
+    ngx_http_sparkjob_ctx_t    *ctx;
+    ngx_http_sparkjob_rows_t    rows;
+    ngx_http_sparkjob_query_t   query;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
@@ -132,77 +118,38 @@ ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
     query.states = 0;
     query.limit = NGX_MAX_INT_T_VALUE;
 
-    if (ngx_array_init(&recs, r->pool, 16, sizeof(void *)) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ngx_http_sparkjob_rows_init(&rows, r->pool, "{}", row, 2048);
 
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, r->pool, &recs);
+    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
 
     if (rc != NGX_OK) {
         return ngx_http_sparkjob_reply_zone(r, rc);
     }
 
-    rec = recs.elts;
-    len = sizeof("{}");
-
-    for (i = 0; i < recs.nelts; i++) {
-        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
-
-        len += sizeof(NGX_HTTP_SPARKJOB_BINARY_FORMAT)
-               + ngx_http_sparkjob_json_len(&name)
-               + rec[i]->len[NGX_HTTP_SPARKJOB_BINARY_TYPE]
-               + NGX_HTTP_SPARKJOB_TIME_LEN;
-    }
-
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    *b->last++ = '{';
-
-    for (i = 0; i < recs.nelts; i++) {
-
-        if (i) {
-            *b->last++ = ',';
-        }
-
-        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
-
-        *b->last++ = '"';
-        b->last = ngx_http_sparkjob_json(b->last, &name);
-        b->last = ngx_cpymem(b->last, "\":", 2);
-        b->last = format(b->last, rec[i]);
-    }
-
-    *b->last++ = '}';
-
-    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+    return ngx_http_sparkjob_rows_reply(r, &rows);
 }
 
 
-static u_char *
-ngx_http_sparkjob_binary_format(u_char *p, ngx_http_sparkjob_record_t *rec)
+u_char *
+ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
 {
-    ngx_str_t  type;
+    *p++ = '"';
+    p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
 
-    type = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_BINARY_TYPE);
+    if (n == NGX_HTTP_SPARKJOB_BINARY_JAR_ROW) {
+        p = ngx_cpymem(p, "\":\"", 3);
+        p = ngx_http_sparkjob_time(p, rec->start);
+        *p++ = '"';
 
-    p = ngx_sprintf(p, "{\"binary-type\":\"%V\",\"upload-time\":\"", &type);
+        return p;
+    }
+
+    p = ngx_sprintf(p, "\":{\"binary-type\":\"%V\",\"upload-time\":\"",
+                    &s[NGX_HTTP_SPARKJOB_BINARY_TYPE]);
     p = ngx_http_sparkjob_time(p, rec->start);
 
     return ngx_cpymem(p, "\"}", 2);
-}
-
-
-static u_char *
-ngx_http_sparkjob_jar_format(u_char *p, ngx_http_sparkjob_record_t *rec)
-{
-    *p++ = '"';
-    p = ngx_http_sparkjob_time(p, rec->start);
-    *p++ = '"';
-
-    return p;
 }
 
 

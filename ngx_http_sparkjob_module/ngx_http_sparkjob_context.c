@@ -100,15 +100,10 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_async_call = {
 ngx_int_t
 ngx_http_sparkjob_context_list(ngx_http_request_t *r)
 {
-    size_t                        len;
-    ngx_int_t                     rc;
-    ngx_buf_t                    *b;
-    ngx_str_t                     name;
-    ngx_uint_t                    i;
-    ngx_array_t                   recs;
-    ngx_http_sparkjob_ctx_t      *ctx;
-    ngx_http_sparkjob_query_t     query;
-    ngx_http_sparkjob_record_t  **rec;
+    ngx_int_t                   rc;
+    ngx_http_sparkjob_ctx_t    *ctx;
+    ngx_http_sparkjob_rows_t    rows;
+    ngx_http_sparkjob_query_t   query;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
@@ -118,47 +113,28 @@ ngx_http_sparkjob_context_list(ngx_http_request_t *r)
                    | ngx_http_sparkjob_state_bit(SJP_CONTEXT_STOPPING);
     query.limit = NGX_MAX_INT_T_VALUE;
 
-    if (ngx_array_init(&recs, r->pool, 16, sizeof(void *)) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ngx_http_sparkjob_rows_init(&rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
+                                1024);
 
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, r->pool, &recs);
+    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
 
     if (rc != NGX_OK) {
         return ngx_http_sparkjob_reply_zone(r, rc);
     }
 
-    rec = recs.elts;
-    len = sizeof("[]");
+    return ngx_http_sparkjob_rows_reply(r, &rows);
+}
 
-    for (i = 0; i < recs.nelts; i++) {
-        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
-        len += sizeof("\"\",") + ngx_http_sparkjob_json_len(&name);
-    }
 
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+u_char *
+ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
+{
+    *p++ = '"';
+    p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
+    *p++ = '"';
 
-    *b->last++ = '[';
-
-    for (i = 0; i < recs.nelts; i++) {
-
-        if (i) {
-            *b->last++ = ',';
-        }
-
-        name = ngx_http_sparkjob_record_string(rec[i], NGX_HTTP_SPARKJOB_KEY);
-
-        *b->last++ = '"';
-        b->last = ngx_http_sparkjob_json(b->last, &name);
-        *b->last++ = '"';
-    }
-
-    *b->last++ = ']';
-
-    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+    return p;
 }
 
 
@@ -168,7 +144,7 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
     size_t                       len;
     ngx_int_t                    rc;
     ngx_buf_t                   *b;
-    ngx_str_t                    s[NGX_HTTP_SPARKJOB_NSTRINGS];
+    ngx_str_t                    s[NGX_HTTP_SPARKJOB_PAYLOAD];
     ngx_uint_t                   i;
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
@@ -201,7 +177,7 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
     len = sizeof(NGX_HTTP_SPARKJOB_CONTEXT_FORMAT)
           + 2 * NGX_HTTP_SPARKJOB_TIME_LEN;
 
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
+    for (i = 0; i < NGX_HTTP_SPARKJOB_PAYLOAD; i++) {
         s[i] = ngx_http_sparkjob_record_string(rec, i);
         len += ngx_http_sparkjob_json_len(&s[i]);
     }

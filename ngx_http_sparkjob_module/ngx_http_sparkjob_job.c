@@ -463,6 +463,7 @@ static ngx_int_t
 ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
+    json_t                      *record;
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_job_t     *job;
     ngx_http_sparkjob_record_t  *rec;
@@ -494,9 +495,23 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
         return ngx_http_sparkjob_job_ended(r, rec);
     }
 
-    rec->state = SJP_JOB_STARTED;
-    rec->end = 0;
-    rec->payload = NGX_HTTP_SPARKJOB_NO_PAYLOAD;
+    /* whatever has become of it since, it is told as it was accepted */
+
+    record = json_object_get(msg->meta, "record");
+
+    if (json_object_set_new(record, "state", json_string("STARTED")) == -1
+        || json_object_set_new(record, "end", json_integer(0)) == -1
+        || json_object_set_new(record, "payload", json_string("none")) == -1)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rec = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
+                                   NGX_HTTP_SPARKJOB_JOB, record,
+                                   &msg->payload);
+    if (rec == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     return ngx_http_sparkjob_report(r, NGX_HTTP_ACCEPTED, rec, NULL);
 }

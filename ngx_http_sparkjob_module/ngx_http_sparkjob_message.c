@@ -69,7 +69,7 @@ ngx_http_sparkjob_message(ngx_http_sparkjob_channel_t *ch,
     }
 
     if (len) {
-        msg->meta = json_loadb((char *) meta, len, 0, &error);
+        msg->meta = json_loadb((char *) meta, len, JSON_ALLOW_NUL, &error);
 
     } else {
         msg->meta = json_object();

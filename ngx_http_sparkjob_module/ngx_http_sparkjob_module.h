@@ -56,25 +56,32 @@ typedef enum {
 } ngx_http_sparkjob_payload_e;
 
 
-/* strings of a record; the key and the payload are common to all kinds */
+/*
+ * Strings of a record: the key, the row that the record is in lists (rendered
+ * once here rather than at each of many reads) and the payload are common to
+ * all kinds.
+ */
 
 #define NGX_HTTP_SPARKJOB_KEY             0     /* id of a job, else the name */
+#define NGX_HTTP_SPARKJOB_ROW             1
 
-#define NGX_HTTP_SPARKJOB_JOB_CLASS       1
-#define NGX_HTTP_SPARKJOB_JOB_CONTEXT     2
-#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  3
-#define NGX_HTTP_SPARKJOB_JOB_USER        4
+#define NGX_HTTP_SPARKJOB_CONTEXT_ID      2
+#define NGX_HTTP_SPARKJOB_CONTEXT_APP     3
+#define NGX_HTTP_SPARKJOB_CONTEXT_URL     4
+#define NGX_HTTP_SPARKJOB_CONTEXT_REASON  5
 
-#define NGX_HTTP_SPARKJOB_CONTEXT_ID      1
-#define NGX_HTTP_SPARKJOB_CONTEXT_APP     2
-#define NGX_HTTP_SPARKJOB_CONTEXT_URL     3
-#define NGX_HTTP_SPARKJOB_CONTEXT_REASON  4
-#define NGX_HTTP_SPARKJOB_CONTEXT_USER    5
-
-#define NGX_HTTP_SPARKJOB_BINARY_TYPE     1
+#define NGX_HTTP_SPARKJOB_BINARY_JAR_ROW  2
+#define NGX_HTTP_SPARKJOB_BINARY_TYPE     3
 
 #define NGX_HTTP_SPARKJOB_PAYLOAD         6
 #define NGX_HTTP_SPARKJOB_NSTRINGS        7
+
+/* these only go into the row */
+
+#define NGX_HTTP_SPARKJOB_JOB_CLASS       7
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT     8
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  9
+#define NGX_HTTP_SPARKJOB_NMEMBERS        10
 
 
 typedef struct {
@@ -316,6 +323,19 @@ typedef struct {
 #define ngx_http_sparkjob_text(s)                                             \
     ((s)->len ? (char *) (s)->data : ""), (s)->len
 
+/* a JSON array or object of rows, in as many buffers as needed */
+
+typedef struct {
+    ngx_pool_t                   *pool;
+    ngx_chain_t                  *out;
+    ngx_chain_t                  *last;
+    ngx_str_t                     brackets;
+    ngx_uint_t                    row;      /* which string of the records */
+    ngx_uint_t                    n;
+    size_t                        need;     /* for the next one */
+} ngx_http_sparkjob_rows_t;
+
+
 #define ngx_http_sparkjob_state_bit(state)  ((ngx_uint_t) 1 << (state))
 
 
@@ -427,13 +447,34 @@ ngx_str_t *ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind,
 ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
     ngx_str_t *name);
 
+/*
+ * rows: ngx_http_sparkjob_rows_put() allocates nothing, it may be called under
+ * a lock.  It returns NGX_DECLINED if ngx_http_sparkjob_rows_grow() has to make
+ * room first.
+ */
+void ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows,
+    ngx_pool_t *pool, const char *brackets, ngx_uint_t row, size_t size);
+ngx_int_t ngx_http_sparkjob_rows_grow(ngx_http_sparkjob_rows_t *rows);
+ngx_int_t ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
+    ngx_http_sparkjob_record_t *rec);
+ngx_int_t ngx_http_sparkjob_rows_reply(ngx_http_request_t *r,
+    ngx_http_sparkjob_rows_t *rows);
+
+/* what a string of a record is rendered from: see the resources */
+u_char *ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
+u_char *ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
+u_char *ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
+
 /* zone: see the comments there */
 ngx_int_t ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_pool_t *pool,
     ngx_http_sparkjob_record_t **rec);
 ngx_int_t ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_query_t *query, ngx_pool_t *pool, ngx_array_t *recs);
+    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows);
 void ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch,
     uint64_t seq, ngx_http_sparkjob_record_t *rec, ngx_uint_t remove);
 ngx_uint_t ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch,

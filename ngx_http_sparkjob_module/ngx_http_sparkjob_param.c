@@ -112,7 +112,8 @@ ngx_http_sparkjob_arg_add(ngx_http_request_t *r, ngx_http_sparkjob_ctx_t *ctx,
         ngx_http_sparkjob_decode(&arg->value, eq + 1, last);
     }
 
-    rc = ngx_http_sparkjob_check_text(ctx, &what, &arg->key, NGX_MAX_SIZE_T_VALUE);
+    rc = ngx_http_sparkjob_check_text(ctx, &what, &arg->key,
+                                      NGX_MAX_SIZE_T_VALUE);
 
     if (rc != NGX_OK) {
         return rc;

@@ -10,6 +10,10 @@
 #include <ngx_http_sparkjob_module.h>
 
 
+/* what a row has beside the strings of its record */
+#define NGX_HTTP_SPARKJOB_RENDERED_MAX  512
+
+
 typedef struct {
     char        *name;
     ngx_uint_t   n;
@@ -28,11 +32,17 @@ typedef struct {
     ngx_http_sparkjob_member_t  *members;
     ngx_http_sparkjob_state_t   *states;
     ngx_uint_t                   nstates;
+    ngx_uint_t                   rendered;  /* one bit for each string */
+    u_char                    *(*render)(u_char *p, ngx_uint_t n,
+                                     ngx_http_sparkjob_record_t *rec,
+                                     ngx_str_t *s);
 } ngx_http_sparkjob_shape_t;
 
 
 static ngx_http_sparkjob_record_t *ngx_http_sparkjob_record_alloc(
-    ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool, size_t size);
+    ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool, ngx_str_t *s);
+static void ngx_http_sparkjob_record_fill(ngx_http_sparkjob_shape_t *shape,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
 static ngx_int_t ngx_http_sparkjob_record_state(
     ngx_http_sparkjob_shape_t *shape, json_t *meta,
     ngx_http_sparkjob_record_t *rec);
@@ -45,7 +55,6 @@ static ngx_http_sparkjob_member_t  ngx_http_sparkjob_job_members[] = {
     { "class", NGX_HTTP_SPARKJOB_JOB_CLASS },
     { "context", NGX_HTTP_SPARKJOB_JOB_CONTEXT },
     { "contextId", NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID },
-    { "user", NGX_HTTP_SPARKJOB_JOB_USER },
     { NULL, 0 }
 };
 
@@ -56,7 +65,6 @@ static ngx_http_sparkjob_member_t  ngx_http_sparkjob_context_members[] = {
     { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
     { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
     { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
-    { "user", NGX_HTTP_SPARKJOB_CONTEXT_USER },
     { NULL, 0 }
 };
 
@@ -85,10 +93,16 @@ static ngx_http_sparkjob_shape_t
     ngx_http_sparkjob_shapes[NGX_HTTP_SPARKJOB_NKINDS] =
 {
     { "job", "start", ngx_http_sparkjob_job_members,
-      ngx_http_sparkjob_job_states, SJP_JOB_NSTATES },
+      ngx_http_sparkjob_job_states, SJP_JOB_NSTATES,
+      1 << NGX_HTTP_SPARKJOB_ROW, ngx_http_sparkjob_job_render },
+
     { "context", "start", ngx_http_sparkjob_context_members,
-      ngx_http_sparkjob_context_states, SJP_CONTEXT_NSTATES },
-    { "binary", "time", ngx_http_sparkjob_binary_members, NULL, 0 }
+      ngx_http_sparkjob_context_states, SJP_CONTEXT_NSTATES,
+      1 << NGX_HTTP_SPARKJOB_ROW, ngx_http_sparkjob_context_render },
+
+    { "binary", "time", ngx_http_sparkjob_binary_members, NULL, 0,
+      1 << NGX_HTTP_SPARKJOB_ROW | 1 << NGX_HTTP_SPARKJOB_BINARY_JAR_ROW,
+      ngx_http_sparkjob_binary_render }
 };
 
 
@@ -105,11 +119,8 @@ ngx_http_sparkjob_record_t *
 ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload)
 {
-    size_t                       size;
-    u_char                      *p;
     ngx_int_t                    type;
-    ngx_str_t                    s[NGX_HTTP_SPARKJOB_NSTRINGS];
-    ngx_uint_t                   i;
+    ngx_str_t                    s[NGX_HTTP_SPARKJOB_NMEMBERS];
     ngx_http_sparkjob_shape_t   *shape;
     ngx_http_sparkjob_record_t  *rec;
     ngx_http_sparkjob_member_t  *member;
@@ -135,20 +146,13 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
         s[NGX_HTTP_SPARKJOB_PAYLOAD] = *payload;
     }
 
-    size = sizeof(ngx_http_sparkjob_record_t);
-
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
-        size += s[i].len;
-    }
-
-    rec = ngx_http_sparkjob_record_alloc(ch, pool, size);
+    rec = ngx_http_sparkjob_record_alloc(ch, pool, s);
     if (rec == NULL) {
         return NULL;
     }
 
     ngx_memzero(rec, sizeof(ngx_http_sparkjob_record_t));
 
-    rec->size = size;
     rec->kind = kind;
     rec->payload = type;
     rec->rev = ngx_http_sparkjob_meta_number(meta, "rev");
@@ -160,14 +164,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
         goto invalid;
     }
 
-    p = (u_char *) (rec + 1);
-
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
-        if (s[i].len) {
-            rec->len[i] = s[i].len;
-            p = ngx_cpymem(p, s[i].data, s[i].len);
-        }
-    }
+    ngx_http_sparkjob_record_fill(shape, rec, s);
 
     return rec;
 
@@ -182,11 +179,28 @@ invalid:
 }
 
 
+/* room for the strings, and for two that are rendered from them */
+
 static ngx_http_sparkjob_record_t *
 ngx_http_sparkjob_record_alloc(ngx_http_sparkjob_channel_t *ch,
-    ngx_pool_t *pool, size_t size)
+    ngx_pool_t *pool, ngx_str_t *s)
 {
+    size_t                       size, strings;
+    ngx_uint_t                   i;
     ngx_http_sparkjob_record_t  *rec;
+
+    strings = 0;
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NMEMBERS; i++) {
+
+        if (i != NGX_HTTP_SPARKJOB_PAYLOAD) {
+            strings += ngx_http_sparkjob_json_len(&s[i]);
+        }
+    }
+
+    size = sizeof(ngx_http_sparkjob_record_t) + strings
+           + 2 * (strings + NGX_HTTP_SPARKJOB_RENDERED_MAX)
+           + s[NGX_HTTP_SPARKJOB_PAYLOAD].len;
 
     if (pool) {
         return ngx_palloc(pool, size);
@@ -208,6 +222,32 @@ ngx_http_sparkjob_record_alloc(ngx_http_sparkjob_channel_t *ch,
     }
 
     return ch->scratch;
+}
+
+
+static void
+ngx_http_sparkjob_record_fill(ngx_http_sparkjob_shape_t *shape,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
+{
+    u_char      *p, *start;
+    ngx_uint_t   i;
+
+    p = (u_char *) (rec + 1);
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NSTRINGS; i++) {
+        start = p;
+
+        if (shape->rendered & (1 << i)) {
+            p = shape->render(p, i, rec, s);
+
+        } else if (s[i].len) {
+            p = ngx_cpymem(p, s[i].data, s[i].len);
+        }
+
+        rec->len[i] = p - start;
+    }
+
+    rec->size = p - (u_char *) rec;
 }
 
 

@@ -33,26 +33,17 @@ static ngx_int_t ngx_http_sparkjob_job_list_record(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_list_end(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_job_list_reply(ngx_http_request_t *r,
-    ngx_array_t *recs);
 static ngx_int_t ngx_http_sparkjob_job_configured(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_no_such_job(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_sparkjob_is_id(ngx_str_t *id);
-static size_t ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec);
-static u_char *ngx_http_sparkjob_report_format(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
 static u_char *ngx_http_sparkjob_duration(u_char *p, uint64_t ms);
 
 
-#define NGX_HTTP_SPARKJOB_REPORT_FORMAT                                       \
-    "{\"jobId\":\"\",\"startTime\":\"\",\"classPath\":\"\",\"context\":\"\"," \
-    "\"contextId\":\"\",\"duration\":\"Job not done yet\","                   \
-    "\"status\":\"RESTARTING\",\"result\":},"
-
-#define NGX_HTTP_SPARKJOB_AD_HOC  "<<ad-hoc>>"
+/* how long a row is, about */
+#define NGX_HTTP_SPARKJOB_ROW_GUESS  320
 
 
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_list_params[] = {
@@ -232,9 +223,9 @@ ngx_http_sparkjob_job_list(ngx_http_request_t *r)
 {
     size_t                      i;
     ngx_int_t                   rc;
-    ngx_array_t                 recs;
     ngx_http_sparkjob_ctx_t    *ctx;
     ngx_http_sparkjob_list_t    list;
+    ngx_http_sparkjob_rows_t    rows;
     ngx_http_sparkjob_query_t   query;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
@@ -248,15 +239,16 @@ ngx_http_sparkjob_job_list(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_problem(r);
     }
 
-    if (ngx_array_init(&recs, r->pool, 64, sizeof(void *)) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     query.kind = NGX_HTTP_SPARKJOB_JOB;
     query.states = 0;
     query.limit = list.limit;
 
+    ngx_http_sparkjob_rows_init(&rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
+                                NGX_HTTP_SPARKJOB_ROW_GUESS
+                                * ngx_min(list.limit, NGX_HTTP_SPARKJOB_LIMIT));
+
     if (list.status.len) {
+
         for (i = 0; i < list.status.len; i++) {
             list.status.data[i] = ngx_toupper(list.status.data[i]);
         }
@@ -264,13 +256,13 @@ ngx_http_sparkjob_job_list(ngx_http_request_t *r)
         rc = ngx_http_sparkjob_state_number(NGX_HTTP_SPARKJOB_JOB,
                                             &list.status);
         if (rc == NGX_ERROR) {
-            return ngx_http_sparkjob_job_list_reply(r, &recs);
+            return ngx_http_sparkjob_rows_reply(r, &rows);
         }
 
         query.states = ngx_http_sparkjob_state_bit(rc);
     }
 
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, r->pool, &recs);
+    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
 
     if (rc == NGX_AGAIN) {
         return ngx_http_sparkjob_job_list_ask(r, &list);
@@ -280,7 +272,7 @@ ngx_http_sparkjob_job_list(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_job_list_reply(r, &recs);
+    return ngx_http_sparkjob_rows_reply(r, &rows);
 }
 
 
@@ -290,10 +282,20 @@ ngx_http_sparkjob_job_list_ask(ngx_http_request_t *r,
 {
     json_t                        *meta;
     ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_rows_t      *rows;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    rows = ngx_palloc(r->pool, sizeof(ngx_http_sparkjob_rows_t));
+    if (rows == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_sparkjob_rows_init(rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
+                                NGX_HTTP_SPARKJOB_ROW_GUESS);
+    ctx->data = rows;
 
     meta = json_pack("{s:I}", "limit", (json_int_t) list->limit);
 
@@ -307,13 +309,6 @@ ngx_http_sparkjob_job_list_ask(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->data = ngx_array_create(r->pool, 64, sizeof(void *));
-
-    if (ctx->data == NULL) {
-        json_decref(meta);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_list_call, meta, 0,
                                  slcf->reply_timeout);
 }
@@ -323,22 +318,27 @@ static ngx_int_t
 ngx_http_sparkjob_job_list_record(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t      *ctx;
-    ngx_http_sparkjob_record_t  **rec;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    rec = ngx_array_push(ctx->data);
+    rec = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
+                                   NGX_HTTP_SPARKJOB_JOB,
+                                   json_object_get(msg->meta, "record"),
+                                   &msg->payload);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    *rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                    NGX_HTTP_SPARKJOB_JOB,
-                                    json_object_get(msg->meta, "record"),
-                                    &msg->payload);
+    do {
+        if (ngx_http_sparkjob_rows_grow(ctx->data) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
 
-    return *rec ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    } while (ngx_http_sparkjob_rows_put(ctx->data, rec) != NGX_OK);
+
+    return NGX_AGAIN;
 }
 
 
@@ -350,52 +350,7 @@ ngx_http_sparkjob_job_list_end(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    return ngx_http_sparkjob_job_list_reply(r, ctx->data);
-}
-
-
-/* results are left out of lists, errors are not */
-
-static ngx_int_t
-ngx_http_sparkjob_job_list_reply(ngx_http_request_t *r, ngx_array_t *recs)
-{
-    size_t                        len;
-    ngx_buf_t                    *b;
-    ngx_uint_t                    i;
-    ngx_http_sparkjob_record_t  **rec;
-
-    rec = recs->elts;
-    len = sizeof("[]");
-
-    for (i = 0; i < recs->nelts; i++) {
-
-        if (rec[i]->payload != NGX_HTTP_SPARKJOB_ERROR) {
-            rec[i]->payload = NGX_HTTP_SPARKJOB_NO_PAYLOAD;
-        }
-
-        len += ngx_http_sparkjob_report_len(rec[i]);
-    }
-
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    *b->last++ = '[';
-
-    for (i = 0; i < recs->nelts; i++) {
-
-        if (i) {
-            *b->last++ = ',';
-        }
-
-        b->last = ngx_http_sparkjob_report_format(b->last, rec[i]);
-        *b->last++ = '}';
-    }
-
-    *b->last++ = ']';
-
-    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+    return ngx_http_sparkjob_rows_reply(r, ctx->data);
 }
 
 
@@ -537,89 +492,62 @@ ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *result)
 {
     ngx_buf_t  *b;
+    ngx_str_t   row, payload;
 
-    b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
+    row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_ROW);
+    payload = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
+
+    if (rec->payload == NGX_HTTP_SPARKJOB_NO_PAYLOAD) {
+        payload.len = 0;
+    }
+
+    b = ngx_create_temp_buf(r->pool, row.len + sizeof(",\"result\":}")
+                                     + payload.len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_http_sparkjob_report_format(b->last, rec);
+    b->last = ngx_cpymem(b->last, row.data, row.len);
 
-    if (result) {
+    if (result || payload.len) {
         b->last = ngx_cpymem(b->last, ",\"result\":",
                              sizeof(",\"result\":") - 1);
+    }
 
+    if (result) {
         return ngx_http_sparkjob_reply_around(r, status, b, result);
     }
 
+    b->last = ngx_cpymem(b->last, payload.data, payload.len);
     *b->last++ = '}';
 
     return ngx_http_sparkjob_reply_buf(r, status, b);
 }
 
 
-static size_t
-ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec)
+/* the report, without the result and the last brace */
+
+u_char *
+ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
 {
-    size_t      len;
-    ngx_str_t   s;
-    ngx_uint_t  i;
-
-    len = sizeof(NGX_HTTP_SPARKJOB_REPORT_FORMAT)
-          + NGX_HTTP_SPARKJOB_TIME_LEN
-          + sizeof(NGX_HTTP_SPARKJOB_AD_HOC)
-          + sizeof(".000 secs") + NGX_INT64_LEN;
-
-    for (i = 0; i < NGX_HTTP_SPARKJOB_PAYLOAD; i++) {
-        s = ngx_http_sparkjob_record_string(rec, i);
-        len += ngx_http_sparkjob_json_len(&s);
-    }
-
-    return len + rec->len[NGX_HTTP_SPARKJOB_PAYLOAD];
-}
-
-
-/* all but the last brace */
-
-static u_char *
-ngx_http_sparkjob_report_format(u_char *p, ngx_http_sparkjob_record_t *rec)
-{
-    ngx_str_t  id, class, context, context_id, payload;
-
-    id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_KEY);
-    class = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_JOB_CLASS);
-    context = ngx_http_sparkjob_record_string(rec,
-                                              NGX_HTTP_SPARKJOB_JOB_CONTEXT);
-    context_id = ngx_http_sparkjob_record_string(rec,
-                                            NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID);
-
-    if (context.len == 0) {
-        ngx_str_set(&context, NGX_HTTP_SPARKJOB_AD_HOC);
-    }
-
-    p = ngx_sprintf(p, "{\"jobId\":\"%V\",\"startTime\":\"", &id);
+    p = ngx_sprintf(p, "{\"jobId\":\"%V\",\"startTime\":\"",
+                    &s[NGX_HTTP_SPARKJOB_KEY]);
     p = ngx_http_sparkjob_time(p, rec->start);
     p = ngx_sprintf(p, "\",\"classPath\":\"");
-    p = ngx_http_sparkjob_json(p, &class);
+    p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_JOB_CLASS]);
     p = ngx_sprintf(p, "\",\"context\":\"");
-    p = ngx_http_sparkjob_json(p, &context);
-    p = ngx_sprintf(p, "\",\"contextId\":\"%V\",\"duration\":\"", &context_id);
+    p = s[NGX_HTTP_SPARKJOB_JOB_CONTEXT].len
+        ? ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_JOB_CONTEXT])
+        : ngx_sprintf(p, "<<ad-hoc>>");
+    p = ngx_sprintf(p, "\",\"contextId\":\"%V\",\"duration\":\"",
+                    &s[NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID]);
     p = rec->end ? ngx_http_sparkjob_duration(p, rec->end > rec->start
                                                  ? rec->end - rec->start : 0)
                  : ngx_sprintf(p, "Job not done yet");
-    p = ngx_sprintf(p, "\",\"status\":\"%V\"",
-                    ngx_http_sparkjob_state_name(rec->kind, rec->state));
 
-    if (rec->payload == NGX_HTTP_SPARKJOB_RESULT
-        || rec->payload == NGX_HTTP_SPARKJOB_ERROR)
-    {
-        payload = ngx_http_sparkjob_record_string(rec,
-                                                  NGX_HTTP_SPARKJOB_PAYLOAD);
-
-        p = ngx_sprintf(p, ",\"result\":%V", &payload);
-    }
-
-    return p;
+    return ngx_sprintf(p, "\",\"status\":\"%V\"",
+                       ngx_http_sparkjob_state_name(rec->kind, rec->state));
 }
 
 

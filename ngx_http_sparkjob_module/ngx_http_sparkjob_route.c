@@ -305,7 +305,10 @@ ngx_http_sparkjob_path(ngx_http_request_t *r, ngx_str_t *path)
         last = p + r->unparsed_uri.len;
     }
 
-    if (!r->quoted_uri || ngx_strlcasestrn(p, last, (u_char *) "%2f", 2) == NULL)
+    if (!r->quoted_uri
+        || ngx_strlcasestrn(p, last, (u_char *) "%2f",
+                            sizeof("%2f") - 2)
+           == NULL)
     {
         return NGX_OK;
     }

@@ -3,7 +3,7 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * The tables in shared memory: a cache of what the launcher knows.
+ * The zone in shared memory: a cache of what the launcher knows.
  *
  * The mutex of the slab pool guards everything here.  All workers write: each
  * of them gets all events from the launcher, and whoever is first puts an
@@ -19,113 +19,33 @@
  * done they apply only what is safe in any order: newer revisions of jobs and
  * contexts.  What has not been touched in the end is not known to the launcher
  * any more, and goes.
- *
- * When the pool is full the records that have been final for the longest go
- * first.  "horizon" is the latest start of a job that may be missing: a list
- * that comes down to there, and the look-up of an unknown id while there is a
- * horizon, are the launcher's.
  */
 
 
-#include <ngx_http_sparkjob_module.h>
+#include <ngx_http_sparkjob_table.h>
 
 
-#define NGX_HTTP_SPARKJOB_EVICT_MAX    64
 #define NGX_HTTP_SPARKJOB_LOAD_SILENT  5000
-#define NGX_HTTP_SPARKJOB_LIST_CHUNK   (128 * 1024)
 
 
-typedef struct {
-    ngx_rbtree_node_t           by_key;
-    ngx_rbtree_node_t           by_start;       /* jobs only */
-    ngx_queue_t                 final;          /* if record.final */
-    ngx_uint_t                  generation;
-    ngx_http_sparkjob_record_t  record;
-} ngx_http_sparkjob_node_t;
-
+/* a walk over a table, in pieces: the lock is given up now and then */
 
 typedef struct {
-    ngx_rbtree_t       by_key[NGX_HTTP_SPARKJOB_NKINDS];
-    ngx_rbtree_node_t  key_sentinel[NGX_HTTP_SPARKJOB_NKINDS];
-    ngx_rbtree_t       by_start;
-    ngx_rbtree_node_t  start_sentinel;
-    ngx_queue_t        final;                   /* the latest one first */
-
-    uint64_t           epoch;                   /* 0: nothing yet */
-    uint64_t           seq;
-    uint64_t           horizon;                 /* 0: nothing is missing */
-    uint64_t           load_horizon;
-    ngx_uint_t         generation;
-    ngx_pid_t          loader;
-    ngx_msec_t         loader_time;
-
-    ngx_uint_t         dirty;
-    ngx_uint_t         loaded;                  /* there was a snapshot */
-    ngx_uint_t         complete;                /* of this epoch, and is whole */
-    ngx_uint_t         overflow;                /* of contexts or binaries */
-} ngx_http_sparkjob_sh_t;
-
-
-/* where a walk over a tree goes on after the lock was given up */
-
-typedef struct {
-    ngx_rbtree_key_t   key;
-    size_t             len;
-    u_char             data[NGX_HTTP_SPARKJOB_NAME_MAX];
-} ngx_http_sparkjob_cursor_t;
-
-
-/* what one hold of the lock copied */
-
-typedef struct {
-    u_char            *data;
-    size_t             size;
-    size_t             used;
-    ngx_uint_t         n;
-    ngx_uint_t         done;
-    ngx_uint_t         missing;
-} ngx_http_sparkjob_chunk_t;
+    ngx_http_sparkjob_cursor_t  cursor;
+    u_char                      name[NGX_HTTP_SPARKJOB_NAME_MAX];
+    ngx_uint_t                  done;
+    ngx_uint_t                  missing;
+} ngx_http_sparkjob_walk_t;
 
 
 static ngx_http_sparkjob_sh_t *ngx_http_sparkjob_zone_lock(
     ngx_http_sparkjob_zone_t *zone);
 static void ngx_http_sparkjob_zone_unlock(ngx_http_sparkjob_zone_t *zone);
-static ngx_int_t ngx_http_sparkjob_zone_setup_locked(ngx_slab_pool_t *shpool);
-static ngx_http_sparkjob_node_t *ngx_http_sparkjob_zone_find_locked(
-    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_kind_e kind, ngx_str_t *key);
 static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
     ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
-static void ngx_http_sparkjob_zone_copy_locked(ngx_http_sparkjob_sh_t *sh,
-    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_cursor_t *cursor,
-    ngx_http_sparkjob_chunk_t *chunk);
-static ngx_int_t ngx_http_sparkjob_zone_take_locked(
-    ngx_http_sparkjob_chunk_t *chunk, ngx_http_sparkjob_record_t *rec);
-static ngx_rbtree_node_t *ngx_http_sparkjob_zone_after_locked(
-    ngx_rbtree_t *tree, ngx_http_sparkjob_cursor_t *cursor);
-static void ngx_http_sparkjob_zone_put_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_record_t *rec,
-    ngx_uint_t force);
-static ngx_uint_t ngx_http_sparkjob_zone_newer(
-    ngx_http_sparkjob_record_t *old, ngx_http_sparkjob_record_t *rec);
-static ngx_http_sparkjob_node_t *ngx_http_sparkjob_zone_alloc_locked(
-    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh, size_t size);
-static ngx_int_t ngx_http_sparkjob_zone_evict_locked(
-    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
-static void ngx_http_sparkjob_zone_remove_locked(
-    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh,
-    ngx_http_sparkjob_node_t *node);
-static void ngx_http_sparkjob_zone_sweep_locked(
-    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
-static void ngx_http_sparkjob_zone_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *rbnode, ngx_rbtree_node_t *sentinel);
-static ngx_http_sparkjob_node_t *ngx_http_sparkjob_zone_node(
-    ngx_rbtree_node_t *rbnode);
-static ngx_rbtree_key_t ngx_http_sparkjob_zone_key(u_char *data, size_t len);
-static ngx_int_t ngx_http_sparkjob_zone_cmp(ngx_rbtree_key_t key, u_char *data,
-    size_t len, ngx_rbtree_node_t *rbnode);
-
-
-#define ngx_http_sparkjob_record_key(rec)  ((u_char *) ((rec) + 1))
+static void ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
+    ngx_http_sparkjob_walk_t *walk);
 
 
 /*
@@ -168,35 +88,7 @@ ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    return ngx_http_sparkjob_zone_setup_locked(zone->shpool);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_zone_setup_locked(ngx_slab_pool_t *shpool)
-{
-    ngx_uint_t               i;
-    ngx_http_sparkjob_sh_t  *sh;
-
-    sh = ngx_slab_calloc_locked(shpool, sizeof(ngx_http_sparkjob_sh_t));
-    if (sh == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
-        ngx_rbtree_init(&sh->by_key[i], &sh->key_sentinel[i],
-                        ngx_http_sparkjob_zone_insert);
-    }
-
-    ngx_rbtree_init(&sh->by_start, &sh->start_sentinel,
-                    ngx_http_sparkjob_zone_insert);
-
-    ngx_queue_init(&sh->final);
-
-    shpool->data = sh;
-    shpool->log_nomem = 0;
-
-    return NGX_OK;
+    return ngx_http_sparkjob_table_init_locked(zone->shpool);
 }
 
 
@@ -218,7 +110,7 @@ ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
         ngx_slab_init(shpool);
 
         /* cannot fail: the pool is empty, and it was large enough before */
-        (void) ngx_http_sparkjob_zone_setup_locked(shpool);
+        (void) ngx_http_sparkjob_table_init_locked(shpool);
 
         sh = shpool->data;
     }
@@ -289,7 +181,7 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
         size = 0;
         sh = ngx_http_sparkjob_zone_lock(zone);
 
-        node = ngx_http_sparkjob_zone_find_locked(sh, kind, key);
+        node = ngx_http_sparkjob_table_find_locked(sh, kind, key);
 
         if (node) {
             size = node->record.size;
@@ -318,34 +210,6 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
 }
 
 
-static ngx_http_sparkjob_node_t *
-ngx_http_sparkjob_zone_find_locked(ngx_http_sparkjob_sh_t *sh,
-    ngx_http_sparkjob_kind_e kind, ngx_str_t *key)
-{
-    ngx_int_t           rc;
-    ngx_rbtree_key_t    k;
-    ngx_rbtree_node_t  *rbnode, *sentinel;
-
-    rbnode = sh->by_key[kind].root;
-    sentinel = sh->by_key[kind].sentinel;
-
-    k = ngx_http_sparkjob_zone_key(key->data, key->len);
-
-    while (rbnode != sentinel) {
-
-        rc = ngx_http_sparkjob_zone_cmp(k, key->data, key->len, rbnode);
-
-        if (rc == 0) {
-            return ngx_http_sparkjob_zone_node(rbnode);
-        }
-
-        rbnode = (rc < 0) ? rbnode->left : rbnode->right;
-    }
-
-    return NULL;
-}
-
-
 /* whether what this worker has heard of is in the tables, and all else too */
 
 static ngx_uint_t
@@ -364,204 +228,102 @@ ngx_http_sparkjob_zone_fresh_locked(ngx_http_sparkjob_zone_t *zone,
 
 
 /*
- * Appends copies (ngx_http_sparkjob_record_t *) to recs: jobs newest first and
- * without the results of the finished ones, anything else by name.  Returns as
- * ngx_http_sparkjob_zone_get() does.
+ * Adds the rows of all records that the query wants: jobs newest first,
+ * anything else by name.  Returns as ngx_http_sparkjob_zone_get() does.
  */
 
 ngx_int_t
 ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_query_t *query, ngx_pool_t *pool, ngx_array_t *recs)
+    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows)
 {
-    u_char                       *p;
-    ngx_uint_t                    loaded, overflow;
-    ngx_http_sparkjob_sh_t       *sh;
-    ngx_http_sparkjob_chunk_t     chunk;
-    ngx_http_sparkjob_cursor_t    cursor;
-    ngx_http_sparkjob_record_t  **rec;
+    ngx_uint_t                 loaded, overflow;
+    ngx_http_sparkjob_sh_t    *sh;
+    ngx_http_sparkjob_walk_t   walk;
 
-    ngx_memzero(&chunk, sizeof(ngx_http_sparkjob_chunk_t));
+    ngx_memzero(&walk.cursor, sizeof(ngx_http_sparkjob_cursor_t));
+    walk.done = 0;
+    walk.missing = 0;
 
-    cursor.key = 0;
-    cursor.len = 0;
-
-    chunk.size = NGX_HTTP_SPARKJOB_LIST_CHUNK;
-
-    while (!chunk.done) {
-
-        chunk.data = ngx_palloc(pool, chunk.size);
-        if (chunk.data == NULL) {
+    do {
+        if (ngx_http_sparkjob_rows_grow(rows) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        chunk.used = 0;
 
         sh = ngx_http_sparkjob_zone_lock(zone);
 
         loaded = sh->loaded;
-        overflow = sh->overflow;
+        overflow = sh->overflow && query->kind != NGX_HTTP_SPARKJOB_JOB;
 
-        ngx_http_sparkjob_zone_copy_locked(sh, query, &cursor, &chunk);
+        ngx_http_sparkjob_zone_walk_locked(sh, query, rows, &walk);
 
         ngx_http_sparkjob_zone_unlock(zone);
 
-        if (!loaded || chunk.missing) {
+        if (!loaded || walk.missing) {
             return NGX_AGAIN;
         }
 
-        if (overflow && query->kind != NGX_HTTP_SPARKJOB_JOB) {
+        if (overflow) {
             return NGX_ABORT;
         }
 
-        for (p = chunk.data; p < chunk.data + chunk.used;
-             p += ngx_align((*rec)->size, NGX_ALIGNMENT))
-        {
-            rec = ngx_array_push(recs);
-            if (rec == NULL) {
-                return NGX_ERROR;
-            }
-
-            *rec = (ngx_http_sparkjob_record_t *) p;
-        }
-    }
+    } while (!walk.done);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_sparkjob_zone_copy_locked(ngx_http_sparkjob_sh_t *sh,
-    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_cursor_t *cursor,
-    ngx_http_sparkjob_chunk_t *chunk)
+ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
+    ngx_http_sparkjob_walk_t *walk)
 {
-    ngx_uint_t                   visits, states;
+    ngx_uint_t                   visits, jobs;
     ngx_rbtree_t                *tree;
     ngx_rbtree_node_t           *rbnode;
     ngx_http_sparkjob_record_t  *rec;
 
-    tree = &sh->by_key[query->kind];
-    states = query->states;
+    jobs = (query->kind == NGX_HTTP_SPARKJOB_JOB);
+    tree = jobs ? &sh->by_start : &sh->by_key[query->kind];
 
-    if (query->kind == NGX_HTTP_SPARKJOB_JOB) {
-        tree = &sh->by_start;
-    }
-
-    rbnode = ngx_http_sparkjob_zone_after_locked(tree, cursor);
+    rbnode = ngx_http_sparkjob_table_after_locked(tree, &walk->cursor);
 
     for (visits = 0; visits < NGX_HTTP_SPARKJOB_BATCH; visits++) {
 
-        if (chunk->n == query->limit) {
-            chunk->done = 1;
+        if (rbnode == NULL || rows->n == query->limit) {
+            walk->done = 1;
+            walk->missing = rbnode == NULL && jobs && sh->horizon;
             return;
         }
 
-        if (rbnode == NULL) {
-            chunk->done = 1;
-            chunk->missing = tree == &sh->by_start && sh->horizon;
+        rec = ngx_http_sparkjob_table_record(rbnode);
+
+        if (jobs
+            && (rec->start <= sh->horizon
+                || (rec->payload == NGX_HTTP_SPARKJOB_NO_ROOM
+                    && rec->state != SJP_JOB_FINISHED)))
+        {
+            walk->missing = 1;
             return;
         }
 
-        rec = &ngx_http_sparkjob_zone_node(rbnode)->record;
-
-        if (tree == &sh->by_start && rec->start <= sh->horizon) {
-            chunk->missing = 1;
-            return;
+        if ((query->states == 0
+             || query->states & ngx_http_sparkjob_state_bit(rec->state))
+            && ngx_http_sparkjob_rows_put(rows, rec) != NGX_OK)
+        {
+            break;
         }
 
-        if (states == 0 || states & ngx_http_sparkjob_state_bit(rec->state)) {
-
-            if (rec->payload == NGX_HTTP_SPARKJOB_NO_ROOM
-                && rec->state != SJP_JOB_FINISHED)
-            {
-                chunk->missing = 1;
-                return;
-            }
-
-            if (ngx_http_sparkjob_zone_take_locked(chunk, rec) != NGX_OK) {
-                return;
-            }
-        }
-
-        cursor->key = rbnode->key;
-        cursor->len = rec->len[NGX_HTTP_SPARKJOB_KEY];
-        ngx_memcpy(cursor->data, ngx_http_sparkjob_record_key(rec),
-                   cursor->len);
+        ngx_http_sparkjob_table_cursor_locked(rbnode, &walk->cursor);
 
         rbnode = ngx_rbtree_next(tree, rbnode);
     }
-}
 
+    /* what the cursor points to may be gone when the lock is held again */
 
-/* NGX_DECLINED: the chunk is full; a chunk always takes one record */
-
-static ngx_int_t
-ngx_http_sparkjob_zone_take_locked(ngx_http_sparkjob_chunk_t *chunk,
-    ngx_http_sparkjob_record_t *rec)
-{
-    size_t                       size, room;
-    ngx_http_sparkjob_record_t  *copy;
-
-    size = rec->size;
-
-    if (rec->payload == NGX_HTTP_SPARKJOB_RESULT) {
-        size -= rec->len[NGX_HTTP_SPARKJOB_PAYLOAD];
+    if (walk->cursor.name.len && walk->cursor.name.data != walk->name) {
+        ngx_memcpy(walk->name, walk->cursor.name.data, walk->cursor.name.len);
+        walk->cursor.name.data = walk->name;
     }
-
-    room = ngx_align(size, NGX_ALIGNMENT);
-
-    if (room > chunk->size - chunk->used) {
-
-        if (chunk->used == 0) {
-            chunk->size = room;
-        }
-
-        return NGX_DECLINED;
-    }
-
-    copy = (ngx_http_sparkjob_record_t *) (chunk->data + chunk->used);
-
-    ngx_memcpy(copy, rec, size);
-
-    copy->size = size;
-
-    if (rec->payload == NGX_HTTP_SPARKJOB_RESULT) {
-        copy->len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
-        copy->payload = NGX_HTTP_SPARKJOB_NO_PAYLOAD;
-    }
-
-    chunk->used += room;
-    chunk->n++;
-
-    return NGX_OK;
-}
-
-
-/* the first node behind the cursor, which may itself be gone */
-
-static ngx_rbtree_node_t *
-ngx_http_sparkjob_zone_after_locked(ngx_rbtree_t *tree,
-    ngx_http_sparkjob_cursor_t *cursor)
-{
-    ngx_rbtree_node_t  *rbnode, *after;
-
-    rbnode = tree->root;
-    after = NULL;
-
-    while (rbnode != tree->sentinel) {
-
-        if (ngx_http_sparkjob_zone_cmp(cursor->key, cursor->data, cursor->len,
-                                       rbnode)
-            < 0)
-        {
-            after = rbnode;
-            rbnode = rbnode->left;
-
-        } else {
-            rbnode = rbnode->right;
-        }
-    }
-
-    return after;
 }
 
 
@@ -598,14 +360,14 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
     ngx_http_sparkjob_zone_write(sh);
 
     if (rec && remove) {
-        node = ngx_http_sparkjob_zone_find_locked(sh, rec->kind, &key);
+        node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
 
         if (node) {
-            ngx_http_sparkjob_zone_remove_locked(ch->zone, sh, node);
+            ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
         }
 
     } else if (rec) {
-        ngx_http_sparkjob_zone_put_locked(ch->zone, sh, rec, 0);
+        ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 0);
     }
 
     if (mine || (!foreign && seq == sh->seq + 1)) {
@@ -686,7 +448,7 @@ ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,
         ngx_http_sparkjob_zone_write(sh);
 
         sh->loader_time = ngx_current_msec;
-        ngx_http_sparkjob_zone_put_locked(ch->zone, sh, rec, 1);
+        ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 1);
 
         ngx_http_sparkjob_zone_written(sh);
     }
@@ -705,7 +467,7 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
     if (sh->generation == ch->generation) {
         ngx_http_sparkjob_zone_write(sh);
 
-        ngx_http_sparkjob_zone_sweep_locked(ch->zone, sh);
+        ngx_http_sparkjob_table_sweep_locked(ch->zone, sh);
 
         sh->horizon = sh->load_horizon;
 
@@ -737,288 +499,4 @@ ngx_http_sparkjob_zone_load_abort(ngx_http_sparkjob_channel_t *ch)
     }
 
     ngx_http_sparkjob_zone_unlock(ch->zone);
-}
-
-
-/*
- * "force": what the loader sees for the first time in this snapshot counts
- * whatever the zone had.
- */
-
-static void
-ngx_http_sparkjob_zone_put_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_record_t *rec,
-    ngx_uint_t force)
-{
-    size_t                     size;
-    ngx_str_t                  key;
-    ngx_http_sparkjob_node_t  *node;
-
-    key.data = ngx_http_sparkjob_record_key(rec);
-    key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
-
-    node = ngx_http_sparkjob_zone_find_locked(sh, rec->kind, &key);
-
-    if (node) {
-
-        if (!(force && node->generation != sh->generation)
-            && !ngx_http_sparkjob_zone_newer(&node->record, rec))
-        {
-            node->generation = sh->generation;
-            return;
-        }
-
-        ngx_http_sparkjob_zone_remove_locked(zone, sh, node);
-    }
-
-    size = rec->size;
-    node = ngx_http_sparkjob_zone_alloc_locked(zone, sh, size);
-
-    if (node == NULL && rec->len[NGX_HTTP_SPARKJOB_PAYLOAD]) {
-        size -= rec->len[NGX_HTTP_SPARKJOB_PAYLOAD];
-        node = ngx_http_sparkjob_zone_alloc_locked(zone, sh, size);
-    }
-
-    if (node == NULL) {
-
-        if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
-            sh->horizon = ngx_max(sh->horizon, rec->start);
-            sh->load_horizon = ngx_max(sh->load_horizon, rec->start);
-
-        } else if (!sh->overflow) {
-            sh->overflow = 1;
-            zone->full = 1;
-        }
-
-        return;
-    }
-
-    ngx_memcpy(&node->record, rec, size);
-
-    if (size != rec->size) {
-        node->record.size = size;
-        node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
-        node->record.payload = NGX_HTTP_SPARKJOB_NO_ROOM;
-    }
-
-    node->generation = sh->generation;
-
-    node->by_key.key = ngx_http_sparkjob_zone_key(key.data, key.len);
-    node->by_key.data = 0;
-    ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
-        node->by_start.key = ~(ngx_rbtree_key_t) rec->start;
-        node->by_start.data = 1;
-        ngx_rbtree_insert(&sh->by_start, &node->by_start);
-    }
-
-    if (rec->final) {
-        ngx_queue_insert_head(&sh->final, &node->final);
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_sparkjob_zone_newer(ngx_http_sparkjob_record_t *old,
-    ngx_http_sparkjob_record_t *rec)
-{
-    ngx_str_t  oid, id;
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_BINARY) {
-        return rec->start >= old->start;
-    }
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_CONTEXT) {
-        oid = ngx_http_sparkjob_record_string(old,
-                                              NGX_HTTP_SPARKJOB_CONTEXT_ID);
-        id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_CONTEXT_ID);
-
-        if (oid.len != id.len || ngx_memcmp(oid.data, id.data, id.len) != 0) {
-            return rec->start >= old->start;
-        }
-    }
-
-    return rec->rev > old->rev;
-}
-
-
-static ngx_http_sparkjob_node_t *
-ngx_http_sparkjob_zone_alloc_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh, size_t size)
-{
-    ngx_uint_t                 n;
-    ngx_http_sparkjob_node_t  *node;
-
-    size += offsetof(ngx_http_sparkjob_node_t, record);
-
-    for (n = 0; n <= NGX_HTTP_SPARKJOB_EVICT_MAX; n++) {
-
-        node = ngx_slab_alloc_locked(zone->shpool, size);
-
-        if (node) {
-            return node;
-        }
-
-        if (ngx_http_sparkjob_zone_evict_locked(zone, sh) != NGX_OK) {
-            break;
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_zone_evict_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh)
-{
-    ngx_queue_t               *q;
-    ngx_http_sparkjob_node_t  *node;
-
-    if (ngx_queue_empty(&sh->final)) {
-        return NGX_DECLINED;
-    }
-
-    q = ngx_queue_last(&sh->final);
-    node = ngx_queue_data(q, ngx_http_sparkjob_node_t, final);
-
-    if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
-        sh->horizon = ngx_max(sh->horizon, node->record.start);
-        sh->load_horizon = ngx_max(sh->load_horizon, node->record.start);
-    }
-
-    ngx_http_sparkjob_zone_remove_locked(zone, sh, node);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_sparkjob_zone_remove_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node)
-{
-    ngx_rbtree_delete(&sh->by_key[node->record.kind], &node->by_key);
-
-    if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
-        ngx_rbtree_delete(&sh->by_start, &node->by_start);
-    }
-
-    if (node->record.final) {
-        ngx_queue_remove(&node->final);
-    }
-
-    ngx_slab_free_locked(zone->shpool, node);
-}
-
-
-/* removes what the snapshot did not have */
-
-static void
-ngx_http_sparkjob_zone_sweep_locked(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_sh_t *sh)
-{
-    ngx_uint_t                 i;
-    ngx_rbtree_t              *tree;
-    ngx_rbtree_node_t         *rbnode, *next;
-    ngx_http_sparkjob_node_t  *node;
-
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
-        tree = &sh->by_key[i];
-
-        if (tree->root == tree->sentinel) {
-            continue;
-        }
-
-        rbnode = ngx_rbtree_min(tree->root, tree->sentinel);
-
-        for ( /* void */ ; rbnode; rbnode = next) {
-            next = ngx_rbtree_next(tree, rbnode);
-            node = ngx_http_sparkjob_zone_node(rbnode);
-
-            if (node->generation != sh->generation) {
-                ngx_http_sparkjob_zone_remove_locked(zone, sh, node);
-            }
-        }
-    }
-}
-
-
-static void
-ngx_http_sparkjob_zone_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *rbnode, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t           **p;
-    ngx_http_sparkjob_record_t   *rec;
-
-    rec = &ngx_http_sparkjob_zone_node(rbnode)->record;
-
-    for ( ;; ) {
-
-        p = (ngx_http_sparkjob_zone_cmp(rbnode->key,
-                                        ngx_http_sparkjob_record_key(rec),
-                                        rec->len[NGX_HTTP_SPARKJOB_KEY], temp)
-             < 0)
-            ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = rbnode;
-    rbnode->parent = temp;
-    rbnode->left = sentinel;
-    rbnode->right = sentinel;
-    ngx_rbt_red(rbnode);
-}
-
-
-/* "data" tells which of its two trees a tree node links */
-
-static ngx_http_sparkjob_node_t *
-ngx_http_sparkjob_zone_node(ngx_rbtree_node_t *rbnode)
-{
-    if (rbnode->data) {
-        return ngx_rbtree_data(rbnode, ngx_http_sparkjob_node_t, by_start);
-    }
-
-    return ngx_rbtree_data(rbnode, ngx_http_sparkjob_node_t, by_key);
-}
-
-
-/* the first bytes as a number, so that a tree is in the order of its keys */
-
-static ngx_rbtree_key_t
-ngx_http_sparkjob_zone_key(u_char *data, size_t len)
-{
-    ngx_uint_t        i;
-    ngx_rbtree_key_t  key;
-
-    key = 0;
-
-    for (i = 0; i < sizeof(ngx_rbtree_key_t); i++) {
-        key = key << 8 | (i < len ? data[i] : 0);
-    }
-
-    return key;
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_zone_cmp(ngx_rbtree_key_t key, u_char *data, size_t len,
-    ngx_rbtree_node_t *rbnode)
-{
-    ngx_http_sparkjob_record_t  *rec;
-
-    if (key != rbnode->key) {
-        return key < rbnode->key ? -1 : 1;
-    }
-
-    rec = &ngx_http_sparkjob_zone_node(rbnode)->record;
-
-    return ngx_memn2cmp(data, ngx_http_sparkjob_record_key(rec), len,
-                        rec->len[NGX_HTTP_SPARKJOB_KEY]);
 }

@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Lists: the rows of records between two brackets.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+#define NGX_HTTP_SPARKJOB_ROWS_MIN   512
+#define NGX_HTTP_SPARKJOB_ROWS_SIZE  (64 * 1024)
+
+
+/* "size" is a guess at the length of the list */
+
+void
+ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows, ngx_pool_t *pool,
+    const char *brackets, ngx_uint_t row, size_t size)
+{
+    rows->pool = pool;
+    rows->out = NULL;
+    rows->last = NULL;
+    rows->brackets.data = (u_char *) brackets;
+    rows->brackets.len = 2;
+    rows->row = row;
+    rows->n = 0;
+    rows->need = ngx_max(size, NGX_HTTP_SPARKJOB_ROWS_MIN);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_rows_grow(ngx_http_sparkjob_rows_t *rows)
+{
+    size_t        size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (rows->need == 0) {
+        return NGX_OK;
+    }
+
+    size = rows->need + rows->brackets.len;
+
+    if (rows->out) {
+        size = ngx_max(size, NGX_HTTP_SPARKJOB_ROWS_SIZE);
+    }
+
+    b = ngx_create_temp_buf(rows->pool, size);
+    cl = ngx_alloc_chain_link(rows->pool);
+
+    if (b == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (rows->out) {
+        rows->last->next = cl;
+
+    } else {
+        rows->out = cl;
+        *b->last++ = rows->brackets.data[0];
+    }
+
+    rows->last = cl;
+    rows->need = 0;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The row of a job lacks its last brace: results are left out of lists, errors
+ * are not.  One byte of a buffer is kept for the closing bracket.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
+    ngx_http_sparkjob_record_t *rec)
+{
+    u_char     *p;
+    size_t      size;
+    ngx_buf_t  *b;
+    ngx_str_t   row, error;
+
+    row = ngx_http_sparkjob_record_string(rec, rows->row);
+
+    ngx_str_null(&error);
+
+    if (rec->payload == NGX_HTTP_SPARKJOB_ERROR) {
+        error = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
+    }
+
+    size = sizeof(",,\"result\":}") - 1 + row.len + error.len;
+
+    b = rows->last->buf;
+
+    if ((size_t) (b->end - b->last) <= size) {
+        rows->need = size;
+        return NGX_DECLINED;
+    }
+
+    p = b->last;
+
+    if (rows->n++) {
+        *p++ = ',';
+    }
+
+    p = ngx_cpymem(p, row.data, row.len);
+
+    if (error.len) {
+        p = ngx_cpymem(p, ",\"result\":", sizeof(",\"result\":") - 1);
+        p = ngx_cpymem(p, error.data, error.len);
+    }
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
+        *p++ = '}';
+    }
+
+    b->last = p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_rows_reply(ngx_http_request_t *r,
+    ngx_http_sparkjob_rows_t *rows)
+{
+    if (rows->out == NULL && ngx_http_sparkjob_rows_grow(rows) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *rows->last->buf->last++ = rows->brackets.data[1];
+
+    return ngx_http_sparkjob_reply(r, NGX_HTTP_OK, rows->out);
+}

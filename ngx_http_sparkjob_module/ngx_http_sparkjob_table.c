@@ -1,0 +1,437 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * The tables in shared memory.  ngx_http_sparkjob_zone.c tells who may write
+ * to them, and when.
+ *
+ * Records are found by their key, jobs also by their start.  When the pool is
+ * full the records that have been final for the longest go first.  "horizon" is
+ * the latest start of a job that may be missing: a list that comes down to
+ * there, and the look-up of an unknown id while there is a horizon, are the
+ * launcher's.
+ */
+
+
+#include <ngx_http_sparkjob_table.h>
+
+
+#define NGX_HTTP_SPARKJOB_EVICT_MAX  64
+
+
+static ngx_uint_t ngx_http_sparkjob_table_newer(
+    ngx_http_sparkjob_record_t *old, ngx_http_sparkjob_record_t *rec);
+static ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_alloc_locked(
+    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh, size_t size);
+static ngx_int_t ngx_http_sparkjob_table_evict_locked(
+    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
+static void ngx_http_sparkjob_table_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *rbnode, ngx_rbtree_node_t *sentinel);
+static ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_node(
+    ngx_rbtree_node_t *rbnode);
+static ngx_rbtree_key_t ngx_http_sparkjob_table_key(u_char *data, size_t len);
+static ngx_int_t ngx_http_sparkjob_table_cmp(
+    ngx_http_sparkjob_cursor_t *cursor, ngx_rbtree_node_t *rbnode);
+
+
+ngx_int_t
+ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool)
+{
+    ngx_uint_t               i;
+    ngx_http_sparkjob_sh_t  *sh;
+
+    sh = ngx_slab_calloc_locked(shpool, sizeof(ngx_http_sparkjob_sh_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
+        ngx_rbtree_init(&sh->by_key[i], &sh->key_sentinel[i],
+                        ngx_http_sparkjob_table_insert);
+    }
+
+    ngx_rbtree_init(&sh->by_start, &sh->start_sentinel,
+                    ngx_http_sparkjob_table_insert);
+
+    ngx_queue_init(&sh->final);
+
+    shpool->data = sh;
+    shpool->log_nomem = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_http_sparkjob_node_t *
+ngx_http_sparkjob_table_find_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key)
+{
+    ngx_int_t                   rc;
+    ngx_rbtree_node_t          *rbnode, *sentinel;
+    ngx_http_sparkjob_cursor_t  cursor;
+
+
+    rbnode = sh->by_key[kind].root;
+    sentinel = sh->by_key[kind].sentinel;
+
+    cursor.key = ngx_http_sparkjob_table_key(key->data, key->len);
+    cursor.order = 0;
+    cursor.name = *key;
+
+    while (rbnode != sentinel) {
+
+        rc = ngx_http_sparkjob_table_cmp(&cursor, rbnode);
+
+        if (rc == 0) {
+            return ngx_http_sparkjob_table_node(rbnode);
+        }
+
+        rbnode = (rc < 0) ? rbnode->left : rbnode->right;
+    }
+
+    return NULL;
+}
+
+
+/* the first node behind the cursor, which may itself be gone */
+
+ngx_rbtree_node_t *
+ngx_http_sparkjob_table_after_locked(ngx_rbtree_t *tree,
+    ngx_http_sparkjob_cursor_t *cursor)
+{
+    ngx_rbtree_node_t  *rbnode, *after;
+
+    rbnode = tree->root;
+    after = NULL;
+
+    while (rbnode != tree->sentinel) {
+
+        if (ngx_http_sparkjob_table_cmp(cursor, rbnode) < 0) {
+            after = rbnode;
+            rbnode = rbnode->left;
+
+        } else {
+            rbnode = rbnode->right;
+        }
+    }
+
+    return after;
+}
+
+
+ngx_http_sparkjob_record_t *
+ngx_http_sparkjob_table_record(ngx_rbtree_node_t *rbnode)
+{
+    return &ngx_http_sparkjob_table_node(rbnode)->record;
+}
+
+
+/* the name is not copied: it is good as long as the lock is held */
+
+void
+ngx_http_sparkjob_table_cursor_locked(ngx_rbtree_node_t *rbnode,
+    ngx_http_sparkjob_cursor_t *cursor)
+{
+    ngx_http_sparkjob_node_t  *node;
+
+    node = ngx_http_sparkjob_table_node(rbnode);
+
+    cursor->key = rbnode->key;
+    cursor->order = node->order;
+    cursor->name = ngx_http_sparkjob_record_string(&node->record,
+                                                   NGX_HTTP_SPARKJOB_KEY);
+}
+
+
+/*
+ * "force": what the loader sees for the first time in this snapshot counts
+ * whatever the zone had.
+ */
+
+void
+ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_record_t *rec,
+    ngx_uint_t force)
+{
+    size_t                     size;
+    uint64_t                   order;
+    ngx_str_t                  key;
+    ngx_http_sparkjob_node_t  *node;
+
+    key.data = ngx_http_sparkjob_record_key(rec);
+    key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
+
+    node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
+
+    if (node) {
+
+        if (!(force && node->generation != sh->generation)
+            && !ngx_http_sparkjob_table_newer(&node->record, rec))
+        {
+            node->generation = sh->generation;
+            return;
+        }
+
+        order = node->order;
+        ngx_http_sparkjob_table_remove_locked(zone, sh, node);
+
+    } else {
+        order = ++sh->order;
+    }
+
+    size = rec->size;
+    node = ngx_http_sparkjob_table_alloc_locked(zone, sh, size);
+
+    if (node == NULL && rec->len[NGX_HTTP_SPARKJOB_PAYLOAD]) {
+        size -= rec->len[NGX_HTTP_SPARKJOB_PAYLOAD];
+        node = ngx_http_sparkjob_table_alloc_locked(zone, sh, size);
+    }
+
+    if (node == NULL) {
+
+        if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
+            sh->horizon = ngx_max(sh->horizon, rec->start);
+            sh->load_horizon = ngx_max(sh->load_horizon, rec->start);
+
+        } else if (!sh->overflow) {
+            sh->overflow = 1;
+            zone->full = 1;
+        }
+
+        return;
+    }
+
+    ngx_memcpy(&node->record, rec, size);
+
+    if (size != rec->size) {
+        node->record.size = size;
+        node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
+        node->record.payload = NGX_HTTP_SPARKJOB_NO_ROOM;
+    }
+
+    node->generation = sh->generation;
+    node->order = order;
+
+    node->by_key.key = ngx_http_sparkjob_table_key(key.data, key.len);
+    node->by_key.data = 0;
+    ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
+        node->by_start.key = ~(ngx_rbtree_key_t) rec->start;
+        node->by_start.data = 1;
+        ngx_rbtree_insert(&sh->by_start, &node->by_start);
+    }
+
+    if (rec->final) {
+        ngx_queue_insert_head(&sh->final, &node->final);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_sparkjob_table_newer(ngx_http_sparkjob_record_t *old,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  oid, id;
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_BINARY) {
+        return rec->start >= old->start;
+    }
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_CONTEXT) {
+        oid = ngx_http_sparkjob_record_string(old,
+                                              NGX_HTTP_SPARKJOB_CONTEXT_ID);
+        id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_CONTEXT_ID);
+
+        if (oid.len != id.len || ngx_memcmp(oid.data, id.data, id.len) != 0) {
+            return rec->start >= old->start;
+        }
+    }
+
+    return rec->rev > old->rev;
+}
+
+
+static ngx_http_sparkjob_node_t *
+ngx_http_sparkjob_table_alloc_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh, size_t size)
+{
+    ngx_uint_t                 n;
+    ngx_http_sparkjob_node_t  *node;
+
+    size += offsetof(ngx_http_sparkjob_node_t, record);
+
+    for (n = 0; n <= NGX_HTTP_SPARKJOB_EVICT_MAX; n++) {
+
+        node = ngx_slab_alloc_locked(zone->shpool, size);
+
+        if (node) {
+            return node;
+        }
+
+        if (ngx_http_sparkjob_table_evict_locked(zone, sh) != NGX_OK) {
+            break;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_table_evict_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh)
+{
+    ngx_queue_t               *q;
+    ngx_http_sparkjob_node_t  *node;
+
+    if (ngx_queue_empty(&sh->final)) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_queue_last(&sh->final);
+    node = ngx_queue_data(q, ngx_http_sparkjob_node_t, final);
+
+    if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
+        sh->horizon = ngx_max(sh->horizon, node->record.start);
+        sh->load_horizon = ngx_max(sh->load_horizon, node->record.start);
+    }
+
+    ngx_http_sparkjob_table_remove_locked(zone, sh, node);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node)
+{
+    ngx_rbtree_delete(&sh->by_key[node->record.kind], &node->by_key);
+
+    if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
+        ngx_rbtree_delete(&sh->by_start, &node->by_start);
+    }
+
+    if (node->record.final) {
+        ngx_queue_remove(&node->final);
+    }
+
+    ngx_slab_free_locked(zone->shpool, node);
+}
+
+
+/* removes what the snapshot did not have */
+
+void
+ngx_http_sparkjob_table_sweep_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh)
+{
+    ngx_uint_t                 i;
+    ngx_rbtree_t              *tree;
+    ngx_rbtree_node_t         *rbnode, *next;
+    ngx_http_sparkjob_node_t  *node;
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
+        tree = &sh->by_key[i];
+
+        if (tree->root == tree->sentinel) {
+            continue;
+        }
+
+        rbnode = ngx_rbtree_min(tree->root, tree->sentinel);
+
+        for ( /* void */ ; rbnode; rbnode = next) {
+            next = ngx_rbtree_next(tree, rbnode);
+            node = ngx_http_sparkjob_table_node(rbnode);
+
+            if (node->generation != sh->generation) {
+                ngx_http_sparkjob_table_remove_locked(zone, sh, node);
+            }
+        }
+    }
+}
+
+
+static void
+ngx_http_sparkjob_table_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *rbnode, ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t           **p;
+    ngx_http_sparkjob_cursor_t    cursor;
+
+    ngx_http_sparkjob_table_cursor_locked(rbnode, &cursor);
+
+    for ( ;; ) {
+
+        p = (ngx_http_sparkjob_table_cmp(&cursor, temp) < 0) ? &temp->left
+                                                             : &temp->right;
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = rbnode;
+    rbnode->parent = temp;
+    rbnode->left = sentinel;
+    rbnode->right = sentinel;
+    ngx_rbt_red(rbnode);
+}
+
+
+/* "data" tells which of its two trees a tree node links */
+
+static ngx_http_sparkjob_node_t *
+ngx_http_sparkjob_table_node(ngx_rbtree_node_t *rbnode)
+{
+    if (rbnode->data) {
+        return ngx_rbtree_data(rbnode, ngx_http_sparkjob_node_t, by_start);
+    }
+
+    return ngx_rbtree_data(rbnode, ngx_http_sparkjob_node_t, by_key);
+}
+
+
+/* the first bytes as a number, so that a tree is in the order of its keys */
+
+static ngx_rbtree_key_t
+ngx_http_sparkjob_table_key(u_char *data, size_t len)
+{
+    ngx_uint_t        i;
+    ngx_rbtree_key_t  key;
+
+    key = 0;
+
+    for (i = 0; i < sizeof(ngx_rbtree_key_t); i++) {
+        key = key << 8 | (i < len ? data[i] : 0);
+    }
+
+    return key;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_table_cmp(ngx_http_sparkjob_cursor_t *cursor,
+    ngx_rbtree_node_t *rbnode)
+{
+    ngx_http_sparkjob_node_t  *node;
+
+    if (cursor->key != rbnode->key) {
+        return cursor->key < rbnode->key ? -1 : 1;
+    }
+
+    node = ngx_http_sparkjob_table_node(rbnode);
+
+    if (rbnode->data) {
+        return (cursor->order < node->order) - (cursor->order > node->order);
+    }
+
+    return ngx_memn2cmp(cursor->name.data,
+                        ngx_http_sparkjob_record_key(&node->record),
+                        cursor->name.len,
+                        node->record.len[NGX_HTTP_SPARKJOB_KEY]);
+}
