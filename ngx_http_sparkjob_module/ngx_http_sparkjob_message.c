@@ -148,7 +148,7 @@ ngx_http_sparkjob_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
     ch->load_final = 0;
     ch->load_oldest = 0;
 
-    return ngx_http_sparkjob_channel_send(ch, SJP_SNAPSHOT, ch->load_stream,
+    return ngx_http_sparkjob_frame_send(ch, SJP_SNAPSHOT, ch->load_stream,
                       json_pack("{s:I}", "jobs", (json_int_t) ch->load_limit));
 }
 
@@ -157,7 +157,7 @@ static ngx_int_t
 ngx_http_sparkjob_message_ping(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_message_t *msg)
 {
-    return ngx_http_sparkjob_channel_send(ch, SJP_PONG, msg->stream, NULL);
+    return ngx_http_sparkjob_frame_send(ch, SJP_PONG, msg->stream, NULL);
 }
 
 

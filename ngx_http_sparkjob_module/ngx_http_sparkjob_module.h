@@ -25,6 +25,10 @@
 #define NGX_HTTP_SPARKJOB_CLASS_MAX   1024
 #define NGX_HTTP_SPARKJOB_ID_LEN      36
 
+/* a frame of any length, and more behind it */
+#define NGX_HTTP_SPARKJOB_IN_SIZE                                             \
+    (SJP_HEADER_SIZE + SJP_LENGTH_MAX + 64 * 1024)
+
 /* what one turn of the event loop does at most: frames read, waiters asked */
 #define NGX_HTTP_SPARKJOB_BATCH       256
 
@@ -390,15 +394,20 @@ ngx_int_t ngx_http_sparkjob_job_config(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_channel_start(ngx_cycle_t *cycle,
     ngx_http_sparkjob_zone_t *zone);
 void ngx_http_sparkjob_channel_stop(ngx_http_sparkjob_channel_t *ch);
-void ngx_http_sparkjob_channel_queue(ngx_http_sparkjob_channel_t *ch,
-    ngx_http_sparkjob_frame_t *frame);
-void ngx_http_sparkjob_channel_drop(ngx_http_sparkjob_channel_t *ch,
-    ngx_http_sparkjob_frame_t *frame);
-ngx_int_t ngx_http_sparkjob_channel_send(ngx_http_sparkjob_channel_t *ch,
-    ngx_uint_t type, uint32_t stream, json_t *meta);
+void ngx_http_sparkjob_channel_close(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_resume(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_soon(ngx_http_sparkjob_channel_t *ch);
+
+/* frame: bytes and descriptors */
+void ngx_http_sparkjob_frame_read(ngx_event_t *rev);
+void ngx_http_sparkjob_frame_write(ngx_event_t *wev);
+void ngx_http_sparkjob_frame_queue(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_frame_t *frame);
+void ngx_http_sparkjob_frame_drop(ngx_http_sparkjob_channel_t *ch,
+    ngx_http_sparkjob_frame_t *frame);
+ngx_int_t ngx_http_sparkjob_frame_send(ngx_http_sparkjob_channel_t *ch,
+    ngx_uint_t type, uint32_t stream, json_t *meta);
 
 /*
  * op: questions to the launcher.  ngx_http_sparkjob_ask() takes over the

@@ -96,7 +96,7 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     ngx_rbtree_insert(&ch->ops, &op->node);
 
     if (ch->up) {
-        ngx_http_sparkjob_channel_queue(ch, frame);
+        ngx_http_sparkjob_frame_queue(ch, frame);
     }
 
     rc = ngx_http_sparkjob_wait(r, timeout, call->expire);
@@ -267,7 +267,7 @@ ngx_http_sparkjob_op_cancel(ngx_http_sparkjob_ctx_t *ctx)
     ctx->op.active = 0;
 
     ngx_rbtree_delete(&ch->ops, &ctx->op.node);
-    ngx_http_sparkjob_channel_drop(ch, &ctx->op.frame);
+    ngx_http_sparkjob_frame_drop(ch, &ctx->op.frame);
 }
 
 
@@ -348,7 +348,7 @@ ngx_http_sparkjob_op_up(ngx_http_sparkjob_channel_t *ch)
     {
         op = ngx_rbtree_data(node, ngx_http_sparkjob_op_t, node);
 
-        ngx_http_sparkjob_channel_queue(ch, &op->frame);
+        ngx_http_sparkjob_frame_queue(ch, &op->frame);
     }
 }
 
