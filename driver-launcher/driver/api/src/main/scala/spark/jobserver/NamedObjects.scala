@@ -24,8 +24,8 @@ abstract class NamedObjectPersister[O <: NamedObject] {
 }
 
 /**
- * The objects that the jobs of one context share. All methods may be called by several jobs at once.
- * An object stays until it is forgotten, destroyed or replaced, or its context ends.
+ * The objects that the jobs of one context share. All methods may be called by several jobs at
+ * once. An object stays until it is forgotten, destroyed or replaced, or its context ends.
  */
 trait NamedObjects {
 

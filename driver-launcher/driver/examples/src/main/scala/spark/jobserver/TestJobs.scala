@@ -9,7 +9,7 @@ import com.typesafe.config.Config
 import org.apache.spark.SparkContext
 import org.scalactic.{Bad, Every, Good, Many, Or}
 
-import spark.jobserver.api.{JobEnvironment, SingleProblem, SparkJob => NewSparkJob, ValidationProblem}
+import spark.jobserver.api.{SparkJob => NewSparkJob, _}
 
 /** Does nothing: what it takes is the server's time. */
 object NoOpJob extends SparkJob {

@@ -11,7 +11,7 @@ import com.typesafe.config.Config
 import org.apache.spark.SparkContext
 import org.scalactic.{Bad, Every, Good, One, Or}
 
-import spark.jobserver.api.{JobEnvironment, SingleProblem, SparkJob => NewSparkJob, ValidationProblem}
+import spark.jobserver.api.{SparkJob => NewSparkJob, _}
 
 /** Counts the words of `input.string`, by the old API. */
 object WordCountExample extends SparkJob {
@@ -64,7 +64,8 @@ object WordCountFile extends NewSparkJob {
     if (!config.hasPath("input.file")) {
       Bad(One(SingleProblem("No input.file config param")))
     } else {
-      Good(Input(config.getString("input.file"), if (config.hasPath("top")) config.getInt("top") else 20))
+      val top = if (config.hasPath("top")) config.getInt("top") else 20
+      Good(Input(config.getString("input.file"), top))
     }
   }
 

@@ -16,9 +16,13 @@ import java.util.concurrent.atomic.AtomicInteger
 import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
+import com.typesafe.config.Config
 import org.apache.spark.SparkContext
 import org.apache.spark.sparkjob.SparkInternals
 import org.apache.spark.util.MutableURLClassLoader
+import org.scalactic.Or
+
+import spark.jobserver.api.SparkJobBase
 
 /** A binary as `link-run` names it: one version, since the hash is part of it. */
 final case class Binary(name: String, kind: String, file: File, sha256: String)
@@ -114,7 +118,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader) {
     loaders.put(set, new WeakReference(loader))
     loaders.values.removeIf(_.get == null)
     if (known == null) {
-      SparkInternals.withBinaries(set)(binaries.foreach(binary => sc.addJar(binary.file.getPath)))
+      SparkInternals.withBinaries(set)((binaries.map(_.file) ++ JobApi).foreach(file => sc.addJar(file.getPath)))
     }
     loader
   }
@@ -139,6 +143,10 @@ class LoadingException(message: String) extends Exception(message)
 private object Binaries {
   val KeptLoaders = 16
   val SetProperty = "sparkjob.binaries"
+
+  /** What every job is compiled against: executors of other processes have only Spark's own jars. */
+  val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
+    .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
 
   def idOf(binaries: Seq[Binary]): String =
     UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)).toString

@@ -51,7 +51,7 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
       conf.set("spark.executor.memory", memory)
     }
     for ((name, value) <- values) {
-      Prefixes.find { case (prefix, _) => name.startsWith(prefix) }.foreach { case (prefix, instead) =>
+      Prefixes.find(names => name.startsWith(names._1)).foreach { case (prefix, instead) =>
         conf.set(instead + name.stripPrefix(prefix), text(value))
       }
     }
@@ -113,7 +113,7 @@ object ContextSettings {
   def apply(defaults: Seq[JsonNode], body: Config): ContextSettings = {
     val layers = defaults.map(flatten("", _)) :+ Hocon.flatten(block(body))
     val values = layers.foldLeft(Map.empty[String, ConfigValue])(_ ++ _)
-    new ContextSettings(values.filter { case (_, value) => value.valueType != ConfigValueType.NULL })
+    new ContextSettings(values.filter(_._2.valueType != ConfigValueType.NULL))
   }
 
   private def block(body: Config): ConfigObject = {

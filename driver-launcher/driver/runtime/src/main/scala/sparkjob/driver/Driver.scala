@@ -163,7 +163,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
 
   private def fail(code: String, name: String, error: Array[Byte]): Nothing = {
     log.error(s"No context: $code $name")
-    val meta = Json.obj().put("code", code).put("name", name)
+    val meta = Json.obj().put("code", code).put("name", Json.plain(name))
     link.send(Frame(Message.Failed, 0, 0, Json.bytes(meta), error))
     leave(1)
   }

@@ -19,9 +19,6 @@ object ErrorJson {
 
   def apply(t: Throwable): Array[Byte] = apply(message(t), t.getClass.getName, stack(t))
 
-  def apply(message: String, t: Throwable): Array[Byte] =
-    apply(message, t.getClass.getName, stack(t))
-
   /** @param ended how the job's thread ended, if by an exception */
   def killed(id: String, ended: Option[Throwable]): Array[Byte] = {
     val message = s"Job $id killed"
@@ -38,10 +35,12 @@ object ErrorJson {
   }
 
   private def cut(text: String, limit: Int): String = {
-    if (text == null || text.length <= limit) {
-      text
+    if (text == null) {
+      null
+    } else if (text.length <= limit) {
+      Json.text(text)
     } else {
-      text.take(limit) + s"\n... ${text.length - limit} more characters"
+      Json.text(text.take(limit)) + s"\n... ${text.length - limit} more characters"
     }
   }
 

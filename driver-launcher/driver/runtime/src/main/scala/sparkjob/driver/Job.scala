@@ -206,7 +206,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def refused(e: RefusedException): Ending = {
     log.info(s"Job $id was refused: ${e.code} ${e.name}")
-    val meta = Seq("code" -> e.code, "name" -> e.name.take(RefusedNameMax))
+    val meta = Seq("code" -> e.code, "name" -> Json.plain(e.name.take(RefusedNameMax)))
     Ending(Letter(Message.Refused, meta, Bytes(e.error)), None)
   }
 

@@ -5,7 +5,7 @@
 
 package sparkjob.driver
 
-import java.io.{BufferedOutputStream, ByteArrayOutputStream, FileOutputStream, InputStream, OutputStream}
+import java.io._
 import java.nio.file.{Files, Path}
 
 import scala.collection.JavaConverters._
@@ -119,7 +119,7 @@ object JobResult {
       case n: Long => json.writeNumber(n)
       case n: Double => number(n, json)
       case n: Float => number(n.toDouble, json)
-      case s: String => json.writeString(s)
+      case s: String => json.writeString(Json.text(s))
       case b: Boolean => json.writeBoolean(b)
       case seq: collection.Seq[_] => array(seq.iterator, json, depth)
       case map: collection.Map[_, _] => members(map.iterator, json, depth)
@@ -128,7 +128,7 @@ object JobResult {
       case map: java.util.Map[_, _] =>
         members(map.entrySet.asScala.iterator.map(e => (e.getKey, e.getValue)), json, depth)
       case list: java.util.List[_] => array(list.iterator.asScala, json, depth)
-      case other => json.writeString(String.valueOf(other))
+      case other => json.writeString(Json.text(String.valueOf(other)))
     }
   }
 
@@ -148,7 +148,7 @@ object JobResult {
     json.writeStartObject()
     values.foreach { case (key, value) =>
       stopIfInterrupted()
-      json.writeFieldName(name(key))
+      json.writeFieldName(Json.text(name(key)))
       emit(value, json, depth + 1)
     }
     json.writeEndObject()

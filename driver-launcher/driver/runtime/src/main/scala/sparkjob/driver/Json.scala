@@ -5,6 +5,8 @@
 
 package sparkjob.driver
 
+import java.nio.charset.StandardCharsets.UTF_8
+
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.ObjectNode
 
@@ -27,6 +29,19 @@ object Json {
   }
 
   def bytes(node: JsonNode): Array[Byte] = mapper.writeValueAsBytes(node)
+
+  /** Text that can be encoded: half a surrogate pair, which Java lets pass, becomes a `?`. */
+  def text(value: String): String = {
+    var i = 0
+    while (i < value.length && !value.charAt(i).isSurrogate) {
+      i += 1
+    }
+    if (i == value.length) value else new String(value.getBytes(UTF_8), UTF_8)
+  }
+
+  /** Text for people in metadata, where C programs read it: no NUL, no terminal's controls. */
+  def plain(value: String): String =
+    text(value).map(c => if (c.isControl && c != '\n' && c != '\t') '\uFFFD' else c)
 
   /** A member that has to be there; without it the message means nothing. */
   def string(node: ObjectNode, name: String): String = {

@@ -23,14 +23,15 @@ class ContextSettingsSuite {
   }
 
   @Test def nullTakesADefaultBack(): Unit = {
-    assertEquals(None, settings("""{"spark.a": 1}""", body = "spark.context-settings.spark.a = null")
-      .get("spark.a"))
+    val s = settings("""{"spark.a": 1}""", body = "spark.context-settings.spark.a = null")
+    assertEquals(None, s.get("spark.a"))
   }
 
   @Test def settingsGoToSpark(): Unit = {
     val conf = settings("""{"spark": {"master": "local[3]"}, "num-cpu-cores": 2}""",
       """{"memory-per-node": "512m", "passthrough.es.nodes": "e", "hadoop.fs.x": "y",
-        "launcher.spark.q": "r", "max-jobs-per-context": "3"}""").sparkConf("name", Map("spark.d" -> "e"))
+        "launcher.spark.q": "r", "max-jobs-per-context": "3"}""")
+      .sparkConf("name", Map("spark.d" -> "e"))
     val expected = Map("spark.master" -> "local[3]", "spark.cores.max" -> "2",
       "spark.executor.memory" -> "512m", "es.nodes" -> "e", "spark.hadoop.fs.x" -> "y",
       "spark.q" -> "r", "spark.app.name" -> "name", "spark.ui.port" -> "0", "spark.d" -> "e")
@@ -40,15 +41,16 @@ class ContextSettingsSuite {
 
   @Test def oneSettingMayBeginWithTheNameOfAnother(): Unit = {
     val s = settings("""{"spark.speculation": "true", "spark.speculation.interval": "5s"}""",
-      body = "spark.context-settings { \"spark.locality.wait\" = 1s, spark.locality.wait.node = 2s }")
+      body = """spark.context-settings { "spark.locality.wait" = 1s, spark.locality.wait.node = 2s }""")
     val conf = s.sparkConf("n", Map.empty)
-    assertEquals(Seq("true", "5s", "1s", "2s"), Seq("spark.speculation",
-      "spark.speculation.interval", "spark.locality.wait", "spark.locality.wait.node").map(conf.get))
+    val names = Seq("spark.speculation", "spark.speculation.interval", "spark.locality.wait",
+      "spark.locality.wait.node")
+    assertEquals(Seq("true", "5s", "1s", "2s"), names.map(conf.get))
     assertTrue(s.config.hasPath("spark.speculation.interval"))
   }
 
   @Test def listsAreJoined(): Unit = assertEquals(Some("a,b"),
-    settings(body = "spark.context-settings.spark.jars.packages = [a, b]").get("spark.jars.packages"))
+    settings(body = "spark.context-settings.spark.jars = [a, b]").get("spark.jars"))
 
   @Test def masterIsLocalUnlessSet(): Unit = {
     assertEquals("local[*]", settings().master(Map.empty))
@@ -71,7 +73,8 @@ class ContextSettingsSuite {
     for (value <- Seq("lots", "1gb", "-1m", "1 m")) {
       val message = bad(settings(query = s"""{"launcher.spark.driver.memory": "$value"}""")
         .jvmOptions(Map.empty))
-      assertTrue(message, message.contains("launcher.spark.driver.memory") && message.contains(value))
+      assertTrue(message, message.contains("launcher.spark.driver.memory"))
+      assertTrue(message, message.contains(value))
     }
     for (value <- Seq("0", "-1", "x")) {
       assertTrue(bad(settings(query = s"""{"num-cpu-cores": "$value"}""").sparkConf("n", Map.empty))

@@ -59,8 +59,10 @@ class DriverEndSuite {
 
   @Test def anotherHeapNeedsAnotherJvm(): Unit = {
     withDriver { launcher =>
-      val told = launcher.context(local, "spark.context-settings.launcher.spark.driver.memory = 700m")
-      assertEquals((Message.Respawn, "[\"-Xmx700m\"]"), (told.kind, told.meta.get("options").toString))
+      val body = "spark.context-settings.launcher.spark.driver.memory = 700m"
+      val told = launcher.context(local, body)
+      assertEquals(Message.Respawn, told.kind)
+      assertEquals("[\"-Xmx700m\"]", told.meta.get("options").toString)
       assertEquals(0, launcher.exitCode())
     }
     withDriver { launcher =>

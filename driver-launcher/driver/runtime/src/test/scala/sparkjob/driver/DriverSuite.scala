@@ -62,6 +62,7 @@ class DriverSuite {
     assertEquals("cannot be made", refused("mine.BadClass").json.get("message").asText)
     assertTrue(refused("mine.BadObject").json.get("stack").asText.contains("cannot be made"))
     assertEquals("bad-config", refused("mine.NoOp", "a = ").code)
+    assertFalse(refused("mine.NoOp", "\u0000\u0001").meta.get("name").asText.exists(_ < ' '))
     assertTrue(refused("mine.NoOp", "a = ${HOME}").meta.get("name").asText.contains("HOME"))
   }
 

@@ -36,6 +36,9 @@ class ErrorJsonSuite {
     }
   }
 
+  @Test def halfACharacterIsNoError(): Unit =
+    assertEquals("a?", error(ErrorJson(new RuntimeException("a\ud83d"))).get("message").asText)
+
   @Test def exceptionsThatThrowWhenAskedDoNoHarm(): Unit = {
     class Nasty extends RuntimeException {
       override def getMessage: String = throw new IllegalStateException("no message")
@@ -46,7 +49,8 @@ class ErrorJsonSuite {
   @Test def killedJobsSoundAsClientsExpect(): Unit = {
     val json = error(ErrorJson.killed("7", Some(new InterruptedException("sleep interrupted"))))
     assertEquals("Job 7 killed", json.get("message").asText)
-    assertEquals("spark.jobserver.JobManagerActor$JobKilledException", json.get("errorClass").asText)
+    assertEquals("spark.jobserver.JobManagerActor$JobKilledException",
+      json.get("errorClass").asText)
     assertTrue(json.get("stack").asText.contains("sleep interrupted"))
   }
 }

@@ -35,7 +35,10 @@ class JobNamedObjectsSuite {
   @Test def onlyOneOfManyMakesTheObject(): Unit = {
     val made = new AtomicInteger
     val all = (1 to 20).map { _ =>
-      pool.submit(() => objects.getOrElseCreate("x", { Thread.sleep(50); Thing(made.incrementAndGet()) }))
+      pool.submit(() => objects.getOrElseCreate("x", {
+        Thread.sleep(50)
+        Thing(made.incrementAndGet())
+      }))
     }
     assertEquals(Set(Thing(1)), all.map(_.get(10, TimeUnit.SECONDS)).toSet)
     assertEquals(1, made.get)

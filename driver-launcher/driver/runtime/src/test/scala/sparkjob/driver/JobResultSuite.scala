@@ -27,20 +27,29 @@ class JobResultSuite {
   @Test def valuesOfAllKinds(): Unit = {
     val cases = Seq[(Any, String)](
       1 -> "1", Long.MinValue -> "-9223372036854775808", 1.5 -> "1.5", 0.5f -> "0.5",
-      "a\"\u00e9\n" -> "\"a\\\"\u00e9\\n\"", true -> "true", (null: Any) -> "null", (()) -> "\"()\"",
+      "a\"\u00e9\n" -> "\"a\\\"\u00e9\\n\"", "a\ud83d" -> "\"a?\"", "\u0000" -> "\"\\u0000\"",
+      true -> "true", (null: Any) -> "null", (()) -> "\"()\"",
       Double.NaN -> "null", Double.PositiveInfinity -> "null", Float.NegativeInfinity -> "null",
       Seq(1, "a", null) -> "[1,\"a\",null]", Nil -> "[]", Array(1, 2) -> "[1,2]",
       Array("a") -> "[\"a\"]", (1 to 3) -> "[1,2,3]", Vector(Vector(1), Nil) -> "[[1],[]]",
-      collection.mutable.Buffer(1) -> "[1]", Some(1) -> "[1]", None -> "[]", (1, "b") -> "[1,\"b\"]",
+      collection.mutable.Buffer(1) -> "[1]", Some(1) -> "[1]", None -> "[]",
+      (1, "b") -> "[1,\"b\"]",
       Point(1, Some("p")) -> "[1,[\"p\"]]", Left(1) -> "[1]",
       Map("a" -> 1) -> "{\"a\":1}", Map(1 -> Map(2 -> 3)) -> "{\"1\":{\"2\":3}}",
-      Map(Symbol("s") -> 1) -> "{\"s\":1}", Map.empty -> "{}", collection.mutable.Map("a" -> 1) -> "{\"a\":1}",
+      Map(Symbol("s") -> 1) -> "{\"s\":1}", Map.empty -> "{}",
+      collection.mutable.Map("a" -> 1) -> "{\"a\":1}",
       Map((null: String) -> 1) -> "{\"null\":1}",
       asList(1, "a") -> "[1,\"a\"]", singletonMap("k", asList(1)) -> "{\"k\":[1]}",
       BigDecimal("1.50") -> "\"1.50\"", Set(1) -> "\"Set(1)\"", 'c' -> "\"c\"",
       Stream(1, 2) -> "[1,2]", Stream.empty -> "[]")
     for ((value, expected) <- cases) {
       assertEquals(String.valueOf(value), expected, json(value))
+    }
+  }
+
+  @Test def textOfAllPlanesIsKept(): Unit = {
+    for (text <- Seq("\u00e9\u20ac\ud83d\ude00", "\u0001\u007f\uffff")) {
+      assertEquals(text, Json.mapper.readTree(json(text)).asText)
     }
   }
 

@@ -81,7 +81,10 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
   }
 
   /** Asks for a context and returns what the driver answers. */
-  def context(settings: Map[String, String], body: String = "", more: ObjectNode = Json.obj()): Told = {
+  def context(
+      settings: Map[String, String],
+      body: String = "",
+      more: ObjectNode = Json.obj()): Told = {
     val meta = more.put("name", "c").put("token", token).put("work", folder.toString)
       .put("maxJobs", 8)
     settings.foreach { case (name, value) => meta.withObject("/settings").put(name, value) }

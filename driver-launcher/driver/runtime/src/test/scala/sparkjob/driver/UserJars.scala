@@ -49,7 +49,7 @@ object UserJars {
     }
     """
 
-  /** Two versions of one class: collected, broadcast, counted by, and used in threads of the job. */
+  /** Versions of one class: collected, broadcast, counted by, and used in threads of the job. */
   def versioned(version: String, members: String): String = s"package mine\n$Prelude" + s"""
     case class Row(n: Int, version: String$members)
 

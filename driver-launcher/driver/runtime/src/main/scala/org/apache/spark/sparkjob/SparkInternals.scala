@@ -71,11 +71,12 @@ object SparkInternals {
     val inherited = new InheritableThreadLocal[Option[JobArtifactState]] {
       override protected def initialValue(): Option[JobArtifactState] = None
     }
-    if (Modifier.isStatic(field.getModifiers)) {
-      unsafe.putObjectVolatile(unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field), inherited)
+    val (owner, offset) = if (Modifier.isStatic(field.getModifiers)) {
+      (unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field))
     } else {
-      unsafe.putObjectVolatile(module, unsafe.objectFieldOffset(field), inherited)
+      (module, unsafe.objectFieldOffset(field))
     }
+    unsafe.putObjectVolatile(owner, offset, inherited)
   }
 
   /** From now on the results of tasks are read by the loader that their properties stand for. */
