@@ -341,6 +341,7 @@ sjl_conn_frame(sjl_conn_t *c, const sjp_header_t *h, char *p)
 
     f.type = h->type;
     f.stream = h->stream;
+    f.meta_size = h->meta;
     f.payload = p + h->meta;
     f.size = h->length - h->meta;
     f.fd = -1;
