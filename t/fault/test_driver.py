@@ -13,7 +13,7 @@ from sparkjob_server import EXAMPLES, Server, wait_until
 
 @pytest.fixture(scope="module")
 def server():
-    with Server(launcher={"driver": {"start_timeout": 50, "options": ["-Xmx300m"]}}) as s:
+    with Server(launcher={"driver": {"start_timeout": 50, "options": ["-Xmx512m"]}}) as s:
         s.upload("examples", EXAMPLES)
         yield s
 
