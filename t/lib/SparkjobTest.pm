@@ -91,7 +91,7 @@ sub import {
     Test::Nginx::Socket::no_root_location();
     Test::Nginx::Socket::master_on();
     Test::Nginx::Socket::workers(2);
-    Test::Nginx::Socket::log_level('info');
+    Test::Nginx::Socket::log_level('notice');
 }
 
 sub test_dir  { $Dir }
@@ -324,6 +324,9 @@ sub prepare {
         $block->set_value($_ => fill($block->$_)) if defined $block->$_;
     }
 }
+
+# Our log has the higher level, so that nginx takes it for its standard error,
+# which a sanitizer writes to; Test::Nginx removes its own at each start.
 
 sub module_config {
     my ($block) = @_;
