@@ -26,9 +26,6 @@ import json, os, signal, socket, subprocess, sys, time
 config = json.load(open(sys.argv[2]))
 good = os.environ.get("GOOD")
 path = config["channel"]["socket"]
-server = socket.socket(socket.AF_UNIX)
-server.bind(path)
-server.listen(5)
 
 def end(*_):
     if good:
@@ -47,6 +44,9 @@ if not good:
     open(os.path.join(work, "left"), "w").close()
     held = open(os.path.join(config["data_dir"], "held"), "w")
     os.unlink(held.name)
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen(5)
 while True:
     time.sleep(1)
 _EOC_
