@@ -302,17 +302,14 @@ ngx_http_sparkjob_channel_reconnect(ngx_event_t *ev)
 }
 
 
-/* somebody waits for the launcher: find out soon whether it is back */
+/* somebody wants the launcher, which may be back: do not wait for the timer */
 
 void
 ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch)
 {
-    if (ch->reconnect.timer_set
-        && (ngx_msec_int_t) (ch->reconnect.timer.key - ngx_current_msec)
-           > NGX_HTTP_SPARKJOB_BACKOFF_MIN)
-    {
+    if (ch->reconnect.timer_set) {
         ngx_del_timer(&ch->reconnect);
-        ngx_add_timer(&ch->reconnect, NGX_HTTP_SPARKJOB_BACKOFF_MIN);
+        ngx_http_sparkjob_channel_connect(ch);
     }
 }
 

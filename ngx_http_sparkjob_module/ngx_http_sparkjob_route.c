@@ -527,14 +527,17 @@ ngx_http_sparkjob_health(ngx_http_request_t *r)
 
     ch = ctx->zone->channel;
 
-    if (ch && ch->up) {
-        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
-    }
+    if (ch) {
+        ngx_http_sparkjob_channel_hurry(ch);
 
-    /* a worker that has just started has not been welcomed yet */
+        if (ch->up) {
+            return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+        }
 
-    if (ch && ch->connection) {
-        return ngx_http_sparkjob_wait_zone(r);
+        if (ch->connection) {
+            /* to be welcomed in a moment */
+            return ngx_http_sparkjob_wait_zone(r);
+        }
     }
 
     return ngx_http_sparkjob_reply_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
