@@ -118,7 +118,9 @@ class Binaries(sc: SparkContext, parent: ClassLoader) {
     loaders.put(set, new WeakReference(loader))
     loaders.values.removeIf(_.get == null)
     if (known == null) {
-      SparkInternals.withBinaries(set)((binaries.map(_.file) ++ JobApi).foreach(file => sc.addJar(file.getPath)))
+      SparkInternals.withBinaries(set) {
+        (binaries.map(_.file) ++ JobApi).foreach(file => sc.addJar(file.getPath))
+      }
     }
     loader
   }
@@ -144,7 +146,7 @@ private object Binaries {
   val KeptLoaders = 16
   val SetProperty = "sparkjob.binaries"
 
-  /** What every job is compiled against: executors of other processes have only Spark's own jars. */
+  /** What every job is compiled against: executors in other processes have Spark's jars only. */
   val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
     .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
 

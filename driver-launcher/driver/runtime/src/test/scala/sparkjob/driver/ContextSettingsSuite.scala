@@ -41,7 +41,8 @@ class ContextSettingsSuite {
 
   @Test def oneSettingMayBeginWithTheNameOfAnother(): Unit = {
     val s = settings("""{"spark.speculation": "true", "spark.speculation.interval": "5s"}""",
-      body = """spark.context-settings { "spark.locality.wait" = 1s, spark.locality.wait.node = 2s }""")
+      body = """spark.context-settings {
+        "spark.locality.wait" = 1s, spark.locality.wait.node = 2s }""")
     val conf = s.sparkConf("n", Map.empty)
     val names = Seq("spark.speculation", "spark.speculation.interval", "spark.locality.wait",
       "spark.locality.wait.node")

@@ -7,12 +7,11 @@ package sparkjob.driver
 
 import java.util.concurrent.TimeUnit
 
-import org.junit.{ClassRule, Test}
+import org.junit.Test
 import org.junit.Assert._
 
 /** Drivers that get no context, or lose it. */
 class DriverEndSuite {
-  import DriverEndSuite._
 
   private val local = Map("spark.master" -> "local[1]", "spark.ui.enabled" -> "false")
 
@@ -54,7 +53,7 @@ class DriverEndSuite {
   @Test def theBodyOfAnAdHocContextIsItsJobs(): Unit = withDriver { launcher =>
     val told = launcher.context(local, "a = ", Json.obj().put("adhoc", true))
     assertEquals(told.toString, Message.Ready, told.kind)
-    assertEquals("bad-config", launcher.run("mine.NoOp", "a = ", Seq(jars.jobs)).code)
+    assertEquals("bad-config", launcher.run("mine.NoOp", "a = ", Seq(UserJars.jobs)).code)
   }
 
   @Test def anotherHeapNeedsAnotherJvm(): Unit = {
@@ -75,13 +74,13 @@ class DriverEndSuite {
 
   @Test def systemExitEndsTheDriver(): Unit = withDriver { launcher =>
     launcher.context(local)
-    launcher.begin("mine.Exits", "", Seq(jars.jobs))
+    launcher.begin("mine.Exits", "", Seq(UserJars.jobs))
     assertEquals(7, launcher.exitCode())
   }
 
   @Test def memoryThatRunsOutEndsTheDriverAfterTheJobsError(): Unit = withDriver { launcher =>
     launcher.context(local)
-    val told = launcher.run("mine.Fatal", "", Seq(jars.jobs))
+    val told = launcher.run("mine.Fatal", "", Seq(UserJars.jobs))
     assertEquals("java.lang.OutOfMemoryError", told.json.get("errorClass").asText)
     assertEquals(3, launcher.exitCode())
     assertTrue(launcher.log.contains("OutOfMemoryError"))
@@ -89,14 +88,14 @@ class DriverEndSuite {
 
   @Test def aJobThatStopsSparkEndsTheDriver(): Unit = withDriver { launcher =>
     launcher.context(local)
-    launcher.run("mine.StopsSpark", "", Seq(jars.jobs))
+    launcher.run("mine.StopsSpark", "", Seq(UserJars.jobs))
     assertEquals(1, launcher.exitCode())
     assertTrue(launcher.log.contains("Spark application has ended"))
   }
 
   @Test def aStopKillsJobs(): Unit = withDriver { launcher =>
     launcher.context(local)
-    launcher.begin("mine.Sleeps", "ms = 60000", Seq(jars.jobs))
+    launcher.begin("mine.Sleeps", "ms = 60000", Seq(UserJars.jobs))
     assertEquals(Message.Started, launcher.receive().kind)
     launcher.send(Message.Stop)
     assertEquals("KILLED", launcher.receive().state)
@@ -110,10 +109,4 @@ class DriverEndSuite {
     assertEquals(0, launcher.exitCode(30))
     assertTrue(launcher.log.contains("no launcher was found for 5 seconds"))
   }
-}
-
-object DriverEndSuite {
-
-  @ClassRule def userJars: UserJars = jars
-  val jars = new UserJars
 }

@@ -9,7 +9,7 @@ import java.nio.file.Files
 
 import scala.collection.JavaConverters._
 
-import org.junit.{AfterClass, BeforeClass, ClassRule, Test}
+import org.junit.{AfterClass, BeforeClass, Test}
 import org.junit.Assert._
 
 /** A driver on local[2], over its link. */
@@ -17,13 +17,13 @@ class DriverSuite {
   import DriverSuite._
 
   private def refused(mainClass: String, config: String = ""): Told = {
-    val told = launcher.run(mainClass, config, Seq(jars.jobs))
+    val told = launcher.run(mainClass, config, Seq(UserJars.jobs))
     assertEquals(told.toString, Message.Refused, told.kind)
     told
   }
 
   private def failed(mainClass: String): Told = {
-    val told = launcher.run(mainClass, "", Seq(jars.jobs))
+    val told = launcher.run(mainClass, "", Seq(UserJars.jobs))
     assertEquals(told.toString, "ERROR", told.state)
     told
   }
@@ -40,7 +40,7 @@ class DriverSuite {
   }
 
   @Test def aJobStartsAndFinishes(): Unit = {
-    val id = launcher.begin("mine.NoOp", "a.b = 1", Seq(jars.jobs))
+    val id = launcher.begin("mine.NoOp", "a.b = 1", Seq(UserJars.jobs))
     val started = launcher.receive()
     assertEquals(Message.Started, started.kind)
     assertEquals("{\n    \"a\" : {\n        \"b\" : 1\n    }\n}\n", started.text)
@@ -73,24 +73,24 @@ class DriverSuite {
   }
 
   @Test def theClassIsTakenWhereTheObjectIsNoJob(): Unit =
-    assertEquals("42", launcher.run("mine.WithCompanion", "", Seq(jars.jobs)).text)
+    assertEquals("42", launcher.run("mine.WithCompanion", "", Seq(UserJars.jobs)).text)
 
   @Test def errorsOfAllKindsEndTheJobOnly(): Unit = {
     assertEquals("java.lang.StackOverflowError",
       failed("mine.Overflows").json.get("errorClass").asText)
     assertEquals("gone", failed("mine.LinksBadly").json.get("message").asText)
     assertTrue(failed("mine.Cycle").json.get("message").asText.contains("contains itself"))
-    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
   }
 
   @Test def namedObjectsAreSharedByTheJobsOfAContext(): Unit = {
-    val first = launcher.run("mine.Shared", "", Seq(jars.jobs)).text
-    val second = launcher.run("mine.Shared", "", Seq(jars.jobs)).text
+    val first = launcher.run("mine.Shared", "", Seq(UserJars.jobs)).text
+    val second = launcher.run("mine.Shared", "", Seq(UserJars.jobs)).text
     assertEquals(("[true,55.0,[\"rdd\"]]", "[false,55.0,[\"rdd\"]]"), (first, second))
   }
 
   @Test def aJobSeesNoSecret(): Unit = {
-    val seen = launcher.run("mine.Look", "a = 1", Seq(jars.jobs))
+    val seen = launcher.run("mine.Look", "a = 1", Seq(UserJars.jobs))
     assertEquals("FINISHED", seen.state)
     assertTrue(seen.text.contains("SPARKJOB_CONTEXT"))
     assertFalse(seen.text.contains(TestLauncher.Secret))
@@ -99,20 +99,30 @@ class DriverSuite {
   }
 
   @Test def versionsOfAClassLiveSideBySide(): Unit = {
-    Versions.check(launcher, jars)
+    Versions.check(launcher)
   }
 
   @Test def largeResultsComeAsFilesThatGo(): Unit = {
-    val told = launcher.run("mine.Large", "", Seq(jars.jobs))
+    val told = launcher.run("mine.Large", "", Seq(UserJars.jobs))
     assertEquals(200002, told.body.length)
     assertEquals(200002, told.meta.get("size").asInt)
-    launcher.run("mine.NoOp", "", Seq(jars.jobs))
+    launcher.run("mine.NoOp", "", Seq(UserJars.jobs))
     assertEquals(Nil, Files.list(launcher.folder.resolve("out")).iterator.asScala.toList)
+  }
+
+  @Test def largeConfigurationsComeAndGoAsFiles(): Unit = {
+    val text = "a" * 300000
+    val file = Files.write(launcher.folder.resolve("config"), s"text = $text".getBytes)
+    val id = launcher.begin("mine.NoOp", "", Seq(UserJars.jobs), file = Some(file))
+    assertEquals(text, launcher.receive().json.get("text").asText)
+    assertEquals("1", launcher.receive().text)
+    assertFalse(Files.exists(file))
+    launcher.acknowledge(id)
   }
 
   @Test def aKilledJobEndsAtOnce(): Unit = {
     for ((mainClass, config) <- Seq("mine.Sleeps" -> "ms = 60000", "mine.Hides" -> "")) {
-      val id = launcher.begin(mainClass, config, Seq(jars.jobs))
+      val id = launcher.begin(mainClass, config, Seq(UserJars.jobs))
       assertEquals(Message.Started, launcher.receive().kind)
       Thread.sleep(500)
       launcher.send(Message.Kill, Json.obj().put("id", id))
@@ -122,14 +132,14 @@ class DriverSuite {
       launcher.acknowledge(id)
       launcher.send(Message.Kill, Json.obj().put("id", id))
     }
-    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
   }
 
   @Test def whatWasNotAcknowledgedIsToldAgain(): Unit = {
-    val ended = launcher.begin("mine.Large", "", Seq(jars.jobs))
+    val ended = launcher.begin("mine.Large", "", Seq(UserJars.jobs))
     assertEquals(Message.Started, launcher.receive().kind)
     assertEquals("FINISHED", launcher.receive().state)
-    val running = launcher.begin("mine.Sleeps", "ms = 1000", Seq(jars.jobs))
+    val running = launcher.begin("mine.Sleeps", "ms = 1000", Seq(UserJars.jobs))
     assertEquals(Message.Started, launcher.receive().kind)
     launcher.disconnect()
     launcher.accept()
@@ -139,7 +149,7 @@ class DriverSuite {
     assertFalse(hello.meta.has("secret"))
     assertEquals(Set(ended, running), hello.meta.get("jobs").elements.asScala.map(_.asText).toSet)
     launcher.send(Message.Context, Json.obj().put("token", launcher.token))
-    launcher.begin("mine.Sleeps", "ms = 1", Seq(jars.jobs), id = running)
+    launcher.begin("mine.Sleeps", "ms = 1", Seq(UserJars.jobs), id = running)
 
     val told = Iterator.continually(launcher.receive()).takeWhile(!launcher.ends(running)(_)).toList
     assertEquals(Message.Ready, told.head.kind)
@@ -149,8 +159,8 @@ class DriverSuite {
     assertTrue(told.exists(t => t.kind == Message.Started && t.meta.get("id").asText == running))
     Seq(ended, running).foreach(launcher.acknowledge)
     // a second run of it would have counted
-    val runs = launcher.run("mine.Sleeps", "ms = 1", Seq(jars.jobs)).text.toInt
-    val again = launcher.run("mine.Sleeps", "ms = 1", Seq(jars.jobs)).text.toInt
+    val runs = launcher.run("mine.Sleeps", "ms = 1", Seq(UserJars.jobs)).text.toInt
+    val again = launcher.run("mine.Sleeps", "ms = 1", Seq(UserJars.jobs)).text.toInt
     assertEquals(runs + 1, again)
   }
 
@@ -158,14 +168,11 @@ class DriverSuite {
     launcher.send(Message.Run, Json.obj().put("id", "x"))
     launcher.send(Message.Kill)
     launcher.send(Message.Ack, Json.obj().put("id", "never"))
-    assertEquals("1", launcher.run("mine.NoOp", "", Seq(jars.jobs)).text)
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
   }
 }
 
 object DriverSuite {
-
-  @ClassRule def userJars: UserJars = jars
-  val jars = new UserJars
 
   var launcher: TestLauncher = _
   var ready: Told = _
@@ -190,14 +197,14 @@ object DriverSuite {
 /** Two versions of one class, in one context. */
 object Versions {
 
-  def check(launcher: TestLauncher, jars: UserJars): Unit = {
+  def check(launcher: TestLauncher): Unit = {
     def result(jar: java.io.File) = launcher.run("mine.Versioned", "", Seq(jar)).text
     for (_ <- 1 to 2) {
-      assertEquals("[\"one\"]", result(jars.one))
-      assertEquals("[\"two\"]", result(jars.two))
+      assertEquals("[\"one\"]", result(UserJars.one))
+      assertEquals("[\"two\"]", result(UserJars.two))
     }
-    val versions = Seq("one" -> jars.one, "two" -> jars.two, "one" -> jars.one, "two" -> jars.two)
-    val jobs = versions.map { case (version, jar) =>
+    val versions = Seq("one" -> UserJars.one, "two" -> UserJars.two)
+    val jobs = (versions ++ versions).map { case (version, jar) =>
       launcher.begin("mine.Versioned", "wait = 100", Seq(jar)) -> ("[\"" + version + "\"]")
     }.toMap
     val ends = Iterator.continually(launcher.receive()).filter(_.kind != Message.Started)

@@ -97,13 +97,15 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
       mainClass: String,
       config: String = "",
       jars: Seq[File] = Nil,
-      id: String = UUID.randomUUID.toString): String = {
+      id: String = UUID.randomUUID.toString,
+      file: Option[Path] = None): String = {
     val meta = Json.obj().put("id", id).put("class", mainClass).put("user", "u")
     val cp = meta.putArray("cp")
     jars.foreach { jar =>
       cp.addObject().put("name", "n").put("type", "Jar").put("path", jar.getPath)
         .put("sha256", jar.getName)
     }
+    file.foreach(path => meta.put("file", path.toString))
     send(Message.Run, meta, config)
     id
   }
@@ -139,7 +141,8 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
     val options = ManagementFactory.getRuntimeMXBean.getInputArguments.asScala
       .filter(option => option.startsWith("--add-opens") || option.startsWith("-Djdk."))
     val java = Paths.get(System.getProperty("java.home"), "bin", "java").toString
-    val command = Seq(java, "-Xmx600m", "-XX:+ExitOnOutOfMemoryError") ++ options ++
+    val command = Seq(java, "-Xmx600m", "-XX:+ExitOnOutOfMemoryError",
+      "-Djava.io.tmpdir=" + folder) ++ options ++
       Seq("-cp", classPath, "sparkjob.driver.Main")
     val builder = new ProcessBuilder(command.asJava).directory(folder.toFile)
       .redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile)

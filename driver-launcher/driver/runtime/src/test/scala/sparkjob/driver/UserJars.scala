@@ -9,29 +9,19 @@ import java.io.File
 import java.nio.file.{Files, Path}
 import java.util.Comparator
 
-import org.junit.rules.ExternalResource
+/** Jars of jobs that the tests of drivers run, compiled once. */
+object UserJars {
 
-/** Jars of jobs that the tests of drivers run. */
-class UserJars extends ExternalResource {
-
-  private var folder: Path = _
-
-  var jobs: File = _
-  var one: File = _
-  var two: File = _
-
-  override def before(): Unit = {
-    folder = Files.createTempDirectory("sparkjob-jars-")
-    jobs = TestLauncher.jar(folder, "jobs", UserJars.Jobs)
-    one = TestLauncher.jar(folder, "one", UserJars.versioned("one", ""))
-    two = TestLauncher.jar(folder, "two", UserJars.versioned("two", ", more: Long = 7L"))
+  private lazy val folder: Path = {
+    val folder = Files.createTempDirectory("sparkjob-jars-")
+    Runtime.getRuntime.addShutdownHook(new Thread(() =>
+      Files.walk(folder).sorted(Comparator.reverseOrder[Path]).forEach(path => Files.delete(path))))
+    folder
   }
 
-  override def after(): Unit =
-    Files.walk(folder).sorted(Comparator.reverseOrder[Path]).forEach(path => Files.delete(path))
-}
-
-object UserJars {
+  lazy val jobs: File = TestLauncher.jar(folder, "jobs", Jobs)
+  lazy val one: File = TestLauncher.jar(folder, "one", versioned("one", ""))
+  lazy val two: File = TestLauncher.jar(folder, "two", versioned("two", ", more: Long = 7L"))
 
   private val Prelude = """
     import com.typesafe.config.Config
@@ -50,7 +40,7 @@ object UserJars {
     """
 
   /** Versions of one class: collected, broadcast, counted by, and used in threads of the job. */
-  def versioned(version: String, members: String): String = s"package mine\n$Prelude" + s"""
+  private def versioned(version: String, members: String): String = s"package mine\n$Prelude" + s"""
     case class Row(n: Int, version: String$members)
 
     class Versions extends AccumulatorV2[Row, Set[Row]] {
@@ -92,7 +82,7 @@ object UserJars {
     }
     """
 
-  val Jobs: String = s"package mine\n$Prelude" + """
+  private val Jobs = s"package mine\n$Prelude" + """
     class Look extends Valid {
       def runJob(sc: SparkContext, config: Config): Any = Map(
         "env" -> System.getenv.asScala.toMap,
