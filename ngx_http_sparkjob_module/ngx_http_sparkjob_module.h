@@ -21,6 +21,11 @@
 #include <sparkjob_protocol.h>
 
 
+#ifndef ngx_rbtree_data         /* nginx before 1.21 */
+#define ngx_rbtree_data  ngx_queue_data
+#endif
+
+
 #define NGX_HTTP_SPARKJOB_NAME_MAX    255
 #define NGX_HTTP_SPARKJOB_CLASS_MAX   1024
 #define NGX_HTTP_SPARKJOB_ID_LEN      36
