@@ -39,6 +39,7 @@ typedef struct {
     uint16_t     type;
     uint32_t     stream;
     json_t      *meta;
+    size_t       meta_size;             /* as text */
     const char  *payload;
     size_t       size;
     int          fd;                    /* set to -1 by who takes it */

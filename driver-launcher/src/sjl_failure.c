@@ -16,7 +16,7 @@
 #define SJL_FAILURE_CLASS  "spark.jobserver.ContextInitializationException"
 #define SJL_FAILURE_LINES  20
 #define SJL_FAILURE_TAIL   4096
-#define SJL_FAILURE_LINE   200
+#define SJL_FAILURE_LINE   500
 
 
 static char *sjl_failure_tail(const sjl_context_t *ctx);
@@ -65,8 +65,11 @@ sjl_failure_reported(sjl_failure_t *why, sjp_error_e code, const char *error,
         message = json_string_value(json_object_get(value, "errorClass"));
     }
 
-    sjl_failure_words(why, sjl_strdup(message ? message
-                                      : "its driver reported a failure"));
+    if (message == NULL) {
+        message = "its driver reported a failure";
+    }
+
+    sjl_failure_words(why, sjl_failure_line(message, message, 0));
     why->code = code;
     why->reported = 1;
 

@@ -22,7 +22,9 @@
  * is only for this long after its hello, in milliseconds, that a submission may
  * be one that the database knows and memory has forgotten.
  */
-#define SJL_SUBMIT_AGAIN  5000
+#define SJL_SUBMIT_AGAIN     5000
+
+#define SJL_SUBMIT_BINARIES  256
 
 
 typedef struct {
@@ -116,6 +118,13 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     if (!sjl_id_ok(id) || *class == '\0' || !json_is_array(cp)) {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
                            : *class == '\0' ? "class" : "cp");
+        return SJL_ERROR;
+    }
+
+    /* paths and hashes of all have to go into one frame */
+
+    if (json_array_size(cp) > SJL_SUBMIT_BINARIES) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "too many binaries");
         return SJL_ERROR;
     }
 

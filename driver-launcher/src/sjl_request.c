@@ -37,6 +37,15 @@ sjl_request_unpack(sjl_request_t *r, sjl_frame_t *f, const char *fmt, ...)
     va_list       args;
     json_error_t  err;
 
+    /* much of it goes on in other frames, with more beside it */
+
+    if (f->meta_size > SJP_META_MAX / 4) {
+        sjl_log(SJL_LOG_ERR, "connection %u sent %zu bytes of metadata",
+                r->conn->number, f->meta_size);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "too much metadata");
+        return SJL_ERROR;
+    }
+
     va_start(args, fmt);
     rc = json_vunpack_ex(f->meta, &err, 0, fmt, args);
     va_end(args);
