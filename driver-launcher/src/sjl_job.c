@@ -45,6 +45,8 @@ static void sjl_job_send_id(sjl_job_t *job, sjp_type_e type);
 static void sjl_job_config_moved(sjl_file_op_t *fop);
 static void sjl_job_running(sjl_job_t *job);
 static int sjl_job_over(sjl_job_t *job);
+static void sjl_job_conclude(sjl_job_t *job, int64_t state, char *data,
+    size_t size);
 static void sjl_job_result_moved(sjl_file_op_t *fop);
 static void sjl_job_finish(sjl_job_t *job, sjp_job_state_e state,
     sjl_payload_e payload, char *data, size_t size);
@@ -490,9 +492,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
 {
     sjl_file_op_t  *fop;
 
-    if (job->row.state != SJP_JOB_STARTED || job->row.config_file
-        || job->row.config.data)
-    {
+    if (job->row.state != SJP_JOB_STARTED || job->configuring) {
         /* told again after its link was broken, or too late */
         return;
     }
@@ -504,7 +504,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
         return;
     }
 
-    job->row.config_file = 1;
+    job->configuring = 1;
 
     fop = sjl_file_op_make(sjl_files_move, sjl_job_config_moved, job);
     fop->from = sjl_strdup(file);
@@ -522,13 +522,19 @@ sjl_job_config_moved(sjl_file_op_t *fop)
 
     job = fop->data;
     job->nops--;
-
-    sjl_file_op_free(fop);
+    job->configuring = 0;
 
     if (job->row.state == SJP_JOB_STARTED) {
+        job->row.config_file = fop->rc == SJL_OK;
         sjl_job_running(job);
     }
 
+    if (job->late.data) {
+        job->moving = 0;
+        sjl_job_conclude(job, job->late_state, job->late.data, job->late.len);
+    }
+
+    sjl_file_op_free(fop);
     sjl_job_release(job);
 }
 
@@ -587,7 +593,7 @@ sjl_job_refused(sjl_job_t *job, sjp_error_e code, const char *name,
 void
 sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
 {
-    sjl_payload_e   payload;
+    char           *data;
     sjl_file_op_t  *fop;
 
     sjl_log(SJL_LOG_DEBUG, "job %s: its driver tells the end, %s, %zu bytes%s",
@@ -632,12 +638,39 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         return;
     }
 
-    payload = result->state != SJP_JOB_FINISHED ? SJL_PAYLOAD_ERROR
-              : result->size ? SJL_PAYLOAD_RESULT : SJL_PAYLOAD_NONE;
+    data = sjl_memdup(result->size ? result->data : "", result->size);
 
-    sjl_job_finish(job, (sjp_job_state_e) result->state, payload,
-                   result->size ? sjl_memdup(result->data, result->size) : NULL,
-                   result->size);
+    if (job->configuring) {
+
+        /* whoever knows of the end may ask for the configuration */
+
+        job->moving = 1;
+        job->late_state = result->state;
+        job->late.data = data;
+        job->late.len = result->size;
+        return;
+    }
+
+    sjl_job_conclude(job, result->state, data, result->size);
+}
+
+
+/* data is taken over */
+
+static void
+sjl_job_conclude(sjl_job_t *job, int64_t state, char *data, size_t size)
+{
+    sjl_payload_e  payload;
+
+    payload = state != SJP_JOB_FINISHED ? SJL_PAYLOAD_ERROR
+              : size ? SJL_PAYLOAD_RESULT : SJL_PAYLOAD_NONE;
+
+    if (payload == SJL_PAYLOAD_NONE) {
+        free(data);
+        data = NULL;
+    }
+
+    sjl_job_finish(job, (sjp_job_state_e) state, payload, data, size);
 }
 
 

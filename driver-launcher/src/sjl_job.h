@@ -34,12 +34,16 @@ struct sjl_job_s {
     unsigned         sent:1;            /* to the driver */
     unsigned         ended:1;           /* in the driver: the slot is free */
     unsigned         killing:1;
-    unsigned         moving:1;          /* its result, to its place */
+    unsigned         configuring:1;     /* its configuration is being moved */
+    unsigned         moving:1;          /* its end waits for a file */
     unsigned         answered:1;        /* so have been its submitters */
     unsigned         mute:1;            /* its id is another job's */
 
-    int64_t          end;               /* as its driver tells it */
+    /* the end as its driver tells it */
+    int64_t          end;
     int64_t          run_micros;
+    int64_t          late_state;
+    sjl_bytes_t      late;
 
     int64_t          published;         /* rev */
     sjl_job_op_t    *newest;            /* change on its way */
