@@ -281,7 +281,7 @@ static void
 test_descriptors_go_with_their_own_frames(void **state)
 {
     int           i, fd, file;
-    char          body[512], text[16], name[8];
+    char          body[512], text[32], name[8];
     sjp_header_t  h;
 
     hello();
