@@ -76,11 +76,13 @@ def size(server, path):
 def test_the_same_bytes_are_stored_once(server):
     for name in ("a", "b"):
         assert server.json("POST", f"/binaries/{name}", b"PK\3\4same", {"Content-Type": "application/java-archive"})[0] == 201
-    assert len(os.listdir(server.dir + "/data/binaries")) == 1
+    folder = server.dir + "/data/binaries"
+    assert len(os.listdir(folder)) == 1
     assert server.delete("/binaries/a")[0] == 200
-    assert len(os.listdir(server.dir + "/data/binaries")) == 1
+    time.sleep(0.3)
+    assert len(os.listdir(folder)) == 1
     assert server.delete("/binaries/b")[0] == 200
-    assert len(os.listdir(server.dir + "/data/binaries")) == 0
+    wait_until("the file that nobody names is gone", lambda: not os.listdir(folder), 5)
 
 
 def test_10000_parked_requests_are_all_answered():
