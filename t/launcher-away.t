@@ -108,10 +108,10 @@ chomp $master;
 kill 'HUP', $master;
 my $sick = 0;
 for (1 .. 50) {
-    $sick++ if http('GET', '/healthz')->{status} != 200;
+    $sick = http('GET', '/healthz')->{status} != 200 and last;
     sleep 0.01;
 }
-is($sick, 0, 'a worker that has just started does not tell that its launcher is dead');
+ok(!$sick, 'a worker that has just started does not tell that its launcher is dead');
 
 # A launcher that does not answer: what the zone knows is still told.
 

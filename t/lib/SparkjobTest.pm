@@ -83,6 +83,9 @@ sub import {
         saved json_like drivers test_dir http_port
     );
 
+    # a test that is interrupted, or whose reader goes away, cleans up, too
+    $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
+
     require Test::Nginx::Socket;
     Test::Nginx::Socket::add_block_preprocessor(\&prepare);
     Test::Nginx::Socket::add_response_body_check(\&check_body);
@@ -214,6 +217,7 @@ sub http_start {
         or die "cannot connect: $!";
     $headers{'Content-Length'} //= length $body if $body ne '';
     my $head = join '', map { "$_: $headers{$_}\r\n" } sort keys %headers;
+    local $SIG{PIPE} = 'IGNORE';    # a refusal may come before the body's end
     print $sock "$method $url HTTP/1.1\r\nHost: localhost\r\n"
                 . "Connection: close\r\n$head\r\n$body";
     $sock->flush;
@@ -224,7 +228,7 @@ sub http_finish {
     my ($sock, $limit) = @_;
     my $raw = '';
     local $SIG{ALRM} = sub { die "no answer\n" };
-    alarm($limit // 30);
+    alarm($limit // 15);
     my $ok = eval { 1 while sysread $sock, $raw, 65536, length $raw; 1 };
     alarm 0;
     close $sock;
@@ -528,6 +532,7 @@ sub finish {
 END {
     if ($$ == $Owner) {
         local $?;
+        $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
         if (%Launchers) {
             finish();
         }
