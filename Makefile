@@ -67,7 +67,7 @@ else
 	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
 endif
-	@cp $(BUILD)/nginx/ngx_http_sparkjob_module.so $@
+	@cp $(BUILD)/nginx/ngx_http_sparkjob_module.so $@.new && mv $@.new $@ # a running nginx keeps its own
 
 static:                                    ## an nginx with the module inside (NGINX_SRC=<tree>)
 	@test -n "$(NGINX_SRC)" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
@@ -97,6 +97,8 @@ clang:                                     ## the launcher once more, by clang
 
 # the JVM side
 
+TARGET       := target$(if $(filter 2.13,$(SCALA)),/scala-2.13)
+
 driver: $(DRIVER)                          ## driver, job API and examples (SCALA=2.13 for Spark 4)
 
 $(DRIVER): $(D_SRC) | deps
@@ -104,10 +106,10 @@ $(DRIVER): $(D_SRC) | deps
 	@cd $(D_DIR) && $(MVN) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) -DskipTests package
 	@mkdir -p $(BUILD)/driver/lib
 	@rm -f $(BUILD)/driver/lib/*.jar
-	@cp $(D_DIR)/runtime/target/lib/*.jar $(BUILD)/driver/lib/
-	@cp $(D_DIR)/api/target/sparkjob-job-api*.jar $(BUILD)/driver/sparkjob-job-api.jar
-	@cp $(D_DIR)/examples/target/sparkjob-examples*.jar $(BUILD)/sparkjob-examples.jar
-	@cp $(D_DIR)/runtime/target/sparkjob-driver*.jar $@
+	@cp $(D_DIR)/runtime/$(TARGET)/lib/*.jar $(BUILD)/driver/lib/
+	@cp $(D_DIR)/api/$(TARGET)/sparkjob-job-api.jar $(BUILD)/driver/
+	@cp $(D_DIR)/examples/$(TARGET)/sparkjob-examples.jar $(BUILD)/
+	@cp $(D_DIR)/runtime/$(TARGET)/sparkjob-driver.jar $@
 
 # Spark itself: SPARK_HOME, or PySpark's package, which is a whole Spark
 
@@ -189,7 +191,9 @@ $(BUILD)/nginx-source/configure: | deps
 asan: export DEPS := asan
 asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and UBSan
 	@$(MAKE) -s launcher unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
-	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source
+	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source STATIC_FLAGS='--with-debug \
+	    --with-cc-opt="-O1 -g $(SANITIZE) -fno-sanitize=nonnull-attribute -DNGX_DEBUG_PALLOC=1 -DNGX_HAVE_NONALIGNED=0" \
+	    --with-ld-opt="$(SANITIZE)"'
 	@$(ASAN_ENV) prove $(PROVE_LIB) t/*.t
 	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault
 

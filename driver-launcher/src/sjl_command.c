@@ -7,6 +7,7 @@
 
 #include "sjl_command.h"
 #include "sjl_config.h"
+#include "sjl_files.h"
 
 #include <dirent.h>
 
@@ -19,7 +20,8 @@ typedef struct {
 
 static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
-static void sjl_command_java(sjl_words_t *argv, const json_t *options);
+static void sjl_command_java(sjl_words_t *argv, const char *context,
+    const json_t *options);
 static char *sjl_command_class_path(void);
 static char *sjl_command_add_jars(char *path, const char *folder);
 static int sjl_command_is_jar(const struct dirent *entry);
@@ -78,7 +80,7 @@ sjl_command_make(sjl_command_t *cmd, const char *context, const char *secret,
         sjl_command_add_all(&argv, sjl_conf->command);
 
     } else {
-        sjl_command_java(&argv, options);
+        sjl_command_java(&argv, context, options);
     }
 
     sjl_command_environment(&envp, context, secret);
@@ -135,15 +137,22 @@ sjl_command_add_all(sjl_words_t *words, const json_t *array)
 
 
 static void
-sjl_command_java(sjl_words_t *argv, const json_t *options)
+sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
 {
-    size_t  i;
+    char    *tmp;
+    size_t   i;
 
     sjl_command_add(argv, sjl_strdup(sjl_conf->java));
 
     for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
         sjl_command_add(argv, sjl_strdup(sjl_command_jvm[i]));
     }
+
+    /* what a killed driver leaves there goes away with the context */
+
+    tmp = sjl_path_context(context, "/tmp");
+    sjl_command_add(argv, sjl_format("-Djava.io.tmpdir=%s", tmp));
+    free(tmp);
 
     /* of two that say different things the JVM takes the last */
 

@@ -210,6 +210,7 @@ sjl_conn_read(sjl_conn_t *c)
     c->in_len += (size_t) n;
 
     if (sjl_conn_frames(c) == SJL_ERROR) {
+        c->broken = 1;
         sjl_conn_close(c);
     }
 

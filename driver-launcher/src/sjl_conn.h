@@ -63,6 +63,7 @@ struct sjl_conn_s {
 
     unsigned        greeted:1;
     unsigned        closed:1;
+    unsigned        broken:1;           /* it sent what no frame may be */
     unsigned        finishing:1;        /* to be closed once all is sent */
     unsigned        flushing:1;         /* in the list of those to be written */
 

@@ -49,7 +49,6 @@ static int sjl_context_spawn(sjl_context_t *ctx);
 static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
 static void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_failure_t *why);
-static void sjl_context_swept(sjl_file_op_t *fop);
 
 
 sjl_context_t  *sjl_contexts;
@@ -472,12 +471,11 @@ sjl_context_late(sjl_context_t *ctx, int connected)
 
 
 void
-sjl_context_lost(sjl_context_t *ctx, int64_t seconds)
+sjl_context_lost(sjl_context_t *ctx, char *reason)
 {
     sjl_failure_t  why;
 
-    sjl_failure_words(&why, sjl_format("its driver has not come back within "
-                                       "%d s", (int) seconds));
+    sjl_failure_words(&why, reason);
 
     sjl_context_end(ctx, ctx->row.state == SJP_CONTEXT_STOPPING
                          ? SJP_CONTEXT_KILLED : SJP_CONTEXT_ERROR, &why);
@@ -586,9 +584,6 @@ static void
 sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_failure_t *why)
 {
-    char           *folder;
-    sjl_file_op_t  *fop;
-
     if (!sjl_context_state_may(ctx->row.state, state)) {
         sjl_failure_clear(why);
         return;
@@ -618,21 +613,12 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
 
     if (ctx->driver) {
         sjl_driver_give_up(ctx->driver, why->reported);
+
+    } else {
+        sjl_files_sweep(sjl_path_context(ctx->row.id, ""));
     }
 
-    folder = sjl_path_context(ctx->row.id, "");
-    fop = sjl_file_op_make(sjl_files_sweep_context, sjl_context_swept, NULL);
-    fop->from = folder;
-    sjl_file_op_add(fop);
-
     sjl_failure_clear(why);
-}
-
-
-static void
-sjl_context_swept(sjl_file_op_t *fop)
-{
-    sjl_file_op_free(fop);
 }
 
 

@@ -115,9 +115,9 @@ void sjl_context_failed(sjl_context_t *ctx, sjp_error_e code,
 /* its secret is used up; a token for the driver to come back with is made */
 void sjl_context_secret_used(sjl_context_t *ctx);
 
-/* what happened to a driver */
+/* what happened to a driver; the reason is freed */
 void sjl_context_late(sjl_context_t *ctx, int connected);
-void sjl_context_lost(sjl_context_t *ctx, int64_t seconds);
+void sjl_context_lost(sjl_context_t *ctx, char *reason);
 void sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status);
 
 /* has it stopped, by force or by asking; may be called again */

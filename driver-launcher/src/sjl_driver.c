@@ -229,7 +229,9 @@ sjl_driver_start_expired(sjl_driver_t *d)
 static void
 sjl_driver_away_expired(sjl_driver_t *d)
 {
-    sjl_context_lost(d->context, SJL_DRIVER_BACK);
+    sjl_context_lost(d->context,
+                     sjl_format("its driver has not come back within %d s",
+                                SJL_DRIVER_BACK));
 }
 
 
@@ -317,6 +319,7 @@ sjl_driver_stop(sjl_driver_t *d, int force)
 void
 sjl_driver_give_up(sjl_driver_t *d, int grace)
 {
+    d->folder = sjl_path_context(d->context->row.id, "");
     d->context->driver = NULL;
     d->context = NULL;
 
@@ -361,6 +364,11 @@ sjl_driver_exited(sjl_process_t *p, int status)
         sjl_context_driver_ended(ctx, d, status);
     }
 
+    if (d->folder) {
+        sjl_files_sweep(d->folder);
+        d->folder = NULL;
+    }
+
     sjl_driver_free(d);
 }
 
@@ -381,6 +389,7 @@ sjl_driver_free(sjl_driver_t *d)
     ev_timer_stop(sjl_loop, &d->timer);
     sjl_process_forget(&d->process);
     json_decref(d->respawn);
+    free(d->folder);
 
     DL_DELETE(sjl_drivers, d);
     free(d);

@@ -40,6 +40,7 @@ struct sjl_driver_s {
     sjl_conn_t          *conn;          /* NULL: it is away */
     unsigned             stopped:1;     /* it has said so */
     json_t              *respawn;       /* options that it wants instead */
+    char                *folder;        /* to be swept when it has ended */
 
     sjl_driver_t        *next;
     sjl_driver_t        *prev;

@@ -8,7 +8,7 @@
 #include "sjl_files.h"
 #include "sjl_config.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 
@@ -28,7 +28,10 @@ static int sjl_files_write(int fd, const char *p, size_t n);
 static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
 static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
 static int sjl_files_mkdir(const char *path);
-static int sjl_files_empty(const char *path);
+static int sjl_files_sweep_run(sjl_file_op_t *op);
+static int sjl_files_remove_tree(const char *path);
+static int sjl_files_remove_one(const char *path, const struct stat *sb,
+    int type, struct FTW *ftw);
 
 
 static const char *const  sjl_files_folders[] = {
@@ -99,7 +102,9 @@ sjl_files_start(void)
 
     path = sjl_format("%s/tmp", sjl_files_root);
 
-    if (sjl_files_empty(path) == SJL_ERROR) {
+    if (sjl_files_remove_tree(path) == SJL_ERROR
+        || sjl_files_mkdir(path) == SJL_ERROR)
+    {
         sjl_log(SJL_LOG_CRIT, "emptying \"%s\" failed: %s", path,
                 strerror(errno));
     }
@@ -425,7 +430,7 @@ sjl_files_make_context(sjl_file_op_t *op)
     int      rc;
     size_t   i;
 
-    static const char *const  parts[] = { "", "/in", "/out" };
+    static const char *const  parts[] = { "", "/in", "/out", "/tmp" };
 
     rc = SJL_OK;
     folder = op->to;
@@ -451,36 +456,39 @@ sjl_files_make_context(sjl_file_op_t *op)
 }
 
 
-int
-sjl_files_sweep_context(sjl_file_op_t *op)
+void
+sjl_files_sweep(char *folder)
+{
+    sjl_file_op_t  *op;
+
+    op = sjl_file_op_make(sjl_files_sweep_run, sjl_file_op_free, NULL);
+    op->from = folder;
+    sjl_file_op_add(op);
+}
+
+
+static int
+sjl_files_sweep_run(sjl_file_op_t *op)
 {
     char    *path;
     int      rc;
     size_t   i;
 
-    static const char *const  parts[] = { "/in", "/out" };
+    static const char *const  parts[] = {
+        "/in", "/out", "/tmp", "/context.conf"
+    };
 
     rc = SJL_OK;
 
     for (i = 0; i < sjl_nelts(parts); i++) {
         path = sjl_format("%s%s", op->from, parts[i]);
 
-        if (sjl_files_empty(path) == SJL_ERROR
-            || (rmdir(path) == -1 && errno != ENOENT))
-        {
-            rc = sjl_files_fail(op, "rmdir", path);
+        if (sjl_files_remove_tree(path) == SJL_ERROR) {
+            rc = sjl_files_fail(op, "remove", path);
         }
 
         free(path);
     }
-
-    path = sjl_format("%s/context.conf", op->from);
-
-    if (unlink(path) == -1 && errno != ENOENT) {
-        rc = sjl_files_fail(op, "unlink", path);
-    }
-
-    free(path);
 
     return rc;
 }
@@ -542,39 +550,28 @@ sjl_files_mkdir(const char *path)
 }
 
 
-/* removes the files in a folder; what is no file stays */
+/* removes a file, or a folder with all that is in it, if it is there */
 
 static int
-sjl_files_empty(const char *path)
+sjl_files_remove_tree(const char *path)
 {
-    DIR            *dir;
-    int             rc;
-    struct dirent  *entry;
+    int  rc;
 
-    dir = opendir(path);
+    rc = nftw(path, sjl_files_remove_one, 16, FTW_DEPTH|FTW_PHYS);
 
-    if (dir == NULL) {
-        return errno == ENOENT ? SJL_OK : SJL_ERROR;
-    }
+    return rc == -1 && errno != ENOENT ? SJL_ERROR : SJL_OK;
+}
 
-    rc = SJL_OK;
 
-    for (entry = readdir(dir); entry; entry = readdir(dir)) {
+static int
+sjl_files_remove_one(const char *path, const struct stat *sb, int type,
+    struct FTW *ftw)
+{
+    (void) sb;
+    (void) type;
+    (void) ftw;
 
-        if (strcmp(entry->d_name, ".") == 0
-            || strcmp(entry->d_name, "..") == 0)
-        {
-            continue;
-        }
-
-        if (unlinkat(dirfd(dir), entry->d_name, 0) == -1) {
-            rc = SJL_ERROR;
-        }
-    }
-
-    (void) closedir(dir);
-
-    return rc;
+    return remove(path);
 }
 
 

@@ -7,7 +7,7 @@
  * below the data folder:
  *
  *    binaries/<sha256>.<jar|egg|whl>
- *    contexts/<id>/              driver.log, context.conf, in/, out/
+ *    contexts/<id>/              driver.log, context.conf, in/, out/, tmp/
  *    results/<2 digits>/<id>     results (and .config, configurations) that
  *                                are too large for the database
  *    tmp/                        what is being written
@@ -75,8 +75,11 @@ int sjl_files_copy(sjl_file_op_t *op);
  */
 int sjl_files_make_context(sjl_file_op_t *op);
 
-/* removes what the folder "from" of a context needs no longer */
-int sjl_files_sweep_context(sjl_file_op_t *op);
+/*
+ * Removes what the folder of a context needs no longer, on the file thread;
+ * the path is freed.
+ */
+void sjl_files_sweep(char *folder);
 
 /*
  * Moves the regular file "from" to "to", and makes it durable; sets size.

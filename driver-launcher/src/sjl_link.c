@@ -572,6 +572,11 @@ sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
 }
 
 
+/*
+ * A driver that broke the protocol would, when it comes back, send the same
+ * again, and so for ever.
+ */
+
 void
 sjl_link_closed(sjl_conn_t *c)
 {
@@ -579,7 +584,14 @@ sjl_link_closed(sjl_conn_t *c)
 
     d = c->data;
 
-    if (d && d->conn == c) {
-        sjl_driver_detach(d);
+    if (d == NULL || d->conn != c) {
+        return;
+    }
+
+    sjl_driver_detach(d);
+
+    if (c->broken && d->context) {
+        sjl_context_lost(d->context,
+                         sjl_strdup("its driver broke the protocol"));
     }
 }
