@@ -90,7 +90,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
     if (first) {
       val work = Paths.get(Json.string(meta, "work"))
-      inBackground("sparkjob-context")(makeContext(meta, body(meta, frame), work))
+      inBackground("sparkjob-context")(makeContext(meta, frame, work))
     } else {
       log.info("The launcher is back")
     }
@@ -115,10 +115,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
   }
 
-  private def makeContext(meta: ObjectNode, body: Array[Byte], work: Path): Unit = {
+  private def makeContext(meta: ObjectNode, frame: Frame, work: Path): Unit = {
     val name = Json.string(meta, "name")
     try {
-      val settings = readSettings(meta, body)
+      val settings = readSettings(meta, body(meta, frame))
       val defaults = SparkInternals.defaults(sys.env)
       val kind = ContextKind.all.getOrElse(settings.contextFactory, throw new BadSettingException(
         s"The context-factory ${settings.contextFactory} is not known here; known are "

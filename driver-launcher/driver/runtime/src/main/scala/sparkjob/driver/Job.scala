@@ -206,7 +206,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def refused(e: RefusedException): Ending = {
     log.info(s"Job $id was refused: ${e.code} ${e.name}")
-    val meta = Seq("code" -> e.code, "name" -> Json.plain(e.name.take(RefusedNameMax)))
+    val meta = Seq("code" -> e.code, "name" -> Json.plain(e.name))
     Ending(Letter(Message.Refused, meta, Bytes(e.error)), None)
   }
 
@@ -247,7 +247,6 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 private object Job {
   val log: Logger = LoggerFactory.getLogger(classOf[Job])
 
-  val RefusedNameMax = 4096
 
   /** How a job ended: what to tell, and the exception that ended it. */
   final case class Ending(letter: Letter, cause: Option[Throwable])

@@ -39,9 +39,14 @@ object Json {
     if (i == value.length) value else new String(value.getBytes(UTF_8), UTF_8)
   }
 
-  /** Text for people in metadata, where C programs read it: no NUL, no terminal's controls. */
+  private val PlainMax = 4096
+
+  /**
+   * Text for people in metadata, where C programs read it: no NUL, no terminal's controls, and not
+   * more than people read.
+   */
   def plain(value: String): String =
-    text(value).map(c => if (c.isControl && c != '\n' && c != '\t') '\uFFFD' else c)
+    text(value.take(PlainMax)).map(c => if (c.isControl && c != '\n' && c != '\t') '\uFFFD' else c)
 
   /** A member that has to be there; without it the message means nothing. */
   def string(node: ObjectNode, name: String): String = {
