@@ -34,6 +34,10 @@
 #define SJP_PAYLOAD_MAX    (64 * 1024)
 #define SJP_LENGTH_MAX     (SJP_META_MAX + SJP_PAYLOAD_MAX)
 
+/* bytes of the name of a context or a binary, and of a job's class */
+#define SJP_NAME_MAX       255
+#define SJP_CLASS_MAX      1024
+
 /* the payload is the content of the descriptor that came with the frame */
 #define SJP_FLAG_FD        0x0001
 #define SJP_FLAGS          SJP_FLAG_FD

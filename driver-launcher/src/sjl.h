@@ -93,6 +93,9 @@ char *sjl_error_text(const char *class, const char *message, const char *more);
 /* replaces in place what is not UTF-8, or not printable, by '?' */
 void sjl_text_clean(char *s);
 
+/* cuts a text to "max" bytes or less, between two characters */
+void sjl_text_cut(char *s, size_t max);
+
 /* the last "lines" lines of a file, "max" bytes at most, cleaned; or NULL */
 char *sjl_file_tail(const char *path, unsigned lines, size_t max);
 

@@ -116,9 +116,9 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 
     extension = sjl_files_extension(type);
 
-    if (extension == NULL || *name == '\0') {
+    if (extension == NULL || *name == '\0' || strlen(name) > SJP_NAME_MAX) {
         sjl_request_refuse(put->request, SJP_ERR_BAD_REQUEST,
-                           *name ? "type" : "name");
+                           extension ? "name" : "type");
         return SJL_ERROR;
     }
 

@@ -98,8 +98,9 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     spec->name = sjl_strdup(name);
     spec->user = sjl_strdup(user);
 
-    if (!sjl_id_ok(id) || *name == '\0') {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, *name ? "id" : "name");
+    if (!sjl_id_ok(id) || *name == '\0' || strlen(name) > SJP_NAME_MAX) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST,
+                           sjl_id_ok(id) ? "name" : "id");
         return SJL_ERROR;
     }
 

@@ -115,9 +115,11 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (!sjl_id_ok(id) || *class == '\0' || !json_is_array(cp)) {
+    if (!sjl_id_ok(id) || *class == '\0' || strlen(class) > SJP_CLASS_MAX
+        || !json_is_array(cp))
+    {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
-                           : *class == '\0' ? "class" : "cp");
+                           : !json_is_array(cp) ? "cp" : "class");
         return SJL_ERROR;
     }
 
@@ -312,6 +314,7 @@ sjl_submit_adhoc(sjl_submit_t *s)
     do {
         sjl_id_make(id);
         name = sjl_format("%.8s-%s", id, s->class);
+        sjl_text_cut(name, SJP_NAME_MAX);
 
         if (sjl_context_find_name(name) == NULL) {
             break;

@@ -267,6 +267,21 @@ sjl_text_char(const unsigned char *p)
 }
 
 
+void
+sjl_text_cut(char *s, size_t max)
+{
+    if (strlen(s) <= max) {
+        return;
+    }
+
+    while (max && ((unsigned char) s[max] & 0xc0) == 0x80) {
+        max--;
+    }
+
+    s[max] = '\0';
+}
+
+
 char *
 sjl_file_tail(const char *path, unsigned lines, size_t max)
 {

@@ -132,7 +132,7 @@ static void
 send_frame(int type, uint32_t stream, const char *meta, const int *fds,
     size_t nfds)
 {
-    char             frame[256];
+    char             frame[4096];
     size_t           n;
     sjp_header_t     h;
     struct iovec     iov;
@@ -396,6 +396,53 @@ test_what_the_other_side_sends_is_refused(void **state)
 
 
 static void
+refused(int type, const char *meta, const char *name)
+{
+    int           fd;
+    char          body[512], *text;
+    sjp_header_t  h;
+
+    send_frame(type, 1, meta, NULL, 0);
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_REPLY);
+
+    text = sjl_format("{\"error\":\"bad-request\",\"name\":\"%s\"}", name);
+    assert_string_equal(body, text);
+    free(text);
+}
+
+
+/* who asks for them could not find them: the module's zone has no room */
+
+static void
+test_names_that_no_record_holds_are_refused(void **state)
+{
+    char  name[SJP_CLASS_MAX + 2], *meta;
+
+    hello();
+
+    memset(name, 'n', SJP_CLASS_MAX + 1);
+    name[SJP_CLASS_MAX + 1] = '\0';
+
+    meta = sjl_format("{\"id\":\"01234567-89ab-cdef-0123-456789abcdef\","
+                      "\"cp\":[],\"class\":\"%s\"}", name);
+    refused(SJP_JOB_SUBMIT, meta, "class");
+    free(meta);
+
+    name[SJP_NAME_MAX + 1] = '\0';
+
+    meta = sjl_format("{\"id\":\"01234567-89ab-cdef-0123-456789abcdef\","
+                      "\"name\":\"%s\"}", name);
+    refused(SJP_CONTEXT_CREATE, meta, "name");
+    free(meta);
+
+    meta = sjl_format("{\"type\":\"Jar\",\"name\":\"%s\"}", name);
+    refused(SJP_BINARY_PUT, meta, "name");
+    free(meta);
+}
+
+
+static void
 test_a_peer_that_does_not_read_is_closed(void **state)
 {
     int    i;
@@ -435,6 +482,7 @@ main(void)
         TEST(test_descriptors_without_frames_are_not_kept),
         TEST(test_nothing_comes_before_hello),
         TEST(test_what_the_other_side_sends_is_refused),
+        TEST(test_names_that_no_record_holds_are_refused),
         TEST(test_a_peer_that_does_not_read_is_closed)
     };
 

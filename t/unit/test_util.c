@@ -87,6 +87,24 @@ test_what_is_no_text_becomes_text(void **state)
 
 
 static void
+test_a_cut_leaves_whole_characters(void **state)
+{
+    char  buf[16];
+
+    (void) strcpy(buf, "ab\xe2\x82\xac" "c");
+
+    sjl_text_cut(buf, 6);
+    assert_string_equal(buf, "ab\xe2\x82\xac" "c");
+    sjl_text_cut(buf, 5);
+    assert_string_equal(buf, "ab\xe2\x82\xac");
+    sjl_text_cut(buf, 4);
+    assert_string_equal(buf, "ab");
+    sjl_text_cut(buf, 0);
+    assert_string_equal(buf, "");
+}
+
+
+static void
 test_the_last_lines_of_a_file(void **state)
 {
     char  *folder, *path, *tail;
@@ -274,6 +292,7 @@ main(void)
         cmocka_unit_test(test_only_a_uuid_may_be_part_of_a_path),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_what_is_no_text_becomes_text),
+        cmocka_unit_test(test_a_cut_leaves_whole_characters),
         cmocka_unit_test(test_the_last_lines_of_a_file),
         cmocka_unit_test(test_an_error_is_json_whatever_its_words),
         cmocka_unit_test(test_a_process_is_watched),
