@@ -471,10 +471,7 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     job = ctx->data;
 
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                   NGX_HTTP_SPARKJOB_JOB,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
+    rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -506,9 +503,7 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
-                                   NGX_HTTP_SPARKJOB_JOB, record,
-                                   &msg->payload);
+    rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -638,15 +633,9 @@ static ngx_int_t
 ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                   NGX_HTTP_SPARKJOB_JOB,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
+    rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -387,6 +387,8 @@ ngx_int_t ngx_http_sparkjob_context_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_put(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
+ngx_http_sparkjob_record_t *ngx_http_sparkjob_job_record(
+    ngx_http_request_t *r, ngx_http_sparkjob_message_t *msg);
 ngx_int_t ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *result);
 ngx_int_t ngx_http_sparkjob_new_id(ngx_http_request_t *r, ngx_str_t *id);

@@ -183,20 +183,31 @@ static ngx_int_t
 ngx_http_sparkjob_job_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                   NGX_HTTP_SPARKJOB_JOB,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
+    rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_sparkjob_job_known(r, rec);
+}
+
+
+/* the job of a reply; NULL: none, which has been logged */
+
+ngx_http_sparkjob_record_t *
+ngx_http_sparkjob_job_record(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    return ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                    NGX_HTTP_SPARKJOB_JOB,
+                                    json_object_get(msg->meta, "record"),
+                                    &msg->payload);
 }
 
 
@@ -396,10 +407,7 @@ ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                   NGX_HTTP_SPARKJOB_JOB,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
+    rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
