@@ -9,7 +9,7 @@ PREFIX       ?= /usr
 DESTDIR      ?=
 CC           ?= gcc
 CFLAGS       ?= -O2 -g
-MVN          ?= mvn -q -B -ntp
+MVN          ?= mvn -q -B -ntp -Dstyle.color=never
 SCALA        ?= 2.12
 PYSPARK      := 3.5.9
 
@@ -38,7 +38,7 @@ DRIVER       := $(BUILD)/driver/sparkjob-driver.jar
 export BUILD PORT
 
 
-.PHONY: all help deps module launcher driver spark static demo stop test unit \
+.PHONY: FORCE all help deps module launcher driver spark static demo stop test unit \
         prove jvm e2e fault asan clang bench install clean
 
 all: module launcher driver                ## build everything
@@ -54,7 +54,16 @@ deps:                                      ## install the packages that are miss
 
 module: $(MODULE)                          ## the nginx module (NGINX_SRC=<tree> for another nginx)
 
-$(MODULE): $(M_SRC) | deps
+# the module has to be built again when it is for another nginx
+$(BUILD)/nginx.is: FORCE
+	@mkdir -p $(BUILD)
+	@test -z "$(NGINX_SRC)" || test -x "$(NGINX_SRC)/configure" \
+	    || { echo "NGINX_SRC=$(NGINX_SRC) is no nginx source tree (it has no configure)"; exit 1; }
+	@echo "$(or $(NGINX_SRC),nginx-dev)" | cmp -s - $@ || echo "$(or $(NGINX_SRC),nginx-dev)" >$@
+
+FORCE:
+
+$(MODULE): $(M_SRC) $(BUILD)/nginx.is | deps
 	@echo "== building the nginx module against $(or $(NGINX_SRC),nginx-dev)"
 	@mkdir -p $(BUILD)
 ifeq ($(NGINX_SRC),)
@@ -70,12 +79,13 @@ endif
 	@cp $(BUILD)/nginx/ngx_http_sparkjob_module.so $@.new && mv $@.new $@ # a running nginx keeps its own
 
 static:                                    ## an nginx with the module inside (NGINX_SRC=<tree>)
-	@test -n "$(NGINX_SRC)" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
+	@test -x "$(NGINX_SRC)/configure" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
 	@mkdir -p $(BUILD)
 	@cd $(NGINX_SRC) && ./configure $(NGINX_FLAGS) $(STATIC_FLAGS) \
 	        --builddir=$(CURDIR)/$(BUILD)/static --add-module=$(CURDIR) \
 	        >$(CURDIR)/$(BUILD)/configure-static.log 2>&1 \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/static/Makefile
+	@echo "== $(BUILD)/static/nginx has the module inside"
 
 
 # the launcher
@@ -158,7 +168,7 @@ unit: $(UNIT)                              ## unit tests of the launcher (cmocka
 	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
 
 jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
-	@cd $(D_DIR) && mvn -B -ntp $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test
+	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test
 
 prove: module launcher                     ## Test::Nginx suite over the real module and launcher
 	@prove $(PROVE_LIB) -r t/*.t

@@ -297,7 +297,9 @@ void
 sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row)
 {
     if (row->code >= 0) {
-        sjl_request_refuse_error(r, (sjp_error_e) row->code, row->name,
+        sjl_request_refuse_error(r, (sjp_error_e) row->code,
+                                 sjl_error_explained(row->code) ? row->name
+                                                                : row->reason,
                                  row->error.data, row->error.len);
         return;
     }

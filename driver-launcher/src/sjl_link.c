@@ -30,6 +30,14 @@ static char *sjl_link_error(sjl_frame_t *f, const char *file, int code,
     const char *name, size_t *size);
 
 
+/* what was wrong with what a code without an error names */
+
+static const char *const  sjl_link_words[SJP_NERRORS] = {
+    [SJP_ERR_CLASS_NOT_FOUND] = " was not found",
+    [SJP_ERR_WRONG_JOB_TYPE] = " is no job of the context's kind"
+};
+
+
 void
 sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
 {
@@ -539,14 +547,15 @@ sjl_link_file(sjl_context_t *ctx, const char *file, char **path)
 
 /*
  * The error that came with a frame.  One that comes as a file is too long to be
- * kept, and told of; what comes without one is told by its code and name.
+ * kept, and told of; what comes without one is told by its name.
  */
 
 static char *
 sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
     size_t *size)
 {
-    char  *text, *message;
+    char        *text, *message;
+    const char  *words;
 
     if (f->size) {
         *size = f->size;
@@ -559,8 +568,9 @@ sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
                              "log may tell it");
 
     } else {
-        message = sjl_format("%s%s%s", sjl_errors[code], *name ? ": " : "",
-                             name);
+        words = sjl_link_words[code];
+        message = sjl_format("%s%s", *name ? name : sjl_errors[code],
+                             words ? words : "");
     }
 
     text = sjl_error_text("java.lang.RuntimeException", message, NULL);
