@@ -7,6 +7,7 @@
 
 #include "sjl_config.h"
 
+#include <libgen.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -50,6 +51,8 @@ static json_t *sjl_config_find(json_t *root, const char *path);
 static void sjl_config_checks(sjl_config_ctx_t *ctx);
 static void sjl_config_absolute(sjl_config_ctx_t *ctx, char **path);
 static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
+static void sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
+    const char *path);
 static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
 static void sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -93,7 +96,7 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_OTHER("channel.mode", channel_mode, mode, "\"0600\"",
               "an octal file mode like \"0660\"", NULL),
     SJL_OTHER("channel.users", channel_users, users, "[]",
-              "an array of names or numbers of users", NULL),
+              "an array of users that exist, names or numbers", NULL),
     SJL_TEXT("log.file", log_file, "\"stderr\"", "\"stderr\" or a path"),
     SJL_OTHER("log.level", log_level, name, "\"info\"",
               "one of alert, crit, err, warn, notice, info, debug",
@@ -352,6 +355,10 @@ sjl_config_checks(sjl_config_ctx_t *ctx)
         sjl_config_check_socket(ctx, conf->channel_socket);
     }
 
+    sjl_config_check_parent(ctx, "data_dir", conf->data_dir);
+    sjl_config_check_parent(ctx, "channel.socket", conf->channel_socket);
+    sjl_config_check_parent(ctx, "log.file", conf->log_file);
+
     if (conf->command && json_array_size(conf->command) == 0) {
         sjl_config_check_spark(ctx);
     }
@@ -387,6 +394,30 @@ sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path)
         sjl_config_error(ctx, "channel.socket: expected a path of at most %zu "
                          "bytes, got \"%s\"", max, path);
     }
+}
+
+
+/* what is no path, such as "stderr", needs no folder */
+
+static void
+sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
+    const char *path)
+{
+    char         *folder;
+    struct stat   sb;
+
+    if (path == NULL || *path != '/') {
+        return;
+    }
+
+    folder = sjl_strdup(path);
+
+    if (stat(dirname(folder), &sb) == -1 || !S_ISDIR(sb.st_mode)) {
+        sjl_config_error(ctx, "%s: expected a path in a folder that exists, "
+                         "got \"%s\"", member, path);
+    }
+
+    free(folder);
 }
 
 
@@ -594,7 +625,9 @@ sjl_config_set_users(const sjl_config_member_t *m, void *field, json_t *value)
 
     json_array_foreach(value, i, item) {
 
-        if (json_is_integer(item) && json_integer_value(item) >= 0) {
+        if (json_is_integer(item) && json_integer_value(item) >= 0
+            && json_integer_value(item) < (json_int_t) UINT32_MAX)
+        {
             (void) json_array_append(users, item);
             continue;
         }

@@ -176,9 +176,16 @@ sjl_context_made(sjl_file_op_t *fop)
 }
 
 
+/*
+ * What is kept has a "rev" of its own each time, so that a change that has to
+ * be tried again does not take a later one back.
+ */
+
 void
 sjl_context_save(sjl_context_t *ctx, int lazy)
 {
+    ctx->row.rev++;
+
     /* until it is durable the row that is added has it, or durable() sees it */
 
     if (ctx->durable) {
@@ -394,7 +401,6 @@ sjl_context_set_state(sjl_context_t *ctx, sjp_context_state_e state)
 
     ctx->row.state = state;
     ctx->row.final = sjl_context_state_final(state);
-    ctx->row.rev++;
 
     sjl_log(SJL_LOG_INFO, "context %s %s: %s%s%s", ctx->row.name, ctx->row.id,
             sjl_context_states[state], ctx->row.reason ? ", " : "",

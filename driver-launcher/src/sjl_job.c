@@ -253,10 +253,11 @@ sjl_job_saved(sjl_db_op_t *op)
 
     /*
      * A job that was over within one commit is told of once: of its end, which
-     * is in the same turn of the loop.
+     * is in the same turn of the loop.  A change that had to be tried again may
+     * come after the newest one, and there is none then.
      */
 
-    newer = job->newest != jop && job->newest->op.op.arrived;
+    newer = job->newest && job->newest != jop && job->newest->op.op.arrived;
 
     if (op->rc == SJL_OK && !newer && jop->row.rev > job->published) {
         sjl_job_publish(job, &jop->row);

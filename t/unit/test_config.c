@@ -171,8 +171,16 @@ test_each_error_names_member_and_expectation(void **state)
     refused("{\"data_dir\": \"d\", \"channel\": {\"socket\": \"s\","
             " \"users\": [\"no-such-user\"]},"
             " \"driver\": {\"command\": [\"x\"]}}",
-            "channel.users: expected an array of names or numbers of users,"
-            " got [\"no-such-user\"]\n");
+            "channel.users: expected an array of users that exist, names or"
+            " numbers, got [\"no-such-user\"]\n");
+
+    refused("{\"data_dir\": \"/no/such/d\", \"channel\": {\"socket\": \"s\","
+            " \"users\": [4294967296]},"
+            " \"driver\": {\"command\": [\"x\"]}}",
+            "channel.users: expected an array of users that exist, names or"
+            " numbers, got [4294967296]\n"
+            "data_dir: expected a path in a folder that exists, got"
+            " \"/no/such/d\"\n");
 
     refused("{\"data_dir\": \"d\", \"channel\": {\"socket\": \"s\","
             " \"mode\": \"0888\"}, \"driver\": {\"command\": [\"x\"]}}",

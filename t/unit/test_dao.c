@@ -330,6 +330,18 @@ test_an_older_change_does_not_win(void **state)
     assert_int_equal(found.job.state, SJP_JOB_FINISHED);
     assert_int_equal(found.job.rev, 3);
 
+    context.rev = 3;
+    context.secret = "";
+    assert_int_equal(f->type->context_put(f->dao, &context), SJL_OK);
+
+    context.rev = 2;
+    context.secret = "unused";
+    assert_int_equal(f->type->context_put(f->dao, &context), SJL_OK);
+
+    assert_int_equal(f->type->context_get(f->dao, "c1", found_context, &found),
+                     SJL_OK);
+    assert_string_equal(found.context.secret, "");
+
     assert_int_equal(f->type->commit(f->dao), SJL_OK);
     forget(&found);
 }
