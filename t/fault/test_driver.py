@@ -47,7 +47,10 @@ def test_driver_killed_from_outside(server):
     os.kill(server.drivers()[0], signal.SIGKILL)
     job = server.wait_job(job_id, 10)
     assert job["status"] == "ERROR" and "signal 9" in job["result"]["message"]
-    assert server.get("/contexts/killed")[1]["state"] == "ERROR"
+    context = server.get("/contexts/killed")[1]
+    assert context["state"] == "ERROR"
+    folder = f"{server.dir}/data/contexts/{context['id']}"
+    wait_until("its folder is swept", lambda: os.listdir(folder) == ["driver.log"], 10)
 
 
 def test_bad_jvm_option_says_so_with_the_last_lines_of_the_log(server):
