@@ -10,6 +10,7 @@
 #include "sjl_job.h"
 #include "sjl_channel.h"
 #include "sjl_config.h"
+#include "sjl_lost.h"
 #include "sjl_record.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -18,7 +19,6 @@
 
 
 #define SJL_JOB_KILLED  "spark.jobserver.JobManagerActor$JobKilledException"
-#define SJL_JOB_LOST    "spark.jobserver.ContextTerminatedException"
 
 /* a parser may quote the whole of a long body */
 #define SJL_JOB_NAME    4096
@@ -109,8 +109,7 @@ sjl_job_adopt(const sjl_job_row_t *row)
     ctx = sjl_context_find(row->context_id);
 
     if (ctx == NULL) {
-        sjl_log(SJL_LOG_ALERT, "job %s is not final, but its context %s is",
-                row->id, row->context_id);
+        sjl_lost_add(row);
         return;
     }
 

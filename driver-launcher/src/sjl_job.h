@@ -18,6 +18,10 @@
 #include "sjl_files.h"
 
 
+/* the error of a job that its context has taken with it */
+#define SJL_JOB_LOST  "spark.jobserver.ContextTerminatedException"
+
+
 typedef struct sjl_job_op_s  sjl_job_op_t;
 
 

@@ -15,6 +15,7 @@
 #include "sjl_files.h"
 #include "sjl_job.h"
 #include "sjl_listen.h"
+#include "sjl_lost.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -128,6 +129,7 @@ sjl_server_start(void)
     }
 
     sjl_context_adopted_all();
+    sjl_lost_end_all();
 
     return SJL_OK;
 }

@@ -10,6 +10,8 @@
 #include "unit.h"
 #include "sjl_config.h"
 #include "sjl_db.h"
+#include "sjl_job.h"
+#include "sjl_lost.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -275,6 +277,111 @@ add_done(sjl_db_op_t *op)
 
 /* a file that may not grow stands for a disk that is full */
 
+static int
+leave_job(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_job_row_t      job;
+    sjl_context_row_t  context;
+
+    memset(&context, 0, sizeof(context));
+    context.id = "01234567-89ab-cdef-0123-456789abcdef";
+    context.name = "ended";
+    context.user = "";
+    context.settings = "{}";
+    context.secret = "";
+    context.token = "";
+    context.rev = 4;
+    context.state = SJP_CONTEXT_FINISHED;
+    context.final = 1;
+    context.code = -1;
+
+    memset(&job, 0, sizeof(job));
+    job.id = "11234567-89ab-cdef-0123-456789abcdef";
+    job.context_id = context.id;
+    job.class = "C";
+    job.user = "";
+    job.cp = "[]";
+    job.rev = 2;
+    job.state = SJP_JOB_RUNNING;
+    job.code = -1;
+
+    return dao->type->context_put(dao, &context) == SJL_OK
+           ? dao->type->job_put(dao, &job) : SJL_ERROR;
+}
+
+
+static void
+adopt_job(void *data, const void *row)
+{
+    sjl_job_adopt(row);
+}
+
+
+static int
+adopt_jobs(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->job_alive(dao, INT64_MAX, adopt_job, NULL);
+}
+
+
+static void
+check_job(void *data, const void *row)
+{
+    const sjl_job_row_t  *job;
+
+    job = row;
+    assert_int_equal(job->state, SJP_JOB_ERROR);
+    assert_int_equal(job->rev, 3);
+    assert_true(job->final);
+    assert_int_equal(job->payload, SJL_PAYLOAD_ERROR);
+    assert_non_null(memmem(job->data.data, job->data.len, SJL_JOB_LOST,
+                           sizeof(SJL_JOB_LOST) - 1));
+    (*(int *) data)++;
+}
+
+
+static int
+check_jobs(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->job_get(dao, "11234567-89ab-cdef-0123-456789abcdef",
+                              check_job, op->data);
+}
+
+
+/* a launcher died between the end of a context and that of its last job */
+
+static void
+test_no_job_stays_alive_in_a_context_that_has_ended(void **state)
+{
+    int  found;
+
+    found = 0;
+
+    begin(1);
+    probes[0].op.run = leave_job;
+    sjl_db_add(&probes[0].op, 0);
+    unit_run(&all, 5000);
+    assert_int_equal(all, 1);
+
+    begin(1);
+    probes[0].op.run = adopt_jobs;
+    sjl_db_add(&probes[0].op, 0);
+    unit_run(&all, 5000);
+    assert_int_equal(all, 1);
+
+    sjl_lost_end_all();
+
+    begin(1);
+    probes[0].op.run = check_jobs;
+    probes[0].op.data = &found;
+    sjl_db_add(&probes[0].op, 0);
+    unit_run(&all, 5000);
+    assert_int_equal(all, 1);
+
+    assert_int_equal(found, 1);
+}
+
+
 static void
 test_a_full_disk_is_told_and_then_forgotten(void **state)
 {
@@ -327,6 +434,7 @@ main(void)
         cmocka_unit_test(test_a_lazy_operation_does_not_wait_for_ever),
         cmocka_unit_test(test_a_failure_stays_with_its_own),
         cmocka_unit_test(test_what_must_not_be_lost_is_tried_again),
+        cmocka_unit_test(test_no_job_stays_alive_in_a_context_that_has_ended),
         cmocka_unit_test(test_a_full_disk_is_told_and_then_forgotten)
     };
 
