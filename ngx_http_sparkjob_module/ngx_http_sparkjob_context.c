@@ -44,7 +44,7 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_delete_params[] = {
 
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_put_params[] = {
     { ngx_string("reset"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_reset_t, reset), NGX_HTTP_SPARKJOB_NAME_MAX },
+      offsetof(ngx_http_sparkjob_reset_t, reset), SJP_NAME_MAX },
     { ngx_string("sync"), ngx_http_sparkjob_param_flag,
       offsetof(ngx_http_sparkjob_reset_t, sync), 0 },
     { ngx_null_string, NULL, 0, 0 }

@@ -70,17 +70,17 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
     { ngx_string("timeout"), ngx_http_sparkjob_param_number,
       offsetof(ngx_http_sparkjob_job_t, timeout), 0 },
     { ngx_string("appName"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_job_t, app), NGX_HTTP_SPARKJOB_NAME_MAX },
+      offsetof(ngx_http_sparkjob_job_t, app), SJP_NAME_MAX },
     { ngx_string("classPath"), ngx_http_sparkjob_param_string,
       offsetof(ngx_http_sparkjob_job_t, class_path),
-      NGX_HTTP_SPARKJOB_CLASS_MAX },
+      SJP_CLASS_MAX },
     { ngx_string("cp"), ngx_http_sparkjob_param_string,
       offsetof(ngx_http_sparkjob_job_t, cp), NGX_HTTP_SPARKJOB_LIST_MAX },
     { ngx_string("mainClass"), ngx_http_sparkjob_param_string,
       offsetof(ngx_http_sparkjob_job_t, main_class),
-      NGX_HTTP_SPARKJOB_CLASS_MAX },
+      SJP_CLASS_MAX },
     { ngx_string("context"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_job_t, context), NGX_HTTP_SPARKJOB_NAME_MAX },
+      offsetof(ngx_http_sparkjob_job_t, context), SJP_NAME_MAX },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -246,7 +246,7 @@ ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
         }
 
         rc = ngx_http_sparkjob_check_text(ctx, &what, &name,
-                                          NGX_HTTP_SPARKJOB_CLASS_MAX);
+                                          SJP_CLASS_MAX);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -293,7 +293,7 @@ ngx_http_sparkjob_job_from_body(ngx_http_request_t *r,
 
         if (rc == NGX_OK) {
             rc = ngx_http_sparkjob_check_text(ctx, &what, &job->class,
-                                              NGX_HTTP_SPARKJOB_CLASS_MAX);
+                                              SJP_CLASS_MAX);
         }
     }
 
@@ -685,8 +685,9 @@ ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
                          "state", "STARTED",
                          "start", (json_int_t) job->start);
 
-        rec = ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                       NGX_HTTP_SPARKJOB_JOB, meta, NULL);
+        (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                        NGX_HTTP_SPARKJOB_JOB, meta, NULL,
+                                        &rec);
         json_decref(meta);
 
         if (rec == NULL) {

@@ -208,6 +208,7 @@ static ngx_int_t
 ngx_http_sparkjob_message_record(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_message_t *msg)
 {
+    ngx_int_t                    rc;
     ngx_http_sparkjob_kind_e     kind;
     ngx_http_sparkjob_record_t  *rec;
 
@@ -219,11 +220,11 @@ ngx_http_sparkjob_message_record(ngx_http_sparkjob_channel_t *ch,
         return NGX_OK;
     }
 
-    rec = ngx_http_sparkjob_record(ch, NULL, kind,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
-    if (rec == NULL) {
-        return NGX_ERROR;
+    rc = ngx_http_sparkjob_record(ch, NULL, kind,
+                                  json_object_get(msg->meta, "record"),
+                                  &msg->payload, &rec);
+    if (rc != NGX_OK) {
+        return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
     }
 
     if (kind == NGX_HTTP_SPARKJOB_JOB && rec->final) {
@@ -260,16 +261,19 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
 
     rec = NULL;
 
-    /* a later launcher may know kinds that are of no interest here */
+    /*
+     * A later launcher may know kinds that are of no interest here.  They are
+     * left out, and so is a record that is not valid: a new connection would
+     * but bring it again.
+     */
 
-    if (ngx_http_sparkjob_record_kind(msg->meta, &kind) == NGX_OK) {
-
-        rec = ngx_http_sparkjob_record(ch, NULL, kind,
-                                       json_object_get(msg->meta, "record"),
-                                       &msg->payload);
-        if (rec == NULL) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_sparkjob_record_kind(msg->meta, &kind) == NGX_OK
+        && ngx_http_sparkjob_record(ch, NULL, kind,
+                                    json_object_get(msg->meta, "record"),
+                                    &msg->payload, &rec)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
     ch->seen = seq;

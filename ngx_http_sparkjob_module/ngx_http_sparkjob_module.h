@@ -26,9 +26,7 @@
 #endif
 
 
-#define NGX_HTTP_SPARKJOB_NAME_MAX    255
-#define NGX_HTTP_SPARKJOB_CLASS_MAX   1024
-#define NGX_HTTP_SPARKJOB_ID_LEN      36
+#define NGX_HTTP_SPARKJOB_ID_LEN  36
 
 /* a frame of any length, and more behind it */
 #define NGX_HTTP_SPARKJOB_IN_SIZE                                             \
@@ -449,11 +447,13 @@ ngx_int_t ngx_http_sparkjob_meta_string(json_t *meta, const char *name,
 
 /*
  * record: a record from metadata; with a pool in the pool, else in the
- * channel's scratch memory, good until the next one.  NULL: no record.
+ * channel's scratch memory, good until the next one.  NGX_DECLINED: it is not
+ * valid, which has been logged; the channel can still be used.  NGX_ERROR: out
+ * of memory.  Both leave NULL.
  */
-ngx_http_sparkjob_record_t *ngx_http_sparkjob_record(
-    ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
-    ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload);
+ngx_int_t ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch,
+    ngx_pool_t *pool, ngx_http_sparkjob_kind_e kind, json_t *meta,
+    ngx_str_t *payload, ngx_http_sparkjob_record_t **record);
 ngx_int_t ngx_http_sparkjob_record_kind(json_t *meta,
     ngx_http_sparkjob_kind_e *kind);
 ngx_str_t ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec,

@@ -115,15 +115,18 @@ static char  *ngx_http_sparkjob_payloads[] = {
 };
 
 
-ngx_http_sparkjob_record_t *
+ngx_int_t
 ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
-    ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload)
+    ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload,
+    ngx_http_sparkjob_record_t **record)
 {
     ngx_int_t                    type;
     ngx_str_t                    s[NGX_HTTP_SPARKJOB_NMEMBERS];
     ngx_http_sparkjob_shape_t   *shape;
     ngx_http_sparkjob_record_t  *rec;
     ngx_http_sparkjob_member_t  *member;
+
+    *record = NULL;
 
     shape = &ngx_http_sparkjob_shapes[kind];
 
@@ -136,7 +139,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     type = ngx_http_sparkjob_record_payload(meta);
 
     if (s[NGX_HTTP_SPARKJOB_KEY].len == 0
-        || s[NGX_HTTP_SPARKJOB_KEY].len > NGX_HTTP_SPARKJOB_NAME_MAX
+        || s[NGX_HTTP_SPARKJOB_KEY].len > SJP_NAME_MAX
         || type == NGX_ERROR)
     {
         goto invalid;
@@ -148,7 +151,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 
     rec = ngx_http_sparkjob_record_alloc(ch, pool, s);
     if (rec == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     ngx_memzero(rec, sizeof(ngx_http_sparkjob_record_t));
@@ -166,7 +169,9 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 
     ngx_http_sparkjob_record_fill(shape, rec, s);
 
-    return rec;
+    *record = rec;
+
+    return NGX_OK;
 
 invalid:
 
@@ -175,7 +180,7 @@ invalid:
                   "key \"%V\"", &ch->zone->addr->name, shape->name,
                   &s[NGX_HTTP_SPARKJOB_KEY]);
 
-    return NULL;
+    return NGX_DECLINED;
 }
 
 

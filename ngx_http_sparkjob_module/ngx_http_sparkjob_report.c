@@ -50,7 +50,7 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_list_params[] = {
     { ngx_string("limit"), ngx_http_sparkjob_param_number,
       offsetof(ngx_http_sparkjob_list_t, limit), 0 },
     { ngx_string("status"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_list_t, status), NGX_HTTP_SPARKJOB_NAME_MAX },
+      offsetof(ngx_http_sparkjob_list_t, status), SJP_NAME_MAX },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -200,14 +200,17 @@ ngx_http_sparkjob_record_t *
 ngx_http_sparkjob_job_record(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    return ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
                                     NGX_HTTP_SPARKJOB_JOB,
                                     json_object_get(msg->meta, "record"),
-                                    &msg->payload);
+                                    &msg->payload, &rec);
+
+    return rec;
 }
 
 
@@ -329,16 +332,22 @@ static ngx_int_t
 ngx_http_sparkjob_job_list_record(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
+    ngx_int_t                    rc;
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    rec = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
-                                   NGX_HTTP_SPARKJOB_JOB,
-                                   json_object_get(msg->meta, "record"),
-                                   &msg->payload);
-    if (rec == NULL) {
+    rc = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
+                                  NGX_HTTP_SPARKJOB_JOB,
+                                  json_object_get(msg->meta, "record"),
+                                  &msg->payload, &rec);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

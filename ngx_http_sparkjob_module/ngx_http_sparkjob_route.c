@@ -414,7 +414,7 @@ ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t marked)
     }
 
     return ngx_http_sparkjob_check_text(ctx, &what, &ctx->name,
-                                        NGX_HTTP_SPARKJOB_NAME_MAX);
+                                        SJP_NAME_MAX);
 }
 
 
@@ -469,7 +469,7 @@ ngx_http_sparkjob_user(ngx_http_request_t *r,
     }
 
     return ngx_http_sparkjob_check_text(ctx, &what, &ctx->user,
-                                        NGX_HTTP_SPARKJOB_NAME_MAX);
+                                        SJP_NAME_MAX);
 }
 
 

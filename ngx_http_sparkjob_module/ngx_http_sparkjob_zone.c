@@ -32,7 +32,7 @@
 
 typedef struct {
     ngx_http_sparkjob_cursor_t  cursor;
-    u_char                      name[NGX_HTTP_SPARKJOB_NAME_MAX];
+    u_char                      name[SJP_NAME_MAX];
     ngx_uint_t                  done;
     ngx_uint_t                  missing;
 } ngx_http_sparkjob_walk_t;

@@ -448,3 +448,26 @@ main::wait_job('%{job}', 'FINISHED');
 GET /jobs/%{job}
 --- json
 {"result": true, "...": 1}
+
+
+=== TEST 40: a class that makes its own context's name longer than names may be
+--- request
+POST /jobs?appName=app&classPath=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "~^classPath x{300} not found$"}
+
+
+=== TEST 41: and the next requests
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1
+--- error_code: 202
+--- json
+{"status": "STARTED", "...": 1}
+
+
+=== TEST 42: are answered
+--- request
+GET /contexts/c1
+--- json
+{"state": "RUNNING", "...": 1}
