@@ -1,6 +1,7 @@
 # sparkjob: build, try, test, install.  "make help" lists the targets.
 
 SHELL        := /bin/bash
+.SHELLFLAGS  := -o pipefail -c
 .DEFAULT_GOAL := all
 
 BUILD        := build
@@ -9,7 +10,7 @@ PREFIX       ?= /usr
 DESTDIR      ?=
 CC           ?= gcc
 CFLAGS       ?= -O2 -g
-MVN          ?= mvn -q -B -ntp -Dstyle.color=never
+MVN          ?= mvn -q -B -ntp
 SCALA        ?= 2.12
 PYSPARK      := 3.5.9
 
@@ -107,13 +108,14 @@ clang:                                     ## the launcher once more, by clang
 
 # the JVM side
 
+PLAIN        := 2>&1 | sed -u 's/\x1b\[[0-9;]*m//g; /^$$/d'
 TARGET       := target$(if $(filter 2.13,$(SCALA)),/scala-2.13)
 
 driver: $(DRIVER)                          ## driver, job API and examples (SCALA=2.13 for Spark 4)
 
 $(DRIVER): $(D_SRC) | deps
 	@echo "== building the JVM side with Maven (Scala $(SCALA); the first time it fetches Spark's jars)"
-	@cd $(D_DIR) && $(MVN) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) -DskipTests package
+	@cd $(D_DIR) && $(MVN) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) -DskipTests package $(PLAIN)
 	@mkdir -p $(BUILD)/driver/lib
 	@rm -f $(BUILD)/driver/lib/*.jar
 	@cp $(D_DIR)/runtime/$(TARGET)/lib/*.jar $(BUILD)/driver/lib/
@@ -168,7 +170,7 @@ unit: $(UNIT)                              ## unit tests of the launcher (cmocka
 	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
 
 jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
-	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test
+	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test $(PLAIN)
 
 prove: module launcher                     ## Test::Nginx suite over the real module and launcher
 	@prove $(PROVE_LIB) -r t/*.t
