@@ -22,6 +22,7 @@
 
 
 #define SJL_CONTEXT_SECRET  32
+#define SJL_CONTEXT_GRACE   5.          /* seconds */
 
 
 typedef struct {
@@ -49,6 +50,8 @@ static int sjl_context_spawn(sjl_context_t *ctx);
 static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
 static void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_failure_t *why);
+static void sjl_context_idle_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
 
 
 sjl_context_t  *sjl_contexts;
@@ -133,6 +136,9 @@ static void
 sjl_context_index(sjl_context_t *ctx)
 {
     ctx->number = ++sjl_context_number;
+
+    ev_init(&ctx->timer, sjl_context_idle_timeout);
+    ctx->timer.data = ctx;
 
     HASH_ADD_KEYPTR(hh, sjl_contexts, ctx->row.id, SJL_ID_LEN, ctx);
     HASH_ADD_KEYPTR(hh_name, sjl_contexts_by_name, ctx->row.name,
@@ -583,6 +589,29 @@ sjl_context_stop_all(int force)
 }
 
 
+/* the only place where an ad hoc context is stopped because it has no job */
+
+void
+sjl_context_idle(sjl_context_t *ctx)
+{
+    sjl_job_t  *job;
+
+    if (!ctx->row.adhoc || ctx->ending
+        || ctx->row.state == SJP_CONTEXT_STOPPING)
+    {
+        return;
+    }
+
+    DL_FOREACH(ctx->jobs, job) {
+        if (!job->row.final) {
+            return;
+        }
+    }
+
+    sjl_context_stop(ctx, 0);
+}
+
+
 /*
  * The jobs come first, so that nobody sees a job alive in a context that is
  * not; "why" is used up.
@@ -596,6 +625,8 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
         sjl_failure_clear(why);
         return;
     }
+
+    ctx->ending = 1;
 
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);
@@ -650,6 +681,8 @@ sjl_context_adopt(const sjl_context_row_t *row)
 }
 
 
+/* a module may be about to send again what the last launcher had not kept */
+
 void
 sjl_context_adopted_all(void)
 {
@@ -659,6 +692,8 @@ sjl_context_adopted_all(void)
     HASH_ITER(hh, sjl_contexts, ctx, next) {
 
         if (ctx->driver) {
+            ev_timer_set(&ctx->timer, SJL_CONTEXT_GRACE, 0.);
+            ev_timer_start(sjl_loop, &ctx->timer);
             continue;
         }
 
@@ -666,6 +701,16 @@ sjl_context_adopted_all(void)
                                            "launcher ran"));
         sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
     }
+}
+
+
+static void
+sjl_context_idle_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void) loop;
+    (void) events;
+
+    sjl_context_idle(timer->data);
 }
 
 
@@ -679,6 +724,7 @@ sjl_context_release(sjl_context_t *ctx)
     HASH_DELETE(hh, sjl_contexts, ctx);
 
     sjl_strays_free(ctx);
+    ev_timer_stop(sjl_loop, &ctx->timer);
 
     json_decref(ctx->settings);
     json_decref(ctx->options);

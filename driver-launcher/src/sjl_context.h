@@ -42,9 +42,11 @@ struct sjl_context_s {
     unsigned            respawned:1;
     unsigned            answered:1;     /* so have been its creators */
     unsigned            gone:1;         /* its row could not be added */
+    unsigned            ending:1;       /* its jobs are told that it ends */
     int64_t             published;      /* rev */
     size_t              nops;           /* changes on their way */
     uint64_t            number;         /* in the order of making */
+    ev_timer            timer;          /* of one that was found idle */
 
     UT_hash_handle      hh;             /* by id */
     UT_hash_handle      hh_name;        /* by name, while not final */
@@ -123,6 +125,9 @@ void sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status);
 /* has it stopped, by force or by asking; may be called again */
 void sjl_context_stop(sjl_context_t *ctx, int force);
 void sjl_context_stop_all(int force);
+
+/* stops an ad hoc context unless it has a job that is not final */
+void sjl_context_idle(sjl_context_t *ctx);
 
 /* keeps the row as it is now */
 void sjl_context_save(sjl_context_t *ctx, int lazy);

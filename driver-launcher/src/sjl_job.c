@@ -318,10 +318,6 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
     if (job->sent && job->ended) {
         sjl_job_send_id(job, SJP_LINK_ACK);
     }
-
-    if (job->context->row.adhoc) {
-        sjl_context_stop(job->context, 0);
-    }
 }
 
 
@@ -870,8 +866,15 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 static void
 sjl_job_release(sjl_job_t *job)
 {
-    if (job->row.final && job->ended && job->added && job->nops == 0) {
+    if (!job->row.final || !job->added || job->nops) {
+        return;
+    }
+
+    if (job->ended) {
         sjl_job_free(job);
+
+    } else {
+        sjl_context_idle(job->context);
     }
 }
 
@@ -893,5 +896,6 @@ sjl_job_free(sjl_job_t *job)
     sjl_row_clear(&sjl_jobs_table, &job->row);
     free(job);
 
+    sjl_context_idle(ctx);
     sjl_context_release(ctx);
 }
