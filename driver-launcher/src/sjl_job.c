@@ -55,7 +55,6 @@ static void sjl_job_fail(sjl_job_t *job, sjp_job_state_e state,
     __attribute__((format(printf, 5, 6)));
 static void sjl_job_kill_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
-static void sjl_job_release(sjl_job_t *job);
 static void sjl_job_free(sjl_job_t *job);
 
 
@@ -700,11 +699,18 @@ sjl_job_result_moved(sjl_file_op_t *fop)
 void
 sjl_job_bad_file(sjl_job_t *job, const char *file)
 {
-    if (sjl_job_over(job) && !job->row.final) {
-        sjl_job_fail(job, SJP_JOB_ERROR, "java.io.IOException", NULL,
-                     "The driver of job %s passed a file that is not its "
-                     "context's: %s", job->row.id, file);
+    if (!sjl_job_over(job)) {
+        return;
     }
+
+    if (job->row.final) {
+        sjl_job_release(job);
+        return;
+    }
+
+    sjl_job_fail(job, SJP_JOB_ERROR, "java.io.IOException", NULL,
+                 "The driver of job %s passed a file that is not its "
+                 "context's: %s", job->row.id, file);
 }
 
 
@@ -863,7 +869,7 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 }
 
 
-static void
+void
 sjl_job_release(sjl_job_t *job)
 {
     if (!job->row.final || !job->added || job->nops) {

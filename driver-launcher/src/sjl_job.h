@@ -93,6 +93,9 @@ void sjl_job_admit(sjl_job_t *job);
 /* it could not be kept: who has submitted it is told, and it is forgotten */
 void sjl_job_reject(sjl_job_t *job, const char *why);
 
+/* frees it if its end is durable, and the driver's part of it over */
+void sjl_job_release(sjl_job_t *job);
+
 /*
  * The only place where a job's state is set.  SJL_ERROR: the one it has may not
  * be followed by that one, and nothing has changed.

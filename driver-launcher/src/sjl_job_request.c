@@ -403,7 +403,9 @@ sjl_submit_copied(sjl_file_op_t *fop)
         sjl_job_admit(job);
 
     } else if (job->added) {
-        /* it was killed meanwhile, and that is on its way to the disk */
+        /* it was killed meanwhile, and that is on the disk or on its way */
+
+        sjl_job_release(job);
 
     } else {
         sjl_job_reject(job, fop->why);
