@@ -16,6 +16,7 @@
 
 
 #define NGX_HTTP_SPARKJOB_ZONE_POLL  50
+#define NGX_HTTP_SPARKJOB_SENT_POLL  50
 
 
 static void ngx_http_sparkjob_wait_timer(ngx_http_sparkjob_ctx_t *ctx);
@@ -118,7 +119,9 @@ ngx_http_sparkjob_wait_timer(ngx_http_sparkjob_ctx_t *ctx)
         ngx_del_timer(&ctx->timer);
     }
 
-    ngx_add_timer(&ctx->timer, (ngx_msec_t) ngx_max(ms, 0));
+    /* timers of no time run before the posted event that sends the question */
+
+    ngx_add_timer(&ctx->timer, (ngx_msec_t) ngx_max(ms, 1));
 }
 
 
@@ -126,7 +129,7 @@ static void
 ngx_http_sparkjob_wait_expire(ngx_event_t *ev)
 {
     ngx_int_t                 rc;
-    ngx_uint_t                unsent;
+    ngx_uint_t                unsent, up;
     ngx_http_request_t       *r;
     ngx_http_sparkjob_ctx_t  *ctx;
 
@@ -136,11 +139,22 @@ ngx_http_sparkjob_wait_expire(ngx_event_t *ev)
     ngx_http_set_log_request(r->connection->log, r);
 
     unsent = ctx->op.active && !ctx->op.left;
+    up = unsent && ctx->zone->channel->up;
 
     if ((ngx_msec_int_t) (ctx->deadline - ngx_current_msec) > 0
-        && (!unsent || ctx->zone->channel->up))
+        && (!unsent || up))
     {
         ngx_http_sparkjob_wait_timer(ctx);
+        return;
+    }
+
+    /*
+     * The launcher is there, but reads slowly: it gets the question, unless it
+     * reads nothing and the channel is closed for that.
+     */
+
+    if (up) {
+        ngx_add_timer(&ctx->timer, NGX_HTTP_SPARKJOB_SENT_POLL);
         return;
     }
 

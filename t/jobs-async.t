@@ -471,3 +471,23 @@ POST /jobs?cp=app&mainClass=noop&context=c1
 GET /contexts/c1
 --- json
 {"state": "RUNNING", "...": 1}
+
+
+=== TEST 43: without any patience the job is submitted all the same
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1&timeout=0
+--- error_code: 202
+--- json
+{"jobId": "<id>", "classPath": "noop", "context": "c1", "status": "~^(STARTED|RUNNING|FINISHED)$",
+ "...": 1}
+--- save
+job jobId
+
+
+=== TEST 44: and runs
+--- init
+main::wait_job('%{job}', 'FINISHED');
+--- request
+GET /jobs/%{job}
+--- json
+{"jobId": "%{job}", "result": true, "...": 1}

@@ -374,3 +374,26 @@ POST /jobs?cp=app&mainClass=value&context=c1&sync=true
 --- json eval
 ['{"jobId": "<id>", "result": "one"}', '{"jobId": "<id>", "result": "two"}',
  '[{"classPath": "echo", "...": 1}]']
+
+
+=== TEST 36: without any patience the client is told where to look
+--- request
+POST /jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=0
+{"ms": 200}
+--- error_code: 202
+--- json
+{"jobId": "<id>", "classPath": "sleep", "context": "c1", "status": "~^(STARTED|RUNNING)$",
+ "...": 1}
+--- response_headers_like
+Location: (?:http://[^/]+)?/jobs/[-0-9a-f]{36}
+--- save
+job jobId
+
+
+=== TEST 37: and finds the job there
+--- init
+main::wait_job('%{job}', 'FINISHED');
+--- request
+GET /jobs/%{job}
+--- json
+{"jobId": "%{job}", "result": true, "...": 1}
