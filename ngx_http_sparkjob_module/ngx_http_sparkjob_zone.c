@@ -95,6 +95,7 @@ ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_http_sparkjob_sh_t *
 ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
 {
+    ngx_uint_t               generation;
     ngx_slab_pool_t         *shpool;
     ngx_http_sparkjob_sh_t  *sh;
 
@@ -106,6 +107,7 @@ ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
 
     if (sh->dirty) {
         zone->reset = 1;
+        generation = sh->generation;
 
         ngx_slab_init(shpool);
 
@@ -113,6 +115,10 @@ ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
         (void) ngx_http_sparkjob_table_init_locked(shpool);
 
         sh = shpool->data;
+
+        /* whoever is loading must not take a later load for its own */
+
+        sh->generation = generation + 1;
     }
 
     return sh;
