@@ -313,10 +313,6 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
         sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
                           row->data.data, row->data.len);
     }
-
-    if (job->sent && job->ended) {
-        sjl_job_send_id(job, SJP_LINK_ACK);
-    }
 }
 
 
@@ -596,23 +592,13 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
             result->file ? ", in a file" : "");
 
     if (!sjl_job_over(job)) {
-
-        /* told again; unless it is on its way to the disk it is there */
-
-        if (job->row.final && job->nops == 0) {
-            sjl_job_send_id(job, SJP_LINK_ACK);
-        }
-
+        /* told again, while it is on its way to the disk */
         return;
     }
 
     if (job->row.final) {
 
         /* it was given up before its thread has stopped */
-
-        if (job->nops == 0) {
-            sjl_job_send_id(job, SJP_LINK_ACK);
-        }
 
         sjl_job_release(job);
         return;
@@ -876,12 +862,18 @@ sjl_job_release(sjl_job_t *job)
         return;
     }
 
-    if (job->ended) {
-        sjl_job_free(job);
-
-    } else {
+    if (!job->ended) {
         sjl_context_idle(job->context);
+        return;
     }
+
+    /* nothing of it is on its way: whoever asks now finds its end */
+
+    if (job->sent) {
+        sjl_job_send_id(job, SJP_LINK_ACK);
+    }
+
+    sjl_job_free(job);
 }
 
 
