@@ -46,6 +46,8 @@ static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
 static void ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_walk_t *walk);
+static ngx_pid_t ngx_http_sparkjob_zone_lost_loader(
+    ngx_http_sparkjob_zone_t *zone);
 
 
 /*
@@ -397,8 +399,11 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
 ngx_uint_t
 ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
 {
+    ngx_pid_t                lost;
     ngx_uint_t               load;
     ngx_http_sparkjob_sh_t  *sh;
+
+    lost = ngx_http_sparkjob_zone_lost_loader(ch->zone);
 
     sh = ngx_http_sparkjob_zone_lock(ch->zone);
 
@@ -410,9 +415,9 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
 
     } else if (sh->loader) {
         load = (sh->loader != ngx_pid
-                && (ngx_current_msec - sh->loader_time
-                    > NGX_HTTP_SPARKJOB_LOAD_SILENT
-                    || (kill(sh->loader, 0) == -1 && ngx_errno == NGX_ESRCH)))
+                && (sh->loader == lost
+                    || (ngx_msec_int_t) (ngx_current_msec - sh->loader_time)
+                       > NGX_HTTP_SPARKJOB_LOAD_SILENT))
                || (sh->loader == ngx_pid && !ch->loading);
 
     } else {
@@ -439,6 +444,26 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
     ngx_http_sparkjob_zone_unlock(ch->zone);
 
     return load;
+}
+
+
+/* the loader, if there is one that exists no longer; otherwise 0 */
+
+static ngx_pid_t
+ngx_http_sparkjob_zone_lost_loader(ngx_http_sparkjob_zone_t *zone)
+{
+    ngx_pid_t                loader;
+    ngx_http_sparkjob_sh_t  *sh;
+
+    sh = ngx_http_sparkjob_zone_lock(zone);
+    loader = sh->loader;
+    ngx_http_sparkjob_zone_unlock(zone);
+
+    if (loader && kill(loader, 0) == -1 && ngx_errno == NGX_ESRCH) {
+        return loader;
+    }
+
+    return 0;
 }
 
 
@@ -501,7 +526,11 @@ ngx_http_sparkjob_zone_load_abort(ngx_http_sparkjob_channel_t *ch)
     sh = ngx_http_sparkjob_zone_lock(ch->zone);
 
     if (sh->generation == ch->generation) {
+        ngx_http_sparkjob_zone_write(sh);
+
         sh->loader = 0;
+
+        ngx_http_sparkjob_zone_written(sh);
     }
 
     ngx_http_sparkjob_zone_unlock(ch->zone);
