@@ -12,6 +12,8 @@
 #include <ngx_http_sparkjob_module.h>
 
 
+static ngx_int_t ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op,
+    json_t *meta, ngx_uint_t body);
 static ngx_int_t ngx_http_sparkjob_op_payload(ngx_http_request_t *r,
     ngx_http_sparkjob_frame_t *frame);
 static ngx_int_t ngx_http_sparkjob_op_to_file(ngx_http_request_t *r,
@@ -24,79 +26,46 @@ ngx_int_t
 ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     json_t *meta, ngx_uint_t body, ngx_msec_t timeout)
 {
-    size_t                        len;
     ngx_int_t                     rc;
-    sjp_header_t                  h;
     ngx_http_sparkjob_op_t       *op;
     ngx_http_sparkjob_ctx_t      *ctx;
-    ngx_http_sparkjob_frame_t    *frame;
     ngx_http_sparkjob_channel_t  *ch;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     ch = ctx->zone->channel;
     op = &ctx->op;
-    frame = &op->frame;
 
-    len = meta ? json_dumpb(meta, NULL, 0, JSON_COMPACT) : 0;
-
-    if (len == 0) {
+    if (ch == NULL) {
         json_decref(meta);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ch == NULL || len > SJP_META_MAX) {
-        json_decref(meta);
-
-        if (ch == NULL) {
-            return ngx_http_sparkjob_reply_unavailable(r);
-        }
-
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_REQUEST_URI_TOO_LARGE,
-                                         "The query parameters are too long");
+        return ngx_http_sparkjob_reply_unavailable(r);
     }
 
     ngx_http_sparkjob_op_cancel(ctx);
     ngx_memzero(op, sizeof(ngx_http_sparkjob_op_t));
 
-    frame->op = op;
-    frame->fd = -1;
-    frame->head.len = SJP_HEADER_SIZE + len;
-
-    frame->head.data = ngx_pnalloc(r->pool, frame->head.len);
-
-    if (frame->head.data == NULL) {
-        json_decref(meta);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    (void) json_dumpb(meta, (char *) frame->head.data + SJP_HEADER_SIZE, len,
-                      JSON_COMPACT);
-    json_decref(meta);
-
-    frame->size = frame->head.len;
-
-    if (body && ngx_http_sparkjob_op_payload(r, frame) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     op->request = r;
     op->call = call;
     op->node.key = ngx_http_sparkjob_op_stream(ch);
+
+    rc = ngx_http_sparkjob_op_encode(op, meta, body);
+
+    json_decref(meta);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_REQUEST_URI_TOO_LARGE,
+                                         "The query parameters are too long");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     op->active = 1;
-
-    h.length = frame->size - SJP_HEADER_SIZE;
-    h.type = call->type;
-    h.flags = (frame->fd == -1) ? 0 : SJP_FLAG_FD;
-    h.stream = op->node.key;
-    h.meta = len;
-
-    sjp_header_encode(frame->head.data, &h);
-
     ngx_rbtree_insert(&ch->ops, &op->node);
 
     if (ch->up) {
-        ngx_http_sparkjob_frame_queue(ch, frame);
+        ngx_http_sparkjob_frame_queue(ch, &op->frame);
     }
 
     rc = ngx_http_sparkjob_wait(r, timeout, call->expire);
@@ -107,6 +76,59 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     }
 
     return rc;
+}
+
+
+/* NGX_DECLINED: the metadata is too long */
+
+static ngx_int_t
+ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op, json_t *meta,
+    ngx_uint_t body)
+{
+    size_t                      len;
+    sjp_header_t                h;
+    ngx_http_request_t         *r;
+    ngx_http_sparkjob_frame_t  *frame;
+
+    r = op->request;
+    frame = &op->frame;
+
+    len = meta ? json_dumpb(meta, NULL, 0, JSON_COMPACT) : 0;
+
+    if (len == 0) {
+        return NGX_ERROR;
+    }
+
+    if (len > SJP_META_MAX) {
+        return NGX_DECLINED;
+    }
+
+    frame->op = op;
+    frame->fd = -1;
+    frame->head.len = SJP_HEADER_SIZE + len;
+    frame->size = frame->head.len;
+
+    frame->head.data = ngx_pnalloc(r->pool, frame->head.len);
+    if (frame->head.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) json_dumpb(meta, (char *) frame->head.data + SJP_HEADER_SIZE, len,
+                      JSON_COMPACT);
+
+    if (body && ngx_http_sparkjob_op_payload(r, frame) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    h.length = frame->size - SJP_HEADER_SIZE;
+    h.type = op->call->type;
+    h.flags = (frame->fd == -1) ? 0 : SJP_FLAG_FD;
+    h.stream = op->node.key;
+    h.meta = len;
+
+    sjp_header_encode(frame->head.data, &h);
+
+    return NGX_OK;
 }
 
 
