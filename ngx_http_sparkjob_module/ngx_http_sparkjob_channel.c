@@ -18,7 +18,6 @@
 #define NGX_HTTP_SPARKJOB_PINGS_MAX    2
 
 
-
 static void ngx_http_sparkjob_channel_connect(ngx_http_sparkjob_channel_t *ch);
 static ngx_connection_t *ngx_http_sparkjob_channel_open(
     ngx_http_sparkjob_channel_t *ch);

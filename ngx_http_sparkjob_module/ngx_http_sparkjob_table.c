@@ -71,7 +71,6 @@ ngx_http_sparkjob_table_find_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_rbtree_node_t          *rbnode, *sentinel;
     ngx_http_sparkjob_cursor_t  cursor;
 
-
     rbnode = sh->by_key[kind].root;
     sentinel = sh->by_key[kind].sentinel;
 
