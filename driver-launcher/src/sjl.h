@@ -86,7 +86,8 @@ char *sjl_json_text(const json_t *value);
 
 /*
  * An error as clients read it: {"message", "errorClass", "stack"}.  The stack
- * is "class: message", and behind it "more" unless that is NULL.
+ * is "class: message", and behind it "more" unless that is NULL.  Message and
+ * more are cleaned, and cut so that the error is no longer than a payload.
  */
 char *sjl_error_text(const char *class, const char *message, const char *more);
 

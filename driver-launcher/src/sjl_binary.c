@@ -16,6 +16,10 @@
 #include <utlist.h>
 
 
+/* so many jobs are named as the users of a binary */
+#define SJL_BINARY_USERS  50
+
+
 typedef struct {
     sjl_db_op_t       op;
     sjl_request_t    *request;
@@ -355,21 +359,22 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
-/* the jobs that are not final and use a binary, or NULL */
+/* the first jobs that are not final and use a binary, or NULL */
 
 static char *
 sjl_binary_users(const char *name)
 {
     char       *users, *more;
-    size_t      i;
+    size_t      i, n;
     json_t     *cp, *binary;
     sjl_job_t  *job, *next;
 
     users = NULL;
+    n = 0;
 
     HASH_ITER(hh, sjl_jobs, job, next) {
 
-        if (job->row.final) {
+        if (job->row.final || n > SJL_BINARY_USERS) {
             continue;
         }
 
@@ -381,7 +386,8 @@ sjl_binary_users(const char *name)
                 == 0)
             {
                 more = sjl_format("%s%s%s", users ? users : "",
-                                  users ? ", " : "", job->row.id);
+                                  users ? ", " : "",
+                                  n++ < SJL_BINARY_USERS ? job->row.id : "...");
                 free(users);
                 users = more;
                 break;

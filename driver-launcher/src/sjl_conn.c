@@ -9,6 +9,7 @@
 #include "sjl_dispatch.h"
 #include "sjl_link.h"
 #include "sjl_request.h"
+#include "sjl_state.h"
 
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -405,6 +406,7 @@ void
 sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     const json_t *meta, const void *payload, size_t size, int fd)
 {
+    json_t     *refusal;
     sjl_buf_t  *buf;
 
     if (size > SJP_PAYLOAD_MAX && !c->closed) {
@@ -421,16 +423,25 @@ sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     buf = c->closed ? NULL
           : sjl_conn_encode(type, stream, meta, payload, size, fd);
 
-    if (buf == NULL) {
-        if (fd != -1) {
-            (void) close(fd);
-        }
-
-        return;
+    if (buf == NULL && fd != -1) {
+        (void) close(fd);
+        fd = -1;
     }
 
-    sjl_conn_queue(c, buf, fd);
-    sjl_conn_buf_release(buf);
+    /* whoever has asked does not wait for ever */
+
+    if (buf == NULL && type == SJP_REPLY && !c->closed) {
+        refusal = json_pack("{s:s, s:s}", "error",
+                            sjl_errors[SJP_ERR_INTERNAL], "name",
+                            "the answer is too long");
+        buf = sjl_conn_encode(type, stream, refusal, NULL, 0, -1);
+        json_decref(refusal);
+    }
+
+    if (buf) {
+        sjl_conn_queue(c, buf, fd);
+        sjl_conn_buf_release(buf);
+    }
 }
 
 
@@ -475,10 +486,10 @@ sjl_conn_encode(sjp_type_e type, uint32_t stream, const json_t *meta,
     h.flags = fd == -1 ? 0 : SJP_FLAG_FD;
     h.stream = stream;
 
-    if (h.meta > SJP_META_MAX) {
+    if (h.meta > SJP_META_MAX || size > SJP_PAYLOAD_MAX) {
         sjl_log(SJL_LOG_ALERT, "a frame of type %u has %u bytes of metadata, "
-                "it is not sent: \"%.100s\"", (unsigned) type,
-                (unsigned) h.meta, text);
+                "payload %zu, it is not sent: \"%.100s\"", (unsigned) type,
+                (unsigned) h.meta, size, text ? text : "");
         free(text);
         return NULL;
     }

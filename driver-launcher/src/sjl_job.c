@@ -20,9 +20,6 @@
 
 #define SJL_JOB_KILLED  "spark.jobserver.JobManagerActor$JobKilledException"
 
-/* a parser may quote the whole of a long body */
-#define SJL_JOB_NAME    4096
-
 
 struct sjl_job_op_s {
     sjl_db_op_t     op;
@@ -568,7 +565,7 @@ sjl_job_refused(sjl_job_t *job, sjp_error_e code, const char *name,
 
     if (!job->row.final && !job->ended) {
         job->row.code = code;
-        job->row.code_name = sjl_memdup(name, strnlen(name, SJL_JOB_NAME));
+        job->row.code_name = sjl_strdup(name);
         sjl_text_clean(job->row.code_name);
     }
 

@@ -16,8 +16,13 @@
 #include <sys/stat.h>
 
 
+/* a parser may quote the whole of a long body */
+#define SJL_LINK_TEXT  4096
+
+
 static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
     ...);
+static void sjl_link_cut(json_t *meta);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
 static void sjl_link_welcome(sjl_context_t *ctx);
@@ -123,6 +128,8 @@ sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
     va_list       args;
     json_error_t  err;
 
+    sjl_link_cut(f->meta);
+
     va_start(args, fmt);
     rc = json_vunpack_ex(f->meta, &err, 0, fmt, args);
     va_end(args);
@@ -135,6 +142,29 @@ sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
     }
 
     return SJL_OK;
+}
+
+
+/* what a driver says goes on in records and errors, with more beside it */
+
+static void
+sjl_link_cut(json_t *meta)
+{
+    char        *text;
+    json_t      *value;
+    const char  *key;
+
+    json_object_foreach(meta, key, value) {
+
+        if (json_string_length(value) <= SJL_LINK_TEXT) {
+            continue;
+        }
+
+        text = sjl_strdup(json_string_value(value));
+        sjl_text_cut(text, SJL_LINK_TEXT);
+        (void) json_string_set(value, text);
+        free(text);
+    }
 }
 
 

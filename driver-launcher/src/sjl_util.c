@@ -15,6 +15,8 @@
 
 
 static void sjl_no_memory(size_t n);
+static char *sjl_error_json(const char *class, const char *message,
+    const char *more);
 static size_t sjl_text_char(const unsigned char *p);
 
 
@@ -193,6 +195,43 @@ sjl_json_text(const json_t *value)
 
 char *
 sjl_error_text(const char *class, const char *message, const char *more)
+{
+    char    *text, *said, *rest;
+    size_t   max;
+
+    said = sjl_strdup(message);
+    rest = sjl_strdup(more);
+
+    /* how long a text gets as JSON depends on what is in it */
+
+    for (max = SJP_PAYLOAD_MAX; /* void */ ; max /= 2) {
+
+        sjl_text_cut(said, max);
+        sjl_text_clean(said);
+
+        if (rest) {
+            sjl_text_cut(rest, max);
+            sjl_text_clean(rest);
+        }
+
+        text = sjl_error_json(class, said, rest);
+
+        if (strlen(text) <= SJP_PAYLOAD_MAX) {
+            break;
+        }
+
+        free(text);
+    }
+
+    free(said);
+    free(rest);
+
+    return text;
+}
+
+
+static char *
+sjl_error_json(const char *class, const char *message, const char *more)
 {
     char    *stack, *text;
     json_t  *error;

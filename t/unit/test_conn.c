@@ -339,6 +339,40 @@ test_a_long_payload_goes_as_a_file(void **state)
 }
 
 
+/* it logs two alerts, since nothing should ever get that long */
+
+static void
+test_an_answer_that_does_not_fit_is_an_answer(void **state)
+{
+    int            fd;
+    char           body[512], *text;
+    json_t        *meta;
+    sjp_header_t   h;
+
+    hello();
+
+    text = sjl_alloc(SJP_META_MAX + 1);
+    memset(text, 'x', SJP_META_MAX);
+    meta = json_pack("{s:s}", "name", text);
+
+    sjl_conn_send(sjl_conns, SJP_REPLY, 3, meta, NULL, 0, -1);
+    sjl_conn_broadcast(SJP_EVENT, NULL, text, SJP_PAYLOAD_MAX + 1);
+    sjl_conn_send(sjl_conns, SJP_PONG, 4, NULL, NULL, 0, -1);
+
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_REPLY);
+    assert_int_equal(h.stream, 3);
+    assert_string_equal(body, "{\"error\":\"internal\","
+                        "\"name\":\"the answer is too long\"}");
+
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_PONG);
+
+    json_decref(meta);
+    free(text);
+}
+
+
 static void
 closed(void)
 {
@@ -478,6 +512,7 @@ main(void)
         TEST(test_many_frames_may_come_at_once),
         TEST(test_descriptors_go_with_their_own_frames),
         TEST(test_a_long_payload_goes_as_a_file),
+        TEST(test_an_answer_that_does_not_fit_is_an_answer),
         TEST(test_a_missing_descriptor_ends_the_connection),
         TEST(test_descriptors_without_frames_are_not_kept),
         TEST(test_nothing_comes_before_hello),

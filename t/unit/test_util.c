@@ -152,6 +152,34 @@ test_an_error_is_json_whatever_its_words(void **state)
 }
 
 
+static void
+test_an_error_fits_into_a_frame(void **state)
+{
+    char    *text, *long_text;
+    json_t  *error;
+    size_t   i;
+
+    static const char  fills[] = { 'x', '"', '\n', '\xff' };
+
+    long_text = sjl_alloc(SJP_PAYLOAD_MAX + 1);
+
+    for (i = 0; i < sizeof(fills); i++) {
+        memset(long_text, fills[i], SJP_PAYLOAD_MAX);
+        text = sjl_error_text("a.B", long_text, long_text);
+
+        assert_true(strlen(text) <= SJP_PAYLOAD_MAX);
+        assert_true(strlen(text) > SJP_PAYLOAD_MAX / 4);
+
+        error = json_loads(text, 0, NULL);
+        assert_non_null(error);
+        json_decref(error);
+        free(text);
+    }
+
+    free(long_text);
+}
+
+
 static int  ended, status_seen;
 
 
@@ -295,6 +323,7 @@ main(void)
         cmocka_unit_test(test_a_cut_leaves_whole_characters),
         cmocka_unit_test(test_the_last_lines_of_a_file),
         cmocka_unit_test(test_an_error_is_json_whatever_its_words),
+        cmocka_unit_test(test_an_error_fits_into_a_frame),
         cmocka_unit_test(test_a_process_is_watched),
         cmocka_unit_test(test_the_whole_group_ends_with_its_leader),
         cmocka_unit_test(test_another_process_of_the_same_number_is_not_adopted)
