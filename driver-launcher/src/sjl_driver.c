@@ -402,6 +402,13 @@ sjl_driver_leave(void)
     sjl_driver_t  *d, *next;
 
     DL_FOREACH_SAFE(sjl_drivers, d, next) {
+
+        /* the last operations are told back after this */
+
+        if (d->context) {
+            d->context->driver = NULL;
+        }
+
         sjl_driver_free(d);
     }
 }
