@@ -169,10 +169,11 @@ sjl_stray_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     stray = timer->data;
     stray->expired = 1;
 
-    if (!stray->kept && !stray->ended) {
-        sjl_log(SJL_LOG_WARN, "job %s runs in context %s %s though nobody has "
-                "submitted it, it is killed", stray->id,
-                stray->context->row.name, stray->context->row.id);
+    if (!stray->ended) {
+        sjl_log(SJL_LOG_WARN, "job %s runs in context %s %s though %s, it is "
+                "killed", stray->id, stray->context->row.name,
+                stray->context->row.id, stray->kept
+                ? "its end was told" : "nobody has submitted it");
         sjl_stray_send(stray, SJP_LINK_KILL);
     }
 
