@@ -475,6 +475,19 @@ sjl_context_failed(sjl_context_t *ctx, sjp_error_e code, const char *error,
 
 
 void
+sjl_context_not_kept(sjl_context_t *ctx, char *reason)
+{
+    sjl_failure_t  why;
+
+    sjl_text_clean(reason);
+    sjl_failure_words(&why, reason);
+    why.code = SJP_ERR_STORAGE_FAILED;
+
+    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+}
+
+
+void
 sjl_context_late(sjl_context_t *ctx, int connected)
 {
     sjl_failure_t  why;

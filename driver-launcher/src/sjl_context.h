@@ -117,6 +117,9 @@ void sjl_context_failed(sjl_context_t *ctx, sjp_error_e code,
 /* its secret is used up; a token for the driver to come back with is made */
 void sjl_context_secret_used(sjl_context_t *ctx);
 
+/* what its driver needs cannot be read; the reason is freed */
+void sjl_context_not_kept(sjl_context_t *ctx, char *reason);
+
 /* what happened to a driver; the reason is freed */
 void sjl_context_late(sjl_context_t *ctx, int connected);
 void sjl_context_lost(sjl_context_t *ctx, char *reason);

@@ -25,8 +25,9 @@ static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
 static void sjl_link_cut(json_t *meta);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
-static void sjl_link_welcome(sjl_context_t *ctx);
-static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size);
+static int sjl_link_welcome(sjl_context_t *ctx);
+static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body,
+    size_t *size);
 static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
@@ -104,7 +105,10 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
 
     if (secret) {
         sjl_context_secret_used(ctx);
-        sjl_link_welcome(ctx);
+
+        if (sjl_link_welcome(ctx) == SJL_ERROR) {
+            return;
+        }
 
     } else {
         sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT,
@@ -190,10 +194,12 @@ sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
 }
 
 
-static void
+/* SJL_ERROR: the context has failed */
+
+static int
 sjl_link_welcome(sjl_context_t *ctx)
 {
-    char    *body, *folder;
+    char    *why, *body, *folder;
     size_t   size;
     json_t  *meta, *options;
 
@@ -211,28 +217,39 @@ sjl_link_welcome(sjl_context_t *ctx)
     (void) json_object_set_new(meta, "work", json_string(folder));
     free(folder);
 
-    body = sjl_link_body(ctx, meta, &size);
+    why = sjl_link_body(ctx, meta, &body, &size);
+
+    if (why) {
+        sjl_log(SJL_LOG_CRIT, "%s", why);
+        json_decref(meta);
+        sjl_context_not_kept(ctx, why);
+        return SJL_ERROR;
+    }
 
     sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT, meta, body, size);
 
     free(body);
+
+    return SJL_OK;
 }
 
 
 /*
  * A long body goes as a file that the driver may delete; ours stays, for the
- * case that another driver has to be started.
+ * case that another driver has to be started.  Returns NULL, or why the body
+ * cannot be had, to be freed.
  */
 
 static char *
-sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size)
+sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body, size_t *size)
 {
     int          fd;
-    char        *path, *copy, *body;
+    char        *path, *copy, *why;
     struct stat  sb;
 
     *size = 0;
-    body = NULL;
+    *body = NULL;
+    why = NULL;
 
     path = sjl_path_context(ctx->row.id, "/context.conf");
     copy = sjl_path_context(ctx->row.id, "/in/context.conf");
@@ -241,25 +258,28 @@ sjl_link_body(sjl_context_t *ctx, json_t *meta, size_t *size)
 
     if (fd == -1) {
         if (errno != ENOENT) {
-            sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
-                    strerror(errno));
+            why = sjl_format("open(\"%s\") failed: %s", path,
+                             strerror(errno));
         }
 
         goto done;
     }
 
-    if (fstat(fd, &sb) == 0 && sb.st_size <= SJP_PAYLOAD_MAX) {
-        *size = (size_t) sb.st_size;
-        body = sjl_alloc(*size + 1);
+    if (fstat(fd, &sb) == -1) {
+        why = sjl_format("fstat(\"%s\") failed: %s", path, strerror(errno));
 
-        if (pread(fd, body, *size, 0) != (ssize_t) *size) {
-            sjl_log(SJL_LOG_CRIT, "pread(\"%s\") failed: %s", path,
-                    strerror(errno));
+    } else if (sb.st_size <= SJP_PAYLOAD_MAX) {
+        *size = (size_t) sb.st_size;
+        *body = sjl_alloc(*size + 1);
+
+        if (pread(fd, *body, *size, 0) != (ssize_t) *size) {
+            why = sjl_format("pread(\"%s\") failed: %s", path,
+                             strerror(errno));
+            free(*body);
         }
 
     } else if (link(path, copy) == -1 && errno != EEXIST) {
-        sjl_log(SJL_LOG_CRIT, "link(\"%s\") failed: %s", copy,
-                strerror(errno));
+        why = sjl_format("link(\"%s\") failed: %s", copy, strerror(errno));
 
     } else {
         (void) json_object_set_new(meta, "file", json_string(copy));
@@ -272,7 +292,7 @@ done:
     free(path);
     free(copy);
 
-    return body;
+    return why;
 }
 
 
