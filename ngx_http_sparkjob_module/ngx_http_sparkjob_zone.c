@@ -287,12 +287,13 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
 {
     ngx_uint_t                   visits, jobs;
     ngx_rbtree_t                *tree;
-    ngx_rbtree_node_t           *rbnode;
+    ngx_rbtree_node_t           *rbnode, *last;
     ngx_http_sparkjob_record_t  *rec;
 
     jobs = (query->kind == NGX_HTTP_SPARKJOB_JOB);
     tree = jobs ? &sh->by_start : &sh->by_key[query->kind];
 
+    last = NULL;
     rbnode = ngx_http_sparkjob_table_after_locked(tree, &walk->cursor);
 
     for (visits = 0; visits < NGX_HTTP_SPARKJOB_BATCH; visits++) {
@@ -321,14 +322,14 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
             break;
         }
 
-        ngx_http_sparkjob_table_cursor_locked(rbnode, &walk->cursor);
-
+        last = rbnode;
         rbnode = ngx_rbtree_next(tree, rbnode);
     }
 
     /* what the cursor points to may be gone when the lock is held again */
 
-    if (walk->cursor.name.len && walk->cursor.name.data != walk->name) {
+    if (last) {
+        ngx_http_sparkjob_table_cursor_locked(last, &walk->cursor);
         ngx_memcpy(walk->name, walk->cursor.name.data, walk->cursor.name.len);
         walk->cursor.name.data = walk->name;
     }
