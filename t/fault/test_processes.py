@@ -99,6 +99,19 @@ def test_submission_waits_for_a_launcher_that_restarts():
         assert waiting.result()[0] == 200
 
 
+def test_driver_that_breaks_the_protocol_loses_its_context():
+    with scripted() as s:
+        prepared(s)
+        job_id = s.run("nonsense", sync=False)[1]["jobId"]
+        assert s.wait_job(job_id, 20)["status"] == "ERROR"
+        context = wait_until("the context has ended", lambda: (
+            lambda c: c if c["state"] == "ERROR" else None)(s.get("/contexts/c")[1]))
+        assert "broke the protocol" in context["reason"], context
+        wait_until("its driver is gone", lambda: not s.drivers())
+        s.context("c")
+        assert s.run("noop")[0] == 200
+
+
 def test_worker_killed_the_zone_stays_right():
     with scripted() as s:
         prepared(s)

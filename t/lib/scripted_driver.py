@@ -20,6 +20,7 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     throw           throws {"message": ...}
     exit            {"code": N}: the process ends in the middle of the job
     hang            ends never, not even when killed
+    nonsense        the driver breaks the protocol: metadata that is no JSON
     slowvalidate    {"ms": N} in validation, then true
     invalid, validatethrows, notfound, wrongtype, loadfail, badurl, badconfig
                     fail before they run, each in its own way
@@ -141,7 +142,11 @@ class Link:
 
     def send(self, name, meta=None, payload=b"", stream=0):
         """A broken link loses the frame: what matters is sent again."""
-        raw = json.dumps(meta).encode() if meta else b""
+        self.send_raw(name, json.dumps(meta).encode() if meta else b"",
+                      payload, stream)
+
+    def send_raw(self, name, raw, payload=b"", stream=0):
+        """Sends metadata as it is, which may be no JSON."""
         head = HEADER.pack(len(raw) + len(payload), TYPES[name], 0, stream,
                            len(raw))
         with self.lock:
@@ -266,6 +271,11 @@ def job_hang(_, __):
         time.sleep(3600)
 
 
+def job_nonsense(job, _):
+    job.driver.link.send_raw("link-result", b"{nonsense")
+    job.pause(60000)
+
+
 JOBS = {
     "noop": lambda job, config: True,
     "echo": lambda job, config: job.body.decode(),
@@ -279,6 +289,7 @@ JOBS = {
     "throw": job_throw,
     "exit": job_exit,
     "hang": job_hang,
+    "nonsense": job_nonsense,
     "slowvalidate": lambda job, config: True,
     "validatethrows": None,
 }
