@@ -17,11 +17,15 @@
 
 
 /* a parser may quote the whole of a long body */
-#define SJL_LINK_TEXT  4096
+#define SJL_LINK_TEXT     4096
+
+#define SJL_LINK_OPTIONS  64
 
 
 static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
     ...);
+static void sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f,
+    const char *what);
 static void sjl_link_cut(json_t *meta);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
@@ -139,13 +143,22 @@ sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
     va_end(args);
 
     if (rc == -1) {
-        sjl_log(SJL_LOG_ERR, "connection %u sent a bad message of type %u: %s",
-                c->number, (unsigned) f->type, err.text);
-        sjl_conn_close(c);
+        sjl_link_violation(c, f, err.text);
         return SJL_ERROR;
     }
 
     return SJL_OK;
+}
+
+
+static void
+sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f, const char *what)
+{
+    sjl_log(SJL_LOG_ERR, "connection %u sent a bad message of type %u: %s",
+            c->number, (unsigned) f->type, what);
+
+    c->broken = 1;
+    sjl_conn_close(c);
 }
 
 
@@ -378,16 +391,30 @@ sjl_link_failed(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_link_respawn(sjl_conn_t *c, sjl_frame_t *f)
 {
-    json_t         *options;
+    size_t          i;
+    json_t         *options, *option;
     sjl_driver_t   *d;
 
     if (sjl_link_unpack(c, f, "{s:o}", "options", &options) == SJL_ERROR) {
         return;
     }
 
+    if (!json_is_array(options) || json_array_size(options) > SJL_LINK_OPTIONS)
+    {
+        sjl_link_violation(c, f, "options are no array, or too many");
+        return;
+    }
+
+    json_array_foreach(options, i, option) {
+        if (!json_is_string(option)) {
+            sjl_link_violation(c, f, "an option is no string");
+            return;
+        }
+    }
+
     d = c->data;
 
-    if (d && json_is_array(options)) {
+    if (d) {
         json_decref(d->respawn);
         d->respawn = json_incref(options);
     }
