@@ -34,6 +34,13 @@ sjl_channel_hello(sjl_conn_t *c, sjl_frame_t *f)
     json_t         *meta;
     sjl_request_t  *r;
 
+    if (c->greeted) {
+        sjl_log(SJL_LOG_ERR, "connection %u says hello a second time",
+                c->number);
+        sjl_conn_close(c);
+        return;
+    }
+
     r = sjl_request_make(c, f);
     pid = 0;
     worker = 0;

@@ -42,7 +42,14 @@ sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
     p->child = 1;
     p->ticks = sjl_process_ticks(pid);
 
-    if (sjl_process_watch(p) == SJL_ERROR) {
+    /* one that cannot be known again would be lost by the next launcher */
+
+    if (p->ticks == 0) {
+        sjl_log(SJL_LOG_CRIT, "when process %d was started cannot be read",
+                (int) pid);
+    }
+
+    if (p->ticks == 0 || sjl_process_watch(p) == SJL_ERROR) {
         (void) kill(-pid, SIGKILL);
         (void) kill(pid, SIGKILL);
         (void) waitpid(pid, NULL, 0);
@@ -271,9 +278,12 @@ sjl_process_ended(struct ev_loop *loop, ev_io *io, int events)
     p = io->data;
     status = -1;
 
-    /* the group's number is taken as long as its leader was not waited for */
+    /*
+     * The group's number is taken as long as its leader was not waited for;
+     * that of another's child may be somebody else's by now.
+     */
 
-    if (p->group) {
+    if (p->child && p->group) {
         (void) kill(-p->group, SIGKILL);
     }
 

@@ -28,7 +28,7 @@ struct sjl_process_s {
 
     /*
      * Called once when the process has ended: its status as waitpid() tells
-     * it, -1 when it was not our child.  Its group was killed by then.
+     * it, and its group was killed by then; -1 when it was not our child.
      */
     void     (*exited)(sjl_process_t *p, int status);
 };

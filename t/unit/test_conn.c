@@ -421,6 +421,15 @@ test_nothing_comes_before_hello(void **state)
 
 
 static void
+test_hello_is_said_once(void **state)
+{
+    hello();
+    send_frame(SJP_HELLO, 2, "{\"protocol\":1}", NULL, 0);
+    closed();
+}
+
+
+static void
 test_what_the_other_side_sends_is_refused(void **state)
 {
     hello();
@@ -516,6 +525,7 @@ main(void)
         TEST(test_a_missing_descriptor_ends_the_connection),
         TEST(test_descriptors_without_frames_are_not_kept),
         TEST(test_nothing_comes_before_hello),
+        TEST(test_hello_is_said_once),
         TEST(test_what_the_other_side_sends_is_refused),
         TEST(test_names_that_no_record_holds_are_refused),
         TEST(test_a_peer_that_does_not_read_is_closed)
