@@ -667,10 +667,19 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
         sjl_driver_give_up(ctx->driver, why->reported);
 
     } else {
-        sjl_files_sweep(sjl_path_context(ctx->row.id, ""));
+        sjl_files_sweep(sjl_path_context(ctx->row.id, ""),
+                        sjl_context_forgettable(ctx));
     }
 
     sjl_failure_clear(why);
+}
+
+
+int
+sjl_context_forgettable(const sjl_context_t *ctx)
+{
+    return ctx->row.adhoc && ctx->row.state == SJP_CONTEXT_FINISHED
+           && !ctx->failed;
 }
 
 

@@ -43,6 +43,7 @@ struct sjl_context_s {
     unsigned            answered:1;     /* so have been its creators */
     unsigned            gone:1;         /* its row could not be added */
     unsigned            ending:1;       /* its jobs are told that it ends */
+    unsigned            failed:1;       /* a job of it has */
     int64_t             published;      /* rev */
     size_t              nops;           /* changes on their way */
     uint64_t            number;         /* in the order of making */
@@ -137,6 +138,9 @@ void sjl_context_save(sjl_context_t *ctx, int lazy);
 
 /* answers by what a row says of a context */
 void sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row);
+
+/* whether nobody is going to ask for its log: ad hoc, and nothing failed */
+int sjl_context_forgettable(const sjl_context_t *ctx);
 
 /* frees it if it has ended and nobody needs it any longer */
 void sjl_context_release(sjl_context_t *ctx);

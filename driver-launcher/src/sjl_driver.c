@@ -320,6 +320,7 @@ void
 sjl_driver_give_up(sjl_driver_t *d, int grace)
 {
     d->folder = sjl_path_context(d->context->row.id, "");
+    d->whole = sjl_context_forgettable(d->context) ? 1 : 0;
     d->context->driver = NULL;
     d->context = NULL;
 
@@ -365,7 +366,7 @@ sjl_driver_exited(sjl_process_t *p, int status)
     }
 
     if (d->folder) {
-        sjl_files_sweep(d->folder);
+        sjl_files_sweep(d->folder, d->whole);
         d->folder = NULL;
     }
 

@@ -39,6 +39,7 @@ struct sjl_driver_s {
     sjl_context_t       *context;       /* NULL: it was given up */
     sjl_conn_t          *conn;          /* NULL: it is away */
     unsigned             stopped:1;     /* it has said so */
+    unsigned             whole:1;       /* all of its folder is swept */
     json_t              *respawn;       /* options that it wants instead */
     char                *folder;        /* to be swept when it has ended */
 

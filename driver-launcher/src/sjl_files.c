@@ -29,6 +29,7 @@ static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
 static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
 static int sjl_files_mkdir(const char *path);
 static int sjl_files_sweep_run(sjl_file_op_t *op);
+static int sjl_files_sweep_whole(sjl_file_op_t *op);
 static int sjl_files_remove_tree(const char *path);
 static int sjl_files_remove_one(const char *path, const struct stat *sb,
     int type, struct FTW *ftw);
@@ -457,11 +458,12 @@ sjl_files_make_context(sjl_file_op_t *op)
 
 
 void
-sjl_files_sweep(char *folder)
+sjl_files_sweep(char *folder, int whole)
 {
     sjl_file_op_t  *op;
 
-    op = sjl_file_op_make(sjl_files_sweep_run, sjl_file_op_free, NULL);
+    op = sjl_file_op_make(whole ? sjl_files_sweep_whole : sjl_files_sweep_run,
+                          sjl_file_op_free, NULL);
     op->from = folder;
     sjl_file_op_add(op);
 }
@@ -491,6 +493,14 @@ sjl_files_sweep_run(sjl_file_op_t *op)
     }
 
     return rc;
+}
+
+
+static int
+sjl_files_sweep_whole(sjl_file_op_t *op)
+{
+    return sjl_files_remove_tree(op->from) == SJL_ERROR
+           ? sjl_files_fail(op, "remove", op->from) : SJL_OK;
 }
 
 

@@ -76,10 +76,10 @@ int sjl_files_copy(sjl_file_op_t *op);
 int sjl_files_make_context(sjl_file_op_t *op);
 
 /*
- * Removes what the folder of a context needs no longer, on the file thread;
- * the path is freed.
+ * Removes what the folder of a context needs no longer, or all of it, on the
+ * file thread; the path is freed.
  */
-void sjl_files_sweep(char *folder);
+void sjl_files_sweep(char *folder, int whole);
 
 /*
  * Moves the regular file "from" to "to", and makes it durable; sets size.

@@ -719,6 +719,10 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
 
     (void) sjl_job_set_state(job, state);
 
+    if (state == SJP_JOB_ERROR) {
+        job->context->failed = 1;
+    }
+
     /* before its context is durable its row would have nothing to refer to */
 
     if (job->context->durable) {
