@@ -193,9 +193,16 @@ ngx_int_t
 ngx_http_sparkjob_wait_zone(ngx_http_request_t *r)
 {
     ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_channel_t   *ch;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ch = ctx->zone->channel;
+
+    if (ch) {
+        ngx_http_sparkjob_channel_hurry(ch);
+    }
 
     if (!ctx->parked) {
         slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
