@@ -8,13 +8,15 @@ package sparkjob.driver
 import java.nio.charset.StandardCharsets.UTF_8
 
 import com.typesafe.config._
+import com.typesafe.config.impl.{Growth, GrowthException}
 
 /** The text is no configuration, or asks for what it may not have; the message is for users. */
 class BadConfigException(message: String) extends Exception(message)
 
 /**
  * Posted configurations. A text that a client sends must not read files of the server, nor its
- * environment or settings: includes are refused, and substitutions see only the text itself.
+ * environment or settings: includes are refused, and substitutions see only the text itself. Nor
+ * must a few of them fill the driver's memory.
  */
 object Hocon {
 
@@ -24,6 +26,8 @@ object Hocon {
     .setIncluder(NoIncludes)
 
   private val Resolve = ConfigResolveOptions.noSystem
+
+  private val GrowthMax = 16
 
   private val Render = ConfigRenderOptions.defaults.setOriginComments(false).setComments(false)
     .setFormatted(true).setJson(true)
@@ -35,10 +39,15 @@ object Hocon {
       if (text.isBlank) {
         ConfigFactory.empty()
       } else {
-        ConfigFactory.parseString(text, Options).resolve(Resolve)
+        val config = ConfigFactory.parseString(text, Options)
+        Growth.check(config, GrowthMax * 1024L * 1024)
+        config.resolve(Resolve)
       }
     } catch {
       case e: ConfigException => throw new BadConfigException(e.getMessage)
+      case _: GrowthException =>
+        throw new BadConfigException("the posted configuration becomes larger than "
+          + s"$GrowthMax MiB when its substitutions are resolved")
       case _: StackOverflowError =>
         throw new BadConfigException("the posted configuration is nested too deeply")
     }

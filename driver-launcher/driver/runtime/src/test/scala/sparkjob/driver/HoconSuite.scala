@@ -54,6 +54,58 @@ class HoconSuite {
     refused("a=" + "{a=" * 200000)
   }
 
+  /** Texts in which each step makes a value `times` as large as the one before. */
+  private def bombs(steps: Int, times: Int): Seq[String] = {
+    def chain(first: String, step: String => String) = {
+      val names = (1 to steps).map(i => s"a$i = " + step("${a" + (i - 1) + "}"))
+      (s"a0 = $first" +: names).mkString("\n")
+    }
+    def again(first: String, path: String, line: String) =
+      (first +: Seq.fill(steps)(line)).mkString("\n") + s"\nb = $${$path}"
+    val members = (1 to times).map("m" + _)
+    Seq(
+      chain("xxxxxxxxxx", _ * times),
+      chain("[1]", _ * times),
+      chain("[1]", ref => Seq.fill(times)(ref).mkString("[", ",", "]")),
+      chain("{ m = 1 }", ref => members.map(_ + " = " + ref).mkString("{ ", "\n", " }")),
+      chain("xx", _ * times).linesIterator.toSeq.reverse.mkString("o {\n", "\n", "\n}")
+        .replace("${", "${o."),
+      chain("xx", _ * times).linesIterator.mkString("l = [{ a = 1 }, ${a" + steps + "}]\n", "\n", ""),
+      again("a = xx", "a", "a = " + "${a}" * times),
+      again("a = [1]", "a", "a = " + "${?a}" * times),
+      again("a = xx", "a", "a = " + "${?a} " * times),
+      again("x.m = xx\na = ${x}", "a.m", "a = { m = " + "${a.m}" * times + " }"),
+      again("x.m = xx\na = ${x}", "a.m", "a { m = " + "${a.m}" * times + " }\na = ${a} { n = 1 }"))
+  }
+
+  @Test def substitutionsCannotFillTheMemory(): Unit = {
+    for (text <- bombs(15, 4) ++ bombs(40, 2)) {
+      assertTrue(text, refused(text).contains("larger than 16 MiB when its substitutions"))
+    }
+    val ring = "a0 = ${?a40}\n" + (1 to 40).map(i => s"a$i = $${?a${i - 1}}$${?a${i - 1}}")
+      .mkString("\n")
+    assertTrue(refused(ring).nonEmpty)
+    // both of them are only too much together
+    val half = "x" * 10000000
+    assertEquals(half, parse(s"a = $half, b = $${a}").getString("b"))
+    assertTrue(refused(s"a = $half, b = $${a}, c = $${a}").contains("larger than"))
+  }
+
+  @Test def substitutionsOfAllKindsAreResolved(): Unit = {
+    bombs(3, 2).foreach(parse)
+    assertEquals("x:1:2", parse("p = x, p = ${p}\":1\"\np = ${p}\":2\"").getString("p"))
+    val appended = parse((1 to 300).map(n => s"a += $n, s = $${?s} $n").mkString("\n"))
+    assertEquals(300, appended.getList("a").size)
+    val merged = "d { x = 1 }\no = ${d} { y = 2 }\n" +
+      (1 to 40).map(n => s"o = $${o} { z$n = $${o.x} }").mkString("\n")
+    assertEquals(42, parse(merged).getObject("o").size)
+    assertEquals(1, parse("a { b = ${c.d} }, c = ${e}, e.d.f = 1, g = ${a.b.f}").getInt("g"))
+    assertTrue(refused("a = ${b}, b = ${a}").contains("cycle"))
+    assertTrue(refused("a = ${a}").nonEmpty)
+    assertTrue(parse("a { b = 1, c = ${?a} }").hasPath("a.b"))
+    assertTrue(refused("a { b = ${a.b.c} }").nonEmpty)
+  }
+
   @Test def renderedAsNestedJson(): Unit = {
     val json = new String(Hocon.render(parse("a.b = x # why\nc = [1, ${a.b}]")), UTF_8)
     assertEquals("""{"a":{"b":"x"},"c":[1,"x"]}""", Json.mapper.readTree(json).toString)
