@@ -145,7 +145,9 @@ typedef enum { SJP_MESSAGES(SJP_X) } sjp_type_e;
 #undef SJP_X
 
 #define SJP_X(sym, name, final)  SJP_CONTEXT_##sym,
-typedef enum { SJP_CONTEXT_STATES(SJP_X) SJP_CONTEXT_NSTATES } sjp_context_state_e;
+typedef enum {
+    SJP_CONTEXT_STATES(SJP_X) SJP_CONTEXT_NSTATES
+} sjp_context_state_e;
 #undef SJP_X
 
 #define SJP_X(sym, name, final)  SJP_JOB_##sym,
