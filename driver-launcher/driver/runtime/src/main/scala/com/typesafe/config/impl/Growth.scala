@@ -8,7 +8,7 @@ package com.typesafe.config.impl
 import scala.collection.JavaConverters._
 import scala.collection.mutable
 
-import com.typesafe.config.Config
+import com.typesafe.config.{Config, ConfigValue}
 
 /** Substitutions would make a configuration too large. */
 class GrowthException extends Exception
@@ -97,21 +97,20 @@ class Growth private (root: SimpleConfigObject, limit: Long) {
     case _ => false
   }
 
-  private def sizeOf(value: AbstractConfigValue, rest: Names = Nil): Long = value match {
+  private def sizeOf(value: ConfigValue, rest: Names = Nil): Long = value match {
     case reference: ConfigReference => sizeAt(target(reference) ++ rest)
     case Pieces(pieces) => sum(pieces.iterator)(sizeOf(_))
     case Stack(values) => sum(values.iterator)(sizeOf(_))
     case members: SimpleConfigObject =>
-      sum(members.asScala.iterator) { case (name, child) => ValueSize + name.length + sizeOf(child) }
+      sum(members.asScala.iterator) { case (name, child) =>
+        ValueSize + name.length + sizeOf(child)
+      }
     case list: SimpleConfigList => sum(list.asScala.iterator)(ValueSize + sizeOf(_))
-    case single => single.transformToString.length
+    case single: AbstractConfigValue => single.transformToString.length
   }
 
   private def sum[T](values: Iterator[T])(size: T => Long): Long =
     values.foldLeft(0L)((sum, value) => bounded(sum + size(value)))
-
-  private def sizeOf(value: com.typesafe.config.ConfigValue): Long =
-    sizeOf(value.asInstanceOf[AbstractConfigValue])
 
   private def bounded(size: Long): Long =
     if (size <= limit) size else throw new GrowthException
@@ -125,7 +124,7 @@ object Growth {
   private val ValueSize = 8
 
   /** Paths that go in circles may be looked up without end. */
-  private val LookupsMax = 1000000
+  private val LookupsMax = 200000
 
   /** @throws GrowthException if substitutions stand for more than about `limit` characters */
   def check(config: Config, limit: Long): Unit = config.root match {
@@ -139,7 +138,7 @@ object Growth {
 
   /** Values that were set one after the other, the last one first. */
   private object Stack {
-    def unapply(value: AbstractConfigValue): Option[Seq[AbstractConfigValue]] = value match {
+    def unapply(value: ConfigValue): Option[Seq[AbstractConfigValue]] = value match {
       case merge: ConfigDelayedMerge => Some(merge.unmergedValues.asScala.toSeq)
       case merge: ConfigDelayedMergeObject => Some(merge.unmergedValues.asScala.toSeq)
       case _ => None
