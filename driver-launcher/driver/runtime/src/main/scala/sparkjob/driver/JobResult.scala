@@ -79,8 +79,8 @@ object Body {
  * What jobs return, as JSON. Numbers of the types below, strings, booleans and null are
  * themselves; sequences, arrays and Java lists are arrays; maps are objects; any product (a tuple,
  * an option, a case class) is the array of its members; everything else is the string that
- * `toString` makes of it. What is no number in JSON (NaN, infinities) is null. A `Stream` of bytes
- * is JSON text already, made while it is sent.
+ * `toString` makes of it, or null. What is no number in JSON (NaN, infinities) is null. A `Stream`
+ * of bytes is JSON text already, made while it is sent.
  */
 object JobResult {
 
@@ -128,7 +128,10 @@ object JobResult {
       case map: java.util.Map[_, _] =>
         members(map.entrySet.asScala.iterator.map(e => (e.getKey, e.getValue)), json, depth)
       case list: java.util.List[_] => array(list.iterator.asScala, json, depth)
-      case other => json.writeString(Json.text(String.valueOf(other)))
+      case other => Option(other.toString) match {
+        case Some(text) => json.writeString(Json.text(text))
+        case None => json.writeNull()
+      }
     }
   }
 
@@ -156,7 +159,8 @@ object JobResult {
 
   private def name(key: Any): String = key match {
     case symbol: Symbol => symbol.name
-    case other => String.valueOf(other)
+    case null => "null"
+    case other => String.valueOf(other.toString)
   }
 
   /** A result may be long, or endless: killing the job has to end it. */

@@ -22,6 +22,10 @@ class JobResultSuite {
     out.toString("UTF-8")
   }
 
+  object Nameless {
+    override def toString: String = null
+  }
+
   case class Point(x: Int, label: Option[String])
 
   @Test def valuesOfAllKinds(): Unit = {
@@ -41,6 +45,7 @@ class JobResultSuite {
       Map((null: String) -> 1) -> "{\"null\":1}",
       asList(1, "a") -> "[1,\"a\"]", singletonMap("k", asList(1)) -> "{\"k\":[1]}",
       BigDecimal("1.50") -> "\"1.50\"", Set(1) -> "\"Set(1)\"", 'c' -> "\"c\"",
+      Nameless -> "null", Seq(Nameless) -> "[null]", Map(Nameless -> 1) -> "{\"null\":1}",
       Stream(1, 2) -> "[1,2]", Stream.empty -> "[]")
     for ((value, expected) <- cases) {
       assertEquals(String.valueOf(value), expected, json(value))
