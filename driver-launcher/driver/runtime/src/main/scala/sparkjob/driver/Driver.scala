@@ -33,6 +33,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var site: Option[JobSite] = None
   @volatile private var ready: Option[Frame] = None
   @volatile private var stopping = false
+  @volatile private var gone = false
   private val asked = new AtomicBoolean
 
   private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
@@ -100,6 +101,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val request = JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
       Binary.list(meta), () => body(meta, frame))
     site match {
+      case Some(_) if gone => jobs.refuse(request.id, new RefusedException("loading-failed",
+        request.mainClass, ErrorJson(new ContextStoppedException(None))))
       case Some(site) if !stopping => jobs.run(request, site)
       case _ => log.error(s"Job ${request.id} came while there is no context")
     }
@@ -209,13 +212,22 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   private def out(work: Path): Path = Files.createDirectories(work.resolve("out"),
     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")))
 
-  /** The cluster took the application away, or a job stopped the context. */
+  /**
+   * The cluster took the application away, or a job stopped the context. Jobs that end by it tell
+   * so; the launcher ends the others, for a reason that it reads in the last lines of our output.
+   */
   private def contextGone(): Unit = {
     if (!stopping) {
+      gone = true
       stopping = true
       log.error("The Spark application has ended, though nobody asked this driver to stop it")
       inBackground("sparkjob-gone") {
-        try jobs.killAll(JobsMax.toMillis) finally leave(1)
+        try {
+          jobs.await(JobsMax.toMillis)
+        } finally {
+          System.err.println(ContextStoppedException.Words)
+          leave(1)
+        }
       }
     }
   }

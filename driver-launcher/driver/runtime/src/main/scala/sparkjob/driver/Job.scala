@@ -33,7 +33,20 @@ class JobSite(
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
-  extends Exception(s"$code $name")
+  extends Exception(s"$code $name") {
+
+  def letter: Letter =
+    Letter(Message.Refused, Seq("code" -> code, "name" -> Json.plain(name)), Bytes(error))
+}
+
+/** Somebody stopped the context under its jobs. */
+class ContextStoppedException(cause: Option[Throwable])
+  extends Exception(ContextStoppedException.Words, cause.orNull)
+
+object ContextStoppedException {
+  val Words: String =
+    "The SparkContext was stopped, not by the launcher: by a job, or by the cluster"
+}
 
 /** What `link-run` asks for. */
 final case class JobRequest(id: String, mainClass: String, cp: Seq[Binary], body: () => Array[Byte])
@@ -90,10 +103,14 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
       case e: RefusedException => refused(e)
       case t: Throwable => failed(t)
     }
+    val stopped = sc.isStopped
     // what still runs was started by threads that a killed job has left
     if (end()) {
       cancelSparkJobs()
       tell(killedLetter(ending))
+    } else if (stopped) {
+      discard(ending)
+      tell(failed(new ContextStoppedException(ending.cause)).letter)
     } else {
       tell(ending.letter)
     }
@@ -206,8 +223,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def refused(e: RefusedException): Ending = {
     log.info(s"Job $id was refused: ${e.code} ${e.name}")
-    val meta = Seq("code" -> e.code, "name" -> Json.plain(e.name))
-    Ending(Letter(Message.Refused, meta, Bytes(e.error)), None)
+    Ending(e.letter, None)
   }
 
   private def failed(t: Throwable): Ending = {
@@ -216,11 +232,13 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def killedLetter(ending: Ending): Letter = {
-    ending.letter.body match {
-      case Spilled(file, _) => file.toFile.delete()
-      case _ =>
-    }
+    discard(ending)
     resultLetter("KILLED", Bytes(ErrorJson.killed(id, ending.cause)))
+  }
+
+  private def discard(ending: Ending): Unit = ending.letter.body match {
+    case Spilled(file, _) => file.toFile.delete()
+    case _ =>
   }
 
   private def resultLetter(state: String, body: Body): Letter = Letter(Message.Result,

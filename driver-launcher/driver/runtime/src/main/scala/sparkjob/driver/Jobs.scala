@@ -54,12 +54,20 @@ class Jobs(link: Link) {
     }
   }
 
+  /** Tells that a job does not run here, which nobody has to remember. */
+  def refuse(id: String, why: RefusedException): Unit = link.send(frame(id, why.letter))
+
   def kill(id: String): Unit = synchronized(entries.get(id)).foreach(_.job.kill())
 
   /** Kills all jobs and waits for them to end, for at most that long. */
   def killAll(millis: Long): Unit = synchronized {
-    val end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis)
     entries.values.filterNot(_.ended).foreach(_.job.kill())
+    await(millis)
+  }
+
+  /** Waits for all jobs to end, for at most that long. */
+  def await(millis: Long): Unit = synchronized {
+    val end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis)
     while (entries.values.exists(!_.ended) && System.nanoTime() < end) {
       wait(100)
     }

@@ -47,8 +47,15 @@ class DriverEndSuite {
     }
   }
 
-  @Test def aBodyThatIsNoConfigurationIsABadConfig(): Unit =
-    assertEquals("bad-config", failure(local, "a = ").code)
+  @Test def aBodyThatIsNoConfigurationIsABadConfig(): Unit = {
+    for ((body, words) <- Seq("{" -> "end of file", "[1]" -> "object at file root",
+        "include file(\"/etc/passwd\")" -> "include is not allowed here: /etc/passwd",
+        "spark.context-settings=5" -> "spark.context-settings is not an object")) {
+      val told = failure(local, body)
+      assertEquals("bad-config", told.code)
+      assertTrue(told.toString, told.meta.get("name").asText.contains(words))
+    }
+  }
 
   @Test def theBodyOfAnAdHocContextIsItsJobs(): Unit = withDriver { launcher =>
     val told = launcher.context(local, "a = ", Json.obj().put("adhoc", true))
@@ -88,9 +95,30 @@ class DriverEndSuite {
 
   @Test def aJobThatStopsSparkEndsTheDriver(): Unit = withDriver { launcher =>
     launcher.context(local)
-    launcher.run("mine.StopsSpark", "", Seq(UserJars.jobs))
+    val words = "The SparkContext was stopped, not by the launcher"
+    // keeps the driver for a while, but has not ended when it leaves
+    launcher.begin("mine.Sleeps", "ms = 60000", Seq(UserJars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    val told = launcher.run("mine.StopsSpark", "", Seq(UserJars.jobs))
+    assertEquals("ERROR", told.state)
+    assertTrue(told.toString, told.json.get("message").asText.startsWith(words))
+
+    val late = launcher.run("mine.NoOp", "", Seq(UserJars.jobs))
+    assertEquals(Message.Refused, late.kind)
+    assertEquals(("loading-failed", "mine.NoOp"), (late.code, late.meta.get("name").asText))
+    assertTrue(late.toString, late.json.get("message").asText.startsWith(words))
     assertEquals(1, launcher.exitCode())
-    assertTrue(launcher.log.contains("Spark application has ended"))
+    assertTrue(launcher.log, launcher.log.linesIterator.toSeq.last.startsWith(words))
+  }
+
+  @Test def workThatTheStopEndsIsAnErrorWithItsCause(): Unit = withDriver { launcher =>
+    launcher.context(local)
+    val id = launcher.begin("mine.Hides", "", Seq(UserJars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    assertEquals("ERROR", launcher.run("mine.StopsSpark", "", Seq(UserJars.jobs)).state)
+    val told = launcher.receive()
+    assertEquals((id, "ERROR"), (told.meta.get("id").asText, told.state))
+    assertEquals(1, launcher.exitCode())
   }
 
   @Test def aStopKillsJobs(): Unit = withDriver { launcher =>
