@@ -38,7 +38,9 @@ static const struct {
       "the machine has too little memory for the JVM" },
     { "java.lang.OutOfMemoryError", 0, "the driver ran out of memory" },
     { "Could not find or load main class", 0,
-      "the driver's classes were not found" }
+      "the driver's classes were not found" },
+    { "The SparkContext was stopped, not by the launcher", 0,
+      "its SparkContext is gone" }
 };
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from sparkjob_server import EXAMPLES, Server, wait_until
+from sparkjob_server import EXAMPLES, Server, scalac, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,37 @@ def test_system_exit_in_a_job(server):
 
 def test_out_of_memory(server):
     lost(server, "oom", "OutOfMemoryError", "spark.jobserver.MemoryEaterJob")
+
+
+STOP = """
+package mine
+import com.typesafe.config.Config
+import org.apache.spark.SparkContext
+import spark.jobserver._
+object Stop extends SparkJob {
+  def validate(sc: SparkContext, config: Config): SparkJobValidation = SparkJobValid
+  def runJob(sc: SparkContext, config: Config): Any = sc.stop()
+}
+"""
+
+
+def test_job_that_stops_its_spark_context(server, tmp_path):
+    scalac(str(tmp_path / "src"), STOP, str(tmp_path / "stop.jar"))
+    server.upload("stop", str(tmp_path / "stop.jar"))
+    server.context("stopped")
+    status, body = server.run("mine.Stop", context="stopped", cp="stop")
+    assert status == 200 and body["status"] == "ERROR" and "SparkContext was stopped" in body["result"]["message"]
+    wait_until("the context has ended", lambda: server.get("/contexts/stopped")[1]["state"] == "ERROR", 15)
+    assert "SparkContext was stopped" in server.get("/contexts/stopped")[1]["reason"]
+
+
+def test_substitutions_cannot_fill_the_memory(server):
+    server.context("bomb")
+    steps = "\n".join(f"a{i} = " + f"${{a{i - 1}}}" * 4 for i in range(1, 16))
+    status, body = server.run("spark.jobserver.NoOpJob", "a0 = xxxxxxxxxx\n" + steps, context="bomb")
+    assert status == 400 and "16 MiB" in body["result"]
+    assert server.run("spark.jobserver.NoOpJob", context="bomb")[0] == 200
+    assert server.delete("/contexts/bomb")[0] == 200
 
 
 def test_driver_killed_from_outside(server):
