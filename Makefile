@@ -186,6 +186,7 @@ fault: all spark                           ## what is killed, hung or missing
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ASAN         := $(BUILD)/asan
 ASAN_ENV     := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+                LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.supp:print_suppressions=0 \
                 SPARKJOB_LAUNCHER=$(CURDIR)/$(ASAN)/sparkjob-launcher SPARKJOB_MODULE= \
                 TEST_NGINX_BINARY=$(CURDIR)/$(ASAN)/static/nginx
 

@@ -116,4 +116,4 @@ def test_10000_parked_requests_are_all_answered():
         bad = [a[:200] for a in answers if not a.startswith(b"HTTP/1.1 200") or b'"result"' not in a]
         assert not bad, (len(bad), bad[:3])
         print(f"\n{count} parked: {parked / count:.1f} KiB each, another request took {quick * 1000:.0f} ms meanwhile")
-        assert parked / count < 20
+        assert SANITIZED or parked / count < 20

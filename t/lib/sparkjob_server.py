@@ -154,7 +154,7 @@ http {{
         listen 127.0.0.1:{self.port} backlog=16384;
         client_max_body_size 1g;
         location / {{ sparkjob spark; {self.location_lines} }}
-        location = /plain {{ return 200 "{"x" * self.plain_size}"; }}
+        location = /plain {{ set $k "{"x" * 1000}"; return 200 "{"x" * (self.plain_size % 1000)}{"$k" * (self.plain_size // 1000)}"; }}
     }}
 }}
 """)
