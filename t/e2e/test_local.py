@@ -212,7 +212,8 @@ object Versioned extends SparkJob {
 """
 
 
-def test_newer_jar_is_used_by_the_next_job_in_the_same_context(server, tmp_path):
+def check_versions_of_a_jar(server, tmp_path):
+    """A newer jar is used by the next job in the same context, a running one keeps its own."""
     one, two = str(tmp_path / "one.jar"), str(tmp_path / "two.jar")
     scalac(str(tmp_path / "1"), VERSIONED % ("", "one", ""), one)
     scalac(str(tmp_path / "2"), VERSIONED % (", more: Long", "two", ", 7L"), two)
@@ -222,3 +223,7 @@ def test_newer_jar_is_used_by_the_next_job_in_the_same_context(server, tmp_path)
     server.upload("v", two)
     assert server.run("mine.Versioned", cp="v")[1]["result"] == ["two"]
     assert server.wait_job(old)["result"] == ["one"]
+
+
+def test_newer_jar_is_used_by_the_next_job_in_the_same_context(server, tmp_path):
+    check_versions_of_a_jar(server, tmp_path)

@@ -6,8 +6,8 @@ import subprocess
 import urllib.request
 
 import pytest
-from sparkjob_server import EXAMPLES, SPARK_HOME, Server, free_port, scalac, wait_until
-from test_local import COUNTED, TEXT, VERSIONED
+from sparkjob_server import EXAMPLES, SPARK_HOME, Server, free_port, wait_until
+from test_local import COUNTED, TEXT, check_versions_of_a_jar
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +59,7 @@ def test_word_count_on_executors_of_a_real_cluster(server):
 
 
 def test_executors_use_the_newer_jar_too_and_both_at_once(server, tmp_path):
-    one, two = str(tmp_path / "one.jar"), str(tmp_path / "two.jar")
-    scalac(str(tmp_path / "1"), VERSIONED % ("", "one", ""), one)
-    scalac(str(tmp_path / "2"), VERSIONED % (", more: Long", "two", ", 7L"), two)
-    server.upload("v", one)
-    assert server.run("mine.Versioned", cp="v")[1]["result"] == ["one"]
-    old = server.run("mine.Versioned", "wait = 3000", cp="v", sync=False)[1]["jobId"]
-    server.upload("v", two)
-    assert server.run("mine.Versioned", cp="v")[1]["result"] == ["two"]
-    assert server.wait_job(old)["result"] == ["one"]
+    check_versions_of_a_jar(server, tmp_path)
 
 
 def test_deleting_the_context_ends_its_application(server, master):
