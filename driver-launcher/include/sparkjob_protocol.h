@@ -68,12 +68,21 @@
     X(CONTEXT_CREATE,  24, "context-create",   M)                             \
     X(CONTEXT_DELETE,  25, "context-delete",   M)                             \
     X(CONTEXT_RESET,   26, "context-reset",    M)                             \
+    X(CONTEXT_REPLACE, 27, "context-replace",  M)                             \
+    X(CONTEXT_LOG,     28, "context-log",      M)                             \
+    X(CONTEXT_GET,     29, "context-get",      M)                             \
     X(JOB_SUBMIT,      32, "job-submit",       M)                             \
     X(JOB_KILL,        33, "job-kill",         M)                             \
     X(JOB_GET,         34, "job-get",          M)                             \
     X(JOB_LIST,        35, "job-list",         M)                             \
     X(JOB_RESULT,      36, "job-result",       M)                             \
     X(JOB_CONFIG,      37, "job-config",       M)                             \
+    X(JOB_LOG,         38, "job-log",          M)                             \
+    X(JOB_PURGE,       39, "job-purge",        M)                             \
+    X(DATA_PUT,        48, "data-put",         M)                             \
+    X(DATA_LIST,       49, "data-list",        M)                             \
+    X(DATA_DELETE,     50, "data-delete",      M)                             \
+    X(DATA_RESET,      51, "data-reset",       M)                             \
     X(LINK_HELLO,      64, "link-hello",       D)                             \
     X(LINK_CONTEXT,    65, "link-context",     C)                             \
     X(LINK_READY,      66, "link-ready",       D)                             \
@@ -86,7 +95,9 @@
     X(LINK_ACK,        73, "link-ack",         C)                             \
     X(LINK_KILL,       74, "link-kill",        C)                             \
     X(LINK_STOP,       75, "link-stop",        C)                             \
-    X(LINK_STOPPED,    76, "link-stopped",     D)
+    X(LINK_STOPPED,    76, "link-stopped",     D)                             \
+    X(LINK_RESOLVE,    77, "link-resolve",     D)                             \
+    X(LINK_PROGRESS,   78, "link-progress",    D)
 
 
 /* X(symbol, name, final) */
@@ -137,7 +148,11 @@
     X(WRONG_JOB_TYPE,       "wrong-job-type")                                 \
     X(LOADING_FAILED,       "loading-failed")                                 \
     X(LOADING_BAD_URL,      "loading-bad-url")                                \
-    X(VALIDATION_FAILED,    "validation-failed")
+    X(VALIDATION_FAILED,    "validation-failed")                              \
+    X(NO_SUCH_DATA,         "no-such-data")                                   \
+    X(QUEUE_FULL,           "queue-full")                                     \
+    X(KEY_REUSED,           "key-reused")                                     \
+    X(BAD_URI,              "bad-uri")
 
 
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,

@@ -48,6 +48,17 @@ typedef struct {
 #define SJL_ON_LINK_REFUSED    sjl_link_refused
 #define SJL_ON_LINK_RESULT     sjl_link_result
 #define SJL_ON_LINK_STOPPED    sjl_link_stopped
+#define SJL_ON_CONTEXT_REPLACE sjl_channel_later
+#define SJL_ON_CONTEXT_LOG     sjl_channel_later
+#define SJL_ON_CONTEXT_GET     sjl_channel_later
+#define SJL_ON_JOB_LOG         sjl_channel_later
+#define SJL_ON_JOB_PURGE       sjl_channel_later
+#define SJL_ON_DATA_PUT        sjl_channel_later
+#define SJL_ON_DATA_LIST       sjl_channel_later
+#define SJL_ON_DATA_DELETE     sjl_channel_later
+#define SJL_ON_DATA_RESET      sjl_channel_later
+#define SJL_ON_LINK_RESOLVE    sjl_link_later
+#define SJL_ON_LINK_PROGRESS   sjl_link_later
 
 
 /* what we send ourselves has a name only */

@@ -543,6 +543,14 @@ sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
+void
+sjl_link_later(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_log(SJL_LOG_ERR, "connection %u sent a message of type %u, which is "
+            "not served yet", c->number, (unsigned) f->type);
+}
+
+
 /* the job that a message is about; NULL: it is none of ours, or not any more */
 
 static sjl_job_t *
