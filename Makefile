@@ -198,8 +198,10 @@ $(BUILD)/nginx-source/configure: | deps
 	@rm -rf $(BUILD)/nginx-source && mkdir -p $(BUILD)/apt/lists/partial
 	@apt-get indextargets --no-release-info --format '$$(REPO_URI) $$(RELEASE) $$(COMPONENT)' 'Created-By: Packages' \
 	    | sed 's#/ # #; s#^#deb-src #' | sort -u >$(BUILD)/apt/sources.list
-	@cd $(BUILD)/apt && apt-get -qq $(APT_PRIVATE) update && apt-get -qq $(APT_PRIVATE) source --download-only nginx \
-	    && dpkg-source --no-check -x nginx_*.dsc ../nginx-source >/dev/null
+	@cd $(BUILD)/apt && apt-get -qq $(APT_PRIVATE) update \
+	    && for v in $$(apt-cache $(APT_PRIVATE) showsrc nginx | sed -n 's/^Version: //p' | sort -rVu); do \
+	        apt-get -qq $(APT_PRIVATE) source --download-only nginx=$$v && break; \
+	    done && dpkg-source --no-check -x nginx_$${v#*:}.dsc ../nginx-source >/dev/null # a mirror may lag behind its index
 
 asan: export DEPS := asan
 asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and UBSan
