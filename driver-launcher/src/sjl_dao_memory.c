@@ -92,8 +92,6 @@ static int sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
 static int sjl_memory_job_list(sjl_dao_t *dao, const char *state,
     int64_t before, int64_t limit, sjl_dao_row_pt fn, void *data);
 static int sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
-static void sjl_memory_job_tell(sjl_memory_t *m, const sjl_entry_t *entry,
-    sjl_dao_row_pt fn, void *data);
 static int sjl_memory_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row);
 static int sjl_memory_binary_delete(sjl_dao_t *dao, const char *name);
 static int sjl_memory_binary_versions(sjl_dao_t *dao, const char *name,
@@ -479,7 +477,7 @@ sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     entry = sjl_memory_find(&sjl_memory(dao)->jobs, id);
 
     if (entry) {
-        sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+        fn(data, entry->row);
     }
 
     return SJL_OK;
@@ -546,7 +544,7 @@ sjl_memory_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
         row = entry->row;
 
         if (!row->final && row->seq < before) {
-            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+            fn(data, entry->row);
         }
     }
 
@@ -567,7 +565,7 @@ sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
         }
 
         if (((sjl_job_row_t *) entry->row)->seq >= from) {
-            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+            fn(data, entry->row);
             limit--;
         }
     }
@@ -594,7 +592,7 @@ sjl_memory_job_list(sjl_dao_t *dao, const char *state, int64_t before,
             && (state == NULL || strcmp(sjl_job_states[row->state], state)
                                  == 0))
         {
-            sjl_memory_job_tell(sjl_memory(dao), entry, fn, data);
+            fn(data, entry->row);
             limit--;
         }
     }
@@ -621,25 +619,6 @@ sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq)
     }
 
     return SJL_OK;
-}
-
-
-/* the context's name is the context's, as in a join */
-
-static void
-sjl_memory_job_tell(sjl_memory_t *m, const sjl_entry_t *entry,
-    sjl_dao_row_pt fn, void *data)
-{
-    sjl_entry_t    *context;
-    sjl_job_row_t   row;
-
-    row = *(sjl_job_row_t *) entry->row;
-    context = sjl_memory_find(&m->contexts, row.context_id);
-
-    if (context) {
-        row.context = ((sjl_context_row_t *) context->row)->name;
-        fn(data, &row);
-    }
 }
 
 

@@ -80,7 +80,32 @@ static const char *const  sjl_migrations[] = {
     " size INTEGER NOT NULL,"
     " UNIQUE (name, time));"
 
-    "CREATE INDEX binaries_sha256 ON binaries (sha256);"
+    "CREATE INDEX binaries_sha256 ON binaries (sha256);",
+
+    /*
+     * A job has the name of its context, so that lists can be had by it.  A
+     * list by one thing is in the order of "start" there, "seq" is the last
+     * column of every index anyway.
+     */
+
+    "ALTER TABLE contexts ADD COLUMN max_queued INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN context TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE jobs ADD COLUMN dependent TEXT;"
+    "ALTER TABLE jobs ADD COLUMN request TEXT;"
+    "ALTER TABLE jobs ADD COLUMN progress TEXT;"
+
+    "UPDATE jobs SET context = (SELECT name FROM contexts c"
+    " WHERE c.id = context_id);"
+
+    "DROP INDEX jobs_state;"
+    "CREATE INDEX jobs_start ON jobs (start);"
+    "CREATE INDEX jobs_state ON jobs (state, start);"
+    "CREATE INDEX jobs_context ON jobs (context, start);"
+    "CREATE INDEX jobs_user ON jobs (user, start);"
+    "CREATE INDEX jobs_class ON jobs (class, start);"
+    "CREATE INDEX jobs_end ON jobs (\"end\") WHERE final = 1;"
+    "CREATE INDEX jobs_context_id ON jobs (context_id);"
+    "CREATE INDEX contexts_end ON contexts (\"end\") WHERE final = 1;"
 };
 
 

@@ -29,19 +29,19 @@
       " (SELECT 1 FROM contexts n WHERE n.name = t.name AND n.seq > t.seq"    \
       " AND n.final = 1) ORDER BY seq DESC LIMIT ?1")                         \
     X(JOB_GET,         &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      "SELECT %c FROM jobs t"                                                 \
       " WHERE t.id = ?1")                                                     \
     X(JOB_ALIVE,       &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      "SELECT %c FROM jobs t"                                                 \
       " WHERE t.final = 0 AND t.seq < ?1 ORDER BY t.seq")                     \
     X(JOB_SCAN,        &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      "SELECT %c FROM jobs t"                                                 \
       " WHERE t.seq >= ?1 ORDER BY t.seq LIMIT ?2")                           \
     X(JOB_LIST,        &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      "SELECT %c FROM jobs t"                                                 \
       " WHERE t.seq < ?1 ORDER BY t.seq DESC LIMIT ?2")                       \
     X(JOB_LIST_STATE,  &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t JOIN contexts c ON c.id = t.context_id"          \
+      "SELECT %c FROM jobs t"                                                 \
       " WHERE t.seq < ?1 AND t.state = ?3 ORDER BY t.seq DESC LIMIT ?2")      \
     X(JOB_NTH,         NULL,                                                  \
       "SELECT seq FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?1 - 1")         \
@@ -301,9 +301,7 @@ sjl_sqlite_text(const sjl_table_t *table, const char *text)
     for (i = 0; i < table->ncolumns; i++) {
         column = &table->columns[i];
 
-        next = sjl_format("%s, %s\"%s\"", list,
-                          column->flags & SJL_COLUMN_JOINED ? "c." : "t.",
-                          column->name);
+        next = sjl_format("%s, t.\"%s\"", list, column->name);
         free(list);
         list = next;
     }
@@ -333,10 +331,6 @@ sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,
 
     for (i = 0; i < table->ncolumns; i++) {
         column = &table->columns[i];
-
-        if (column->flags & SJL_COLUMN_JOINED) {
-            continue;
-        }
 
         comma = *names ? ", " : "";
         next = sjl_format("%s%s\"%s\"", names, comma, column->name);
@@ -500,10 +494,6 @@ sjl_sqlite_bind(sqlite3_stmt *stmt, const sjl_table_t *table, const void *row)
 
     for (i = 0; i < (int) table->ncolumns; i++) {
         column = &table->columns[i];
-
-        if (column->flags & SJL_COLUMN_JOINED) {
-            continue;
-        }
 
         number = sjl_row_field(row, column);
 

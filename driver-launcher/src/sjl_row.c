@@ -13,8 +13,7 @@
     { column, SJL_COLUMN_##kind, offsetof(sjl_##type##_row_t, field), flags,  \
       names }
 
-#define SJL_FIXED   SJL_COLUMN_FIXED
-#define SJL_JOINED  SJL_COLUMN_JOINED
+#define SJL_FIXED  SJL_COLUMN_FIXED
 
 
 static const sjl_column_t  sjl_context_columns[] = {
@@ -33,6 +32,7 @@ static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "settings", settings, TEXT, SJL_FIXED, NULL),
     SJL_C(context, "options", options, TEXT, 0, NULL),
     SJL_C(context, "max_jobs", max_jobs, NUMBER, 0, NULL),
+    SJL_C(context, "max_queued", max_queued, NUMBER, 0, NULL),
     SJL_C(context, "process", process, TEXT, 0, NULL),
     SJL_C(context, "secret", secret, TEXT, 0, NULL),
     SJL_C(context, "token", token, TEXT, 0, NULL),
@@ -44,11 +44,12 @@ static const sjl_column_t  sjl_context_columns[] = {
 static const sjl_column_t  sjl_job_columns[] = {
     SJL_C(job, "id", id, TEXT, SJL_FIXED, NULL),
     SJL_C(job, "rev", rev, NUMBER, 0, NULL),
-    SJL_C(job, "class", class, TEXT, SJL_FIXED, NULL),
-    SJL_C(job, "name", context, TEXT, SJL_JOINED, NULL),
+    SJL_C(job, "class", class, TEXT, 0, NULL),
+    SJL_C(job, "context", context, TEXT, SJL_FIXED, NULL),
     SJL_C(job, "context_id", context_id, TEXT, SJL_FIXED, NULL),
     SJL_C(job, "user", user, TEXT, SJL_FIXED, NULL),
-    SJL_C(job, "cp", cp, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "cp", cp, TEXT, 0, NULL),
+    SJL_C(job, "dependent", dependent, TEXT, 0, NULL),
     SJL_C(job, "state", state, NAME, 0, sjl_job_states),
     SJL_C(job, "final", final, NUMBER, 0, NULL),
     SJL_C(job, "sync", sync, NUMBER, SJL_FIXED, NULL),
@@ -63,7 +64,9 @@ static const sjl_column_t  sjl_job_columns[] = {
     SJL_C(job, "body", body, BYTES, 0, NULL),
     SJL_C(job, "body_file", body_file, NUMBER, 0, NULL),
     SJL_C(job, "code", code, NUMBER, 0, NULL),
-    SJL_C(job, "code_name", code_name, TEXT, 0, NULL)
+    SJL_C(job, "code_name", code_name, TEXT, 0, NULL),
+    SJL_C(job, "request", request, TEXT, SJL_FIXED, NULL),
+    SJL_C(job, "progress", progress, TEXT, 0, NULL)
 };
 
 

@@ -50,6 +50,7 @@ typedef struct {
     char        *settings;              /* the request's, a JSON object */
     char        *options;               /* JVM options asked for, JSON array */
     int64_t      max_jobs;
+    int64_t      max_queued;
     char        *process;               /* the driver's, see sjl_process.h */
     char        *secret;                /* hash; "" when it was used */
     char        *token;                 /* hash */
@@ -63,10 +64,11 @@ typedef struct {
     char        *id;
     int64_t      rev;
     char        *class;
-    char        *context;               /* name, the context's */
+    char        *context;               /* its name, see migration 2 */
     char        *context_id;
     char        *user;
     char        *cp;                    /* [{"name", "type", "sha256"}, ...] */
+    char        *dependent;             /* likewise, or NULL */
     int64_t      state;                 /* sjp_job_state_e */
     int64_t      final;
     int64_t      sync;
@@ -82,6 +84,8 @@ typedef struct {
     int64_t      body_file;
     int64_t      code;                  /* sjp_error_e of a refusal, or -1 */
     char        *code_name;
+    char        *request;               /* hash, if its id is from a key */
+    char        *progress;              /* the last, a JSON object, or NULL */
 } sjl_job_row_t;
 
 
@@ -103,8 +107,7 @@ typedef enum {
 } sjl_column_e;
 
 
-#define SJL_COLUMN_FIXED   0x1          /* never changes */
-#define SJL_COLUMN_JOINED  0x2          /* of another table, only read */
+#define SJL_COLUMN_FIXED  0x1           /* never changes */
 
 
 typedef struct {

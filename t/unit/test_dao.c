@@ -117,6 +117,7 @@ job_row(sjl_job_row_t *row, char *id, char *context)
     row->id = id;
     row->rev = 1;
     row->class = "C";
+    row->context = "name";
     row->context_id = context;
     row->user = "u";
     row->cp = "[]";
@@ -212,6 +213,7 @@ test_a_row_comes_back_whole(void **state)
     context.state = SJP_CONTEXT_RUNNING;
     context.application = "app";
     context.max_jobs = 3;
+    context.max_queued = 4;
     context.process = "1 2 3 boot";
     context.options = "[\"-Xmx1g\"]";
     context.error.data = "a\0b";
@@ -227,6 +229,9 @@ test_a_row_comes_back_whole(void **state)
     job.sync = 1;
     job.code = SJP_ERR_BAD_CONFIG;
     job.code_name = "words";
+    job.dependent = "[{}]";
+    job.request = "hash";
+    job.progress = "{}";
 
     assert_int_equal(f->type->begin(f->dao), SJL_OK);
     assert_int_equal(f->type->context_add(f->dao, &context), SJL_OK);
@@ -243,6 +248,7 @@ test_a_row_comes_back_whole(void **state)
     assert_null(found.context.url);
     assert_string_equal(found.context.process, "1 2 3 boot");
     assert_int_equal(found.context.max_jobs, 3);
+    assert_int_equal(found.context.max_queued, 4);
     assert_int_equal(found.context.code, -1);
     assert_int_equal(found.context.error.len, 3);
     assert_memory_equal(found.context.error.data, "a\0b", 3);
@@ -261,6 +267,9 @@ test_a_row_comes_back_whole(void **state)
     assert_int_equal(found.job.sync, 1);
     assert_int_equal(found.job.code, SJP_ERR_BAD_CONFIG);
     assert_string_equal(found.job.code_name, "words");
+    assert_string_equal(found.job.dependent, "[{}]");
+    assert_string_equal(found.job.request, "hash");
+    assert_string_equal(found.job.progress, "{}");
     forget(&found);
 
     assert_int_equal(f->type->job_get(f->dao, "j2", found_job, &found), SJL_OK);
@@ -638,6 +647,77 @@ test_a_job_needs_its_context(void **state)
 }
 
 
+/* version 1 of the schema, with a job in it */
+
+static const char  version_1[] =
+    "CREATE TABLE contexts (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL,"
+    " adhoc INTEGER NOT NULL, state TEXT NOT NULL, final INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, \"end\" INTEGER NOT NULL, application TEXT,"
+    " url TEXT, reason TEXT, settings TEXT NOT NULL, options TEXT,"
+    " max_jobs INTEGER NOT NULL, process TEXT, secret TEXT NOT NULL,"
+    " token TEXT NOT NULL, code INTEGER NOT NULL, error BLOB);"
+    "CREATE INDEX contexts_name ON contexts (name, seq);"
+    "CREATE INDEX contexts_alive ON contexts (seq) WHERE final = 0;"
+    "CREATE TABLE jobs (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " rev INTEGER NOT NULL, class TEXT NOT NULL,"
+    " context_id TEXT NOT NULL REFERENCES contexts (id), user TEXT NOT NULL,"
+    " cp TEXT NOT NULL, state TEXT NOT NULL, final INTEGER NOT NULL,"
+    " sync INTEGER NOT NULL, start INTEGER NOT NULL, \"end\" INTEGER NOT NULL,"
+    " run_micros INTEGER NOT NULL, payload TEXT NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " data BLOB, config BLOB, config_file INTEGER NOT NULL, body BLOB,"
+    " body_file INTEGER NOT NULL, code INTEGER NOT NULL, code_name TEXT);"
+    "CREATE INDEX jobs_state ON jobs (state, seq);"
+    "CREATE INDEX jobs_alive ON jobs (seq) WHERE final = 0;"
+    "CREATE TABLE binaries (seq INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, time INTEGER NOT NULL, sha256 TEXT NOT NULL,"
+    " size INTEGER NOT NULL, UNIQUE (name, time));"
+    "CREATE INDEX binaries_sha256 ON binaries (sha256);"
+    "INSERT INTO contexts VALUES (1, 'c1', 1, 'old', 'u', 0, 'RUNNING', 0, 1,"
+    " 0, NULL, NULL, NULL, '{}', NULL, 8, NULL, '', '', -1, NULL);"
+    "INSERT INTO jobs VALUES (1, 'j1', 1, 'C', 'c1', 'u', '[]', 'FINISHED', 1,"
+    " 0, 1, 2, 3, 'none', 0, NULL, NULL, 0, NULL, 0, -1, NULL);"
+    "PRAGMA user_version = 1;";
+
+
+static void
+test_an_older_database_is_migrated(void **state)
+{
+    char       *path;
+    found_t     found;
+    sqlite3    *db;
+    fixture_t  *f;
+
+    f = *state;
+    memset(&found, 0, sizeof(found));
+    f->type->close(f->dao);
+
+    path = sjl_format("%s/sparkjob.db", f->folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(path);
+
+    f->dao = NULL;
+    reopen(f);
+
+    assert_int_equal(f->type->job_get(f->dao, "j1", found_job, &found), SJL_OK);
+    assert_int_equal(found.n, 1);
+    assert_string_equal(found.job.context, "old");
+    assert_int_equal(found.job.run_micros, 3);
+    assert_null(found.job.request);
+    forget(&found);
+
+    assert_int_equal(f->type->context_get(f->dao, "c1", found_context, &found),
+                     SJL_OK);
+    assert_int_equal(found.context.max_jobs, 8);
+    assert_int_equal(found.context.max_queued, 0);
+    forget(&found);
+}
+
+
 static void
 test_a_newer_database_is_refused(void **state)
 {
@@ -688,6 +768,7 @@ main(void)
         EACH(test_the_newest_binary_wins),
         SQLITE(test_what_was_committed_is_there_again),
         SQLITE(test_a_job_needs_its_context),
+        SQLITE(test_an_older_database_is_migrated),
         SQLITE(test_a_newer_database_is_refused)
     };
 

@@ -297,6 +297,7 @@ leave_job(sjl_db_op_t *op, sjl_dao_t *dao)
 
     memset(&job, 0, sizeof(job));
     job.id = "11234567-89ab-cdef-0123-456789abcdef";
+    job.context = context.name;
     job.context_id = context.id;
     job.class = "C";
     job.user = "";
