@@ -10,12 +10,6 @@
 #include <ngx_http_sparkjob_module.h>
 
 
-typedef struct {
-    ngx_str_t   reset;
-    ngx_flag_t  sync;
-} ngx_http_sparkjob_reset_t;
-
-
 static json_t *ngx_http_sparkjob_context_settings(
     ngx_http_sparkjob_ctx_t *ctx);
 static ngx_int_t ngx_http_sparkjob_context_created(ngx_http_request_t *r,
@@ -38,15 +32,6 @@ static ngx_int_t ngx_http_sparkjob_context_resetting(ngx_http_request_t *r);
 
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_delete_params[] = {
     { ngx_string("force"), ngx_http_sparkjob_param_flag, 0, 0 },
-    { ngx_null_string, NULL, 0, 0 }
-};
-
-
-static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_put_params[] = {
-    { ngx_string("reset"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_reset_t, reset), SJP_NAME_MAX },
-    { ngx_string("sync"), ngx_http_sparkjob_param_flag,
-      offsetof(ngx_http_sparkjob_reset_t, sync), 0 },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -396,44 +381,22 @@ ngx_int_t
 ngx_http_sparkjob_context_put(ngx_http_request_t *r)
 {
     json_t                        *meta;
-    ngx_int_t                      rc;
+    ngx_flag_t                     sync;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_call_t      *call;
-    ngx_http_sparkjob_reset_t      reset;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    ngx_str_null(&reset.reset);
-    reset.sync = 1;
-
-    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_context_put_params,
-                                  &reset);
-
-    if (rc == NGX_OK && reset.reset.len == 0) {
-        rc = ngx_http_sparkjob_problem(ctx, "Request is missing required query "
-                                       "parameter 'reset'");
-    }
-
-    if (rc == NGX_OK
-        && (reset.reset.len != sizeof("reboot") - 1
-            || ngx_strncmp(reset.reset.data, "reboot", sizeof("reboot") - 1)
-               != 0))
-    {
-        rc = ngx_http_sparkjob_problem(ctx, "The query parameter 'reset' was "
-                                       "malformed:\n'%V' is not 'reboot'",
-                                       &reset.reset);
-    }
-
-    if (rc != NGX_OK) {
+    if (ngx_http_sparkjob_param_reset(ctx, &sync) != NGX_OK) {
         return ngx_http_sparkjob_reply_problem(r);
     }
 
     meta = json_pack("{s:s%}", "user", ngx_http_sparkjob_text(&ctx->user));
 
-    call = reset.sync ? &ngx_http_sparkjob_context_reset_call
-                      : &ngx_http_sparkjob_context_reset_async_call;
+    call = sync ? &ngx_http_sparkjob_context_reset_call
+                : &ngx_http_sparkjob_context_reset_async_call;
 
     return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->delete_timeout);
 }

@@ -250,7 +250,8 @@ struct ngx_http_sparkjob_channel_s {
 
 typedef struct {
     ngx_uint_t                    method;
-    ngx_str_t                     pattern;  /* "*" is one segment */
+    ngx_str_t                     pattern;  /* "*" is one segment, "**" all
+                                               that are left */
     ngx_uint_t                    body;
     ngx_http_sparkjob_handler_pt  handler;
 } ngx_http_sparkjob_route_t;
@@ -365,6 +366,8 @@ ngx_int_t ngx_http_sparkjob_param_number(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
 ngx_int_t ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_param_reset(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_flag_t *sync);
 ngx_int_t ngx_http_sparkjob_problem(ngx_http_sparkjob_ctx_t *ctx,
     const char *fmt, ...);
 ngx_int_t ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx,
@@ -383,6 +386,11 @@ ngx_int_t ngx_http_sparkjob_context_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_put(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_sparkjob_data_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_data_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_data_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_data_put(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
 ngx_http_sparkjob_record_t *ngx_http_sparkjob_job_record(

@@ -13,6 +13,12 @@
 #define NGX_HTTP_SPARKJOB_PROBLEM_MAX  2048
 
 
+typedef struct {
+    ngx_str_t   reset;
+    ngx_flag_t  sync;
+} ngx_http_sparkjob_reset_t;
+
+
 static ngx_int_t ngx_http_sparkjob_arg_add(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t *ctx, u_char *p, u_char *last);
 static void ngx_http_sparkjob_decode(ngx_str_t *dst, u_char *p, u_char *last);
@@ -31,6 +37,15 @@ static struct {
     { ngx_string("off"), 0 },
     { ngx_string("0"), 0 },
     { ngx_null_string, 0 }
+};
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_reset_params[] = {
+    { ngx_string("reset"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_reset_t, reset), SJP_NAME_MAX },
+    { ngx_string("sync"), ngx_http_sparkjob_param_flag,
+      offsetof(ngx_http_sparkjob_reset_t, sync), 0 },
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 
@@ -283,6 +298,42 @@ ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
     *s = arg->value;
 
     return ngx_http_sparkjob_check_text(ctx, &arg->key, s, max);
+}
+
+
+/* "reset=reboot", which contexts and data files have in common */
+
+ngx_int_t
+ngx_http_sparkjob_param_reset(ngx_http_sparkjob_ctx_t *ctx, ngx_flag_t *sync)
+{
+    ngx_int_t                  rc;
+    ngx_http_sparkjob_reset_t  reset;
+
+    ngx_str_null(&reset.reset);
+    reset.sync = 1;
+
+    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_reset_params, &reset);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *sync = reset.sync;
+
+    if (reset.reset.len == 0) {
+        return ngx_http_sparkjob_problem(ctx, "Request is missing required "
+                                         "query parameter 'reset'");
+    }
+
+    if (reset.reset.len != sizeof("reboot") - 1
+        || ngx_strncmp(reset.reset.data, "reboot", sizeof("reboot") - 1) != 0)
+    {
+        return ngx_http_sparkjob_problem(ctx, "The query parameter 'reset' was "
+                                         "malformed:\n'%V' is not 'reboot'",
+                                         &reset.reset);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -53,6 +53,8 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_JOB_NOT_RUNNING, 404, "ERROR", "No running job with ID %V" },
     { SJP_ERR_NO_SLOTS, 503, "NO SLOTS AVAILABLE",
       "Too many running jobs (%V) for job context '%V'" },
+    { SJP_ERR_QUEUE_FULL, 503, "NO SLOTS AVAILABLE",
+      "Too many queued jobs (%V) for job context '%V'" },
     { SJP_ERR_BAD_CONFIG, 400, "ERROR", "Cannot parse config: %V" },
     { SJP_ERR_CLASS_NOT_FOUND, 404, "ERROR", "classPath %V not found" },
     { SJP_ERR_WRONG_JOB_TYPE, 400, "ERROR",
@@ -60,6 +62,11 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_LOADING_FAILED, 400, "JOB LOADING FAILED", NULL },
     { SJP_ERR_LOADING_BAD_URL, 400, "JOB LOADING FAILED: Malformed URL", NULL },
     { SJP_ERR_VALIDATION_FAILED, 400, "VALIDATION FAILED", NULL },
+    { SJP_ERR_BAD_URI, 400, "JOB LOADING FAILED: Malformed URL", NULL },
+
+    { SJP_ERR_NO_SUCH_DATA, 400, "ERROR", "Unable to delete data file '%V'." },
+    { SJP_ERR_KEY_REUSED, 422, "ERROR",
+      "Idempotency-Key '%V' was used for another request" },
 
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };

@@ -16,6 +16,9 @@
 /* a control character: no name may have it */
 #define NGX_HTTP_SPARKJOB_SLASH      0x01
 
+/* of a path in the path */
+#define NGX_HTTP_SPARKJOB_PATH_MAX   4096
+
 
 static ngx_int_t ngx_http_sparkjob_prepare(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
@@ -38,6 +41,9 @@ static ngx_int_t ngx_http_sparkjob_read_body(ngx_http_request_t *r);
 static void ngx_http_sparkjob_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
 
+
+#define ngx_http_sparkjob_is_rest(route)                                      \
+    ((route)->pattern.data[(route)->pattern.len - 2] == '*')
 
 #define ngx_http_sparkjob_get(pattern, handler)                               \
     { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
@@ -68,6 +74,11 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get),
     ngx_http_sparkjob_post("/binaries/*", ngx_http_sparkjob_binary_post),
     ngx_http_sparkjob_delete("/binaries/*", ngx_http_sparkjob_binary_delete),
+
+    ngx_http_sparkjob_get("/data", ngx_http_sparkjob_data_list),
+    ngx_http_sparkjob_put("/data", ngx_http_sparkjob_data_put),
+    ngx_http_sparkjob_post("/data/*", ngx_http_sparkjob_data_post),
+    ngx_http_sparkjob_delete("/data/**", ngx_http_sparkjob_data_delete),
 
     ngx_http_sparkjob_get("/jars", ngx_http_sparkjob_jar_list),
     ngx_http_sparkjob_post("/jars/*", ngx_http_sparkjob_jar_post),
@@ -385,6 +396,11 @@ ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
 
         name->data = p;
 
+        if (last - s == sizeof("**") - 1) {
+            p = end;
+            s++;
+        }
+
         while (p < end && *p != '/') {
             p++;
         }
@@ -414,7 +430,8 @@ ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t marked)
     }
 
     return ngx_http_sparkjob_check_text(ctx, &what, &ctx->name,
-                                        SJP_NAME_MAX);
+                                   ngx_http_sparkjob_is_rest(ctx->route)
+                                   ? NGX_HTTP_SPARKJOB_PATH_MAX : SJP_NAME_MAX);
 }
 
 
