@@ -131,7 +131,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       if (missing.nonEmpty) {
         respawn(missing)
       }
-      open(name, kind, settings, defaults, out(work), maxJobs)
+      open(name, kind, settings, defaults, folders(meta, work), maxJobs)
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
@@ -176,7 +176,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       kind: ContextKind,
       settings: ContextSettings,
       defaults: Map[String, String],
-      out: Path,
+      folders: Folders,
       maxJobs: Int): Unit = {
     val master = settings.master(defaults)
     log.info(s"Making the context $name on $master")
@@ -189,7 +189,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })
     site = Some(new JobSite(context, kind, new Binaries(sc, loader), new JobNamedObjects,
-      settings.config, out))
+      settings.config, folders))
 
     val meta = Json.obj().put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString).put("maxJobs", maxJobs)
@@ -209,7 +209,12 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
   }
 
-  private def out(work: Path): Path = Files.createDirectories(work.resolve("out"),
+  private def folders(meta: ObjectNode, work: Path): Folders = {
+    val logs = if (meta.has("logs")) Paths.get(Json.string(meta, "logs")) else work.resolve("logs")
+    Folders(folder(work.resolve("out")), folder(logs))
+  }
+
+  private def folder(path: Path): Path = Files.createDirectories(path,
     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")))
 
   /**

@@ -29,7 +29,10 @@ class JobSite(
     val binaries: Binaries,
     val namedObjects: NamedObjects,
     val contextConfig: Config,
-    val out: Path)
+    val folders: Folders)
+
+/** Where a driver's files lie: bodies that it sends, and what its jobs print. */
+final case class Folders(out: Path, logs: Path)
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
@@ -104,6 +107,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
       case t: Throwable => failed(t)
     }
     val stopped = sc.isStopped
+    JobLog.end(id)
     // what still runs was started by threads that a killed job has left
     if (end()) {
       cancelSparkJobs()
@@ -125,6 +129,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     thread = Thread.currentThread
     thread.setName("job-" + id)
     MDC.put("jobId", id)
+    JobLog.begin(id, site.folders.logs)
     if (killed) {
       thread.interrupt()
     }
@@ -245,7 +250,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     Seq("state" -> state, "start" -> start, "end" -> System.currentTimeMillis(),
       "runMicros" -> NANOSECONDS.toMicros(runNanos), "size" -> body.size), body)
 
-  private def file(what: String): Path = site.out.resolve(s"$id.$what")
+  private def file(what: String): Path = site.folders.out.resolve(s"$id.$what")
 
   private object Environment extends JobEnvironment with DataFileCache {
     override def jobId: String = id

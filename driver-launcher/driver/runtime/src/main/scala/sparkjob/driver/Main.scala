@@ -62,6 +62,7 @@ object Main {
 
   def main(args: Array[String]): Unit = {
     // before anything asks for a logger
+    JobLog.install()
     sys.props.getOrElseUpdate("log4j2.configurationFile", "sparkjob-log4j2.properties")
     val log = LoggerFactory.getLogger("sparkjob.driver.Main")
     val surroundings = try {

@@ -164,6 +164,31 @@ class DriverSuite {
     assertEquals(runs + 1, again)
   }
 
+  @Test def whatAJobPrintsAndLogsIsInAFileOfItsOwn(): Unit = {
+    val ids = Seq("one", "two").map { word =>
+      launcher.begin("mine.Talks", s"word = $word", Seq(UserJars.jobs)) -> word
+    }
+    Iterator.continually(launcher.receive()).filter(_.kind == Message.Result).take(2)
+      .foreach(told => assertEquals(told.toString, "FINISHED", told.state))
+    for ((id, word) <- ids) {
+      launcher.acknowledge(id)
+      val log = launcher.read(s"logs/$id.log")
+      val lines = log.linesIterator.toSeq
+      for (said <- Seq("println", "Console", "err", "thread", "task", "\u00e4\u20ac")) {
+        assertTrue(s"$said in $log", lines.contains(s"$word $said"))
+        assertTrue(said, launcher.log.contains(s"$word $said"))
+      }
+      val logged = raw"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO +\[.*\] Talks.?: " + word + " logged"
+      assertTrue(log, lines.exists(_.matches(logged)))
+      assertTrue(log, lines.exists(_.endsWith(s"$word logged by a task")))
+      assertFalse(log, ids.filter(_._1 != id).exists(other => log.contains(other._2)))
+    }
+    val silent = launcher.begin("mine.NoOp", "", Seq(UserJars.jobs))
+    Iterator.continually(launcher.receive()).find(launcher.ends(silent))
+    launcher.acknowledge(silent)
+    assertFalse(Files.exists(launcher.folder.resolve(s"logs/$silent.log")))
+  }
+
   @Test def messagesThatMakeNoSenseAreSurvived(): Unit = {
     launcher.send(Message.Run, Json.obj().put("id", "x"))
     launcher.send(Message.Kill)

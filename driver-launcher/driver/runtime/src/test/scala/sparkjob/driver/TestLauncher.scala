@@ -121,7 +121,10 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
 
   def acknowledge(id: String): Unit = send(Message.Ack, Json.obj().put("id", id))
 
-  def log: String = new String(Files.readAllBytes(folder.resolve("log")), UTF_8)
+  def log: String = read("log")
+
+  /** A file below the context's folder. */
+  def read(name: String): String = new String(Files.readAllBytes(folder.resolve(name)), UTF_8)
 
   def exitCode(seconds: Int = 20): Int = {
     assertTrue(s"the driver does not end\n$log", driver.waitFor(seconds, TimeUnit.SECONDS))

@@ -107,6 +107,27 @@ object UserJars {
       }
     }
 
+    /** Says a word in all the ways there are. */
+    object Talks extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val word = config.getString("word")
+        val log = org.slf4j.LoggerFactory.getLogger(getClass)
+        println(word + " println")
+        Console.out.println(word + " Console")
+        System.err.println(word + " err")
+        System.out.print(word)
+        System.out.println(" \u00e4\u20ac")
+        log.info(word + " logged")
+        val thread = new Thread(() => println(word + " thread"))
+        thread.start()
+        thread.join()
+        sc.parallelize(1 to 2, 2).foreach { n =>
+          println(word + " task")
+          org.slf4j.LoggerFactory.getLogger("mine.Task").info(word + " logged by a task")
+        }
+      }
+    }
+
     object Runs {
       var count = 0
     }
