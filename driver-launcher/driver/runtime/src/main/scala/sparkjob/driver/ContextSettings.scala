@@ -38,6 +38,20 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
   /** How many jobs may run at once. */
   def maxJobs(default: Int): Int = get(MaxJobs).map(positive(MaxJobs, _)).getOrElse(default)
 
+  /** How many jobs may wait for others to end; None: as many as the launcher says. */
+  def maxQueued: Option[Int] = get(MaxQueued).map(count(MaxQueued, _))
+
+  /** After how many seconds without jobs the context ends; 0: never. */
+  def idleTimeout: Long = seconds("context-idle-timeout")
+
+  /** How many seconds the context lives; 0: without end. */
+  def ttl: Long = seconds("context-ttl")
+
+  /** Whether the driver is to be started again when it is lost. */
+  def supervise: Boolean = get("supervise").exists(flag("supervise", _))
+
+  private def seconds(name: String): Long = get(name).map(duration(name, _)).getOrElse(0L)
+
   def master(defaults: Map[String, String]): String =
     get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
 
@@ -87,6 +101,7 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
 object ContextSettings {
 
   private val MaxJobs = "max-jobs-per-context"
+  private val MaxQueued = "max-queued-jobs"
 
   /** Which settings go to Spark, and what stands before their names there. */
   private val Prefixes = Seq(
@@ -150,6 +165,31 @@ object ContextSettings {
   private def positive(name: String, value: String): Int = {
     Try(value.toInt).toOption.filter(_ > 0)
       .getOrElse(throw new BadSettingException(s"$name must be a number above 0: $value"))
+  }
+
+  private def count(name: String, value: String): Int = {
+    Try(value.toInt).toOption.filter(_ >= 0)
+      .getOrElse(throw new BadSettingException(s"$name must be a number from 0: $value"))
+  }
+
+  /** Seconds, or HOCON's durations; what is less than a second counts as one. */
+  private def duration(name: String, value: String): Long = {
+    val text = value.trim
+    val withUnit = if (text.forall(_.isDigit)) text + " s" else text
+    Try(ConfigValueFactory.fromAnyRef(withUnit).atKey("d").getDuration("d"))
+      .toOption.filterNot(_.isNegative)
+      .map(d => d.getSeconds + (if (d.getNano > 0) 1 else 0)).filter(_ <= LongestDuration)
+      .getOrElse(throw new BadSettingException(
+        s"$name must be a number of seconds or a duration such as 10m: $value"))
+  }
+
+  private val LongestDuration = 100L * 365 * 24 * 3600
+
+  /** As HOCON and the query's parameters have them. */
+  private def flag(name: String, value: String): Boolean = value.trim.toLowerCase match {
+    case "true" | "yes" | "on" | "1" => true
+    case "false" | "no" | "off" | "0" | "" => false
+    case _ => throw new BadSettingException(s"$name must be true or false: $value")
   }
 
   /** Spark counts a bare number as megabytes, a JVM as bytes. */

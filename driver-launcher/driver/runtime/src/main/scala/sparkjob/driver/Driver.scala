@@ -126,12 +126,12 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       val kind = ContextKind.all.getOrElse(settings.contextFactory, throw new BadSettingException(
         s"The context-factory ${settings.contextFactory} is not known here; known are "
           + ContextKind.all.keys.toSeq.sorted.mkString(", ")))
-      val maxJobs = settings.maxJobs(meta.path("maxJobs").asInt(DefaultMaxJobs))
+      val limits = this.limits(settings, meta.path("maxJobs").asInt(DefaultMaxJobs))
       val missing = settings.jvmOptions(defaults).filterNot(inForce(meta))
       if (missing.nonEmpty) {
         respawn(missing)
       }
-      open(name, kind, settings, defaults, folders(meta, work), maxJobs)
+      open(name, kind, settings, defaults, folders(meta, work), limits)
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
@@ -149,6 +149,15 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       case _: BadConfigException if meta.path("adhoc").asBoolean(false) => ConfigFactory.empty()
     }
     ContextSettings(Seq("settings", "query").flatMap(Json.optional(meta, _)), posted)
+  }
+
+  /** What the settings say that is the launcher's to heed. */
+  private def limits(settings: ContextSettings, maxJobs: Int): ObjectNode = {
+    val limits = Json.obj().put("maxJobs", settings.maxJobs(maxJobs))
+      .put("idleTimeout", settings.idleTimeout).put("ttl", settings.ttl)
+      .put("supervise", settings.supervise)
+    settings.maxQueued.foreach(limits.put("maxQueued", _))
+    limits
   }
 
   private def inForce(meta: ObjectNode): Set[String] = {
@@ -177,7 +186,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       settings: ContextSettings,
       defaults: Map[String, String],
       folders: Folders,
-      maxJobs: Int): Unit = {
+      limits: ObjectNode): Unit = {
     val master = settings.master(defaults)
     log.info(s"Making the context $name on $master")
     val loader = new URLClassLoader(settings.classPath(defaults).toArray, getClass.getClassLoader)
@@ -191,13 +200,14 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     site = Some(new JobSite(context, kind, new Binaries(sc, loader), new JobNamedObjects,
       settings.config, folders))
 
-    val meta = Json.obj().put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
-      .put("scalaVersion", scala.util.Properties.versionNumberString).put("maxJobs", maxJobs)
+    val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
+      .put("scalaVersion", scala.util.Properties.versionNumberString)
     sc.uiWebUrl.foreach(meta.put("url", _))
     val frame = Frame(Message.Ready, 0, 0, Json.bytes(meta), Frame.Nothing)
     ready = Some(frame)
     link.send(frame)
-    log.info(s"The context $name runs as ${sc.applicationId}, with $maxJobs jobs at most")
+    log.info(s"The context $name runs as ${sc.applicationId}, "
+      + s"with ${limits.get("maxJobs")} jobs at most")
   }
 
   private def inheritBinaries(): Unit = {
@@ -210,8 +220,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   }
 
   private def folders(meta: ObjectNode, work: Path): Folders = {
-    val logs = if (meta.has("logs")) Paths.get(Json.string(meta, "logs")) else work.resolve("logs")
-    Folders(folder(work.resolve("out")), folder(logs))
+    def told(name: String) =
+      if (meta.has(name)) Some(Paths.get(Json.string(meta, name))) else None
+    Folders(folder(work.resolve("out")), folder(told("logs").getOrElse(work.resolve("logs"))),
+      new DataFiles(told("data")))
   }
 
   private def folder(path: Path): Path = Files.createDirectories(path,

@@ -5,7 +5,7 @@
 
 package sparkjob.driver
 
-import java.io.{File, FileNotFoundException}
+import java.io.File
 import java.lang.reflect.InvocationTargetException
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit.NANOSECONDS
@@ -31,8 +31,8 @@ class JobSite(
     val contextConfig: Config,
     val folders: Folders)
 
-/** Where a driver's files lie: bodies that it sends, and what its jobs print. */
-final case class Folders(out: Path, logs: Path)
+/** Where files lie: bodies that the driver sends, what its jobs print, data that they read. */
+final case class Folders(out: Path, logs: Path, data: DataFiles)
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
@@ -257,13 +257,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     override def namedObjects: NamedObjects = site.namedObjects
     override def contextConfig: Config = site.contextConfig
 
-    override def getDataFile(dataFile: String): File = {
-      val file = new File(dataFile)
-      if (!file.isFile) {
-        throw new FileNotFoundException(s"There is no data file $dataFile on this host")
-      }
-      file
-    }
+    override def getDataFile(dataFile: String): File = site.folders.data.get(dataFile)
   }
 }
 

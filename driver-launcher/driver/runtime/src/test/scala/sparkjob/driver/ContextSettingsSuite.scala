@@ -85,6 +85,30 @@ class ContextSettingsSuite {
     }
   }
 
+  @Test def whatTheLauncherHeeds(): Unit = {
+    val none = settings()
+    assertEquals((None, 0L, 0L, false),
+      (none.maxQueued, none.idleTimeout, none.ttl, none.supervise))
+    val s = settings("""{"max-queued-jobs": 5, "supervise": "on"}""",
+      """{"context-idle-timeout": "90", "context-ttl": "2h"}""",
+      "spark.context-settings { max-queued-jobs = 0 }")
+    assertEquals((Some(0), 90L, 7200L, true), (s.maxQueued, s.idleTimeout, s.ttl, s.supervise))
+    for ((text, seconds) <- Seq("10m" -> 600L, "500ms" -> 1L, "0" -> 0L, " 7 s" -> 7L,
+        "1d" -> 86400L, "1.5s" -> 2L)) {
+      assertEquals(text, seconds, settings(query = s"""{"context-ttl": "$text"}""").ttl)
+    }
+  }
+
+  @Test def badValuesOfWhatTheLauncherHeedsAreNamed(): Unit = {
+    for (value <- Seq("soon", "-1", "-1s", "1 fortnight", "99999999999999999999", "1000000d", "");
+        (name, read) <- Seq[(String, ContextSettings => Any)]("context-ttl" -> (_.ttl),
+          "context-idle-timeout" -> (_.idleTimeout), "max-queued-jobs" -> (_.maxQueued))) {
+      val message = bad(read(settings(query = s"""{"$name": "$value"}""")))
+      assertTrue(message, message.startsWith(name) && message.endsWith(": " + value))
+    }
+    assertTrue(bad(settings(query = """{"supervise": "maybe"}""").supervise).contains("maybe"))
+  }
+
   @Test def settingsThatAreNoObjectAreABadConfig(): Unit =
     assertThrows(classOf[BadConfigException], () => settings(body = "spark.context-settings = 3"))
 }

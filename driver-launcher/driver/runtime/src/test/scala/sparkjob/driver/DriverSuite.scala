@@ -37,6 +37,10 @@ class DriverSuite {
     assertTrue(ready.meta.get("applicationId").asText.startsWith("local-"))
     assertTrue(ready.meta.get("url").asText.startsWith("http://"))
     assertEquals(8, ready.meta.get("maxJobs").asInt)
+    assertEquals(3600, ready.meta.get("idleTimeout").asInt)
+    assertEquals(0, ready.meta.get("ttl").asInt)
+    assertFalse(ready.meta.get("supervise").asBoolean(true))
+    assertFalse(ready.meta.has("maxQueued"))
   }
 
   @Test def aJobStartsAndFinishes(): Unit = {
@@ -204,7 +208,8 @@ object DriverSuite {
 
   @BeforeClass def start(): Unit = {
     launcher = new TestLauncher
-    ready = launcher.context(Map("spark.master" -> "local[2]"))
+    ready = launcher.context(Map("spark.master" -> "local[2]",
+      "context-idle-timeout" -> "1h"))
     assertEquals(ready.toString, Message.Ready, ready.kind)
   }
 
