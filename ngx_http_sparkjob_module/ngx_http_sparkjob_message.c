@@ -26,6 +26,7 @@ static ngx_int_t ngx_http_sparkjob_message_record(
     ngx_http_sparkjob_channel_t *ch, ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_message_event(
     ngx_http_sparkjob_channel_t *ch, ngx_http_sparkjob_message_t *msg);
+static ngx_http_sparkjob_op_e ngx_http_sparkjob_message_op(json_t *meta);
 
 
 static struct {
@@ -40,6 +41,13 @@ static struct {
     { SJP_PING, 0, ngx_http_sparkjob_message_ping },
     { SJP_PONG, 0, ngx_http_sparkjob_message_pong },
     { 0, 0, NULL }
+};
+
+
+static char  *ngx_http_sparkjob_ops[NGX_HTTP_SPARKJOB_NOPS] = {
+    "put",
+    "remove",
+    "progress"
 };
 
 
@@ -247,27 +255,23 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_message_t *msg)
 {
     uint64_t                     seq;
-    ngx_str_t                    op;
-    ngx_uint_t                   remove;
+    ngx_http_sparkjob_op_e       op;
     ngx_http_sparkjob_kind_e     kind;
     ngx_http_sparkjob_record_t  *rec;
 
-    ngx_http_sparkjob_meta_string(msg->meta, "op", &op);
-
-    remove = op.len == sizeof("remove") - 1
-             && ngx_strncmp(op.data, "remove", sizeof("remove") - 1) == 0;
-
+    op = ngx_http_sparkjob_message_op(msg->meta);
     seq = json_integer_value(json_object_get(msg->meta, "seq"));
 
     rec = NULL;
 
     /*
-     * A later launcher may know kinds that are of no interest here.  They are
-     * left out, and so is a record that is not valid: a new connection would
-     * but bring it again.
+     * A later launcher may know kinds and operations that are of no interest
+     * here.  They are left out, and so is a record that is not valid: a new
+     * connection would but bring it again.
      */
 
-    if (ngx_http_sparkjob_record_kind(msg->meta, &kind) == NGX_OK
+    if (op != NGX_HTTP_SPARKJOB_NOPS
+        && ngx_http_sparkjob_record_kind(msg->meta, &kind) == NGX_OK
         && ngx_http_sparkjob_record(ch, NULL, kind,
                                     json_object_get(msg->meta, "record"),
                                     &msg->payload, &rec)
@@ -278,11 +282,32 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
 
     ch->seen = seq;
 
-    ngx_http_sparkjob_zone_event(ch, seq, rec, remove);
+    ngx_http_sparkjob_zone_event(ch, seq, rec, op);
 
-    if (rec && !remove && kind == NGX_HTTP_SPARKJOB_JOB) {
+    if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT
+        && kind == NGX_HTTP_SPARKJOB_JOB)
+    {
         ngx_http_sparkjob_wake(ch, rec);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_http_sparkjob_op_e
+ngx_http_sparkjob_message_op(json_t *meta)
+{
+    const char              *name;
+    ngx_http_sparkjob_op_e   op;
+
+    name = json_string_value(json_object_get(meta, "op"));
+
+    for (op = 0; name && op < NGX_HTTP_SPARKJOB_NOPS; op++) {
+
+        if (ngx_strcmp(ngx_http_sparkjob_ops[op], name) == 0) {
+            return op;
+        }
+    }
+
+    return NGX_HTTP_SPARKJOB_NOPS;
 }

@@ -71,24 +71,39 @@ typedef enum {
 
 #define NGX_HTTP_SPARKJOB_KEY             0     /* id of a job, else the name */
 #define NGX_HTTP_SPARKJOB_ROW             1
+#define NGX_HTTP_SPARKJOB_USER            2
 
-#define NGX_HTTP_SPARKJOB_CONTEXT_ID      2
-#define NGX_HTTP_SPARKJOB_CONTEXT_APP     3
-#define NGX_HTTP_SPARKJOB_CONTEXT_URL     4
-#define NGX_HTTP_SPARKJOB_CONTEXT_REASON  5
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT     3
+#define NGX_HTTP_SPARKJOB_JOB_PROGRESS    4
 
-#define NGX_HTTP_SPARKJOB_BINARY_JAR_ROW  2
-#define NGX_HTTP_SPARKJOB_BINARY_TYPE     3
+#define NGX_HTTP_SPARKJOB_CONTEXT_ID      3
+#define NGX_HTTP_SPARKJOB_CONTEXT_APP     4
+#define NGX_HTTP_SPARKJOB_CONTEXT_URL     5
+#define NGX_HTTP_SPARKJOB_CONTEXT_REASON  6
 
-#define NGX_HTTP_SPARKJOB_PAYLOAD         6
-#define NGX_HTTP_SPARKJOB_NSTRINGS        7
+#define NGX_HTTP_SPARKJOB_BINARY_JAR_ROW  3
+#define NGX_HTTP_SPARKJOB_BINARY_TYPE     4
+
+#define NGX_HTTP_SPARKJOB_PAYLOAD         7
+#define NGX_HTTP_SPARKJOB_NSTRINGS        8
 
 /* these only go into the row */
 
-#define NGX_HTTP_SPARKJOB_JOB_CLASS       7
-#define NGX_HTTP_SPARKJOB_JOB_CONTEXT     8
+#define NGX_HTTP_SPARKJOB_JOB_CLASS       8
 #define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  9
 #define NGX_HTTP_SPARKJOB_NMEMBERS        10
+
+
+/* how far the Spark work of a job is */
+
+typedef enum {
+    NGX_HTTP_SPARKJOB_STAGES = 0,
+    NGX_HTTP_SPARKJOB_STAGES_DONE,
+    NGX_HTTP_SPARKJOB_TASKS,
+    NGX_HTTP_SPARKJOB_TASKS_DONE,
+    NGX_HTTP_SPARKJOB_TASKS_FAILED,
+    NGX_HTTP_SPARKJOB_NPROGRESS
+} ngx_http_sparkjob_progress_e;
 
 
 typedef struct {
@@ -96,6 +111,7 @@ typedef struct {
     uint64_t                      start;    /* ms since 1970; or the upload */
     uint64_t                      end;      /* 0: not yet */
     uint64_t                      micros;   /* time inside the job */
+    uint32_t                      progress[NGX_HTTP_SPARKJOB_NPROGRESS];
     uint32_t                      size;     /* of the whole block */
     uint8_t                       kind;
     uint8_t                       state;
@@ -104,6 +120,16 @@ typedef struct {
     uint32_t                      len[NGX_HTTP_SPARKJOB_NSTRINGS];
     /* the strings follow */
 } ngx_http_sparkjob_record_t;
+
+
+/* what an event does */
+
+typedef enum {
+    NGX_HTTP_SPARKJOB_OP_PUT = 0,
+    NGX_HTTP_SPARKJOB_OP_REMOVE,
+    NGX_HTTP_SPARKJOB_OP_PROGRESS,
+    NGX_HTTP_SPARKJOB_NOPS
+} ngx_http_sparkjob_op_e;
 
 
 /* what came in one frame; a handler that keeps fd sets it to -1 here */
@@ -466,6 +492,7 @@ ngx_int_t ngx_http_sparkjob_record_kind(json_t *meta,
     ngx_http_sparkjob_kind_e *kind);
 ngx_str_t ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n);
+ngx_str_t ngx_http_sparkjob_record_progress(ngx_http_sparkjob_record_t *rec);
 ngx_str_t *ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind,
     ngx_uint_t state);
 ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
@@ -500,7 +527,8 @@ ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
 ngx_int_t ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows);
 void ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch,
-    uint64_t seq, ngx_http_sparkjob_record_t *rec, ngx_uint_t remove);
+    uint64_t seq, ngx_http_sparkjob_record_t *rec,
+    ngx_http_sparkjob_op_e op);
 ngx_uint_t ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch,
     ngx_uint_t tick);
 void ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,

@@ -47,6 +47,7 @@ static ngx_int_t ngx_http_sparkjob_record_state(
     ngx_http_sparkjob_shape_t *shape, json_t *meta,
     ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_record_payload(json_t *meta);
+static void ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress);
 static uint64_t ngx_http_sparkjob_meta_number(json_t *meta, const char *name);
 
 
@@ -55,6 +56,7 @@ static ngx_http_sparkjob_member_t  ngx_http_sparkjob_job_members[] = {
     { "class", NGX_HTTP_SPARKJOB_JOB_CLASS },
     { "context", NGX_HTTP_SPARKJOB_JOB_CONTEXT },
     { "contextId", NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID },
+    { "user", NGX_HTTP_SPARKJOB_USER },
     { NULL, 0 }
 };
 
@@ -62,6 +64,7 @@ static ngx_http_sparkjob_member_t  ngx_http_sparkjob_job_members[] = {
 static ngx_http_sparkjob_member_t  ngx_http_sparkjob_context_members[] = {
     { "name", NGX_HTTP_SPARKJOB_KEY },
     { "id", NGX_HTTP_SPARKJOB_CONTEXT_ID },
+    { "user", NGX_HTTP_SPARKJOB_USER },
     { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
     { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
     { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
@@ -94,7 +97,8 @@ static ngx_http_sparkjob_shape_t
 {
     { "job", "start", ngx_http_sparkjob_job_members,
       ngx_http_sparkjob_job_states, SJP_JOB_NSTATES,
-      1 << NGX_HTTP_SPARKJOB_ROW, ngx_http_sparkjob_job_render },
+      1 << NGX_HTTP_SPARKJOB_ROW | 1 << NGX_HTTP_SPARKJOB_JOB_PROGRESS,
+      ngx_http_sparkjob_job_render },
 
     { "context", "start", ngx_http_sparkjob_context_members,
       ngx_http_sparkjob_context_states, SJP_CONTEXT_NSTATES,
@@ -112,6 +116,15 @@ static char  *ngx_http_sparkjob_payloads[] = {
     "error",
     "stored",
     NULL
+};
+
+
+static char  *ngx_http_sparkjob_progress_members[] = {
+    "stages",
+    "stagesDone",
+    "tasks",
+    "tasksDone",
+    "tasksFailed"
 };
 
 
@@ -162,6 +175,8 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     rec->start = ngx_http_sparkjob_meta_number(meta, shape->start);
     rec->end = ngx_http_sparkjob_meta_number(meta, "end");
     rec->micros = ngx_http_sparkjob_meta_number(meta, "runMicros");
+
+    ngx_http_sparkjob_record_numbers(meta, rec->progress);
 
     if (ngx_http_sparkjob_record_state(shape, meta, rec) != NGX_OK) {
         goto invalid;
@@ -307,6 +322,29 @@ ngx_http_sparkjob_record_payload(json_t *meta)
 }
 
 
+/* an event that tells of progress only has the numbers in its record itself */
+
+static void
+ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress)
+{
+    json_t      *numbers;
+    uint64_t     value;
+    ngx_uint_t   n;
+
+    numbers = json_object_get(meta, "progress");
+
+    if (numbers == NULL) {
+        numbers = meta;
+    }
+
+    for (n = 0; n < NGX_HTTP_SPARKJOB_NPROGRESS; n++) {
+        value = ngx_http_sparkjob_meta_number(numbers,
+                                       ngx_http_sparkjob_progress_members[n]);
+        progress[n] = ngx_min(value, NGX_MAX_INT32_VALUE);
+    }
+}
+
+
 static uint64_t
 ngx_http_sparkjob_meta_number(json_t *meta, const char *name)
 {
@@ -371,6 +409,32 @@ ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec, ngx_uint_t n)
 
     for (i = 0; i < n; i++) {
         s.data += rec->len[i];
+    }
+
+    return s;
+}
+
+
+/*
+ * The member of a report, from its comma on; empty if there was no progress.
+ * While the job runs its string in the record has room to grow, filled with
+ * blanks.
+ */
+
+ngx_str_t
+ngx_http_sparkjob_record_progress(ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  s;
+
+    if (rec->kind != NGX_HTTP_SPARKJOB_JOB) {
+        ngx_str_null(&s);
+        return s;
+    }
+
+    s = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_JOB_PROGRESS);
+
+    while (s.len && s.data[s.len - 1] == ' ') {
+        s.len--;
     }
 
     return s;

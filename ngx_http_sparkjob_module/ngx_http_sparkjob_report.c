@@ -40,6 +40,8 @@ static ngx_int_t ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_no_such_job(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_sparkjob_is_id(ngx_str_t *id);
 static u_char *ngx_http_sparkjob_duration(u_char *p, uint64_t ms);
+static u_char *ngx_http_sparkjob_progress(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
 
 
 /* how long a row is, about */
@@ -509,22 +511,28 @@ ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *result)
 {
     ngx_buf_t  *b;
-    ngx_str_t   row, payload;
+    ngx_str_t   row, progress, payload;
 
     row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_ROW);
+    progress = ngx_http_sparkjob_record_progress(rec);
     payload = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
 
     if (rec->payload == NGX_HTTP_SPARKJOB_NO_PAYLOAD) {
         payload.len = 0;
     }
 
-    b = ngx_create_temp_buf(r->pool, row.len + sizeof(",\"result\":}")
+    b = ngx_create_temp_buf(r->pool, row.len + progress.len
+                                     + sizeof(",\"result\":}")
                                      + payload.len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     b->last = ngx_cpymem(b->last, row.data, row.len);
+
+    if (progress.len) {
+        b->last = ngx_cpymem(b->last, progress.data, progress.len);
+    }
 
     if (result || payload.len) {
         b->last = ngx_cpymem(b->last, ",\"result\":",
@@ -542,12 +550,16 @@ ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* the report, without the result and the last brace */
+/* the report, without progress, result and the last brace */
 
 u_char *
 ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
 {
+    if (n == NGX_HTTP_SPARKJOB_JOB_PROGRESS) {
+        return ngx_http_sparkjob_progress(p, rec);
+    }
+
     p = ngx_sprintf(p, "{\"jobId\":\"%V\",\"startTime\":\"",
                     &s[NGX_HTTP_SPARKJOB_KEY]);
     p = ngx_http_sparkjob_time(p, rec->start);
@@ -580,4 +592,51 @@ ngx_http_sparkjob_duration(u_char *p, uint64_t ms)
     }
 
     return ngx_cpymem(p, " secs", sizeof(" secs") - 1);
+}
+
+
+#define NGX_HTTP_SPARKJOB_PROGRESS_FORMAT                                     \
+    ",\"progress\":{\"stages\":%uD,\"stagesDone\":%uD,\"tasks\":%uD,"           \
+    "\"tasksDone\":%uD,\"tasksFailed\":%uD,\"percent\":%ui}"
+
+/* ten digits at most, where the format has three characters */
+#define NGX_HTTP_SPARKJOB_PROGRESS_LEN                                        \
+    (sizeof(NGX_HTTP_SPARKJOB_PROGRESS_FORMAT) - 1                            \
+     + 7 * NGX_HTTP_SPARKJOB_NPROGRESS)
+
+
+/* final records are as long as need be, others keep their room */
+
+static u_char *
+ngx_http_sparkjob_progress(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    u_char      *last;
+    uint32_t    *n;
+    ngx_uint_t   percent;
+
+    n = rec->progress;
+    last = p + NGX_HTTP_SPARKJOB_PROGRESS_LEN;
+
+    if (n[NGX_HTTP_SPARKJOB_STAGES]) {
+        percent = n[NGX_HTTP_SPARKJOB_TASKS]
+                  ? (uint64_t) n[NGX_HTTP_SPARKJOB_TASKS_DONE] * 100
+                    / n[NGX_HTTP_SPARKJOB_TASKS]
+                  : 0;
+
+        p = ngx_sprintf(p, NGX_HTTP_SPARKJOB_PROGRESS_FORMAT,
+                        n[NGX_HTTP_SPARKJOB_STAGES],
+                        n[NGX_HTTP_SPARKJOB_STAGES_DONE],
+                        n[NGX_HTTP_SPARKJOB_TASKS],
+                        n[NGX_HTTP_SPARKJOB_TASKS_DONE],
+                        n[NGX_HTTP_SPARKJOB_TASKS_FAILED],
+                        ngx_min(percent, 100));
+    }
+
+    if (rec->final) {
+        return p;
+    }
+
+    ngx_memset(p, ' ', last - p);
+
+    return last;
 }

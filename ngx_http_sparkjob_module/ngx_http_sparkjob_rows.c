@@ -85,9 +85,10 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     u_char     *p;
     size_t      size;
     ngx_buf_t  *b;
-    ngx_str_t   row, error;
+    ngx_str_t   row, progress, error;
 
     row = ngx_http_sparkjob_record_string(rec, rows->row);
+    progress = ngx_http_sparkjob_record_progress(rec);
 
     ngx_str_null(&error);
 
@@ -95,7 +96,7 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         error = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
     }
 
-    size = sizeof(",,\"result\":}") - 1 + row.len + error.len;
+    size = sizeof(",,\"result\":}") - 1 + row.len + progress.len + error.len;
 
     b = rows->last->buf;
 
@@ -111,6 +112,10 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     }
 
     p = ngx_cpymem(p, row.data, row.len);
+
+    if (progress.len) {
+        p = ngx_cpymem(p, progress.data, progress.len);
+    }
 
     if (error.len) {
         p = ngx_cpymem(p, ",\"result\":", sizeof(",\"result\":") - 1);

@@ -321,6 +321,27 @@ ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
 }
 
 
+/* "rec" has nothing but progress; what is final has its last one */
+
+void
+ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  room, s;
+
+    if (node->record.kind != NGX_HTTP_SPARKJOB_JOB || node->record.final) {
+        return;
+    }
+
+    room = ngx_http_sparkjob_record_string(&node->record,
+                                           NGX_HTTP_SPARKJOB_JOB_PROGRESS);
+    s = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_JOB_PROGRESS);
+
+    ngx_memcpy(room.data, s.data, room.len);
+    ngx_memcpy(node->record.progress, rec->progress, sizeof(rec->progress));
+}
+
+
 /* removes what the snapshot did not have */
 
 void

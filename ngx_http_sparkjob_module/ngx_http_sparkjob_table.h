@@ -71,6 +71,8 @@ void ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_uint_t force);
 void ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node);
+void ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
+    ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_table_sweep_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh);
 

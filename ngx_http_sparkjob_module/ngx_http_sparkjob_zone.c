@@ -338,7 +338,7 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
 
 void
 ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
-    ngx_http_sparkjob_record_t *rec, ngx_uint_t remove)
+    ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_op_e op)
 {
     ngx_str_t                  key;
     ngx_uint_t                 mine, foreign;
@@ -359,7 +359,7 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
 
     if (sh->epoch != ch->epoch
         || seq <= sh->seq
-        || (foreign && (rec == NULL || remove
+        || (foreign && (rec == NULL || op != NGX_HTTP_SPARKJOB_OP_PUT
                         || rec->kind == NGX_HTTP_SPARKJOB_BINARY)))
     {
         ngx_http_sparkjob_zone_unlock(ch->zone);
@@ -368,15 +368,18 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
 
     ngx_http_sparkjob_zone_write(sh);
 
-    if (rec && remove) {
-        node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
-
-        if (node) {
-            ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
-        }
+    if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT) {
+        ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 0);
 
     } else if (rec) {
-        ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 0);
+        node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
+
+        if (node && op == NGX_HTTP_SPARKJOB_OP_REMOVE) {
+            ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
+
+        } else if (node) {
+            ngx_http_sparkjob_table_progress_locked(node, rec);
+        }
     }
 
     if (mine || (!foreign && seq == sh->seq + 1)) {

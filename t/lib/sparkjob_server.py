@@ -167,6 +167,13 @@ http {{
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.dir + "/nginx.err", "ab"))
 
+    def nginx_restart(self):
+        """A new nginx, with an empty zone."""
+        self.nginx.send_signal(signal.SIGTERM)
+        assert self.nginx.wait(20) == 0
+        self.start_nginx()
+        self.wait_ready()
+
     def wait_ready(self, seconds=20):
         def healthy():
             assert self.nginx.poll() is None, "nginx did not start: " + self.read("nginx.err")
