@@ -9,7 +9,7 @@
 
 #include "sjl_config.h"
 #include "sjl_context.h"
-#include "sjl_db.h"
+#include "sjl_look.h"
 #include "sjl_server.h"
 
 #include <ctype.h>
@@ -20,10 +20,8 @@
 
 
 typedef struct {
-    sjl_db_op_t         op;
     sjl_request_t      *request;
     sjl_context_spec_t  spec;
-    sjl_context_row_t   found;
 } sjl_create_t;
 
 
@@ -38,9 +36,7 @@ struct sjl_reset_s {
 
 static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
 static int sjl_create_settings(sjl_create_t *create, json_t *settings);
-static int sjl_create_run(sjl_db_op_t *op, sjl_dao_t *dao);
-static void sjl_create_found(void *data, const void *row);
-static void sjl_create_looked(sjl_db_op_t *op);
+static void sjl_create_looked(void *data, const void *row, const char *error);
 static int sjl_create_attach(sjl_create_t *create);
 static void sjl_create_go(sjl_create_t *create);
 static void sjl_create_free(sjl_create_t *create);
@@ -65,9 +61,7 @@ sjl_context_create(sjl_conn_t *c, sjl_frame_t *f)
 
     /* a context that has ended is known to the database only */
 
-    create->op.run = sjl_create_run;
-    create->op.done = sjl_create_looked;
-    sjl_db_add(&create->op, 0);
+    sjl_look_context(create->spec.id, sjl_create_looked, create);
 }
 
 
@@ -190,38 +184,18 @@ sjl_context_options(const json_t *settings, char **why)
 }
 
 
-static int
-sjl_create_run(sjl_db_op_t *op, sjl_dao_t *dao)
+static void
+sjl_create_looked(void *data, const void *row, const char *error)
 {
     sjl_create_t  *create;
 
-    create = sjl_container(op, sjl_create_t, op);
-    sjl_row_clear(&sjl_contexts_table, &create->found);
+    create = data;
 
-    return dao->type->context_get(dao, create->spec.id, sjl_create_found,
-                                  create);
-}
+    if (error) {
+        sjl_request_storage_failed(create->request, error);
 
-
-static void
-sjl_create_found(void *data, const void *row)
-{
-    sjl_row_copy(&sjl_contexts_table, &((sjl_create_t *) data)->found, row);
-}
-
-
-static void
-sjl_create_looked(sjl_db_op_t *op)
-{
-    sjl_create_t  *create;
-
-    create = sjl_container(op, sjl_create_t, op);
-
-    if (op->rc == SJL_ERROR) {
-        sjl_request_storage_failed(create->request, op->error);
-
-    } else if (create->found.id) {
-        sjl_context_reply(create->request, &create->found);
+    } else if (row) {
+        sjl_context_reply(create->request, row);
 
     } else if (!sjl_create_attach(create)) {
         sjl_create_go(create);
@@ -290,8 +264,6 @@ sjl_create_go(sjl_create_t *create)
 static void
 sjl_create_free(sjl_create_t *create)
 {
-    sjl_row_clear(&sjl_contexts_table, &create->found);
-
     free((char *) (uintptr_t) create->spec.id);
     free((char *) (uintptr_t) create->spec.name);
     free((char *) (uintptr_t) create->spec.user);

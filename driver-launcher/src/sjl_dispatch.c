@@ -13,6 +13,7 @@
 #include "sjl_history.h"
 #include "sjl_job.h"
 #include "sjl_link.h"
+#include "sjl_read.h"
 
 
 typedef struct {
@@ -36,10 +37,10 @@ typedef struct {
 #define SJL_ON_CONTEXT_RESET   sjl_context_reset
 #define SJL_ON_JOB_SUBMIT      sjl_job_submit
 #define SJL_ON_JOB_KILL        sjl_job_kill
-#define SJL_ON_JOB_GET         sjl_history_get
+#define SJL_ON_JOB_GET         sjl_read_job
 #define SJL_ON_JOB_LIST        sjl_history_list
-#define SJL_ON_JOB_RESULT      sjl_history_result
-#define SJL_ON_JOB_CONFIG      sjl_history_config
+#define SJL_ON_JOB_RESULT      sjl_read_result
+#define SJL_ON_JOB_CONFIG      sjl_read_config
 #define SJL_ON_LINK_HELLO      sjl_link_hello
 #define SJL_ON_LINK_READY      sjl_link_ready
 #define SJL_ON_LINK_FAILED     sjl_link_failed

@@ -14,12 +14,8 @@
 #include "sjl_binary.h"
 #include "sjl_channel.h"
 #include "sjl_db.h"
-#include "sjl_files.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
-#include "sjl_state.h"
-
-#include <sys/stat.h>
 
 
 #define SJL_HISTORY_PAGE  64
@@ -58,17 +54,6 @@ struct sjl_step_s {
 };
 
 
-/* one row, for one answer */
-
-typedef struct {
-    sjl_db_op_t      op;
-    sjl_request_t   *request;
-    char            *id;
-    sjl_job_row_t    row;
-    void           (*answer)(sjl_request_t *r, const sjl_job_row_t *row);
-} sjl_look_t;
-
-
 static void sjl_snapshot_binaries(sjl_request_t *r);
 static void sjl_reader_begin(sjl_reader_t *reader, const sjl_step_t *step);
 static int sjl_reader_run(sjl_db_op_t *op, sjl_dao_t *dao);
@@ -88,15 +73,6 @@ static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static void sjl_reader_send_contexts(sjl_reader_t *reader);
 static void sjl_reader_send_jobs(sjl_reader_t *reader);
 static void sjl_reader_send_listed(sjl_reader_t *reader);
-static void sjl_look(sjl_conn_t *c, sjl_frame_t *f,
-    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row));
-static int sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao);
-static void sjl_look_found(void *data, const void *row);
-static void sjl_look_done(sjl_db_op_t *op);
-static void sjl_look_get(sjl_request_t *r, const sjl_job_row_t *row);
-static void sjl_look_result(sjl_request_t *r, const sjl_job_row_t *row);
-static void sjl_look_config(sjl_request_t *r, const sjl_job_row_t *row);
-static void sjl_look_file(sjl_request_t *r, const char *id, const char *suffix);
 
 
 static const sjl_step_t  sjl_step_jobs = {
@@ -477,151 +453,4 @@ sjl_history_list(sjl_conn_t *c, sjl_frame_t *f)
     reader->status = sjl_strdup(status);
 
     sjl_reader_begin(reader, &sjl_step_list);
-}
-
-
-void
-sjl_history_get(sjl_conn_t *c, sjl_frame_t *f)
-{
-    sjl_look(c, f, sjl_look_get);
-}
-
-
-void
-sjl_history_result(sjl_conn_t *c, sjl_frame_t *f)
-{
-    sjl_look(c, f, sjl_look_result);
-}
-
-
-void
-sjl_history_config(sjl_conn_t *c, sjl_frame_t *f)
-{
-    sjl_look(c, f, sjl_look_config);
-}
-
-
-static void
-sjl_look(sjl_conn_t *c, sjl_frame_t *f,
-    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row))
-{
-    const char     *id;
-    sjl_look_t     *look;
-    sjl_request_t  *r;
-
-    r = sjl_request_make(c, f);
-
-    if (sjl_request_unpack(r, f, "{s:s}", "id", &id) == SJL_ERROR) {
-        return;
-    }
-
-    look = sjl_alloc(sizeof(sjl_look_t));
-    look->request = r;
-    look->id = sjl_strdup(id);
-    look->answer = answer;
-    look->op.run = sjl_look_run;
-    look->op.done = sjl_look_done;
-
-    sjl_db_add(&look->op, 0);
-}
-
-
-static int
-sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    sjl_look_t  *look;
-
-    look = sjl_container(op, sjl_look_t, op);
-    sjl_row_clear(&sjl_jobs_table, &look->row);
-
-    return dao->type->job_get(dao, look->id, sjl_look_found, look);
-}
-
-
-static void
-sjl_look_found(void *data, const void *row)
-{
-    sjl_row_copy(&sjl_jobs_table, &((sjl_look_t *) data)->row, row);
-}
-
-
-static void
-sjl_look_done(sjl_db_op_t *op)
-{
-    sjl_look_t  *look;
-
-    look = sjl_container(op, sjl_look_t, op);
-
-    if (op->rc == SJL_ERROR) {
-        sjl_request_storage_failed(look->request, op->error);
-
-    } else if (look->row.id == NULL) {
-        sjl_request_refuse(look->request, SJP_ERR_NO_SUCH_JOB, look->id);
-
-    } else {
-        look->answer(look->request, &look->row);
-    }
-
-    sjl_row_clear(&sjl_jobs_table, &look->row);
-    free(look->id);
-    free(look);
-}
-
-
-static void
-sjl_look_get(sjl_request_t *r, const sjl_job_row_t *row)
-{
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
-                      row->data.data, row->data.len);
-}
-
-
-static void
-sjl_look_result(sjl_request_t *r, const sjl_job_row_t *row)
-{
-    if (row->payload == SJL_PAYLOAD_STORED) {
-        sjl_look_file(r, row->id, "");
-        return;
-    }
-
-    sjl_request_reply(r, NULL, row->data.data, row->data.len);
-}
-
-
-/* one that never ran has none */
-
-static void
-sjl_look_config(sjl_request_t *r, const sjl_job_row_t *row)
-{
-    if (row->config_file) {
-        sjl_look_file(r, row->id, ".config");
-
-    } else if (row->config.data == NULL) {
-        sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
-
-    } else {
-        sjl_request_reply(r, NULL, row->config.data, row->config.len);
-    }
-}
-
-
-static void
-sjl_look_file(sjl_request_t *r, const char *id, const char *suffix)
-{
-    int    fd;
-    char  *path;
-
-    path = sjl_path_result(id, suffix);
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
-
-    if (fd == -1) {
-        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
-                strerror(errno));
-        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the file cannot be opened");
-
-    } else {
-        sjl_request_reply_file(r, NULL, fd);
-    }
-
-    free(path);
 }

@@ -16,9 +16,6 @@
 
 void sjl_history_snapshot(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_history_list(sjl_conn_t *c, sjl_frame_t *f);
-void sjl_history_get(sjl_conn_t *c, sjl_frame_t *f);
-void sjl_history_result(sjl_conn_t *c, sjl_frame_t *f);
-void sjl_history_config(sjl_conn_t *c, sjl_frame_t *f);
 
 
 #endif /* _SJL_HISTORY_H_INCLUDED_ */

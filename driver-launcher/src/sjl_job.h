@@ -102,6 +102,30 @@ void sjl_job_release(sjl_job_t *job);
  */
 int sjl_job_set_state(sjl_job_t *job, sjp_job_state_e state);
 
+/*
+ * Keeps the row as it is now.  The first time it is added, which may fail; all
+ * later changes are tried until they are down, so that what was once told stays
+ * true.
+ */
+void sjl_job_save(sjl_job_t *job, int lazy);
+
+/* has its driver run it */
+void sjl_job_send(sjl_job_t *job);
+
+/* tells its driver something that needs its id only */
+void sjl_job_send_id(sjl_job_t *job, sjp_type_e type);
+
+/* the driver's part of it is over; whether that is so since now */
+int sjl_job_over(sjl_job_t *job);
+
+/* it ends in a state, with what goes with it, which is taken over */
+void sjl_job_conclude(sjl_job_t *job, int64_t state, char *data, size_t size);
+
+/* likewise, with an error that is our own to tell; "more" may be NULL */
+void sjl_job_fail(sjl_job_t *job, sjp_job_state_e state, const char *class,
+    const char *more, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* what a driver reports */
 void sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     const char *file);

@@ -10,6 +10,7 @@
 #include "sjl_binary.h"
 #include "sjl_config.h"
 #include "sjl_job.h"
+#include "sjl_look.h"
 #include "sjl_server.h"
 #include "sjl_record.h"
 #include "sjl_stray.h"
@@ -28,7 +29,6 @@
 
 
 typedef struct {
-    sjl_db_op_t     op;
     sjl_request_t  *request;
     char           *id;
     char           *class;
@@ -39,32 +39,25 @@ typedef struct {
     char           *body;
     size_t          size;
     int             fd;
-    sjl_job_row_t   found;
 } sjl_submit_t;
 
 
 typedef struct {
-    sjl_db_op_t     op;
     sjl_request_t  *request;
     char           *id;
-    sjl_job_row_t   found;
 } sjl_kill_t;
 
 
 static int sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f);
 static int sjl_submit_attach(sjl_submit_t *s);
-static int sjl_submit_run(sjl_db_op_t *op, sjl_dao_t *dao);
-static void sjl_submit_found(void *data, const void *row);
-static void sjl_submit_looked(sjl_db_op_t *op);
+static void sjl_submit_looked(void *data, const void *row, const char *error);
 static void sjl_submit_accept(sjl_submit_t *s);
 static sjl_context_t *sjl_submit_context(sjl_submit_t *s);
 static sjl_context_t *sjl_submit_adhoc(sjl_submit_t *s);
 static void sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp);
 static void sjl_submit_copied(sjl_file_op_t *fop);
 static void sjl_submit_free(sjl_submit_t *s);
-static int sjl_kill_run(sjl_db_op_t *op, sjl_dao_t *dao);
-static void sjl_kill_found(void *data, const void *row);
-static void sjl_kill_looked(sjl_db_op_t *op);
+static void sjl_kill_looked(void *data, const void *row, const char *error);
 
 
 void
@@ -82,9 +75,7 @@ sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     if (sjl_job_find(s->id) || sjl_now() - c->since < SJL_SUBMIT_AGAIN) {
-        s->op.run = sjl_submit_run;
-        s->op.done = sjl_submit_looked;
-        sjl_db_add(&s->op, 0);
+        sjl_look_job(s->id, sjl_submit_looked, s);
         return;
     }
 
@@ -177,37 +168,18 @@ sjl_submit_attach(sjl_submit_t *s)
 }
 
 
-static int
-sjl_submit_run(sjl_db_op_t *op, sjl_dao_t *dao)
+static void
+sjl_submit_looked(void *data, const void *row, const char *error)
 {
     sjl_submit_t  *s;
 
-    s = sjl_container(op, sjl_submit_t, op);
-    sjl_row_clear(&sjl_jobs_table, &s->found);
+    s = data;
 
-    return dao->type->job_get(dao, s->id, sjl_submit_found, s);
-}
+    if (error) {
+        sjl_request_storage_failed(s->request, error);
 
-
-static void
-sjl_submit_found(void *data, const void *row)
-{
-    sjl_row_copy(&sjl_jobs_table, &((sjl_submit_t *) data)->found, row);
-}
-
-
-static void
-sjl_submit_looked(sjl_db_op_t *op)
-{
-    sjl_submit_t  *s;
-
-    s = sjl_container(op, sjl_submit_t, op);
-
-    if (op->rc == SJL_ERROR) {
-        sjl_request_storage_failed(s->request, op->error);
-
-    } else if (s->found.id) {
-        sjl_job_reply(s->request, &s->found);
+    } else if (row) {
+        sjl_job_reply(s->request, row);
 
     } else if (!sjl_submit_attach(s)) {
         sjl_submit_accept(s);
@@ -418,8 +390,6 @@ sjl_submit_copied(sjl_file_op_t *fop)
 static void
 sjl_submit_free(sjl_submit_t *s)
 {
-    sjl_row_clear(&sjl_jobs_table, &s->found);
-
     free(s->id);
     free(s->class);
     free(s->context);
@@ -466,57 +436,35 @@ sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
     k = sjl_alloc(sizeof(sjl_kill_t));
     k->request = r;
     k->id = sjl_strdup(id);
-    k->op.run = sjl_kill_run;
-    k->op.done = sjl_kill_looked;
 
-    sjl_db_add(&k->op, 0);
-}
-
-
-static int
-sjl_kill_run(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    sjl_kill_t  *k;
-
-    k = sjl_container(op, sjl_kill_t, op);
-    sjl_row_clear(&sjl_jobs_table, &k->found);
-
-    return dao->type->job_get(dao, k->id, sjl_kill_found, k);
+    sjl_look_job(id, sjl_kill_looked, k);
 }
 
 
 static void
-sjl_kill_found(void *data, const void *row)
+sjl_kill_looked(void *data, const void *row, const char *error)
 {
-    sjl_row_copy(&sjl_jobs_table, &((sjl_kill_t *) data)->found, row);
-}
+    sjl_kill_t           *k;
+    const sjl_job_row_t  *job;
 
+    k = data;
+    job = row;
 
-static void
-sjl_kill_looked(sjl_db_op_t *op)
-{
-    sjl_kill_t     *k;
-    sjl_job_row_t  *row;
+    if (error) {
+        sjl_request_storage_failed(k->request, error);
 
-    k = sjl_container(op, sjl_kill_t, op);
-    row = &k->found;
-
-    if (op->rc == SJL_ERROR) {
-        sjl_request_storage_failed(k->request, op->error);
-
-    } else if (row->id == NULL) {
+    } else if (job == NULL) {
         sjl_request_refuse(k->request, SJP_ERR_NO_SUCH_JOB, k->id);
 
-    } else if (row->state == SJP_JOB_ERROR) {
+    } else if (job->state == SJP_JOB_ERROR) {
         sjl_request_reply(k->request,
-                          json_pack("{s:o}", "record", sjl_record_job(row)),
-                          row->data.data, row->data.len);
+                          json_pack("{s:o}", "record", sjl_record_job(job)),
+                          job->data.data, job->data.len);
 
     } else {
         sjl_request_refuse(k->request, SJP_ERR_JOB_NOT_RUNNING, k->id);
     }
 
-    sjl_row_clear(&sjl_jobs_table, row);
     free(k->id);
     free(k);
 }

@@ -1,0 +1,132 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_look.h"
+
+
+typedef struct {
+    sjl_db_op_t          op;
+    const sjl_table_t   *table;
+    char                *key;
+    sjl_look_pt          done;
+    void                *data;
+    int                  found;
+
+    union {
+        sjl_job_row_t      job;
+        sjl_context_row_t  context;
+    } row;
+} sjl_look_t;
+
+
+static void sjl_look(const sjl_table_t *table,
+    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), const char *key,
+    sjl_look_pt done, void *data);
+static int sjl_look_run_job(sjl_db_op_t *op, sjl_dao_t *dao);
+static int sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao);
+static sjl_look_t *sjl_look_begin(sjl_db_op_t *op);
+static void sjl_look_found(void *data, const void *row);
+static void sjl_look_done(sjl_db_op_t *op);
+
+
+void
+sjl_look_job(const char *id, sjl_look_pt done, void *data)
+{
+    sjl_look(&sjl_jobs_table, sjl_look_run_job, id, done, data);
+}
+
+
+void
+sjl_look_context(const char *id, sjl_look_pt done, void *data)
+{
+    sjl_look(&sjl_contexts_table, sjl_look_run_context, id, done, data);
+}
+
+
+static void
+sjl_look(const sjl_table_t *table,
+    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), const char *key,
+    sjl_look_pt done, void *data)
+{
+    sjl_look_t  *look;
+
+    look = sjl_alloc(sizeof(sjl_look_t));
+    look->table = table;
+    look->key = sjl_strdup(key);
+    look->done = done;
+    look->data = data;
+    look->op.run = run;
+    look->op.done = sjl_look_done;
+
+    sjl_db_add(&look->op, 0);
+}
+
+
+static int
+sjl_look_run_job(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_look_t  *look;
+
+    look = sjl_look_begin(op);
+
+    return dao->type->job_get(dao, look->key, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_look_t  *look;
+
+    look = sjl_look_begin(op);
+
+    return dao->type->context_get(dao, look->key, sjl_look_found, look);
+}
+
+
+/* it may be the second time, after a rollback */
+
+static sjl_look_t *
+sjl_look_begin(sjl_db_op_t *op)
+{
+    sjl_look_t  *look;
+
+    look = sjl_container(op, sjl_look_t, op);
+
+    sjl_row_clear(look->table, &look->row);
+    look->found = 0;
+
+    return look;
+}
+
+
+static void
+sjl_look_found(void *data, const void *row)
+{
+    sjl_look_t  *look;
+
+    look = data;
+
+    sjl_row_copy(look->table, &look->row, row);
+    look->found = 1;
+}
+
+
+static void
+sjl_look_done(sjl_db_op_t *op)
+{
+    sjl_look_t  *look;
+
+    look = sjl_container(op, sjl_look_t, op);
+
+    look->done(look->data, look->found ? &look->row : NULL,
+               op->rc == SJL_ERROR ? op->error : NULL);
+
+    sjl_row_clear(look->table, &look->row);
+    free(look->key);
+    free(look);
+}

@@ -1,0 +1,29 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * One row of the database, looked up for one answer.
+ */
+
+
+#ifndef _SJL_LOOK_H_INCLUDED_
+#define _SJL_LOOK_H_INCLUDED_
+
+
+#include "sjl_db.h"
+
+
+/*
+ * What becomes of it.  "row" is NULL when there is none of that id, and is
+ * released behind the call; "error" is not NULL when the storage failed.
+ */
+typedef void (*sjl_look_pt)(void *data, const void *row, const char *error);
+
+
+/* looks for the row of an id, and calls "done" on the loop */
+void sjl_look_job(const char *id, sjl_look_pt done, void *data);
+void sjl_look_context(const char *id, sjl_look_pt done, void *data);
+
+
+#endif /* _SJL_LOOK_H_INCLUDED_ */

@@ -1,0 +1,154 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_read.h"
+#include "sjl_files.h"
+#include "sjl_look.h"
+#include "sjl_record.h"
+#include "sjl_request.h"
+
+
+typedef struct {
+    sjl_request_t  *request;
+    char           *id;
+    void          (*answer)(sjl_request_t *r, const sjl_job_row_t *row);
+} sjl_read_t;
+
+
+static void sjl_read(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row));
+static void sjl_read_done(void *data, const void *row, const char *error);
+static void sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row);
+static void sjl_read_file(sjl_request_t *r, const char *id,
+    const char *suffix);
+
+
+void
+sjl_read_job(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_read(c, f, sjl_read_answer_job);
+}
+
+
+void
+sjl_read_result(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_read(c, f, sjl_read_answer_result);
+}
+
+
+void
+sjl_read_config(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_read(c, f, sjl_read_answer_config);
+}
+
+
+static void
+sjl_read(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_job_row_t *row))
+{
+    const char     *id;
+    sjl_read_t     *read;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+
+    if (sjl_request_unpack(r, f, "{s:s}", "id", &id) == SJL_ERROR) {
+        return;
+    }
+
+    read = sjl_alloc(sizeof(sjl_read_t));
+    read->request = r;
+    read->id = sjl_strdup(id);
+    read->answer = answer;
+
+    sjl_look_job(id, sjl_read_done, read);
+}
+
+
+static void
+sjl_read_done(void *data, const void *row, const char *error)
+{
+    sjl_read_t  *read;
+
+    read = data;
+
+    if (error) {
+        sjl_request_storage_failed(read->request, error);
+
+    } else if (row == NULL) {
+        sjl_request_refuse(read->request, SJP_ERR_NO_SUCH_JOB, read->id);
+
+    } else {
+        read->answer(read->request, row);
+    }
+
+    free(read->id);
+    free(read);
+}
+
+
+static void
+sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
+                      row->data.data, row->data.len);
+}
+
+
+static void
+sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    if (row->payload == SJL_PAYLOAD_STORED) {
+        sjl_read_file(r, row->id, "");
+        return;
+    }
+
+    sjl_request_reply(r, NULL, row->data.data, row->data.len);
+}
+
+
+/* one that never ran has none */
+
+static void
+sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    if (row->config_file) {
+        sjl_read_file(r, row->id, ".config");
+
+    } else if (row->config.data == NULL) {
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
+
+    } else {
+        sjl_request_reply(r, NULL, row->config.data, row->config.len);
+    }
+}
+
+
+static void
+sjl_read_file(sjl_request_t *r, const char *id, const char *suffix)
+{
+    int    fd;
+    char  *path;
+
+    path = sjl_path_result(id, suffix);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                strerror(errno));
+        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the file cannot be opened");
+
+    } else {
+        sjl_request_reply_file(r, NULL, fd);
+    }
+
+    free(path);
+}
