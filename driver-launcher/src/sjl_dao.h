@@ -70,6 +70,10 @@ typedef struct {
     int         (*job_get)(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
                            void *data);
 
+    /* the newest context of a name, if there is one */
+    int         (*context_named)(sjl_dao_t *dao, const char *name,
+                                 sjl_dao_row_pt fn, void *data);
+
     /* the contexts that are not final, oldest first */
     int         (*context_alive)(sjl_dao_t *dao, sjl_dao_row_pt fn,
                                  void *data);
@@ -113,6 +117,20 @@ typedef struct {
     /* how many rows have these bytes as this type */
     int         (*binary_uses)(sjl_dao_t *dao, const char *sha256,
                                const char *type, int64_t *uses);
+
+    /*
+     * Rows of the tables that have a key and nothing more to be found by: data
+     * and callbacks.  "add" is SJL_DAO_EXISTS when the key is taken, "put"
+     * changes what there is already, "all" is in the order of adding.
+     */
+    int         (*row_add)(sjl_dao_t *dao, const sjl_table_t *table,
+                           const void *row);
+    int         (*row_put)(sjl_dao_t *dao, const sjl_table_t *table,
+                           const void *row);
+    int         (*row_delete)(sjl_dao_t *dao, const sjl_table_t *table,
+                              const char *key);
+    int         (*row_all)(sjl_dao_t *dao, const sjl_table_t *table,
+                           sjl_dao_row_pt fn, void *data);
 } sjl_dao_type_t;
 
 

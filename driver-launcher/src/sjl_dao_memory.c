@@ -50,6 +50,8 @@ typedef struct {
     sjl_store_t   contexts;
     sjl_store_t   jobs;
     sjl_store_t   binaries;
+    sjl_store_t   data;
+    sjl_store_t   callbacks;
     sjl_undo_t   *undo;
 } sjl_memory_t;
 
@@ -81,6 +83,8 @@ static int sjl_memory_context_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
 static int sjl_memory_job_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
+static int sjl_memory_context_named(sjl_dao_t *dao, const char *name,
+    sjl_dao_row_pt fn, void *data);
 static int sjl_memory_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_memory_context_last(sjl_dao_t *dao, int64_t limit,
@@ -100,6 +104,17 @@ static int sjl_memory_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_memory_binary_uses(sjl_dao_t *dao, const char *sha256,
     const char *type, int64_t *uses);
+static int sjl_memory_row_add(sjl_dao_t *dao, const sjl_table_t *table,
+    const void *row);
+static int sjl_memory_row_put(sjl_dao_t *dao, const sjl_table_t *table,
+    const void *row);
+static int sjl_memory_row_delete(sjl_dao_t *dao, const sjl_table_t *table,
+    const char *key);
+static int sjl_memory_row_all(sjl_dao_t *dao, const sjl_table_t *table,
+    sjl_dao_row_pt fn, void *data);
+static sjl_store_t *sjl_memory_store(sjl_memory_t *m,
+    const sjl_table_t *table);
+static const char *sjl_memory_key(const sjl_table_t *table, const void *row);
 
 
 const sjl_dao_type_t  sjl_dao_memory = {
@@ -116,6 +131,7 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_job_put,
     sjl_memory_context_get,
     sjl_memory_job_get,
+    sjl_memory_context_named,
     sjl_memory_context_alive,
     sjl_memory_context_last,
     sjl_memory_job_alive,
@@ -126,7 +142,11 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_binary_delete,
     sjl_memory_binary_versions,
     sjl_memory_binary_newest,
-    sjl_memory_binary_uses
+    sjl_memory_binary_uses,
+    sjl_memory_row_add,
+    sjl_memory_row_put,
+    sjl_memory_row_delete,
+    sjl_memory_row_all
 };
 
 
@@ -147,6 +167,8 @@ sjl_memory_open(const char *folder, char **why)
     m->contexts.table = &sjl_contexts_table;
     m->jobs.table = &sjl_jobs_table;
     m->binaries.table = &sjl_binaries_table;
+    m->data.table = &sjl_data_table;
+    m->callbacks.table = &sjl_callbacks_table;
 
     return &m->dao;
 }
@@ -160,6 +182,8 @@ sjl_memory_close(sjl_dao_t *dao)
     sjl_memory_close_store(&sjl_memory(dao)->contexts);
     sjl_memory_close_store(&sjl_memory(dao)->jobs);
     sjl_memory_close_store(&sjl_memory(dao)->binaries);
+    sjl_memory_close_store(&sjl_memory(dao)->data);
+    sjl_memory_close_store(&sjl_memory(dao)->callbacks);
 
     free(dao);
 }
@@ -485,6 +509,28 @@ sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
 
 
 static int
+sjl_memory_context_named(sjl_dao_t *dao, const char *name, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t  *entry, *newest;
+
+    newest = NULL;
+
+    DL_FOREACH(sjl_memory(dao)->contexts.list, entry) {
+        if (strcmp(((sjl_context_row_t *) entry->row)->name, name) == 0) {
+            newest = entry;
+        }
+    }
+
+    if (newest) {
+        fn(data, newest->row);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
 sjl_memory_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
 {
     sjl_entry_t  *entry;
@@ -723,4 +769,92 @@ sjl_memory_binary_uses(sjl_dao_t *dao, const char *sha256, const char *type,
     }
 
     return SJL_OK;
+}
+
+
+static int
+sjl_memory_row_add(sjl_dao_t *dao, const sjl_table_t *table, const void *row)
+{
+    sjl_store_t   *store;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+    store = sjl_memory_store(m, table);
+
+    if (sjl_memory_find(store, sjl_memory_key(table, row))) {
+        return SJL_DAO_EXISTS;
+    }
+
+    sjl_memory_add(m, store, sjl_strdup(sjl_memory_key(table, row)), row);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_row_put(sjl_dao_t *dao, const sjl_table_t *table, const void *row)
+{
+    sjl_entry_t   *entry;
+    sjl_store_t   *store;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+    store = sjl_memory_store(m, table);
+    entry = sjl_memory_find(store, sjl_memory_key(table, row));
+
+    if (entry == NULL) {
+        return sjl_memory_row_add(dao, table, row);
+    }
+
+    sjl_memory_replace(m, store, entry, row);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_row_delete(sjl_dao_t *dao, const sjl_table_t *table,
+    const char *key)
+{
+    sjl_entry_t   *entry;
+    sjl_store_t   *store;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+    store = sjl_memory_store(m, table);
+    entry = sjl_memory_find(store, key);
+
+    if (entry) {
+        sjl_memory_remove(m, store, entry);
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_memory_row_all(sjl_dao_t *dao, const sjl_table_t *table, sjl_dao_row_pt fn,
+    void *data)
+{
+    sjl_entry_t  *entry;
+
+    DL_FOREACH(sjl_memory_store(sjl_memory(dao), table)->list, entry) {
+        fn(data, entry->row);
+    }
+
+    return SJL_OK;
+}
+
+
+static sjl_store_t *
+sjl_memory_store(sjl_memory_t *m, const sjl_table_t *table)
+{
+    return table == &sjl_data_table ? &m->data : &m->callbacks;
+}
+
+
+static const char *
+sjl_memory_key(const sjl_table_t *table, const void *row)
+{
+    return *(char *const *) sjl_row_field(row, &table->columns[0]);
 }

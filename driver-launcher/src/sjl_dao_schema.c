@@ -105,7 +105,29 @@ static const char *const  sjl_migrations[] = {
     "CREATE INDEX jobs_class ON jobs (class, start);"
     "CREATE INDEX jobs_end ON jobs (\"end\") WHERE final = 1;"
     "CREATE INDEX jobs_context_id ON jobs (context_id);"
-    "CREATE INDEX contexts_end ON contexts (\"end\") WHERE final = 1;"
+    "CREATE INDEX contexts_end ON contexts (\"end\") WHERE final = 1;",
+
+    "ALTER TABLE contexts ADD COLUMN ports INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN proxy_user TEXT;"
+    "ALTER TABLE contexts ADD COLUMN request TEXT;"
+    "ALTER TABLE contexts ADD COLUMN idle_timeout INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN ttl INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN supervise INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN restarts TEXT;"
+
+    "CREATE TABLE data ("
+    " seq INTEGER PRIMARY KEY,"
+    " file TEXT NOT NULL UNIQUE,"
+    " user TEXT NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " size INTEGER NOT NULL);"
+
+    "CREATE TABLE callbacks ("
+    " seq INTEGER PRIMARY KEY,"
+    " job TEXT NOT NULL UNIQUE,"
+    " url TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL,"
+    " due INTEGER NOT NULL);"
 };
 
 

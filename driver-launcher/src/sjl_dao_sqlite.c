@@ -22,6 +22,8 @@
     X(ROLLBACK,        NULL, "ROLLBACK")                                      \
     X(CONTEXT_GET,     &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE id = ?1")                              \
+    X(CONTEXT_NAMED,   &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE name = ?1 ORDER BY seq DESC LIMIT 1")  \
     X(CONTEXT_ALIVE,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE final = 0 ORDER BY seq")               \
     X(CONTEXT_LAST,    &sjl_contexts_table,                                   \
@@ -52,7 +54,13 @@
       "SELECT %c FROM binaries t WHERE NOT EXISTS (SELECT 1 FROM binaries n"  \
       " WHERE n.name = t.name AND n.time > t.time) ORDER BY seq")             \
     X(BINARY_USES,     NULL,                                                  \
-      "SELECT count(*) FROM binaries WHERE sha256 = ?1 AND type = ?2")
+      "SELECT count(*) FROM binaries WHERE sha256 = ?1 AND type = ?2")        \
+    X(DATA_DELETE,     NULL, "DELETE FROM data WHERE file = ?1")              \
+    X(DATA_ALL,        &sjl_data_table,                                       \
+      "SELECT %c FROM data t ORDER BY seq")                                   \
+    X(CALLBACK_DELETE, NULL, "DELETE FROM callbacks WHERE job = ?1")          \
+    X(CALLBACK_ALL,    &sjl_callbacks_table,                                  \
+      "SELECT %c FROM callbacks t ORDER BY seq")
 
 
 #define SJL_X(sym, table, text)  SJL_SQL_##sym,
@@ -66,6 +74,10 @@ typedef enum {
     SJL_SQL_JOB_ADD,
     SJL_SQL_JOB_PUT,
     SJL_SQL_BINARY_ADD,
+    SJL_SQL_DATA_ADD,
+    SJL_SQL_DATA_PUT,
+    SJL_SQL_CALLBACK_ADD,
+    SJL_SQL_CALLBACK_PUT,
 
     SJL_NSTATEMENTS
 } sjl_sql_e;
@@ -87,7 +99,7 @@ static int sjl_sqlite_prepare(sjl_sqlite_t *s, sjl_sql_e n,
     const sjl_table_t *table, const char *text);
 static char *sjl_sqlite_text(const sjl_table_t *table, const char *text);
 static int sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n,
-    const sjl_table_t *table, int put);
+    const sjl_table_t *table, const char *put);
 static void sjl_sqlite_close(sjl_dao_t *dao);
 static const char *sjl_sqlite_error(sjl_dao_t *dao);
 static int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
@@ -113,6 +125,8 @@ static int sjl_sqlite_context_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
 static int sjl_sqlite_job_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
+static int sjl_sqlite_context_named(sjl_dao_t *dao, const char *name,
+    sjl_dao_row_pt fn, void *data);
 static int sjl_sqlite_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_sqlite_context_last(sjl_dao_t *dao, int64_t limit,
@@ -132,6 +146,15 @@ static int sjl_sqlite_binary_newest(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_sqlite_binary_uses(sjl_dao_t *dao, const char *sha256,
     const char *type, int64_t *uses);
+static int sjl_sqlite_row_add(sjl_dao_t *dao, const sjl_table_t *table,
+    const void *row);
+static int sjl_sqlite_row_put(sjl_dao_t *dao, const sjl_table_t *table,
+    const void *row);
+static int sjl_sqlite_row_delete(sjl_dao_t *dao, const sjl_table_t *table,
+    const char *key);
+static int sjl_sqlite_row_all(sjl_dao_t *dao, const sjl_table_t *table,
+    sjl_dao_row_pt fn, void *data);
+static size_t sjl_sqlite_keyed(const sjl_table_t *table);
 
 
 const sjl_dao_type_t  sjl_dao_sqlite = {
@@ -148,6 +171,7 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_job_put,
     sjl_sqlite_context_get,
     sjl_sqlite_job_get,
+    sjl_sqlite_context_named,
     sjl_sqlite_context_alive,
     sjl_sqlite_context_last,
     sjl_sqlite_job_alive,
@@ -158,7 +182,11 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_binary_delete,
     sjl_sqlite_binary_versions,
     sjl_sqlite_binary_newest,
-    sjl_sqlite_binary_uses
+    sjl_sqlite_binary_uses,
+    sjl_sqlite_row_add,
+    sjl_sqlite_row_put,
+    sjl_sqlite_row_delete,
+    sjl_sqlite_row_all
 };
 
 
@@ -175,16 +203,40 @@ static const struct {
 #undef SJL_X
 
 
+/* "put" is the condition for replacing a row; NULL: none is replaced */
+
+#define SJL_SQL_NEWER  "excluded.rev >= rev AND final = 0"
+
 static const struct {
     sjl_sql_e           n;
     const sjl_table_t  *table;
-    int                 put;
+    const char         *put;
 } sjl_adds[] = {
-    { SJL_SQL_CONTEXT_ADD, &sjl_contexts_table, 0 },
-    { SJL_SQL_CONTEXT_PUT, &sjl_contexts_table, 1 },
-    { SJL_SQL_JOB_ADD, &sjl_jobs_table, 0 },
-    { SJL_SQL_JOB_PUT, &sjl_jobs_table, 1 },
-    { SJL_SQL_BINARY_ADD, &sjl_binaries_table, 0 }
+    { SJL_SQL_CONTEXT_ADD, &sjl_contexts_table, NULL },
+    { SJL_SQL_CONTEXT_PUT, &sjl_contexts_table, SJL_SQL_NEWER },
+    { SJL_SQL_JOB_ADD, &sjl_jobs_table, NULL },
+    { SJL_SQL_JOB_PUT, &sjl_jobs_table, SJL_SQL_NEWER },
+    { SJL_SQL_BINARY_ADD, &sjl_binaries_table, NULL },
+    { SJL_SQL_DATA_ADD, &sjl_data_table, NULL },
+    { SJL_SQL_DATA_PUT, &sjl_data_table, "1" },
+    { SJL_SQL_CALLBACK_ADD, &sjl_callbacks_table, NULL },
+    { SJL_SQL_CALLBACK_PUT, &sjl_callbacks_table, "1" }
+};
+
+
+/* the tables that have a key only */
+
+static const struct {
+    const sjl_table_t  *table;
+    sjl_sql_e           add;
+    sjl_sql_e           put;
+    sjl_sql_e           delete;
+    sjl_sql_e           all;
+} sjl_keyed[] = {
+    { &sjl_data_table, SJL_SQL_DATA_ADD, SJL_SQL_DATA_PUT,
+      SJL_SQL_DATA_DELETE, SJL_SQL_DATA_ALL },
+    { &sjl_callbacks_table, SJL_SQL_CALLBACK_ADD, SJL_SQL_CALLBACK_PUT,
+      SJL_SQL_CALLBACK_DELETE, SJL_SQL_CALLBACK_ALL }
 };
 
 
@@ -317,7 +369,7 @@ sjl_sqlite_text(const sjl_table_t *table, const char *text)
 
 static int
 sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,
-    int put)
+    const char *put)
 {
     int                  rc;
     char                *sql, *names, *values, *sets, *next;
@@ -351,11 +403,15 @@ sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n, const sjl_table_t *table,
         sets = next;
     }
 
-    sql = sjl_format("INSERT INTO %s (%s) VALUES (%s)%s%s%s", table->name,
-                     names, values,
-                     put ? " ON CONFLICT (id) DO UPDATE SET " : "",
-                     put ? sets : "",
-                     put ? " WHERE excluded.rev >= rev AND final = 0" : "");
+    sql = sjl_format("INSERT INTO %s (%s) VALUES (%s)", table->name, names,
+                     values);
+
+    if (put) {
+        next = sjl_format("%s ON CONFLICT (\"%s\") DO UPDATE SET %s WHERE %s",
+                          sql, table->columns[0].name, sets, put);
+        free(sql);
+        sql = next;
+    }
 
     rc = sjl_sqlite_prepare(s, n, NULL, sql);
 
@@ -532,9 +588,11 @@ sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
     sqlite3_stmt  *stmt;
 
     union {
-        sjl_context_row_t  context;
-        sjl_job_row_t      job;
-        sjl_binary_row_t   binary;
+        sjl_context_row_t   context;
+        sjl_job_row_t       job;
+        sjl_binary_row_t    binary;
+        sjl_data_row_t      file;
+        sjl_callback_row_t  callback;
     } row;
 
     s = (sjl_sqlite_t *) (void *) dao;
@@ -680,6 +738,18 @@ sjl_sqlite_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
 
 
 static int
+sjl_sqlite_context_named(sjl_dao_t *dao, const char *name, sjl_dao_row_pt fn,
+    void *data)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_CONTEXT_NAMED),
+                             1, name, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_NAMED, &sjl_contexts_table, fn,
+                           data);
+}
+
+
+static int
 sjl_sqlite_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn, void *data)
 {
     return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_ALIVE, &sjl_contexts_table, fn,
@@ -804,4 +874,57 @@ sjl_sqlite_binary_uses(sjl_dao_t *dao, const char *sha256, const char *type,
     (void) sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
 
     return sjl_sqlite_number(dao, SJL_SQL_BINARY_USES, uses);
+}
+
+
+static int
+sjl_sqlite_row_add(sjl_dao_t *dao, const sjl_table_t *table, const void *row)
+{
+    return sjl_sqlite_add(dao, sjl_keyed[sjl_sqlite_keyed(table)].add, table,
+                          row);
+}
+
+
+static int
+sjl_sqlite_row_put(sjl_dao_t *dao, const sjl_table_t *table, const void *row)
+{
+    return sjl_sqlite_add(dao, sjl_keyed[sjl_sqlite_keyed(table)].put, table,
+                          row);
+}
+
+
+static int
+sjl_sqlite_row_delete(sjl_dao_t *dao, const sjl_table_t *table,
+    const char *key)
+{
+    sjl_sql_e  n;
+
+    n = sjl_keyed[sjl_sqlite_keyed(table)].delete;
+
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, n), 1, key, -1,
+                             SQLITE_STATIC);
+
+    return sjl_sqlite_run(dao, n);
+}
+
+
+static int
+sjl_sqlite_row_all(sjl_dao_t *dao, const sjl_table_t *table, sjl_dao_row_pt fn,
+    void *data)
+{
+    return sjl_sqlite_rows(dao, sjl_keyed[sjl_sqlite_keyed(table)].all, table,
+                           fn, data);
+}
+
+
+static size_t
+sjl_sqlite_keyed(const sjl_table_t *table)
+{
+    size_t  i;
+
+    for (i = 0; sjl_keyed[i].table != table; i++) {
+        /* void */
+    }
+
+    return i;
 }

@@ -9,6 +9,7 @@
 #include "sjl_binary.h"
 #include "sjl_channel.h"
 #include "sjl_context.h"
+#include "sjl_data.h"
 #include "sjl_dump.h"
 #include "sjl_history.h"
 #include "sjl_job.h"
@@ -54,10 +55,10 @@ typedef struct {
 #define SJL_ON_CONTEXT_GET     sjl_channel_later
 #define SJL_ON_JOB_LOG         sjl_channel_later
 #define SJL_ON_JOB_PURGE       sjl_channel_later
-#define SJL_ON_DATA_PUT        sjl_channel_later
-#define SJL_ON_DATA_LIST       sjl_channel_later
-#define SJL_ON_DATA_DELETE     sjl_channel_later
-#define SJL_ON_DATA_RESET      sjl_channel_later
+#define SJL_ON_DATA_PUT        sjl_data_put
+#define SJL_ON_DATA_LIST       sjl_data_list
+#define SJL_ON_DATA_DELETE     sjl_data_delete
+#define SJL_ON_DATA_RESET      sjl_data_reset
 #define SJL_ON_LINK_RESOLVE    sjl_link_later
 #define SJL_ON_LINK_PROGRESS   sjl_link_later
 

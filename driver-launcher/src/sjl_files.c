@@ -36,7 +36,7 @@ static int sjl_files_remove_one(const char *path, const struct stat *sb,
 
 
 static const char *const  sjl_files_folders[] = {
-    "", "/binaries", "/contexts", "/results", "/tmp"
+    "", "/binaries", "/contexts", "/data", "/results", "/tmp"
 };
 
 static const char *const  sjl_files_extensions[][2] = {
@@ -136,7 +136,8 @@ sjl_files_done(sjl_op_t *op)
     fop = sjl_container(op, sjl_file_op_t, op);
 
     if (fop->rc == SJL_ERROR) {
-        sjl_log(fop->bad ? SJL_LOG_ERR : SJL_LOG_CRIT, "%s", fop->why);
+        sjl_log(fop->bad || fop->exists ? SJL_LOG_ERR : SJL_LOG_CRIT, "%s",
+                fop->why);
         sjl_text_clean(fop->why);
     }
 
@@ -424,6 +425,38 @@ sjl_files_copy(sjl_file_op_t *op)
 }
 
 
+/* link() replaces nothing, rename() would */
+
+int
+sjl_files_add(sjl_file_op_t *op)
+{
+    int    rc;
+    char  *tmp, *folder;
+
+    if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    if (link(tmp, op->to) == -1) {
+        op->exists = errno == EEXIST;
+        rc = sjl_files_fail(op, "link", op->to);
+
+    } else {
+        folder = sjl_memdup(op->to, (size_t) (strrchr(op->to, '/') - op->to));
+        rc = sjl_files_sync_folder(op, folder);
+        free(folder);
+    }
+
+    if (unlink(tmp) == -1) {
+        rc = sjl_files_fail(op, "unlink", tmp);
+    }
+
+    free(tmp);
+
+    return rc;
+}
+
+
 int
 sjl_files_make_context(sjl_file_op_t *op)
 {
@@ -650,4 +683,11 @@ char *
 sjl_path_result(const char *id, const char *suffix)
 {
     return sjl_format("%s/results/%.2s/%s%s", sjl_files_root, id, id, suffix);
+}
+
+
+char *
+sjl_path_data(const char *file)
+{
+    return sjl_format("%s/data/%s", sjl_files_root, file);
 }

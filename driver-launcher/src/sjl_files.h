@@ -8,6 +8,7 @@
  *
  *    binaries/<sha256>.<jar|egg|whl>
  *    contexts/<id>/              driver.log, context.conf, in/, out/, tmp/
+ *    data/                       files that modules have uploaded for jobs
  *    results/<2 digits>/<id>     results (and .config, configurations) that
  *                                are too large for the database
  *    tmp/                        what is being written
@@ -42,6 +43,7 @@ struct sjl_file_op_s {
     char        sha256[SJL_HASH_LEN + 1];
     int         rc;
     unsigned    bad:1;                  /* it is no archive */
+    unsigned    exists:1;               /* there is one of that name */
     char       *why;
 };
 
@@ -70,6 +72,12 @@ int sjl_files_store(sjl_file_op_t *op);
 int sjl_files_copy(sjl_file_op_t *op);
 
 /*
+ * The same, durable with its folder; sets size.  Nothing is replaced: when the
+ * file is there, "exists" is set.
+ */
+int sjl_files_add(sjl_file_op_t *op);
+
+/*
  * Makes the folder "to" of a context, with all that is in it; fd or body, if
  * there is any, becomes its context.conf.
  */
@@ -87,7 +95,7 @@ void sjl_files_sweep(char *folder, int whole);
  */
 int sjl_files_move(sjl_file_op_t *op);
 
-/* removes the file "from" */
+/* removes the file "from", if it is there */
 int sjl_files_remove(sjl_file_op_t *op);
 
 /* what a type's files end with; NULL: there is no such type of binaries */
@@ -98,6 +106,7 @@ char *sjl_path_binary(const char *sha256, const char *type);
 char *sjl_path_context(const char *id, const char *file);
 char *sjl_path_job_body(const char *context, const char *id);
 char *sjl_path_result(const char *id, const char *suffix);
+char *sjl_path_data(const char *file);
 
 
 #endif /* _SJL_FILES_H_INCLUDED_ */

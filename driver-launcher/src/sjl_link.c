@@ -230,6 +230,11 @@ sjl_link_welcome(sjl_context_t *ctx)
     (void) json_object_set_new(meta, "work", json_string(folder));
     free(folder);
 
+    folder = sjl_path_data("");
+    folder[strlen(folder) - 1] = '\0';
+    (void) json_object_set_new(meta, "data", json_string(folder));
+    free(folder);
+
     why = sjl_link_body(ctx, meta, &body, &size);
 
     if (why) {

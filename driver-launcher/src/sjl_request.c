@@ -8,6 +8,7 @@
 #include "sjl_request.h"
 #include "sjl_state.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <utlist.h>
 
@@ -159,6 +160,43 @@ sjl_request_reply_file(sjl_request_t *r, json_t *meta, int fd)
 
     json_decref(meta);
     sjl_request_free(r);
+}
+
+
+void
+sjl_request_reply_long(sjl_request_t *r, json_t *meta, const void *payload,
+    size_t size)
+{
+    int      fd;
+    size_t   done;
+    ssize_t  n;
+
+    if (size <= SJP_PAYLOAD_MAX) {
+        sjl_request_reply(r, meta, payload, size);
+        return;
+    }
+
+    fd = memfd_create("reply", MFD_CLOEXEC);
+
+    for (done = 0; fd != -1 && done < size; done += (size_t) n) {
+        n = write(fd, (const char *) payload + done, size - done);
+
+        if (n == -1) {
+            (void) close(fd);
+            fd = -1;
+            break;
+        }
+    }
+
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "a reply of %zu bytes cannot be kept: %s", size,
+                strerror(errno));
+        json_decref(meta);
+        sjl_request_refuse(r, SJP_ERR_INTERNAL, "no memory for the reply");
+        return;
+    }
+
+    sjl_request_reply_file(r, meta, fd);
 }
 
 

@@ -54,6 +54,10 @@ void sjl_request_reply(sjl_request_t *r, json_t *meta, const void *payload,
     size_t size);
 void sjl_request_welcome(sjl_request_t *r, json_t *meta);
 void sjl_request_reply_file(sjl_request_t *r, json_t *meta, int fd);
+
+/* the same, with a payload of any length, which goes as a file if it is long */
+void sjl_request_reply_long(sjl_request_t *r, json_t *meta,
+    const void *payload, size_t size);
 void sjl_request_refuse(sjl_request_t *r, sjp_error_e code, const char *name);
 void sjl_request_refuse_error(sjl_request_t *r, sjp_error_e code,
     const char *name, const void *error, size_t size);

@@ -34,10 +34,17 @@ static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "max_jobs", max_jobs, NUMBER, 0, NULL),
     SJL_C(context, "max_queued", max_queued, NUMBER, 0, NULL),
     SJL_C(context, "process", process, TEXT, 0, NULL),
+    SJL_C(context, "ports", ports, NUMBER, 0, NULL),
     SJL_C(context, "secret", secret, TEXT, 0, NULL),
     SJL_C(context, "token", token, TEXT, 0, NULL),
     SJL_C(context, "code", code, NUMBER, 0, NULL),
-    SJL_C(context, "error", error, BYTES, 0, NULL)
+    SJL_C(context, "error", error, BYTES, 0, NULL),
+    SJL_C(context, "proxy_user", proxy_user, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "request", request, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "idle_timeout", idle_timeout, NUMBER, 0, NULL),
+    SJL_C(context, "ttl", ttl, NUMBER, 0, NULL),
+    SJL_C(context, "supervise", supervise, NUMBER, 0, NULL),
+    SJL_C(context, "restarts", restarts, TEXT, 0, NULL)
 };
 
 
@@ -79,6 +86,22 @@ static const sjl_column_t  sjl_binary_columns[] = {
 };
 
 
+static const sjl_column_t  sjl_data_columns[] = {
+    SJL_C(data, "file", file, TEXT, SJL_FIXED, NULL),
+    SJL_C(data, "user", user, TEXT, SJL_FIXED, NULL),
+    SJL_C(data, "time", time, NUMBER, 0, NULL),
+    SJL_C(data, "size", size, NUMBER, 0, NULL)
+};
+
+
+static const sjl_column_t  sjl_callback_columns[] = {
+    SJL_C(callback, "job", job, TEXT, SJL_FIXED, NULL),
+    SJL_C(callback, "url", url, TEXT, SJL_FIXED, NULL),
+    SJL_C(callback, "attempts", attempts, NUMBER, 0, NULL),
+    SJL_C(callback, "due", due, NUMBER, 0, NULL)
+};
+
+
 const sjl_table_t  sjl_contexts_table = {
     "contexts", sizeof(sjl_context_row_t), sjl_nelts(sjl_context_columns),
     sjl_context_columns
@@ -91,6 +114,16 @@ const sjl_table_t  sjl_jobs_table = {
 const sjl_table_t  sjl_binaries_table = {
     "binaries", sizeof(sjl_binary_row_t), sjl_nelts(sjl_binary_columns),
     sjl_binary_columns
+};
+
+const sjl_table_t  sjl_data_table = {
+    "data", sizeof(sjl_data_row_t), sjl_nelts(sjl_data_columns),
+    sjl_data_columns
+};
+
+const sjl_table_t  sjl_callbacks_table = {
+    "callbacks", sizeof(sjl_callback_row_t), sjl_nelts(sjl_callback_columns),
+    sjl_callback_columns
 };
 
 

@@ -52,10 +52,17 @@ typedef struct {
     int64_t      max_jobs;
     int64_t      max_queued;
     char        *process;               /* the driver's, see sjl_process.h */
+    int64_t      ports;                 /* its first port, see sjl_ports.h */
     char        *secret;                /* hash; "" when it was used */
     char        *token;                 /* hash */
     int64_t      code;                  /* sjp_error_e, or -1 */
     sjl_bytes_t  error;
+    char        *proxy_user;
+    char        *request;               /* hash of settings and body */
+    int64_t      idle_timeout;          /* seconds, 0: none */
+    int64_t      ttl;                   /* likewise */
+    int64_t      supervise;
+    char        *restarts;              /* when, a JSON array, or NULL */
 } sjl_context_row_t;
 
 
@@ -99,6 +106,26 @@ typedef struct {
 } sjl_binary_row_t;
 
 
+typedef struct {
+    int64_t      seq;
+    char        *file;                  /* its name, see sjl_path_data() */
+    char        *user;
+    int64_t      time;
+    int64_t      size;
+} sjl_data_row_t;
+
+
+/* a job's end that a URL has to be told of */
+
+typedef struct {
+    int64_t      seq;
+    char        *job;                   /* id */
+    char        *url;
+    int64_t      attempts;
+    int64_t      due;                   /* of the next one */
+} sjl_callback_row_t;
+
+
 typedef enum {
     SJL_COLUMN_NUMBER,
     SJL_COLUMN_NAME,                    /* a number here, a name when kept */
@@ -130,6 +157,10 @@ typedef struct {
 extern const sjl_table_t  sjl_contexts_table;
 extern const sjl_table_t  sjl_jobs_table;
 extern const sjl_table_t  sjl_binaries_table;
+
+/* the key of these is their first column */
+extern const sjl_table_t  sjl_data_table;
+extern const sjl_table_t  sjl_callbacks_table;
 
 
 /* fills dst with copies of all that src has */

@@ -11,6 +11,7 @@
 #include "sjl_config.h"
 #include "sjl_conn.h"
 #include "sjl_context.h"
+#include "sjl_data.h"
 #include "sjl_db.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
@@ -31,6 +32,7 @@ static int sjl_server_recover(void);
 static void sjl_server_context(void *data, const void *row);
 static void sjl_server_job(void *data, const void *row);
 static void sjl_server_binary(void *data, const void *row);
+static void sjl_server_data(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -189,6 +191,10 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_data_table, sjl_server_data, NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -226,6 +232,15 @@ sjl_server_binary(void *data, const void *row)
     (void) data;
 
     sjl_binary_adopt(row);
+}
+
+
+static void
+sjl_server_data(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_data_adopt(row);
 }
 
 

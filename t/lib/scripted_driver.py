@@ -15,6 +15,7 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     user            who the request acts for
     pid             process id of this driver
     runs            how many jobs this driver has begun
+    context         the metadata of link-context, without the token
     sleep           {"ms": N}; can be killed
     big             {"bytes": N}: a string of N characters
     throw           throws {"message": ...}
@@ -284,6 +285,7 @@ JOBS = {
     "user": lambda job, config: job.user,
     "pid": lambda job, config: os.getpid(),
     "runs": lambda job, config: len(job.driver.jobs),
+    "context": lambda job, config: job.driver.context,
     "sleep": job_sleep,
     "big": lambda job, config: "x" * config["bytes"],
     "throw": job_throw,
@@ -355,6 +357,7 @@ class Driver:
                     job.tell_again()
             return
         self.name, self.work = meta["name"], meta["work"]
+        self.context = {key: meta[key] for key in meta if key != "token"}
         threading.Thread(target=self.start, args=(meta, body),
                          daemon=True).start()
 

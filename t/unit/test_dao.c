@@ -189,6 +189,21 @@ found_binary(void *data, const void *row)
 
 
 static void
+found_callback(void *data, const void *row)
+{
+    found_t                   *found;
+    const sjl_callback_row_t  *callback;
+
+    found = data;
+    callback = row;
+
+    assert_true(found->n < MAX);
+    (void) snprintf(found->ids[found->n++], 80, "%s %d %s", callback->job,
+                    (int) callback->attempts, callback->url);
+}
+
+
+static void
 forget(found_t *found)
 {
     sjl_row_clear(&sjl_jobs_table, &found->job);
@@ -549,6 +564,16 @@ test_contexts_are_the_last_of_their_name(void **state)
     assert_int_equal(found.n, 1);
     assert_string_equal(found.ids[0], "c4");
     forget(&found);
+
+    assert_int_equal(f->type->context_named(f->dao, "a", found_context, &found),
+                     SJL_OK);
+    assert_int_equal(found.n, 1);
+    assert_string_equal(found.ids[0], "c4");
+    forget(&found);
+
+    assert_int_equal(f->type->context_named(f->dao, "z", found_context, &found),
+                     SJL_OK);
+    assert_int_equal(found.n, 0);
 }
 
 
@@ -607,6 +632,59 @@ test_the_newest_binary_wins(void **state)
     assert_int_equal(uses, 0);
     assert_int_equal(f->type->binary_uses(f->dao, "bb", "Jar", &uses), SJL_OK);
     assert_int_equal(uses, 0);
+}
+
+
+static void
+test_rows_with_a_key_only(void **state)
+{
+    found_t              found;
+    fixture_t           *f;
+    sjl_callback_row_t   row;
+
+    f = *state;
+    memset(&found, 0, sizeof(found));
+    memset(&row, 0, sizeof(row));
+    row.url = "http://host/";
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+
+    row.job = "j2";
+    assert_int_equal(f->type->row_add(f->dao, &sjl_callbacks_table, &row),
+                     SJL_OK);
+    row.job = "j1";
+    assert_int_equal(f->type->row_add(f->dao, &sjl_callbacks_table, &row),
+                     SJL_OK);
+    assert_int_equal(f->type->row_add(f->dao, &sjl_callbacks_table, &row),
+                     SJL_DAO_EXISTS);
+    row.job = "j2";
+    row.attempts = 3;
+    assert_int_equal(f->type->row_put(f->dao, &sjl_callbacks_table, &row),
+                     SJL_OK);
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_callbacks_table,
+                                      found_callback, &found), SJL_OK);
+    assert_int_equal(found.n, 2);
+    assert_string_equal(found.ids[0], "j2 3 http://host/");
+    assert_string_equal(found.ids[1], "j1 0 http://host/");
+    forget(&found);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_data_table, found_callback,
+                                      &found), SJL_OK);
+    assert_int_equal(found.n, 0);
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+    assert_int_equal(f->type->row_delete(f->dao, &sjl_callbacks_table, "j2"),
+                     SJL_OK);
+    assert_int_equal(f->type->row_delete(f->dao, &sjl_callbacks_table, "j9"),
+                     SJL_OK);
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_callbacks_table,
+                                      found_callback, &found), SJL_OK);
+    assert_int_equal(found.n, 1);
+    forget(&found);
 }
 
 
@@ -766,6 +844,7 @@ main(void)
         EACH(test_jobs_are_scanned_oldest_first),
         EACH(test_contexts_are_the_last_of_their_name),
         EACH(test_the_newest_binary_wins),
+        EACH(test_rows_with_a_key_only),
         SQLITE(test_what_was_committed_is_there_again),
         SQLITE(test_a_job_needs_its_context),
         SQLITE(test_an_older_database_is_migrated),
