@@ -27,6 +27,10 @@ L_HDR        := $(wildcard driver-launcher/src/*.h driver-launcher/include/*.h)
 L_CFLAGS     := -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) \
                 -Idriver-launcher/include -Idriver-launcher/src
 L_LIBS       := $(LIBS:%=-l%) -pthread
+C_SRC        := $(wildcard driver-launcher/cli/*.c)
+C_HDR        := $(wildcard driver-launcher/cli/*.h)
+C_CFLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARN) -Idriver-launcher/cli
+C_LIBS       := -lcurl -ljansson
 M_SRC        := config $(wildcard ngx_http_sparkjob_module/*.[ch]) \
                 driver-launcher/include/sparkjob_protocol.h
 D_DIR        := driver-launcher/driver
@@ -34,15 +38,16 @@ D_SRC        := $(shell find $(D_DIR) -name target -prune -o -type f -print 2>/d
 
 MODULE       := $(BUILD)/ngx_http_sparkjob_module.so
 LAUNCHER     := $(BUILD)/sparkjob-launcher
+CLI          := $(BUILD)/sparkjob
 DRIVER       := $(BUILD)/driver/sparkjob-driver.jar
 
 export BUILD PORT
 
 
-.PHONY: FORCE all help deps module launcher driver spark static demo stop test unit \
+.PHONY: FORCE all help deps module launcher cli driver spark static demo stop test unit \
         prove jvm e2e fault asan clang bench install clean
 
-all: module launcher driver                ## build everything
+all: module launcher cli driver            ## build everything
 
 help:                                      ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
@@ -102,8 +107,22 @@ $(BUILD)/launcher/%.o: driver-launcher/src/%.c $(L_HDR) | deps
 	@echo "cc  $<"
 	@$(CC) $(CFLAGS) $(L_CFLAGS) -c -o $@ $<
 
-clang:                                     ## the launcher once more, by clang
-	@$(MAKE) -s launcher CC=clang BUILD=$(BUILD)/clang
+
+# the command
+
+cli: $(CLI)                                ## sparkjob, the command
+	@:
+
+$(CLI): $(C_SRC:driver-launcher/cli/%.c=$(BUILD)/cli/%.o)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(C_LIBS)
+
+$(BUILD)/cli/%.o: driver-launcher/cli/%.c $(C_HDR) | deps
+	@mkdir -p $(@D)
+	@echo "cc  $<"
+	@$(CC) $(CFLAGS) $(C_CFLAGS) -c -o $@ $<
+
+clang:                                     ## launcher and command once more, by clang
+	@$(MAKE) -s launcher cli CC=clang BUILD=$(BUILD)/clang
 
 
 # the JVM side
@@ -222,9 +241,10 @@ bench: all spark                           ## speed and memory, as ratios in one
 LIBDIR       ?= $(PREFIX)/lib
 SYSCONFDIR   ?= /etc
 
-install: all                               ## DESTDIR= PREFIX=: module, launcher, driver, conf/
+install: all                               ## DESTDIR= PREFIX=: module, launcher, command, driver, conf/
 	install -D -m 644 $(MODULE) $(DESTDIR)$(LIBDIR)/nginx/modules/ngx_http_sparkjob_module.so
 	install -D -m 755 $(LAUNCHER) $(DESTDIR)$(PREFIX)/sbin/sparkjob-launcher
+	install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin/sparkjob
 	install -d $(DESTDIR)$(LIBDIR)/sparkjob/lib $(DESTDIR)$(SYSCONFDIR)/sparkjob
 	install -m 644 $(BUILD)/driver/*.jar $(BUILD)/sparkjob-examples.jar $(DESTDIR)$(LIBDIR)/sparkjob/
 	install -m 644 $(BUILD)/driver/lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/lib/
