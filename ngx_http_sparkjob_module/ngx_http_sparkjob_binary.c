@@ -24,10 +24,6 @@ static ngx_int_t ngx_http_sparkjob_binary_deleted(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 
 
-#define NGX_HTTP_SPARKJOB_BINARY_FORMAT                                       \
-    "{\"app-name\":\"\",\"binary-type\":\"\",\"upload-time\":\"\"},"
-
-
 static struct {
     ngx_str_t  media;
     ngx_str_t  type;
@@ -158,7 +154,6 @@ ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
     ngx_buf_t                   *b;
-    ngx_str_t                    type;
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
@@ -177,24 +172,31 @@ ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_zone(r, rc);
     }
 
-    type = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_BINARY_TYPE);
-
-    b = ngx_create_temp_buf(r->pool, sizeof(NGX_HTTP_SPARKJOB_BINARY_FORMAT)
-                                     + ngx_http_sparkjob_json_len(&ctx->name)
-                                     + type.len + NGX_HTTP_SPARKJOB_TIME_LEN);
+    b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_sprintf(b->last, "{\"app-name\":\"");
-    b->last = ngx_http_sparkjob_json(b->last, &ctx->name);
-    b->last = ngx_sprintf(b->last,
-                          "\",\"binary-type\":\"%V\",\"upload-time\":\"",
-                          &type);
-    b->last = ngx_http_sparkjob_time(b->last, rec->start);
-    b->last = ngx_cpymem(b->last, "\"}", 2);
+    b->last = ngx_http_sparkjob_binary_report(b->last, rec);
 
     return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+u_char *
+ngx_http_sparkjob_binary_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  name, type;
+
+    name = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_KEY);
+    type = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_BINARY_TYPE);
+
+    p = ngx_sprintf(p, "{\"app-name\":\"");
+    p = ngx_http_sparkjob_json(p, &name);
+    p = ngx_sprintf(p, "\",\"binary-type\":\"%V\",\"upload-time\":\"", &type);
+    p = ngx_http_sparkjob_time(p, rec->start);
+
+    return ngx_cpymem(p, "\"}", 2);
 }
 
 

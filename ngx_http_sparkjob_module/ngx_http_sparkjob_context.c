@@ -24,12 +24,6 @@ static ngx_int_t ngx_http_sparkjob_context_reset_sent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_context_resetting(ngx_http_request_t *r);
 
 
-#define NGX_HTTP_SPARKJOB_CONTEXT_FORMAT                                      \
-    "{\"id\":\"\",\"name\":\"\",\"startTime\":\"\",\"endTime\":\"\","         \
-    "\"state\":\"RESTARTING\",\"applicationId\":\"\",\"url\":\"\","           \
-    "\"reason\":\"\"}"
-
-
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_delete_params[] = {
     { ngx_string("force"), ngx_http_sparkjob_param_flag, 0, 0 },
     { ngx_null_string, NULL, 0, 0 }
@@ -126,23 +120,10 @@ ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
 ngx_int_t
 ngx_http_sparkjob_context_get(ngx_http_request_t *r)
 {
-    size_t                       len;
     ngx_int_t                    rc;
     ngx_buf_t                   *b;
-    ngx_str_t                    s[NGX_HTTP_SPARKJOB_PAYLOAD];
-    ngx_uint_t                   i;
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
-
-    static struct {
-        char        *name;
-        ngx_uint_t   n;
-    } members[] = {
-        { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
-        { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
-        { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
-        { NULL, 0 }
-    };
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
@@ -159,46 +140,64 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_zone(r, rc);
     }
 
-    len = sizeof(NGX_HTTP_SPARKJOB_CONTEXT_FORMAT)
-          + 2 * NGX_HTTP_SPARKJOB_TIME_LEN;
+    b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_http_sparkjob_context_report(b->last, rec);
+
+    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+u_char *
+ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t   s[NGX_HTTP_SPARKJOB_PAYLOAD];
+    ngx_uint_t  i;
+
+    static struct {
+        char        *name;
+        ngx_uint_t   n;
+    } members[] = {
+        { "applicationId", NGX_HTTP_SPARKJOB_CONTEXT_APP },
+        { "url", NGX_HTTP_SPARKJOB_CONTEXT_URL },
+        { "reason", NGX_HTTP_SPARKJOB_CONTEXT_REASON },
+        { NULL, 0 }
+    };
 
     for (i = 0; i < NGX_HTTP_SPARKJOB_PAYLOAD; i++) {
         s[i] = ngx_http_sparkjob_record_string(rec, i);
-        len += ngx_http_sparkjob_json_len(&s[i]);
     }
 
     if (rec->state != SJP_CONTEXT_ERROR && rec->state != SJP_CONTEXT_KILLED) {
         s[NGX_HTTP_SPARKJOB_CONTEXT_REASON].len = 0;
     }
 
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->last = ngx_sprintf(b->last, "{\"id\":\"%V\",\"name\":\"",
-                          &s[NGX_HTTP_SPARKJOB_CONTEXT_ID]);
-    b->last = ngx_http_sparkjob_json(b->last, &s[NGX_HTTP_SPARKJOB_KEY]);
-    b->last = ngx_sprintf(b->last, "\",\"startTime\":\"");
-    b->last = ngx_http_sparkjob_time(b->last, rec->start);
-    b->last = ngx_sprintf(b->last, "\",\"endTime\":\"");
-    b->last = rec->end ? ngx_http_sparkjob_time(b->last, rec->end)
-                       : ngx_cpymem(b->last, "Empty", 5);
-    b->last = ngx_sprintf(b->last, "\",\"state\":\"%V\"",
-                          ngx_http_sparkjob_state_name(rec->kind, rec->state));
+    p = ngx_sprintf(p, "{\"id\":\"%V\",\"name\":\"",
+                    &s[NGX_HTTP_SPARKJOB_CONTEXT_ID]);
+    p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
+    p = ngx_sprintf(p, "\",\"startTime\":\"");
+    p = ngx_http_sparkjob_time(p, rec->start);
+    p = ngx_sprintf(p, "\",\"endTime\":\"");
+    p = rec->end ? ngx_http_sparkjob_time(p, rec->end)
+                 : ngx_cpymem(p, "Empty", 5);
+    p = ngx_sprintf(p, "\",\"state\":\"%V\"",
+                    ngx_http_sparkjob_state_name(rec->kind, rec->state));
 
     for (i = 0; members[i].name; i++) {
 
         if (s[members[i].n].len) {
-            b->last = ngx_sprintf(b->last, ",\"%s\":\"", members[i].name);
-            b->last = ngx_http_sparkjob_json(b->last, &s[members[i].n]);
-            *b->last++ = '"';
+            p = ngx_sprintf(p, ",\"%s\":\"", members[i].name);
+            p = ngx_http_sparkjob_json(p, &s[members[i].n]);
+            *p++ = '"';
         }
     }
 
-    *b->last++ = '}';
+    *p++ = '}';
 
-    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+    return p;
 }
 
 

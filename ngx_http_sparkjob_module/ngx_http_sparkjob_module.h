@@ -519,6 +519,15 @@ u_char *ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
 u_char *ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
 
+/* what GET tells of a record; of a job without its result */
+size_t ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec);
+u_char *ngx_http_sparkjob_job_report(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+u_char *ngx_http_sparkjob_context_report(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+u_char *ngx_http_sparkjob_binary_report(u_char *p,
+    ngx_http_sparkjob_record_t *rec);
+
 /* zone: see the comments there */
 ngx_int_t ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,

@@ -44,6 +44,9 @@ static u_char *ngx_http_sparkjob_progress(u_char *p,
     ngx_http_sparkjob_record_t *rec);
 
 
+/* what reports have beside the strings of their record */
+#define NGX_HTTP_SPARKJOB_REPORT_MAX  512
+
 /* how long a row is, about */
 #define NGX_HTTP_SPARKJOB_ROW_GUESS  320
 
@@ -547,6 +550,48 @@ ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     *b->last++ = '}';
 
     return ngx_http_sparkjob_reply_buf(r, status, b);
+}
+
+
+/* room for what a record is told as: its strings, encoded, and the rest */
+
+size_t
+ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec)
+{
+    size_t      len;
+    ngx_str_t   s;
+    ngx_uint_t  i;
+
+    len = NGX_HTTP_SPARKJOB_REPORT_MAX;
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_PAYLOAD; i++) {
+        s = ngx_http_sparkjob_record_string(rec, i);
+        len += ngx_http_sparkjob_json_len(&s);
+    }
+
+    return len;
+}
+
+
+/* without the result */
+
+u_char *
+ngx_http_sparkjob_job_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  row, progress;
+
+    row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_ROW);
+    progress = ngx_http_sparkjob_record_progress(rec);
+
+    p = ngx_cpymem(p, row.data, row.len);
+
+    if (progress.len) {
+        p = ngx_cpymem(p, progress.data, progress.len);
+    }
+
+    *p++ = '}';
+
+    return p;
 }
 
 
