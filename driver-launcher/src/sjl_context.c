@@ -10,6 +10,7 @@
 #include "sjl_context.h"
 #include "sjl_channel.h"
 #include "sjl_config.h"
+#include "sjl_create.h"
 #include "sjl_db.h"
 #include "sjl_failure.h"
 #include "sjl_files.h"
@@ -86,7 +87,7 @@ sjl_context_find_name(const char *name)
 size_t
 sjl_context_count(void)
 {
-    return HASH_CNT(hh_name, sjl_contexts_by_name);
+    return HASH_CNT(hh_name, sjl_contexts_by_name) + sjl_replace_count();
 }
 
 
@@ -103,6 +104,8 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.id = sjl_strdup(spec->id);
     ctx->row.name = sjl_strdup(spec->name);
     ctx->row.user = sjl_strdup(spec->user);
+    ctx->row.proxy_user = sjl_strdup(spec->proxy_user);
+    ctx->row.request = sjl_strdup(spec->request);
     ctx->row.adhoc = spec->adhoc;
     ctx->row.state = SJP_CONTEXT_STARTED;
     ctx->row.rev = 1;
@@ -282,13 +285,22 @@ sjl_context_publish(sjl_context_t *ctx, const sjl_context_row_t *row)
 static void
 sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
 {
-    sjl_request_t  *r;
+    sjl_request_t  *r, *next;
 
     if (row->state == SJP_CONTEXT_RUNNING || row->final) {
         ctx->answered = 1;
 
         while (ctx->creators) {
             r = ctx->creators;
+            LL_DELETE2(ctx->creators, r, waiting);
+            sjl_context_reply(r, row);
+        }
+
+        sjl_replace_check();
+    }
+
+    LL_FOREACH_SAFE2(ctx->creators, r, next, waiting) {
+        if (r->early) {
             LL_DELETE2(ctx->creators, r, waiting);
             sjl_context_reply(r, row);
         }
@@ -757,4 +769,5 @@ sjl_context_release(sjl_context_t *ctx)
     free(ctx);
 
     sjl_context_resets_check();
+    sjl_replace_check();
 }

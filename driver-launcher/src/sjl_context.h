@@ -59,6 +59,9 @@ extern sjl_context_t  *sjl_contexts;
 
 /* messages */
 void sjl_context_create(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_context_replace(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_context_get(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_context_log(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f);
 
@@ -67,7 +70,7 @@ sjl_context_t *sjl_context_find(const char *id);
 /* one that is not final */
 sjl_context_t *sjl_context_find_name(const char *name);
 
-/* how many are not final */
+/* how many are not final, with those that are about to be made */
 size_t sjl_context_count(void);
 
 /*
@@ -79,6 +82,8 @@ typedef struct {
     const char  *id;
     const char  *name;
     const char  *user;
+    const char  *proxy_user;            /* or NULL */
+    const char  *request;               /* hash, or NULL */
     json_t      *settings;              /* an object of strings */
     json_t      *options;               /* see sjl_context_options() */
     int          adhoc;

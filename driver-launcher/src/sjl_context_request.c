@@ -3,26 +3,18 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * What modules ask of contexts.
+ * What modules ask of contexts that are there.
  */
 
 
-#include "sjl_config.h"
 #include "sjl_context.h"
+#include "sjl_files.h"
 #include "sjl_look.h"
-#include "sjl_server.h"
+#include "sjl_record.h"
 
-#include <ctype.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <utlist.h>
-
-
-#define SJL_CONTEXT_MEMORY  "launcher.spark.driver.memory"
-
-
-typedef struct {
-    sjl_request_t      *request;
-    sjl_context_spec_t  spec;
-} sjl_create_t;
 
 
 typedef struct sjl_reset_s  sjl_reset_t;
@@ -34,249 +26,27 @@ struct sjl_reset_s {
 };
 
 
-static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
-static int sjl_create_settings(sjl_create_t *create, json_t *settings);
-static void sjl_create_looked(void *data, const void *row, const char *error);
-static int sjl_create_attach(sjl_create_t *create);
-static void sjl_create_go(sjl_create_t *create);
-static void sjl_create_free(sjl_create_t *create);
+/* what is asked about the newest context of a name */
+
+typedef struct {
+    sjl_request_t  *request;
+    char           *name;
+    void          (*answer)(sjl_request_t *r, const sjl_context_row_t *row);
+} sjl_context_read_t;
+
+
+static void sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_context_row_t *row));
+static void sjl_context_read_done(void *data, const void *row,
+    const char *error);
+static void sjl_context_answer_record(sjl_request_t *r,
+    const sjl_context_row_t *row);
+static void sjl_context_answer_log(sjl_request_t *r,
+    const sjl_context_row_t *row);
+static int sjl_context_open_log(const char *id, struct stat *sb);
 
 
 static sjl_reset_t  *sjl_resets;
-
-
-void
-sjl_context_create(sjl_conn_t *c, sjl_frame_t *f)
-{
-    sjl_create_t  *create;
-
-    create = sjl_alloc(sizeof(sjl_create_t));
-    create->request = sjl_request_make(c, f);
-    create->spec.fd = -1;
-
-    if (sjl_create_read(create, f) == SJL_ERROR || sjl_create_attach(create)) {
-        sjl_create_free(create);
-        return;
-    }
-
-    /* a context that has ended is known to the database only */
-
-    sjl_look_context(create->spec.id, sjl_create_looked, create);
-}
-
-
-/* SJL_ERROR: it is answered */
-
-static int
-sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
-{
-    char                *why;
-    json_t              *settings;
-    const char          *id, *name, *user;
-    sjl_request_t       *r;
-    sjl_context_spec_t  *spec;
-
-    r = create->request;
-    spec = &create->spec;
-    settings = NULL;
-    user = "";
-
-    if (sjl_request_unpack(r, f, "{s:s, s:s, s?o, s?s}", "id", &id, "name",
-                           &name, "settings", &settings, "user", &user)
-        == SJL_ERROR)
-    {
-        return SJL_ERROR;
-    }
-
-    spec->id = sjl_strdup(id);
-    spec->name = sjl_strdup(name);
-    spec->user = sjl_strdup(user);
-
-    if (!sjl_id_ok(id) || *name == '\0' || strlen(name) > SJP_NAME_MAX) {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST,
-                           sjl_id_ok(id) ? "name" : "id");
-        return SJL_ERROR;
-    }
-
-    if (sjl_create_settings(create, settings) == SJL_ERROR) {
-        return SJL_ERROR;
-    }
-
-    spec->options = sjl_context_options(spec->settings, &why);
-
-    if (spec->options == NULL) {
-        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
-        free(why);
-        return SJL_ERROR;
-    }
-
-    if (sjl_request_body(r, f, &spec->body, &spec->size) == SJL_ERROR) {
-        return SJL_ERROR;
-    }
-
-    if (spec->body == NULL && spec->size) {
-        spec->fd = f->fd;
-        f->fd = -1;
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_create_settings(sjl_create_t *create, json_t *settings)
-{
-    json_t      *value;
-    const char  *key;
-
-    if (settings && !json_is_object(settings)) {
-        sjl_request_refuse(create->request, SJP_ERR_BAD_REQUEST, "settings");
-        return SJL_ERROR;
-    }
-
-    json_object_foreach(settings, key, value) {
-        if (!json_is_string(value)) {
-            sjl_request_refuse(create->request, SJP_ERR_BAD_REQUEST, key);
-            return SJL_ERROR;
-        }
-    }
-
-    create->spec.settings = settings ? json_incref(settings) : json_object();
-
-    return SJL_OK;
-}
-
-
-json_t *
-sjl_context_options(const json_t *settings, char **why)
-{
-    char        *option;
-    size_t       n;
-    json_t      *options;
-    const char  *memory;
-
-    options = json_array();
-    memory = json_string_value(json_object_get(settings, SJL_CONTEXT_MEMORY));
-
-    if (memory == NULL) {
-        return options;
-    }
-
-    n = strspn(memory, "0123456789");
-
-    if (n == 0 || n > 12
-        || (memory[n] && (strchr("kmgt", memory[n]) == NULL || memory[n + 1])))
-    {
-        *why = sjl_format(SJL_CONTEXT_MEMORY ": expected a number with k, m, g "
-                          "or t behind it, got \"%.100s\"", memory);
-        sjl_text_clean(*why);
-        json_decref(options);
-        return NULL;
-    }
-
-    /* a number alone is in MiB to Spark, and in bytes to the JVM */
-
-    option = sjl_format("-Xmx%s%s", memory, memory[n] ? "" : "m");
-    (void) json_array_append_new(options, json_string(option));
-    free(option);
-
-    return options;
-}
-
-
-static void
-sjl_create_looked(void *data, const void *row, const char *error)
-{
-    sjl_create_t  *create;
-
-    create = data;
-
-    if (error) {
-        sjl_request_storage_failed(create->request, error);
-
-    } else if (row) {
-        sjl_context_reply(create->request, row);
-
-    } else if (!sjl_create_attach(create)) {
-        sjl_create_go(create);
-    }
-
-    sjl_create_free(create);
-}
-
-
-/* whether the context is there already, asked for by the same id before */
-
-static int
-sjl_create_attach(sjl_create_t *create)
-{
-    sjl_context_t  *ctx;
-
-    ctx = sjl_context_find(create->spec.id);
-
-    /* what was answered once is durable, so the database answers it again */
-
-    if (ctx == NULL || ctx->answered) {
-        return 0;
-    }
-
-    LL_PREPEND2(ctx->creators, create->request, waiting);
-
-    return 1;
-}
-
-
-static void
-sjl_create_go(sjl_create_t *create)
-{
-    char            limit[24];
-    sjl_context_t  *ctx;
-
-    if (sjl_server_ending()) {
-        sjl_request_refuse(create->request, SJP_ERR_UNAVAILABLE,
-                           "the launcher is ending");
-        return;
-    }
-
-    if (sjl_context_find_name(create->spec.name)) {
-        sjl_request_refuse(create->request, SJP_ERR_CONTEXT_EXISTS,
-                           create->spec.name);
-        return;
-    }
-
-    if ((int64_t) sjl_context_count() >= sjl_conf->max_contexts) {
-        (void) snprintf(limit, sizeof(limit), "%d",
-                        (int) sjl_conf->max_contexts);
-        sjl_request_refuse(create->request, SJP_ERR_TOO_MANY_CONTEXTS, limit);
-        return;
-    }
-
-    ctx = sjl_context_make(&create->spec);
-    LL_PREPEND2(ctx->creators, create->request, waiting);
-
-    create->spec.settings = NULL;
-    create->spec.options = NULL;
-    create->spec.body = NULL;
-    create->spec.fd = -1;
-}
-
-
-static void
-sjl_create_free(sjl_create_t *create)
-{
-    free((char *) (uintptr_t) create->spec.id);
-    free((char *) (uintptr_t) create->spec.name);
-    free((char *) (uintptr_t) create->spec.user);
-    free(create->spec.body);
-    json_decref(create->spec.settings);
-    json_decref(create->spec.options);
-
-    if (create->spec.fd != -1) {
-        (void) close(create->spec.fd);
-    }
-
-    free(create);
-}
 
 
 void
@@ -374,4 +144,120 @@ sjl_context_resets_check(void)
             free(reset);
         }
     }
+}
+
+
+void
+sjl_context_get(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_context_read(c, f, sjl_context_answer_record);
+}
+
+
+void
+sjl_context_log(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_context_read(c, f, sjl_context_answer_log);
+}
+
+
+static void
+sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
+    void (*answer)(sjl_request_t *r, const sjl_context_row_t *row))
+{
+    const char          *name;
+    sjl_request_t       *r;
+    sjl_context_read_t  *read;
+
+    r = sjl_request_make(c, f);
+
+    if (sjl_request_unpack(r, f, "{s:s}", "name", &name) == SJL_ERROR) {
+        return;
+    }
+
+    read = sjl_alloc(sizeof(sjl_context_read_t));
+    read->request = r;
+    read->name = sjl_strdup(name);
+    read->answer = answer;
+
+    sjl_look_context_named(name, sjl_context_read_done, read);
+}
+
+
+static void
+sjl_context_read_done(void *data, const void *row, const char *error)
+{
+    sjl_context_read_t  *read;
+
+    read = data;
+
+    if (error) {
+        sjl_request_storage_failed(read->request, error);
+
+    } else if (row == NULL) {
+        sjl_request_refuse(read->request, SJP_ERR_NO_SUCH_CONTEXT, read->name);
+
+    } else {
+        read->answer(read->request, row);
+    }
+
+    free(read->name);
+    free(read);
+}
+
+
+static void
+sjl_context_answer_record(sjl_request_t *r, const sjl_context_row_t *row)
+{
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_context(row)),
+                      NULL, 0);
+}
+
+
+static void
+sjl_context_answer_log(sjl_request_t *r, const sjl_context_row_t *row)
+{
+    int          fd;
+    struct stat  sb;
+
+    fd = sjl_context_open_log(row->id, &sb);
+
+    if (fd == -1) {
+        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the log cannot be opened");
+        return;
+    }
+
+    sjl_request_reply_file(r, json_pack("{s:b, s:I}", "live", !row->final,
+                                        "size", (json_int_t) sb.st_size), fd);
+}
+
+
+/* one whose driver was never started has said nothing */
+
+static int
+sjl_context_open_log(const char *id, struct stat *sb)
+{
+    int    fd;
+    char  *path;
+
+    path = sjl_path_context(id, "/driver.log");
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+
+    if (fd == -1 && errno == ENOENT) {
+        fd = memfd_create("log", MFD_CLOEXEC);
+    }
+
+    if (fd == -1 || fstat(fd, sb) == -1) {
+        sjl_log(SJL_LOG_CRIT, "opening \"%s\" failed: %s", path,
+                strerror(errno));
+
+        if (fd != -1) {
+            (void) close(fd);
+            fd = -1;
+        }
+    }
+
+    free(path);
+
+    return fd;
 }

@@ -50,9 +50,9 @@ typedef struct {
 #define SJL_ON_LINK_REFUSED    sjl_link_refused
 #define SJL_ON_LINK_RESULT     sjl_link_result
 #define SJL_ON_LINK_STOPPED    sjl_link_stopped
-#define SJL_ON_CONTEXT_REPLACE sjl_channel_later
-#define SJL_ON_CONTEXT_LOG     sjl_channel_later
-#define SJL_ON_CONTEXT_GET     sjl_channel_later
+#define SJL_ON_CONTEXT_REPLACE sjl_context_replace
+#define SJL_ON_CONTEXT_LOG     sjl_context_log
+#define SJL_ON_CONTEXT_GET     sjl_context_get
 #define SJL_ON_JOB_LOG         sjl_channel_later
 #define SJL_ON_JOB_PURGE       sjl_channel_later
 #define SJL_ON_DATA_PUT        sjl_data_put

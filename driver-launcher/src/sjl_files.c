@@ -339,7 +339,7 @@ sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
             return SJL_OK;
         }
 
-        if (sjl_files_write(out, chunk, (size_t) n) == SJL_ERROR
+        if ((out != -1 && sjl_files_write(out, chunk, (size_t) n) == SJL_ERROR)
             || EVP_DigestUpdate(md, chunk, (size_t) n) != 1)
         {
             return sjl_files_fail(op, "write", sjl_files_root);
@@ -464,7 +464,9 @@ sjl_files_make_context(sjl_file_op_t *op)
     int      rc;
     size_t   i;
 
-    static const char *const  parts[] = { "", "/in", "/out", "/tmp" };
+    static const char *const  parts[] = {
+        "", "/in", "/logs", "/out", "/tmp"
+    };
 
     rc = SJL_OK;
     folder = op->to;
@@ -525,6 +527,16 @@ sjl_files_sweep_run(sjl_file_op_t *op)
         free(path);
     }
 
+    /* logs of jobs stay, no folder does for none */
+
+    path = sjl_format("%s/logs", op->from);
+
+    if (rmdir(path) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
+        rc = sjl_files_fail(op, "rmdir", path);
+    }
+
+    free(path);
+
     return rc;
 }
 
@@ -572,6 +584,13 @@ sjl_files_move(sjl_file_op_t *op)
     (void) close(fd);
 
     return rc;
+}
+
+
+int
+sjl_files_hash(sjl_file_op_t *op)
+{
+    return sjl_files_copy_all(op, -1);
 }
 
 

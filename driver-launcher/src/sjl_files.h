@@ -7,7 +7,8 @@
  * below the data folder:
  *
  *    binaries/<sha256>.<jar|egg|whl>
- *    contexts/<id>/              driver.log, context.conf, in/, out/, tmp/
+ *    contexts/<id>/              driver.log, context.conf, logs/, in/, out/,
+ *                                tmp/
  *    data/                       files that modules have uploaded for jobs
  *    results/<2 digits>/<id>     results (and .config, configurations) that
  *                                are too large for the database
@@ -94,6 +95,9 @@ void sjl_files_sweep(char *folder, int whole);
  * Nothing in "from" may be a symbolic link.
  */
 int sjl_files_move(sjl_file_op_t *op);
+
+/* reads fd; sets sha256 and size */
+int sjl_files_hash(sjl_file_op_t *op);
 
 /* removes the file "from", if it is there */
 int sjl_files_remove(sjl_file_op_t *op);

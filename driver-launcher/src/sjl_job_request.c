@@ -9,6 +9,7 @@
 
 #include "sjl_binary.h"
 #include "sjl_config.h"
+#include "sjl_create.h"
 #include "sjl_job.h"
 #include "sjl_look.h"
 #include "sjl_server.h"
@@ -231,7 +232,9 @@ sjl_submit_context(sjl_submit_t *s)
     ctx = sjl_context_find_name(s->context);
 
     if (ctx == NULL) {
-        sjl_request_refuse(s->request, SJP_ERR_NO_SUCH_CONTEXT, s->context);
+        sjl_request_refuse(s->request, sjl_replace_reserved(s->context)
+                           ? SJP_ERR_CONTEXT_STOPPING
+                           : SJP_ERR_NO_SUCH_CONTEXT, s->context);
         return NULL;
     }
 

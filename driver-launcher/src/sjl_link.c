@@ -230,6 +230,15 @@ sjl_link_welcome(sjl_context_t *ctx)
     (void) json_object_set_new(meta, "work", json_string(folder));
     free(folder);
 
+    if (ctx->row.proxy_user) {
+        (void) json_object_set_new(meta, "proxyUser",
+                                   json_string(ctx->row.proxy_user));
+    }
+
+    folder = sjl_path_context(ctx->row.id, "/logs");
+    (void) json_object_set_new(meta, "logs", json_string(folder));
+    free(folder);
+
     folder = sjl_path_data("");
     folder[strlen(folder) - 1] = '\0';
     (void) json_object_set_new(meta, "data", json_string(folder));

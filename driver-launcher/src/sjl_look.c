@@ -28,6 +28,7 @@ static void sjl_look(const sjl_table_t *table,
     sjl_look_pt done, void *data);
 static int sjl_look_run_job(sjl_db_op_t *op, sjl_dao_t *dao);
 static int sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao);
+static int sjl_look_run_context_named(sjl_db_op_t *op, sjl_dao_t *dao);
 static sjl_look_t *sjl_look_begin(sjl_db_op_t *op);
 static void sjl_look_found(void *data, const void *row);
 static void sjl_look_done(sjl_db_op_t *op);
@@ -44,6 +45,14 @@ void
 sjl_look_context(const char *id, sjl_look_pt done, void *data)
 {
     sjl_look(&sjl_contexts_table, sjl_look_run_context, id, done, data);
+}
+
+
+void
+sjl_look_context_named(const char *name, sjl_look_pt done, void *data)
+{
+    sjl_look(&sjl_contexts_table, sjl_look_run_context_named, name, done,
+             data);
 }
 
 
@@ -85,6 +94,17 @@ sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao)
     look = sjl_look_begin(op);
 
     return dao->type->context_get(dao, look->key, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_run_context_named(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_look_t  *look;
+
+    look = sjl_look_begin(op);
+
+    return dao->type->context_named(dao, look->key, sjl_look_found, look);
 }
 
 

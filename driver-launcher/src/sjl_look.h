@@ -25,5 +25,8 @@ typedef void (*sjl_look_pt)(void *data, const void *row, const char *error);
 void sjl_look_job(const char *id, sjl_look_pt done, void *data);
 void sjl_look_context(const char *id, sjl_look_pt done, void *data);
 
+/* the newest context of a name */
+void sjl_look_context_named(const char *name, sjl_look_pt done, void *data);
+
 
 #endif /* _SJL_LOOK_H_INCLUDED_ */

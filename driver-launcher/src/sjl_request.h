@@ -18,6 +18,7 @@
 struct sjl_request_s {
     sjl_conn_t     *conn;               /* NULL: the module has gone away */
     uint32_t        stream;
+    unsigned        early:1;            /* it wants the row, not the end */
 
     sjl_request_t  *next;               /* of the connection */
     sjl_request_t  *prev;

@@ -1,0 +1,444 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * What modules ask for: a new context, under a name that is free or not.
+ */
+
+
+#include "sjl_create.h"
+#include "sjl_config.h"
+#include "sjl_files.h"
+#include "sjl_look.h"
+#include "sjl_server.h"
+
+#include <utlist.h>
+
+
+#define SJL_CONTEXT_MEMORY  "launcher.spark.driver.memory"
+
+
+static void sjl_create_begin(sjl_conn_t *c, sjl_frame_t *f, int replace);
+static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
+static int sjl_create_settings(sjl_create_t *create, sjl_request_t *r,
+    json_t *settings);
+static void sjl_create_hash(sjl_create_t *create, const char *body);
+static void sjl_create_hashed(sjl_file_op_t *fop);
+static void sjl_create_look(sjl_create_t *create);
+static void sjl_create_looked(void *data, const void *row, const char *error);
+static int sjl_create_attach(sjl_create_t *create);
+static void sjl_create_go(sjl_create_t *create);
+
+
+void
+sjl_context_create(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_create_begin(c, f, 0);
+}
+
+
+void
+sjl_context_replace(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_create_begin(c, f, 1);
+}
+
+
+static void
+sjl_create_begin(sjl_conn_t *c, sjl_frame_t *f, int replace)
+{
+    char            hash[SJL_HASH_LEN + 1];
+    sjl_create_t   *create;
+    sjl_file_op_t  *fop;
+
+    create = sjl_alloc(sizeof(sjl_create_t));
+    create->requests = sjl_request_make(c, f);
+    create->replace = replace ? 1 : 0;
+    create->spec.fd = -1;
+
+    if (sjl_create_read(create, f) == SJL_ERROR) {
+        sjl_create_free(create);
+        return;
+    }
+
+    if (!create->again) {
+        sjl_create_look(create);
+        return;
+    }
+
+    if (create->spec.fd == -1) {
+        sjl_hash(hash, create->spec.body ? create->spec.body : "",
+                 create->spec.size);
+        sjl_create_hash(create, hash);
+        sjl_create_look(create);
+        return;
+    }
+
+    fop = sjl_file_op_make(sjl_files_hash, sjl_create_hashed, create);
+    fop->fd = create->spec.fd;
+    create->spec.fd = -1;
+    sjl_file_op_add(fop);
+}
+
+
+/* SJL_ERROR: it is answered */
+
+static int
+sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
+{
+    int                  early, again;
+    char                *why;
+    json_t              *settings;
+    const char          *id, *name, *user, *proxy;
+    sjl_request_t       *r;
+    sjl_context_spec_t  *spec;
+
+    r = create->requests;
+    spec = &create->spec;
+    settings = NULL;
+    user = "";
+    proxy = "";
+    early = 0;
+    again = 0;
+
+    if (sjl_request_unpack(r, f, "{s:s, s:s, s?o, s?s, s?b, s?b, s?s}",
+                           "id", &id, "name", &name, "settings", &settings,
+                           "user", &user, "early", &early, "again", &again,
+                           "proxyUser", &proxy)
+        == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    r->early = early ? 1 : 0;
+    create->again = again ? 1 : 0;
+
+    spec->id = sjl_strdup(id);
+    spec->name = sjl_strdup(name);
+    spec->user = sjl_strdup(user);
+    spec->proxy_user = *proxy ? sjl_strdup(proxy) : NULL;
+
+    if (!sjl_id_ok(id) || *name == '\0' || strlen(name) > SJP_NAME_MAX
+        || strlen(proxy) > SJP_NAME_MAX)
+    {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
+                           : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
+                           : "name");
+        return SJL_ERROR;
+    }
+
+    if (sjl_create_settings(create, r, settings) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    spec->options = sjl_context_options(spec->settings, &why);
+
+    if (spec->options == NULL) {
+        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
+        free(why);
+        return SJL_ERROR;
+    }
+
+    if (sjl_request_body(r, f, &spec->body, &spec->size) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    if (spec->body == NULL && spec->size) {
+        spec->fd = f->fd;
+        f->fd = -1;
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_create_settings(sjl_create_t *create, sjl_request_t *r, json_t *settings)
+{
+    json_t      *value;
+    const char  *key;
+
+    if (settings && !json_is_object(settings)) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "settings");
+        return SJL_ERROR;
+    }
+
+    json_object_foreach(settings, key, value) {
+        if (!json_is_string(value)) {
+            sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, key);
+            return SJL_ERROR;
+        }
+    }
+
+    create->spec.settings = settings ? json_incref(settings) : json_object();
+
+    return SJL_OK;
+}
+
+
+json_t *
+sjl_context_options(const json_t *settings, char **why)
+{
+    char        *option;
+    size_t       n;
+    json_t      *options;
+    const char  *memory;
+
+    options = json_array();
+    memory = json_string_value(json_object_get(settings, SJL_CONTEXT_MEMORY));
+
+    if (memory == NULL) {
+        return options;
+    }
+
+    n = strspn(memory, "0123456789");
+
+    if (n == 0 || n > 12
+        || (memory[n] && (strchr("kmgt", memory[n]) == NULL || memory[n + 1])))
+    {
+        *why = sjl_format(SJL_CONTEXT_MEMORY ": expected a number with k, m, g "
+                          "or t behind it, got \"%.100s\"", memory);
+        sjl_text_clean(*why);
+        json_decref(options);
+        return NULL;
+    }
+
+    /* a number alone is in MiB to Spark, and in bytes to the JVM */
+
+    option = sjl_format("-Xmx%s%s", memory, memory[n] ? "" : "m");
+    (void) json_array_append_new(options, json_string(option));
+    free(option);
+
+    return options;
+}
+
+
+/* all that a key stands for, but the name, which is compared by itself */
+
+static void
+sjl_create_hash(sjl_create_t *create, const char *body)
+{
+    char  *text, *settings;
+
+    settings = json_dumps(create->spec.settings, JSON_COMPACT|JSON_SORT_KEYS);
+
+    text = sjl_format("%d %s %s %s", (int) create->replace, body,
+                      create->spec.proxy_user ? create->spec.proxy_user : "",
+                      settings ? settings : "");
+
+    create->hash = sjl_alloc(SJL_HASH_LEN + 1);
+    sjl_hash(create->hash, text, strlen(text));
+    create->spec.request = create->hash;
+
+    free(settings);
+    free(text);
+}
+
+
+static void
+sjl_create_hashed(sjl_file_op_t *fop)
+{
+    sjl_create_t  *create;
+
+    create = fop->data;
+
+    create->spec.fd = fop->fd;
+    fop->fd = -1;
+
+    if (fop->rc == SJL_ERROR) {
+        sjl_request_storage_failed(create->requests, fop->why);
+        sjl_create_free(create);
+
+    } else {
+        sjl_create_hash(create, fop->sha256);
+        sjl_create_look(create);
+    }
+
+    sjl_file_op_free(fop);
+}
+
+
+/* a context that has ended is known to the database only */
+
+static void
+sjl_create_look(sjl_create_t *create)
+{
+    if (sjl_create_attach(create)) {
+        sjl_create_free(create);
+        return;
+    }
+
+    sjl_look_context(create->spec.id, sjl_create_looked, create);
+}
+
+
+static void
+sjl_create_looked(void *data, const void *found, const char *error)
+{
+    sjl_create_t             *create;
+    const sjl_context_row_t  *row;
+
+    create = data;
+    row = found;
+
+    if (error) {
+        sjl_request_storage_failed(create->requests, error);
+
+    } else if (row && sjl_create_reused(create, row->name, row->request)) {
+        sjl_request_refuse(create->requests, SJP_ERR_KEY_REUSED,
+                           create->spec.id);
+
+    } else if (row) {
+        sjl_context_reply(create->requests, row);
+
+    } else if (!sjl_create_attach(create)) {
+        sjl_create_go(create);
+        return;
+    }
+
+    sjl_create_free(create);
+}
+
+
+int
+sjl_create_reused(const sjl_create_t *create, const char *name,
+    const char *hash)
+{
+    return create->again
+           && (strcmp(create->spec.name, name) != 0 || hash == NULL
+               || strcmp(create->hash, hash) != 0);
+}
+
+
+/*
+ * Whether the context is there already, or is to come, asked for by the same id
+ * before: then the request is one more that waits for it, or is refused.
+ */
+
+static int
+sjl_create_attach(sjl_create_t *create)
+{
+    sjl_create_t   *other;
+    sjl_request_t  *r;
+    sjl_context_t  *ctx;
+
+    r = create->requests;
+    ctx = sjl_context_find(create->spec.id);
+    other = sjl_replace_find(create->spec.id);
+
+    if (ctx == NULL && other == NULL) {
+        return 0;
+    }
+
+    if (sjl_create_reused(create, ctx ? ctx->row.name : other->spec.name,
+                          ctx ? ctx->row.request : other->hash))
+    {
+        sjl_request_refuse(r, SJP_ERR_KEY_REUSED, create->spec.id);
+        return 1;
+    }
+
+    if (ctx == NULL) {
+        LL_PREPEND2(other->requests, r, waiting);
+        return 1;
+    }
+
+    /* what is durable already, as far as is asked, the database answers */
+
+    if (ctx->answered || (r->early && ctx->durable)) {
+        return 0;
+    }
+
+    LL_PREPEND2(ctx->creators, r, waiting);
+
+    return 1;
+}
+
+
+/* the request is taken over */
+
+static void
+sjl_create_go(sjl_create_t *create)
+{
+    int                  taken;
+    char                 limit[24];
+    sjl_context_spec_t  *spec;
+
+    spec = &create->spec;
+    taken = sjl_context_find_name(spec->name) != NULL
+            || sjl_replace_reserved(spec->name);
+
+    if (sjl_server_ending()) {
+        sjl_create_refuse(create, SJP_ERR_UNAVAILABLE,
+                          "the launcher is ending");
+
+    } else if (taken && !create->replace) {
+        sjl_create_refuse(create, SJP_ERR_CONTEXT_EXISTS, spec->name);
+
+    } else if (!taken && (int64_t) sjl_context_count()
+                         >= sjl_conf->max_contexts)
+    {
+        (void) snprintf(limit, sizeof(limit), "%d",
+                        (int) sjl_conf->max_contexts);
+        sjl_create_refuse(create, SJP_ERR_TOO_MANY_CONTEXTS, limit);
+
+    } else if (create->replace) {
+        sjl_replace_add(create);
+        return;
+
+    } else {
+        sjl_create_make(create);
+    }
+
+    sjl_create_free(create);
+}
+
+
+void
+sjl_create_make(sjl_create_t *create)
+{
+    sjl_context_t  *ctx;
+
+    ctx = sjl_context_make(&create->spec);
+
+    LL_CONCAT2(ctx->creators, create->requests, waiting);
+    create->requests = NULL;
+
+    create->spec.settings = NULL;
+    create->spec.options = NULL;
+    create->spec.body = NULL;
+    create->spec.fd = -1;
+}
+
+
+void
+sjl_create_refuse(sjl_create_t *create, sjp_error_e code, const char *name)
+{
+    sjl_request_t  *r;
+
+    while (create->requests) {
+        r = create->requests;
+        LL_DELETE2(create->requests, r, waiting);
+        sjl_request_refuse(r, code, name);
+    }
+}
+
+
+void
+sjl_create_free(sjl_create_t *create)
+{
+    free((char *) (uintptr_t) create->spec.id);
+    free((char *) (uintptr_t) create->spec.name);
+    free((char *) (uintptr_t) create->spec.user);
+    free((char *) (uintptr_t) create->spec.proxy_user);
+    free(create->spec.body);
+    free(create->hash);
+    json_decref(create->spec.settings);
+    json_decref(create->spec.options);
+
+    if (create->spec.fd != -1) {
+        (void) close(create->spec.fd);
+    }
+
+    free(create);
+}
