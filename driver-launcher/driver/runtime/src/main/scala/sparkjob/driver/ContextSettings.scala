@@ -16,6 +16,9 @@ import com.typesafe.config._
 import org.apache.spark.SparkConf
 import org.apache.spark.sparkjob.SparkInternals
 
+import spark.jobserver.context.DefaultSparkContextFactory
+import spark.jobserver.util.{JobserverConfig, SparkJobUtils, SparkMasterProvider}
+
 /** A setting has a value that it cannot have; the message is for users. */
 class BadSettingException(message: String) extends Exception(message)
 
@@ -26,14 +29,14 @@ class BadSettingException(message: String) extends Exception(message)
 class ContextSettings private (values: Map[String, ConfigValue]) {
   import ContextSettings._
 
-  def get(name: String): Option[String] = values.get(name).map(text)
+  def get(name: String): Option[String] = values.get(name).map(SparkJobUtils.text)
 
   /** The settings as jobs see them. */
   def config: Config = values.foldLeft(ConfigFactory.empty()) { case (config, (name, value)) =>
     config.withValue(path(name), value)
   }
 
-  def contextFactory: String = get("context-factory").getOrElse(ContextKind.Default)
+  def contextFactory: String = get("context-factory").get
 
   /** How many jobs may run at once. */
   def maxJobs(default: Int): Int = get(MaxJobs).map(positive(MaxJobs, _)).getOrElse(default)
@@ -52,8 +55,11 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
 
   private def seconds(name: String): Long = get(name).map(duration(name, _)).getOrElse(0L)
 
-  def master(defaults: Map[String, String]): String =
-    get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
+  def master(defaults: Map[String, String]): String = {
+    val known = get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
+    val settings = config.withValue(path("spark.master"), ConfigValueFactory.fromAnyRef(known))
+    SparkMasterProvider.fromConfig(settings).getSparkMaster(settings)
+  }
 
   /** @param defaults Spark's own defaults, which all settings win over */
   def sparkConf(contextName: String, defaults: Map[String, String]): SparkConf = {
@@ -66,7 +72,7 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
     }
     for ((name, value) <- values) {
       Prefixes.find(names => name.startsWith(names._1)).foreach { case (prefix, instead) =>
-        conf.set(instead + name.stripPrefix(prefix), text(value))
+        conf.set(instead + name.stripPrefix(prefix), SparkJobUtils.text(value))
       }
     }
     conf.setIfMissing("spark.ui.port", "0").set("spark.master", master(defaults))
@@ -103,6 +109,15 @@ object ContextSettings {
   private val MaxJobs = "max-jobs-per-context"
   private val MaxQueued = "max-queued-jobs"
 
+  /** What factories may rely on to be set. */
+  private val Builtin: Map[String, ConfigValue] = Seq[(String, Any)](
+    "context-factory" -> classOf[DefaultSparkContextFactory].getName,
+    JobserverConfig.IS_SPARK_SESSION_HIVE_ENABLED -> true,
+    "streaming.batch_interval" -> 1000,
+    "streaming.stopGracefully" -> true,
+    "streaming.stopSparkContext" -> true
+  ).map { case (name, value) => name -> ConfigValueFactory.fromAnyRef(value) }.toMap
+
   /** Which settings go to Spark, and what stands before their names there. */
   private val Prefixes = Seq(
     "spark." -> "spark.",
@@ -128,7 +143,7 @@ object ContextSettings {
   def apply(defaults: Seq[JsonNode], body: Config): ContextSettings = {
     val layers = defaults.map(flatten("", _)) :+ Hocon.flatten(block(body))
     val values = layers.foldLeft(Map.empty[String, ConfigValue])(_ ++ _)
-    new ContextSettings(values.filter(_._2.valueType != ConfigValueType.NULL))
+    new ContextSettings(Builtin ++ values.filter(_._2.valueType != ConfigValueType.NULL))
   }
 
   private def block(body: Config): ConfigObject = {
@@ -153,11 +168,6 @@ object ContextSettings {
         Map(name -> ConfigValueFactory.fromAnyRef(value))
       }
     }.toMap
-  }
-
-  private def text(value: ConfigValue): String = value match {
-    case list: ConfigList => list.unwrapped.asScala.mkString(",")
-    case single => String.valueOf(single.unwrapped)
   }
 
   private def path(name: String): String = ConfigUtil.joinPath(name.split("\\.", -1): _*)

@@ -21,6 +21,8 @@ import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
 import org.apache.spark.sparkjob.SparkInternals
 import org.slf4j.LoggerFactory
 
+import spark.jobserver.util.JobserverConfig
+
 /** A driver: one context and its jobs, at the other end of the launcher's link. */
 class Driver(surroundings: Surroundings) extends LinkOwner {
   import Driver._
@@ -123,15 +125,12 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     try {
       val settings = readSettings(meta, body(meta, frame))
       val defaults = SparkInternals.defaults(sys.env)
-      val kind = ContextKind.all.getOrElse(settings.contextFactory, throw new BadSettingException(
-        s"The context-factory ${settings.contextFactory} is not known here; known are "
-          + ContextKind.all.keys.toSeq.sorted.mkString(", ")))
       val limits = this.limits(settings, meta.path("maxJobs").asInt(DefaultMaxJobs))
       val missing = settings.jvmOptions(defaults).filterNot(inForce(meta))
       if (missing.nonEmpty) {
         respawn(missing)
       }
-      open(name, kind, settings, defaults, folders(meta, work), limits)
+      open(name, settings, defaults, folders(meta, work), limits)
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
@@ -182,23 +181,24 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
 
   private def open(
       name: String,
-      kind: ContextKind,
       settings: ContextSettings,
       defaults: Map[String, String],
       folders: Folders,
       limits: ObjectNode): Unit = {
-    val master = settings.master(defaults)
-    log.info(s"Making the context $name on $master")
     val loader = new URLClassLoader(settings.classPath(defaults).toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
+    val factory = JobContext.factory(settings.contextFactory, loader)
+    val conf = settings.sparkConf(name, defaults)
+    log.info(s"Making the context $name by ${settings.contextFactory} on ${conf.get("spark.master")}")
     inheritBinaries()
-    val context = kind.make(settings.sparkConf(name, defaults))
+    Master.probe(conf.get("spark.master"))
+    val context = JobContext.make(factory, settings.config, conf, name)
     val sc = context.sparkContext
     sc.addSparkListener(new SparkListener {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })
-    site = Some(new JobSite(context, kind, new Binaries(sc, loader), new JobNamedObjects,
-      settings.config, folders))
+    site = Some(new JobSite(context, new Binaries(sc, loader), new JobNamedObjects, folders,
+      jobFailed))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString)
@@ -249,18 +249,39 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
   }
 
+  private def jobFailed(id: String): Unit = {
+    if (site.exists(_.context.stopsOnJobError)) {
+      val name = JobserverConfig.STOP_CONTEXT_ON_JOB_ERROR
+      inBackground("sparkjob-stop")(stop(s"job $id ended with an error, and $name is set"))
+    }
+  }
+
   /** The launcher may ask twice, if it was away meanwhile. */
   private def stop(why: String): Unit = if (asked.compareAndSet(false, true)) {
     log.info(s"The driver stops: $why")
     stopping = true
+    stopStreams()
     jobs.killAll(JobsMax.toMillis)
     val stopped = inBackground("sparkjob-stop-context")(site.foreach(_.context.stop()))
     stopped.join(ContextMax.toMillis)
     if (stopped.isAlive) {
       log.warn(s"The context does not stop within ${ContextMax.toSeconds} seconds")
     }
-    link.send(Frame(Message.Stopped, 0, 0, Frame.Nothing, Frame.Nothing))
+    val meta = Json.obj().put("reason", Json.plain(why))
+    link.send(Frame(Message.Stopped, 0, 0, Json.bytes(meta), Frame.Nothing))
     leave(0)
+  }
+
+  /** A stream may take its time; how much, is the launcher's affair. Its job ends by that. */
+  private def stopStreams(): Unit = {
+    try {
+      site.filter(_.context.hasStreams).foreach { site =>
+        site.context.stopStreams()
+        jobs.await(StreamJobsMax.toMillis)
+      }
+    } catch {
+      case NonFatal(e) => log.warn("A stream cannot be stopped in order", e)
+    }
   }
 
   private def leave(code: Int): Nothing = {
@@ -281,6 +302,7 @@ private object Driver {
   val Protocol = 1
   val DefaultMaxJobs = 8
   val FirstPatience: FiniteDuration = 30.seconds
+  val StreamJobsMax: FiniteDuration = 1.second
   val JobsMax: FiniteDuration = 3.seconds
   val ContextMax: FiniteDuration = 8.seconds
   val LinkMax: FiniteDuration = 2.seconds

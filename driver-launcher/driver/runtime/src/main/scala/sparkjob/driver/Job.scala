@@ -6,30 +6,37 @@
 package sparkjob.driver
 
 import java.io.File
-import java.lang.reflect.InvocationTargetException
+import java.net.MalformedURLException
 import java.nio.file.Path
 import java.util.concurrent.TimeUnit.NANOSECONDS
 import java.util.concurrent.atomic.AtomicReference
 
+import scala.util.control.NonFatal
+
 import com.typesafe.config.Config
 import org.apache.spark.SparkContext
-import org.scalactic.{Bad, Good}
+import org.apache.spark.streaming.Streams
+import org.scalactic.{Bad, Every, Good, One, Or}
 import org.slf4j.{Logger, LoggerFactory, MDC}
 
 import spark.jobserver.NamedObjects
-import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase}
+import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase, ValidationProblem}
+import spark.jobserver.context._
 
 /** What is told of a job: a message, and its metadata without the job's id. */
 final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
 
-/** What the jobs of one context have in common. */
+/**
+ * What the jobs of one context have in common.
+ *
+ * @param failed to be told the ids of jobs that end with an error
+ */
 class JobSite(
     val context: JobContext,
-    val kind: ContextKind,
     val binaries: Binaries,
     val namedObjects: NamedObjects,
-    val contextConfig: Config,
-    val folders: Folders)
+    val folders: Folders,
+    val failed: String => Unit)
 
 /** Where files lie: bodies that the driver sends, what its jobs print, data that they read. */
 final case class Folders(out: Path, logs: Path, data: DataFiles)
@@ -93,6 +100,15 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     }
   }
 
+  /** Ends the stream that the job has started, if it has; that may take a while. */
+  def endStream(): Unit = {
+    try {
+      Streams.stopOf(IdProperty, id)
+    } catch {
+      case NonFatal(e) => log.warn(s"The stream of job $id cannot be stopped", e)
+    }
+  }
+
   def isBeingKilled: Boolean = synchronized(killed && !done)
 
   private def tag: String = "sparkjob-" + id
@@ -108,8 +124,12 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     }
     val stopped = sc.isStopped
     JobLog.end(id)
-    // what still runs was started by threads that a killed job has left
-    if (end()) {
+    val killed = end()
+    if (killed || ending.cause.isDefined) {
+      endStream()
+    }
+    if (killed) {
+      // what still runs was started by threads that a killed job has left
       cancelSparkJobs()
       tell(killedLetter(ending))
     } else if (stopped) {
@@ -121,6 +141,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     log.debug(s"Job $id has ended")
     ending.cause match {
       case Some(e: OutOfMemoryError) => Exit.outOfMemory(e)
+      case Some(_) if !killed => site.failed(id)
       case _ =>
     }
   }
@@ -150,7 +171,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
         val job = load(loader)
         sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
         sc.addJobTag(tag)
-        sc.setLocalProperty("mdc.jobId", id)
+        sc.setLocalProperty(IdProperty, id)
         perform(job, config)
       }
     } catch {
@@ -159,11 +180,10 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
-    val c = site.context.forJob(job)
-    job.validate(c, Environment, config) match {
+    val c = site.context.forJob().asInstanceOf[job.C]
+    validate(job)(c, config) match {
       case Bad(problems) =>
-        throw new RefusedException("validation-failed", request.mainClass,
-          ErrorJson(new Throwable(problems.toString)))
+        throw refusal("validation-failed", ErrorJson(new Throwable(problems.toString)))
       case Good(data) =>
         tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
         // handed over, so that a stream is not kept from its beginning
@@ -172,6 +192,17 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
           JobResult.write(() => result.getAndSet(null), out)
         }
         Ending(resultLetter("FINISHED", body), None)
+    }
+  }
+
+  /** Java jobs have no other way to refuse a configuration than to throw a problem. */
+  private def validate(job: SparkJobBase)(
+      c: job.C,
+      config: Config): job.JobData Or Every[ValidationProblem] = {
+    try {
+      job.validate(c, Environment, config)
+    } catch {
+      case problem: Exception with ValidationProblem => Bad(One(problem))
     }
   }
 
@@ -189,42 +220,28 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     }
   }
 
-  /** The Scala object of that name, or else an instance of the class. */
   private def load(loader: ClassLoader): SparkJobBase = {
-    try {
-      val candidates = Iterator(request.mainClass + "$", request.mainClass).flatMap(find(_, loader))
-      if (candidates.isEmpty) {
-        throw new RefusedException("class-not-found", request.mainClass, Frame.Nothing)
-      }
-      candidates.find(site.kind.accepts).map(instance).getOrElse(
-        throw new RefusedException("wrong-job-type", request.mainClass, Frame.Nothing))
+    val paths = request.cp.map(_.file.getPath)
+    val found = try {
+      site.context.factory.loadAndValidateJob(paths, request.mainClass, new JobLoader(loader))
     } catch {
-      case e: RefusedException => throw e
-      case e: InvocationTargetException => throw loadingFailed(e.getCause)
-      case e: ExceptionInInitializerError if e.getCause != null => throw loadingFailed(e.getCause)
-      case e@(_: ReflectiveOperationException | _: LinkageError) => throw loadingFailed(e)
+      case NonFatal(e) => Bad(JobLoadError(e))
+    }
+    found match {
+      case Good(container) => container.getSparkJob
+      case Bad(JobClassNotFound) => throw refusal("class-not-found")
+      case Bad(JobWrongType) => throw refusal("wrong-job-type")
+      case Bad(JobLoadError(t)) => throw loadingFailed(JobLoader.cause(t))
     }
   }
 
-  private def find(name: String, loader: ClassLoader): Option[Class[_]] = {
-    try {
-      Some(Class.forName(name, false, loader))
-    } catch {
-      case _: ClassNotFoundException => None
-    }
-  }
+  private def refusal(code: String, error: Array[Byte] = Frame.Nothing): RefusedException =
+    new RefusedException(code, request.mainClass, error)
 
-  private def instance(job: Class[_]): SparkJobBase = {
-    val instance = if (job.getName.endsWith("$")) {
-      job.getField("MODULE$").get(null)
-    } else {
-      job.getConstructor().newInstance()
-    }
-    instance.asInstanceOf[SparkJobBase]
+  private def loadingFailed(t: Throwable): RefusedException = t match {
+    case _: MalformedURLException => refusal("loading-bad-url", ErrorJson(t))
+    case _ => refusal("loading-failed", ErrorJson(t))
   }
-
-  private def loadingFailed(t: Throwable): RefusedException =
-    new RefusedException("loading-failed", request.mainClass, ErrorJson(t))
 
   private def refused(e: RefusedException): Ending = {
     log.info(s"Job $id was refused: ${e.code} ${e.name}")
@@ -255,7 +272,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   private object Environment extends JobEnvironment with DataFileCache {
     override def jobId: String = id
     override def namedObjects: NamedObjects = site.namedObjects
-    override def contextConfig: Config = site.contextConfig
+    override def contextConfig: Config = site.context.config
 
     override def getDataFile(dataFile: String): File = site.folders.data.get(dataFile)
   }
@@ -264,6 +281,8 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 private object Job {
   val log: Logger = LoggerFactory.getLogger(classOf[Job])
 
+  /** Names the job in the local properties of its Spark work, and so in what its tasks log. */
+  val IdProperty = "mdc.jobId"
 
   /** How a job ended: what to tell, and the exception that ended it. */
   final case class Ending(letter: Letter, cause: Option[Throwable])

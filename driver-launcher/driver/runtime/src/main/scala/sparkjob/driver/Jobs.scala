@@ -128,6 +128,10 @@ class Jobs(link: Link) {
     case _ =>
   }
 
-  private def killAgain(): Unit =
-    synchronized(entries.values.map(_.job).toVector).filter(_.isBeingKilled).foreach(_.kill())
+  private def killAgain(): Unit = {
+    synchronized(entries.values.map(_.job).toVector).filter(_.isBeingKilled).foreach { job =>
+      job.kill()
+      job.endStream()
+    }
+  }
 }

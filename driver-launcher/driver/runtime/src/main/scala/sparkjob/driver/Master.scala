@@ -10,56 +10,7 @@ import java.net.{InetSocketAddress, Socket}
 
 import scala.concurrent.duration._
 
-import org.apache.spark.{SparkConf, SparkContext, SparkException}
-import org.apache.spark.sparkjob.SparkInternals
-
-import spark.jobserver.{SparkJob => OldSparkJob}
-import spark.jobserver.api.{SparkJob, SparkJobBase}
-
-/** A kind of context: how it is made and which jobs may run in it. */
-abstract class ContextKind {
-
-  /** Makes the context. What it throws is told to the user. */
-  def make(conf: SparkConf): JobContext
-
-  /** Whether the class is one of a job for such contexts. */
-  def accepts(job: Class[_]): Boolean
-}
-
-/** A context that runs. */
-abstract class JobContext {
-
-  def sparkContext: SparkContext
-
-  /** What a job gets as its `C`. */
-  def forJob(job: SparkJobBase): job.C
-
-  def stop(): Unit
-}
-
-object ContextKind {
-  val Default = "spark.jobserver.context.DefaultSparkContextFactory"
-
-  /** By the class names that clients know. */
-  val all: Map[String, ContextKind] = Map(Default -> SparkContextKind)
-}
-
-private object SparkContextKind extends ContextKind {
-
-  private val Jobs = Seq(classOf[SparkJob], classOf[OldSparkJob])
-
-  override def accepts(job: Class[_]): Boolean = Jobs.exists(_.isAssignableFrom(job))
-
-  override def make(conf: SparkConf): JobContext = {
-    Master.probe(conf.get("spark.master"))
-    val sc = new SparkContext(SparkInternals.isolateClasses(conf))
-    new JobContext {
-      override val sparkContext: SparkContext = sc
-      override def forJob(job: SparkJobBase): job.C = sc.asInstanceOf[job.C]
-      override def stop(): Unit = sc.stop()
-    }
-  }
-}
+import org.apache.spark.SparkException
 
 /** Spark standalone masters. */
 object Master {

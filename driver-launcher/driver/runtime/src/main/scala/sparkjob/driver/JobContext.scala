@@ -1,0 +1,105 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.lang.reflect.InvocationTargetException
+
+import com.typesafe.config.{Config, ConfigValueFactory}
+import org.apache.spark.{SparkConf, SparkContext}
+import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.streaming.{StreamingContext, Streams}
+
+import spark.jobserver.ContextLike
+import spark.jobserver.context.{SparkContextFactory, StreamingFactory}
+import spark.jobserver.util.JobserverConfig
+
+/**
+ * A driver's context, as its factory made it.
+ *
+ * @param config the settings, with what the factory added to them
+ */
+class JobContext(val factory: SparkContextFactory, made: ContextLike, val config: Config) {
+
+  val sparkContext: SparkContext = made.sparkContext
+
+  private var fresh = true
+
+  /** Whether a job that ends with an error ends the context. */
+  val stopsOnJobError: Boolean = config.hasPath(JobserverConfig.STOP_CONTEXT_ON_JOB_ERROR) &&
+    config.getBoolean(JobserverConfig.STOP_CONTEXT_ON_JOB_ERROR)
+
+  /**
+   * What the next job gets as its `C`. Where that is a StreamingContext each job has its own, as
+   * one is good for one start; while there is one that runs, it is that.
+   */
+  def forJob(): ContextLike = synchronized {
+    val next = factory match {
+      case streaming: StreamingFactory if !fresh =>
+        running.getOrElse(streaming.streamingContext(sparkContext, config))
+      case _ => made
+    }
+    fresh = false
+    next
+  }
+
+  private def running: Option[ContextLike] =
+    StreamingContext.getActive().collect { case context: ContextLike => context }
+
+  def hasStreams: Boolean = StreamingContext.getActive().isDefined
+
+  /** Ends the streams that jobs have started; waits for what they have received, if told so. */
+  def stopStreams(): Unit =
+    Streams.stopAll(gracefully = config.getBoolean("streaming.stopGracefully"))
+
+  /** Ends all, also a SparkContext that the factory would have outlive the StreamingContext. */
+  def stop(): Unit = {
+    made.stop()
+    sparkContext.stop()
+  }
+}
+
+object JobContext {
+
+  /** What must reach Spark as the driver has it, whatever the settings say. */
+  private val Fixed = Seq("spark.master", "spark.plugins", "spark.jars", "spark.kryo.pool")
+
+  /** @throws BadSettingException if there is no such factory */
+  def factory(name: String, loader: ClassLoader): SparkContextFactory = {
+    def bad(why: String) = throw new BadSettingException(s"The context-factory $name $why")
+    val instance = try {
+      Class.forName(name, true, loader).getConstructor().newInstance()
+    } catch {
+      case _: ClassNotFoundException =>
+        bad("is not known here: neither the server nor a jar of the context has such a class")
+      case _: NoSuchMethodException => bad("has no constructor without parameters")
+      case e@(_: InvocationTargetException | _: LinkageError) =>
+        bad(s"cannot be made: ${JobLoader.cause(e)}")
+      case e: ReflectiveOperationException => bad(s"cannot be made: $e")
+    }
+    instance match {
+      case factory: SparkContextFactory => factory
+      case other => bad(s"is no ${classOf[SparkContextFactory].getName}")
+    }
+  }
+
+  /**
+   * Makes a context. Its SparkConf is also in the JVM's properties, as where spark-submit has
+   * started it, since factories begin with an empty one, which takes these.
+   */
+  def make(
+      factory: SparkContextFactory,
+      settings: Config,
+      sparkConf: SparkConf,
+      name: String): JobContext = {
+    val config = factory.updateConfig(settings)
+    val conf = SparkInternals.isolateClasses(sparkConf)
+    conf.getAll.foreach { case (key, value) => if (key.startsWith("spark.")) sys.props(key) = value }
+    val all = Fixed.flatMap(key => conf.getOption(key).map(key -> _)).foldLeft(config) {
+      case (config, (key, value)) => config.withValue(key, ConfigValueFactory.fromAnyRef(value))
+    }
+    new JobContext(factory, factory.makeContext(all, all, name), config)
+  }
+}
