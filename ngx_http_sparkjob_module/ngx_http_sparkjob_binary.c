@@ -12,6 +12,12 @@
 
 static ngx_int_t ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
     ngx_uint_t row);
+static ngx_int_t ngx_http_sparkjob_binary_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_binary_told_all(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_binary_type(ngx_http_request_t *r,
     ngx_str_t *type);
 static ngx_int_t ngx_http_sparkjob_binary_put(ngx_http_request_t *r,
@@ -33,6 +39,7 @@ static struct {
     { ngx_string("application/python-wheel"), ngx_string("Wheel") },
     { ngx_string("application/python-archive"), ngx_string("Egg") },
     { ngx_string("python-archive"), ngx_string("Egg") },
+    { ngx_string("text/x-python"), ngx_string("Python") },
     { ngx_null_string, ngx_null_string }
 };
 
@@ -49,6 +56,19 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_delete_refusals[] = {
     { SJP_ERR_STORAGE_FAILED, 500, "ERROR",
       "Failed to delete binary due to internal error. Check logs." },
     { 0, 0, NULL, NULL }
+};
+
+
+/* there is no message that asks for one */
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_binary_get_call = {
+    SJP_SNAPSHOT,
+    ngx_http_sparkjob_binary_told_all,
+    ngx_http_sparkjob_binary_told,
+    NULL,
+    ngx_http_sparkjob_reply_expired,
+    NULL,
+    0
 };
 
 
@@ -103,26 +123,14 @@ ngx_http_sparkjob_jar_list(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r, ngx_uint_t row)
 {
-    ngx_int_t                   rc;
-    ngx_http_sparkjob_ctx_t    *ctx;
-    ngx_http_sparkjob_rows_t    rows;
-    ngx_http_sparkjob_query_t   query;
+    ngx_http_sparkjob_query_t  query;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    ngx_memzero(&query, sizeof(ngx_http_sparkjob_query_t));
 
     query.kind = NGX_HTTP_SPARKJOB_BINARY;
-    query.states = 0;
     query.limit = NGX_MAX_INT_T_VALUE;
 
-    ngx_http_sparkjob_rows_init(&rows, r->pool, "{}", row, 2048);
-
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
-
-    if (rc != NGX_OK) {
-        return ngx_http_sparkjob_reply_zone(r, rc);
-    }
-
-    return ngx_http_sparkjob_rows_reply(r, &rows);
+    return ngx_http_sparkjob_list(r, &query, "{}", row);
 }
 
 
@@ -152,24 +160,91 @@ ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
 ngx_int_t
 ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_buf_t                   *b;
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_record_t  *rec;
+    ngx_int_t                      rc;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_record_t    *rec;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_BINARY,
                                     &ctx->name, r->pool, &rec);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_ABORT) {
+        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_get_call,
+                                     json_pack("{s:i}", "jobs", 0), 0,
+                                     slcf->reply_timeout);
+    }
+
+    if (rc != NGX_OK && rc != NGX_DECLINED) {
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+
+    return ngx_http_sparkjob_binary_show(r, rc == NGX_OK ? rec : NULL);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    json_t                      *record;
+    ngx_int_t                    rc;
+    ngx_str_t                    name;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_kind_e     kind;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    record = json_object_get(msg->meta, "record");
+
+    ngx_http_sparkjob_meta_string(record, "name", &name);
+
+    if (ngx_http_sparkjob_record_kind(msg->meta, &kind) != NGX_OK
+        || kind != NGX_HTTP_SPARKJOB_BINARY
+        || ngx_memn2cmp(name.data, ctx->name.data, name.len, ctx->name.len)
+           != 0)
+    {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_http_sparkjob_record(ctx->zone->channel, r->pool, kind, record,
+                                  NULL, &rec);
+    ctx->data = rec;
+
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_binary_told_all(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    return ngx_http_sparkjob_binary_show(r, ctx->data);
+}
+
+
+/* NULL: there is none */
+
+static ngx_int_t
+ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_buf_t                *b;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (rec == NULL) {
         return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
                                              "Can't find binary with name %V",
                                              &ctx->name);
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_http_sparkjob_reply_zone(r, rc);
     }
 
     b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));

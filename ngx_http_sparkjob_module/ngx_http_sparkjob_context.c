@@ -10,8 +10,16 @@
 #include <ngx_http_sparkjob_module.h>
 
 
+static ngx_int_t ngx_http_sparkjob_context_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_context_show(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec);
+static ngx_int_t ngx_http_sparkjob_context_start(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call);
 static json_t *ngx_http_sparkjob_context_settings(
     ngx_http_sparkjob_ctx_t *ctx);
+static ngx_uint_t ngx_http_sparkjob_context_is_setting(
+    ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *key);
 static ngx_int_t ngx_http_sparkjob_context_created(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_context_starting(ngx_http_request_t *r);
@@ -22,6 +30,45 @@ static ngx_int_t ngx_http_sparkjob_context_was_reset(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_context_reset_sent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_context_resetting(ngx_http_request_t *r);
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_start_params[] = {
+    { ngx_string("async"), ngx_http_sparkjob_param_flag, 0, 0 },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+/* parameters that are no settings; the last one is not if we set it */
+
+static ngx_str_t  ngx_http_sparkjob_context_others[] = {
+    ngx_string("_method"),
+    ngx_string("async"),
+    ngx_string("spark.proxy.user")
+};
+
+
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_start_refusals[] = {
+    { SJP_ERR_BAD_URI, 400, "CONTEXT INIT ERROR: Malformed URL", NULL },
+    { 0, 0, NULL, NULL }
+};
+
+
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_get_refusals[] = {
+    { SJP_ERR_NO_SUCH_CONTEXT, 404, "ERROR",
+      "can't find context with name %V" },
+    { 0, 0, NULL, NULL }
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_get_call = {
+    SJP_CONTEXT_GET,
+    ngx_http_sparkjob_context_told,
+    NULL,
+    NULL,
+    ngx_http_sparkjob_reply_expired,
+    ngx_http_sparkjob_get_refusals,
+    0
+};
 
 
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_context_delete_params[] = {
@@ -36,7 +83,18 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_create_call = {
     NULL,
     NULL,
     ngx_http_sparkjob_context_starting,
+    ngx_http_sparkjob_start_refusals,
+    1
+};
+
+
+static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_replace_call = {
+    SJP_CONTEXT_REPLACE,
+    ngx_http_sparkjob_context_created,
     NULL,
+    NULL,
+    ngx_http_sparkjob_context_starting,
+    ngx_http_sparkjob_start_refusals,
     1
 };
 
@@ -63,7 +121,7 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_call = {
 };
 
 
-/* answered when the launcher has been told */
+/* answered when the launcher has been told; it starts no contexts again */
 
 static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_async_call = {
     SJP_CONTEXT_RESET,
@@ -79,29 +137,21 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_context_reset_async_call = {
 ngx_int_t
 ngx_http_sparkjob_context_list(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
     ngx_http_sparkjob_ctx_t    *ctx;
-    ngx_http_sparkjob_rows_t    rows;
     ngx_http_sparkjob_query_t   query;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ngx_memzero(&query, sizeof(ngx_http_sparkjob_query_t));
 
     query.kind = NGX_HTTP_SPARKJOB_CONTEXT;
     query.states = ngx_http_sparkjob_state_bit(SJP_CONTEXT_RUNNING)
                    | ngx_http_sparkjob_state_bit(SJP_CONTEXT_RESTARTING)
                    | ngx_http_sparkjob_state_bit(SJP_CONTEXT_STOPPING);
     query.limit = NGX_MAX_INT_T_VALUE;
+    query.own = ctx->own;
 
-    ngx_http_sparkjob_rows_init(&rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
-                                1024);
-
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
-
-    if (rc != NGX_OK) {
-        return ngx_http_sparkjob_reply_zone(r, rc);
-    }
-
-    return ngx_http_sparkjob_rows_reply(r, &rows);
+    return ngx_http_sparkjob_list(r, &query, "[]", NGX_HTTP_SPARKJOB_ROW);
 }
 
 
@@ -113,6 +163,8 @@ ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
     p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
     *p++ = '"';
 
+    rec->own = 1;
+
     return p;
 }
 
@@ -120,39 +172,84 @@ ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
 ngx_int_t
 ngx_http_sparkjob_context_get(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_buf_t                   *b;
+    json_t                        *meta;
+    ngx_int_t                      rc;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_record_t    *rec;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
+                                    &ctx->stored, r->pool, &rec);
+
+    switch (rc) {
+
+    case NGX_OK:
+        return ngx_http_sparkjob_context_show(r, rec);
+
+    case NGX_DECLINED:
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
+                                             "can't find context with name %V",
+                                             &ctx->name);
+    case NGX_ABORT:
+        slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+        meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->stored));
+
+        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_get_call,
+                                     meta, 0, slcf->reply_timeout);
+
+    default:
+        return ngx_http_sparkjob_reply_zone(r, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_message_t *msg)
+{
     ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
-                                    &ctx->name, r->pool, &rec);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
-                                             "can't find context with name %V",
-                                             &ctx->name);
+    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                    NGX_HTTP_SPARKJOB_CONTEXT,
+                                    json_object_get(msg->meta, "record"), NULL,
+                                    &rec);
+    if (rec == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc != NGX_OK) {
-        return ngx_http_sparkjob_reply_zone(r, rc);
-    }
+    return ngx_http_sparkjob_context_show(r, rec);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_show(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_buf_t                *b;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_http_sparkjob_context_report(b->last, rec);
+    b->last = ngx_http_sparkjob_context_report(b->last, rec, &ctx->own_json);
 
     return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
 }
 
 
 u_char *
-ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own)
 {
     ngx_str_t   s[NGX_HTTP_SPARKJOB_PAYLOAD];
     ngx_uint_t  i;
@@ -175,10 +272,10 @@ ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec)
         s[NGX_HTTP_SPARKJOB_CONTEXT_REASON].len = 0;
     }
 
-    p = ngx_sprintf(p, "{\"id\":\"%V\",\"name\":\"",
+    p = ngx_sprintf(p, "{\"id\":\"%V\",\"name\":",
                     &s[NGX_HTTP_SPARKJOB_CONTEXT_ID]);
-    p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
-    p = ngx_sprintf(p, "\",\"startTime\":\"");
+    p = ngx_http_sparkjob_row(p, rec, NGX_HTTP_SPARKJOB_ROW, own);
+    p = ngx_sprintf(p, ",\"startTime\":\"");
     p = ngx_http_sparkjob_time(p, rec->start);
     p = ngx_sprintf(p, "\",\"endTime\":\"");
     p = rec->end ? ngx_http_sparkjob_time(p, rec->end)
@@ -204,8 +301,27 @@ ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec)
 ngx_int_t
 ngx_http_sparkjob_context_post(ngx_http_request_t *r)
 {
+    return ngx_http_sparkjob_context_start(r,
+                                        &ngx_http_sparkjob_context_create_call);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_replace(ngx_http_request_t *r)
+{
+    return ngx_http_sparkjob_context_start(r,
+                                       &ngx_http_sparkjob_context_replace_call);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_context_start(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call)
+{
     u_char                         ch;
     json_t                        *meta;
+    ngx_int_t                      rc;
+    ngx_flag_t                    *async;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
@@ -219,22 +335,40 @@ ngx_http_sparkjob_context_post(ngx_http_request_t *r)
                                       "context name must start with letters");
     }
 
-    if (ngx_http_sparkjob_new_id(r, &ctx->id) != NGX_OK) {
+    async = ngx_pcalloc(r->pool, sizeof(ngx_flag_t));
+    if (async == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    meta = json_pack("{s:s%, s:s%, s:o, s:s%}",
+    ctx->data = async;
+
+    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_context_start_params,
+                                  async);
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_id_make(r, "POST /contexts");
+    }
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_http_sparkjob_reply_problem(r) : rc;
+    }
+
+    meta = json_pack("{s:s%, s:s%, s:o, s:b, s:b, s:s%}",
                      "id", ngx_http_sparkjob_text(&ctx->id),
-                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "name", ngx_http_sparkjob_text(&ctx->stored),
                      "settings", ngx_http_sparkjob_context_settings(ctx),
+                     "early", (int) *async,
+                     "again", ctx->key.len != 0,
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_create_call,
-                                 meta, 1, slcf->context_timeout);
+    if (ctx->own.len) {
+        meta = ngx_http_sparkjob_meta_with(meta, "proxyUser", &ctx->user);
+    }
+
+    return ngx_http_sparkjob_ask(r, call, meta, 1, slcf->context_timeout);
 }
 
 
-/* every parameter is a setting; of two with one name the last counts */
+/* of two settings with one name the last counts */
 
 static json_t *
 ngx_http_sparkjob_context_settings(ngx_http_sparkjob_ctx_t *ctx)
@@ -254,12 +388,7 @@ ngx_http_sparkjob_context_settings(ngx_http_sparkjob_ctx_t *ctx)
 
     for (i = 0; i < ctx->args->nelts; i++) {
 
-        if (arg[i].key.len == 0
-            || (arg[i].key.len == sizeof("_method") - 1
-                && ngx_strncmp(arg[i].key.data, "_method",
-                               sizeof("_method") - 1)
-                   == 0))
-        {
+        if (!ngx_http_sparkjob_context_is_setting(ctx, &arg[i].key)) {
             continue;
         }
 
@@ -286,12 +415,56 @@ ngx_http_sparkjob_context_settings(ngx_http_sparkjob_ctx_t *ctx)
 }
 
 
+static ngx_uint_t
+ngx_http_sparkjob_context_is_setting(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *key)
+{
+    ngx_str_t   *other;
+    ngx_uint_t   i, n;
+
+    n = sizeof(ngx_http_sparkjob_context_others) / sizeof(ngx_str_t);
+
+    if (ctx->own.len == 0) {
+        n--;
+    }
+
+    for (i = 0; i < n; i++) {
+        other = &ngx_http_sparkjob_context_others[i];
+
+        if (other->len == key->len
+            && ngx_strncmp(other->data, key->data, key->len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return key->len != 0;
+}
+
+
 static ngx_int_t
 ngx_http_sparkjob_context_created(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK,
-                                           "Context initialized");
+    ngx_flag_t               *async;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    async = ctx->data;
+
+    if (!*async) {
+        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK,
+                                               "Context initialized");
+    }
+
+    if (ngx_http_sparkjob_reply_location(r, "/contexts/", &ctx->name)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply_success(r, NGX_HTTP_ACCEPTED,
+                                           "Context initialization started");
 }
 
 
@@ -338,7 +511,7 @@ ngx_http_sparkjob_context_delete(ngx_http_request_t *r)
     }
 
     meta = json_pack("{s:s%, s:b, s:s%}",
-                     "name", ngx_http_sparkjob_text(&ctx->name),
+                     "name", ngx_http_sparkjob_text(&ctx->stored),
                      "force", (int) force,
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
@@ -392,12 +565,15 @@ ngx_http_sparkjob_context_put(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_problem(r);
     }
 
-    meta = json_pack("{s:s%}", "user", ngx_http_sparkjob_text(&ctx->user));
+    meta = json_pack("{s:b, s:s%}",
+                     "recreate", (int) sync,
+                     "user", ngx_http_sparkjob_text(&ctx->user));
 
     call = sync ? &ngx_http_sparkjob_context_reset_call
                 : &ngx_http_sparkjob_context_reset_async_call;
 
-    return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->delete_timeout);
+    return ngx_http_sparkjob_ask(r, call, meta, 0,
+                                 slcf->delete_timeout + slcf->context_timeout);
 }
 
 

@@ -5,19 +5,16 @@
  *
  * /jobs: submitting.  What is read of jobs is in ngx_http_sparkjob_report.c.
  *
- * The id of a job is made here, so that a submission may be sent again after
- * the channel broke: the launcher knows the id.  A synchronous request waits
- * for the event that tells of the job's end.
+ * What the query leaves out, class path and class, may stand in the body, which
+ * only the driver reads.  A synchronous request waits for the event that tells
+ * of the job's end.
  */
 
 
 #include <ngx_http_sparkjob_module.h>
 
-#include <uuid/uuid.h>
-
-
-#define NGX_HTTP_SPARKJOB_BODY_MAX     (1024 * 1024)
-#define NGX_HTTP_SPARKJOB_LIST_MAX     8192
+#define NGX_HTTP_SPARKJOB_LIST_MAX  8192
+#define NGX_HTTP_SPARKJOB_URL_MAX   2048
 
 
 typedef struct {
@@ -28,8 +25,13 @@ typedef struct {
     ngx_str_t                    cp;
     ngx_str_t                    main_class;
     ngx_str_t                    context;
+    ngx_str_t                    dependent;
+    ngx_str_t                    callback;
+    ngx_str_t                    proxy_user;
+    ngx_flag_t                   early;     /* answered before validation */
 
-    json_t                      *names;     /* of the binaries */
+    json_t                      *names;     /* of binaries, or URIs */
+    json_t                      *dependents;
     ngx_str_t                    class;
     uint64_t                     start;
     ngx_http_sparkjob_record_t  *rec;       /* as the launcher accepted it */
@@ -39,13 +41,10 @@ typedef struct {
 static ngx_int_t ngx_http_sparkjob_job_what(ngx_http_request_t *r,
     ngx_http_sparkjob_job_t *job);
 static ngx_int_t ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
-    ngx_http_sparkjob_job_t *job, ngx_str_t *list);
-static ngx_int_t ngx_http_sparkjob_job_from_body(ngx_http_request_t *r,
-    ngx_http_sparkjob_job_t *job);
-static ngx_int_t ngx_http_sparkjob_job_body(ngx_http_request_t *r,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_sparkjob_job_member(ngx_http_request_t *r,
-    json_t *body, const char *name, ngx_str_t *value);
+    json_t *names, ngx_str_t *what, ngx_str_t *list);
+static ngx_uint_t ngx_http_sparkjob_job_has_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
 static ngx_int_t ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ngx_http_sparkjob_job_t *job);
 static ngx_int_t ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
@@ -81,6 +80,15 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
       SJP_CLASS_MAX },
     { ngx_string("context"), ngx_http_sparkjob_param_string,
       offsetof(ngx_http_sparkjob_job_t, context), SJP_NAME_MAX },
+    { ngx_string("dependent-jar-uris"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, dependent),
+      NGX_HTTP_SPARKJOB_LIST_MAX },
+    { ngx_string("callbackUrl"), ngx_http_sparkjob_param_url,
+      offsetof(ngx_http_sparkjob_job_t, callback), NGX_HTTP_SPARKJOB_URL_MAX },
+    { ngx_string("spark.proxy.user"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, proxy_user), SJP_NAME_MAX },
+    { ngx_string("validate"), ngx_http_sparkjob_job_validate,
+      offsetof(ngx_http_sparkjob_job_t, early), 0 },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -146,6 +154,10 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
     rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_job_params, job);
 
     if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_own_name(ctx, &job->context, &job->context);
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_http_sparkjob_job_what(r, job);
     }
 
@@ -157,7 +169,7 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
     }
 
     json_decref(job->names);
-    job->names = NULL;
+    json_decref(job->dependents);
 
     return rc;
 }
@@ -170,13 +182,22 @@ ngx_http_sparkjob_job_what(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job)
 {
     ngx_int_t                 rc;
     ngx_http_sparkjob_ctx_t  *ctx;
+    static ngx_str_t          cp = ngx_string("name of a binary in 'cp'");
+    static ngx_str_t          uris = ngx_string("URI in 'dependent-jar-uris'");
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     job->names = json_array();
+    job->dependents = json_array();
 
-    if (job->names == NULL) {
+    if (job->names == NULL || job->dependents == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sparkjob_job_names(ctx, job->dependents, &uris,
+                                     &job->dependent);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (job->app.len) {
@@ -194,15 +215,9 @@ ngx_http_sparkjob_job_what(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job)
 
     job->class = job->main_class;
 
-    rc = ngx_http_sparkjob_job_names(ctx, job, &job->cp);
+    rc = ngx_http_sparkjob_job_names(ctx, job->names, &cp, &job->cp);
 
-    if (rc == NGX_OK
-        && (job->class.len == 0 || json_array_size(job->names) == 0))
-    {
-        rc = ngx_http_sparkjob_job_from_body(r, job);
-    }
-
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || ngx_http_sparkjob_job_has_body(r)) {
         return rc;
     }
 
@@ -222,13 +237,12 @@ ngx_http_sparkjob_job_what(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job)
 
 
 static ngx_int_t
-ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
-    ngx_http_sparkjob_job_t *job, ngx_str_t *list)
+ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx, json_t *names,
+    ngx_str_t *what, ngx_str_t *list)
 {
-    u_char           *p, *last;
-    ngx_int_t         rc;
-    ngx_str_t         name;
-    static ngx_str_t  what = ngx_string("name of a binary in 'cp'");
+    u_char     *p, *last;
+    ngx_int_t   rc;
+    ngx_str_t   name;
 
     last = list->data + list->len;
 
@@ -245,14 +259,14 @@ ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
             continue;
         }
 
-        rc = ngx_http_sparkjob_check_text(ctx, &what, &name,
-                                          SJP_CLASS_MAX);
+        rc = ngx_http_sparkjob_check_text(ctx, what, &name, SJP_CLASS_MAX);
+
         if (rc != NGX_OK) {
             return rc;
         }
 
-        if (json_array_append_new(job->names,
-                                  json_stringn((char *) name.data, name.len)))
+        if (json_array_append_new(names, json_stringn((char *) name.data,
+                                                      name.len)))
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -262,139 +276,54 @@ ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
 }
 
 
-/*
- * "cp" and "mainClass" may also stand in the body.  The module does not know
- * HOCON, of which JSON is a part: so they are found in a body of JSON only.
- */
-
-static ngx_int_t
-ngx_http_sparkjob_job_from_body(ngx_http_request_t *r,
-    ngx_http_sparkjob_job_t *job)
+static ngx_uint_t
+ngx_http_sparkjob_job_has_body(ngx_http_request_t *r)
 {
-    json_t                   *root, *cp, *item;
-    size_t                    i;
-    ngx_int_t                 rc;
-    ngx_str_t                 body, list;
-    ngx_http_sparkjob_ctx_t  *ctx;
-    static ngx_str_t          what = ngx_string("parameter 'mainClass'");
+    ngx_chain_t  *cl;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    rc = ngx_http_sparkjob_job_body(r, &body);
-
-    if (rc != NGX_OK || body.len == 0) {
-        return rc;
-    }
-
-    root = json_loadb((char *) body.data, body.len, 0, NULL);
-
-    if (job->class.len == 0) {
-        rc = ngx_http_sparkjob_job_member(r, root, "mainClass", &job->class);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_sparkjob_check_text(ctx, &what, &job->class,
-                                              SJP_CLASS_MAX);
+    for (cl = r->request_body ? r->request_body->bufs : NULL;
+         cl;
+         cl = cl->next)
+    {
+        if (ngx_buf_size(cl->buf)) {
+            return 1;
         }
     }
 
-    if (rc == NGX_OK && json_array_size(job->names) == 0) {
-        cp = json_object_get(root, "cp");
-
-        rc = ngx_http_sparkjob_job_member(r, root, "cp", &list);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_sparkjob_job_names(ctx, job, &list);
-        }
-
-        json_array_foreach(cp, i, item) {
-
-            if (rc == NGX_OK && json_is_string(item)) {
-                list.data = (u_char *) json_string_value(item);
-                list.len = json_string_length(item);
-
-                rc = ngx_http_sparkjob_job_names(ctx, job, &list);
-            }
-        }
-    }
-
-    json_decref(root);
-
-    return rc;
+    return 0;
 }
 
 
 static ngx_int_t
-ngx_http_sparkjob_job_body(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max)
 {
-    off_t                     len;
-    u_char                   *p;
-    ngx_chain_t              *cl;
-    ngx_http_request_body_t  *rb;
+    ngx_flag_t  *early = field;
 
-    rb = r->request_body;
+    *early = (arg->value.len == sizeof("async") - 1
+              && ngx_strncmp(arg->value.data, "async", arg->value.len) == 0);
 
-    ngx_str_null(body);
-
-    len = 0;
-
-    for (cl = rb ? rb->bufs : NULL; cl; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
-    }
-
-    if (len == 0 || len > NGX_HTTP_SPARKJOB_BODY_MAX) {
+    if (*early
+        || (arg->value.len == sizeof("sync") - 1
+            && ngx_strncmp(arg->value.data, "sync", arg->value.len) == 0))
+    {
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body->data = p;
-    body->len = len;
-
-    if (rb->temp_file) {
-        return ngx_read_file(&rb->temp_file->file, p, len, 0) == len
-               ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    for (cl = rb->bufs; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
+    return ngx_http_sparkjob_problem(ctx, "The query parameter 'validate' was "
+                                     "malformed:\n'%V' is neither 'async' nor "
+                                     "'sync'", &arg->value);
 }
 
 
-static ngx_int_t
-ngx_http_sparkjob_job_member(ngx_http_request_t *r, json_t *body,
-    const char *name, ngx_str_t *value)
-{
-    ngx_str_t  s;
-
-    ngx_str_null(value);
-
-    if (ngx_http_sparkjob_meta_string(body, name, &s) != NGX_OK || s.len == 0) {
-        return NGX_OK;
-    }
-
-    value->data = ngx_pstrdup(r->pool, &s);
-    if (value->data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    value->len = s.len;
-
-    return NGX_OK;
-}
-
+/* an early answer is of no use to a client that waits for the end anyway */
 
 static ngx_int_t
 ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ngx_http_sparkjob_job_t *job)
 {
     json_t                        *meta;
-    ngx_str_t                      id;
+    ngx_int_t                      rc;
     ngx_time_t                    *now;
     ngx_msec_t                     timeout;
     ngx_http_sparkjob_ctx_t       *ctx;
@@ -403,57 +332,40 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_new_id(r, &id) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    rc = ngx_http_sparkjob_id_make(r, "POST /jobs");
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sparkjob_reply_problem(r);
     }
 
-    ctx->id = id;
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     now = ngx_timeofday();
     job->start = (uint64_t) now->sec * 1000 + now->msec;
 
-    meta = json_pack("{s:s%, s:O, s:s%, s:b, s:s%}",
-                     "id", ngx_http_sparkjob_text(&id),
+    meta = json_pack("{s:s%, s:O, s:O, s:s%, s:b, s:b, s:b, s:s%}",
+                     "id", ngx_http_sparkjob_text(&ctx->id),
                      "cp", job->names,
+                     "dependent", job->dependents,
                      "class", ngx_http_sparkjob_text(&job->class),
                      "sync", (int) job->sync,
+                     "early", job->early && !job->sync,
+                     "again", ctx->key.len != 0,
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
-    if (meta
-        && job->context.len
-        && json_object_set_new(meta, "context",
-                               json_stringn((char *) job->context.data,
-                                            job->context.len))
-           == -1)
-    {
-        json_decref(meta);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    meta = ngx_http_sparkjob_meta_with(meta, "context", &job->context);
+    meta = ngx_http_sparkjob_meta_with(meta, "callback", &job->callback);
+    meta = ngx_http_sparkjob_meta_with(meta, "proxyUser",
+                                       ctx->own.len ? &ctx->user
+                                                    : &job->proxy_user);
 
     timeout = (job->timeout == -1) ? slcf->sync_timeout
                                    : (ngx_msec_t) job->timeout * 1000;
 
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_submit_call, meta, 1,
                                  timeout);
-}
-
-
-ngx_int_t
-ngx_http_sparkjob_new_id(ngx_http_request_t *r, ngx_str_t *id)
-{
-    uuid_t  uuid;
-
-    id->len = NGX_HTTP_SPARKJOB_ID_LEN;
-
-    id->data = ngx_pnalloc(r->pool, NGX_HTTP_SPARKJOB_ID_LEN + 1);
-    if (id->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    uuid_generate_random(uuid);
-    uuid_unparse_lower(uuid, (char *) id->data);
-
-    return NGX_OK;
 }
 
 
@@ -516,7 +428,6 @@ static ngx_int_t
 ngx_http_sparkjob_job_ended(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec)
 {
-    json_t                        *meta;
     ngx_chain_t                   *payload;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_job_t       *job;
@@ -540,10 +451,8 @@ ngx_http_sparkjob_job_ended(ngx_http_request_t *r,
 
         slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-        meta = json_pack("{s:s%}", "id", ngx_http_sparkjob_text(&ctx->id));
-
-        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_sync_result_call,
-                                     meta, 0, slcf->reply_timeout);
+        return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_sync_result_call,
+                                         &ctx->id, slcf->reply_timeout);
     }
 
     msg.fd = -1;
@@ -617,15 +526,12 @@ ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_sparkjob_job_ask_again(ngx_http_request_t *r)
 {
-    json_t                   *meta;
     ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    meta = json_pack("{s:s%}", "id", ngx_http_sparkjob_text(&ctx->id));
-
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_again_call, meta, 0,
-                                 NGX_TIMER_INFINITE);
+    return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_again_call,
+                                     &ctx->id, NGX_TIMER_INFINITE);
 }
 
 

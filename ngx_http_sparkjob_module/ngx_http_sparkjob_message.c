@@ -154,6 +154,7 @@ ngx_http_sparkjob_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
     ch->load_stream = ngx_http_sparkjob_op_stream(ch);
     ch->load_limit = ch->zone->shm_zone->shm.size / 1024;
     ch->load_final = 0;
+    ch->load_contexts = 0;
     ch->load_oldest = 0;
 
     return ngx_http_sparkjob_frame_send(ch, SJP_SNAPSHOT, ch->load_stream,
@@ -242,6 +243,9 @@ ngx_http_sparkjob_message_record(ngx_http_sparkjob_channel_t *ch,
         }
 
         ch->load_final++;
+
+    } else if (kind == NGX_HTTP_SPARKJOB_CONTEXT && rec->final) {
+        ch->load_contexts++;
     }
 
     ngx_http_sparkjob_zone_load_record(ch, rec);

@@ -52,6 +52,13 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
       offsetof(ngx_http_sparkjob_loc_conf_t, user),
       NULL },
 
+    { ngx_string("sparkjob_proxy_user"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sparkjob_loc_conf_t, proxy_user),
+      NULL },
+
     { ngx_string("sparkjob_sync_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -336,6 +343,7 @@ ngx_http_sparkjob_create_loc_conf(ngx_conf_t *cf)
      *     slcf->user = NULL;
      */
 
+    slcf->proxy_user = NGX_CONF_UNSET;
     slcf->sync_timeout = NGX_CONF_UNSET_MSEC;
     slcf->context_timeout = NGX_CONF_UNSET_MSEC;
     slcf->delete_timeout = NGX_CONF_UNSET_MSEC;
@@ -373,6 +381,7 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->user = prev->user;
     }
 
+    ngx_conf_merge_value(conf->proxy_user, prev->proxy_user, 0);
     ngx_conf_merge_msec_value(conf->sync_timeout, prev->sync_timeout, 10000);
     ngx_conf_merge_msec_value(conf->context_timeout, prev->context_timeout,
                               65000);

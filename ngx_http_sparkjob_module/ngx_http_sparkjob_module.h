@@ -75,6 +75,7 @@ typedef enum {
 
 #define NGX_HTTP_SPARKJOB_JOB_CONTEXT     3
 #define NGX_HTTP_SPARKJOB_JOB_PROGRESS    4
+#define NGX_HTTP_SPARKJOB_JOB_CLASS       5
 
 #define NGX_HTTP_SPARKJOB_CONTEXT_ID      3
 #define NGX_HTTP_SPARKJOB_CONTEXT_APP     4
@@ -87,11 +88,10 @@ typedef enum {
 #define NGX_HTTP_SPARKJOB_PAYLOAD         7
 #define NGX_HTTP_SPARKJOB_NSTRINGS        8
 
-/* these only go into the row */
+/* this only goes into the row */
 
-#define NGX_HTTP_SPARKJOB_JOB_CLASS       8
-#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  9
-#define NGX_HTTP_SPARKJOB_NMEMBERS        10
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  8
+#define NGX_HTTP_SPARKJOB_NMEMBERS        9
 
 
 /* how far the Spark work of a job is */
@@ -112,6 +112,9 @@ typedef struct {
     uint64_t                      end;      /* 0: not yet */
     uint64_t                      micros;   /* time inside the job */
     uint32_t                      progress[NGX_HTTP_SPARKJOB_NPROGRESS];
+    uint32_t                      queue;    /* a job's place in it, from 1 */
+    uint32_t                      own;      /* in the row: where the context's
+                                               name begins, or 0 */
     uint32_t                      size;     /* of the whole block */
     uint8_t                       kind;
     uint8_t                       state;
@@ -265,6 +268,7 @@ struct ngx_http_sparkjob_channel_s {
     uint32_t                      load_stream;
     ngx_uint_t                    load_limit;
     ngx_uint_t                    load_final;
+    ngx_uint_t                    load_contexts;
     uint64_t                      load_oldest;
 
     unsigned                      up:1;     /* welcomed */
@@ -277,7 +281,8 @@ struct ngx_http_sparkjob_channel_s {
 typedef struct {
     ngx_uint_t                    method;
     ngx_str_t                     pattern;  /* "*" is one segment, "**" all
-                                               that are left */
+                                               that are left, "~" one segment
+                                               that names a context */
     ngx_uint_t                    body;
     ngx_http_sparkjob_handler_pt  handler;
 } ngx_http_sparkjob_route_t;
@@ -293,6 +298,7 @@ typedef struct {
     ngx_http_sparkjob_route_t    *routes;
     ngx_str_t                     prefix;
     ngx_http_complex_value_t     *user;
+    ngx_flag_t                    proxy_user;
     ngx_msec_t                    sync_timeout;
     ngx_msec_t                    context_timeout;
     ngx_msec_t                    delete_timeout;
@@ -306,9 +312,15 @@ typedef struct {
     ngx_http_sparkjob_zone_t     *zone;
     ngx_http_sparkjob_route_t    *route;
     ngx_str_t                     name;     /* what stands for "*" */
+    ngx_str_t                     stored;   /* a context's, in the launcher */
     ngx_array_t                  *args;     /* ngx_keyval_t, decoded */
     ngx_str_t                     user;
+    ngx_str_t                     own;      /* stands before the names of the
+                                               user's contexts: "<user>~" */
+    ngx_str_t                     own_json;
+    ngx_str_t                     key;      /* Idempotency-Key */
     ngx_str_t                     problem;  /* with a parameter */
+    ngx_uint_t                    status;   /* of it, 0: 400 */
     void                         *data;     /* of the route's handler */
 
     ngx_http_sparkjob_op_t        op;
@@ -350,6 +362,16 @@ typedef struct {
     ngx_http_sparkjob_kind_e      kind;
     ngx_uint_t                    states;   /* a bit for each, 0: any */
     ngx_uint_t                    limit;
+
+    ngx_str_t                     own;      /* of contexts: before the name */
+
+    ngx_str_t                     status;   /* the name of the state */
+    ngx_str_t                     context;  /* of jobs; empty: any */
+    ngx_str_t                     user;
+    ngx_str_t                     class;
+    uint64_t                      from;
+    uint64_t                      to;
+    ngx_str_t                     cursor;   /* where the page before ended */
 } ngx_http_sparkjob_query_t;
 
 
@@ -364,8 +386,12 @@ typedef struct {
     ngx_chain_t                  *out;
     ngx_chain_t                  *last;
     ngx_str_t                     brackets;
+    ngx_str_t                     own;      /* see ngx_http_sparkjob_row() */
     ngx_uint_t                    row;      /* which string of the records */
     ngx_uint_t                    n;
+    ngx_uint_t                    more;     /* may follow, of jobs */
+    uint64_t                      start;    /* of the last one, and its key */
+    u_char                        key[NGX_HTTP_SPARKJOB_ID_LEN];
     size_t                        need;     /* for the next one */
 } ngx_http_sparkjob_rows_t;
 
@@ -392,6 +418,10 @@ ngx_int_t ngx_http_sparkjob_param_number(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
 ngx_int_t ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_param_time(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
+ngx_int_t ngx_http_sparkjob_param_url(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max);
 ngx_int_t ngx_http_sparkjob_param_reset(ngx_http_sparkjob_ctx_t *ctx,
     ngx_flag_t *sync);
 ngx_int_t ngx_http_sparkjob_problem(ngx_http_sparkjob_ctx_t *ctx,
@@ -412,6 +442,7 @@ ngx_int_t ngx_http_sparkjob_context_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_put(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_replace(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_data_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_post(ngx_http_request_t *r);
@@ -419,15 +450,21 @@ ngx_int_t ngx_http_sparkjob_data_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_put(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_purge(ngx_http_request_t *r);
 ngx_http_sparkjob_record_t *ngx_http_sparkjob_job_record(
     ngx_http_request_t *r, ngx_http_sparkjob_message_t *msg);
 ngx_int_t ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *result);
-ngx_int_t ngx_http_sparkjob_new_id(ngx_http_request_t *r, ngx_str_t *id);
+ngx_int_t ngx_http_sparkjob_job_ask(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call, ngx_str_t *id, ngx_msec_t timeout);
 ngx_int_t ngx_http_sparkjob_job_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_config(ngx_http_request_t *r);
+
+/* id: see the comments there */
+ngx_int_t ngx_http_sparkjob_id_make(ngx_http_request_t *r, const char *route);
+ngx_uint_t ngx_http_sparkjob_id_valid(ngx_str_t *id);
 
 /* channel */
 ngx_int_t ngx_http_sparkjob_channel_start(ngx_cycle_t *cycle,
@@ -453,8 +490,11 @@ ngx_int_t ngx_http_sparkjob_frame_send(ngx_http_sparkjob_channel_t *ch,
  * metadata, which is NULL if it could not be made, and has the request's body
  * as payload if "body" is set.  It returns NGX_AGAIN, or an HTTP error code.
  * After "timeout" milliseconds call->expire answers; NGX_TIMER_INFINITE
- * leaves the time limit that the request has.
+ * leaves the time limit that the request has.  ngx_http_sparkjob_meta_with()
+ * adds a member unless it is empty, and returns NULL if that failed.
  */
+json_t *ngx_http_sparkjob_meta_with(json_t *meta, const char *name,
+    ngx_str_t *value);
 ngx_int_t ngx_http_sparkjob_ask(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call, json_t *meta, ngx_uint_t body,
     ngx_msec_t timeout);
@@ -499,10 +539,24 @@ ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
     ngx_str_t *name);
 
 /*
+ * own: users' names for their contexts, if sparkjob_proxy_user is on.
+ */
+ngx_int_t ngx_http_sparkjob_own_user(ngx_http_request_t *r,
+    ngx_http_sparkjob_ctx_t *ctx);
+ngx_int_t ngx_http_sparkjob_own_name(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *name, ngx_str_t *stored);
+ngx_uint_t ngx_http_sparkjob_is_own(ngx_str_t *own, u_char *data, size_t len);
+void ngx_http_sparkjob_own_strip(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *name);
+
+/*
  * rows: ngx_http_sparkjob_rows_put() allocates nothing, it may be called under
  * a lock.  It returns NGX_DECLINED if ngx_http_sparkjob_rows_grow() has to make
- * room first.
+ * room first.  ngx_http_sparkjob_row() copies one row, and leaves "own", which
+ * is escaped as in JSON, out of the name of a context that begins with it.
  */
+u_char *ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_uint_t n, ngx_str_t *own);
 void ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows,
     ngx_pool_t *pool, const char *brackets, ngx_uint_t row, size_t size);
 ngx_int_t ngx_http_sparkjob_rows_grow(ngx_http_sparkjob_rows_t *rows);
@@ -510,6 +564,12 @@ ngx_int_t ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_record_t *rec);
 ngx_int_t ngx_http_sparkjob_rows_reply(ngx_http_request_t *r,
     ngx_http_sparkjob_rows_t *rows);
+
+/*
+ * list: answers with what the query wants, from the zone if that can tell.
+ */
+ngx_int_t ngx_http_sparkjob_list(ngx_http_request_t *r,
+    ngx_http_sparkjob_query_t *query, const char *brackets, ngx_uint_t row);
 
 /* what a string of a record is rendered from: see the resources */
 u_char *ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
@@ -519,12 +579,15 @@ u_char *ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
 u_char *ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
 
-/* what GET tells of a record; of a job without its result */
+/*
+ * what GET tells of a record; of a job without its result; "own" is as for
+ * ngx_http_sparkjob_row()
+ */
 size_t ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec);
 u_char *ngx_http_sparkjob_job_report(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *own);
 u_char *ngx_http_sparkjob_context_report(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *own);
 u_char *ngx_http_sparkjob_binary_report(u_char *p,
     ngx_http_sparkjob_record_t *rec);
 
@@ -535,6 +598,8 @@ ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_record_t **rec);
 ngx_int_t ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows);
+ngx_uint_t ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
+    ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch,
     uint64_t seq, ngx_http_sparkjob_record_t *rec,
     ngx_http_sparkjob_op_e op);

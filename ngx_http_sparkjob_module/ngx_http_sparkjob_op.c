@@ -79,6 +79,25 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
 }
 
 
+json_t *
+ngx_http_sparkjob_meta_with(json_t *meta, const char *name, ngx_str_t *value)
+{
+    if (meta == NULL || value->len == 0) {
+        return meta;
+    }
+
+    if (json_object_set_new(meta, name, json_stringn((char *) value->data,
+                                                     value->len))
+        == -1)
+    {
+        json_decref(meta);
+        return NULL;
+    }
+
+    return meta;
+}
+
+
 /* NGX_DECLINED: the metadata is too long */
 
 static ngx_int_t

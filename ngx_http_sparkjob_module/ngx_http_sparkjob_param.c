@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_SPARKJOB_PROBLEM_MAX  2048
+#define NGX_HTTP_SPARKJOB_DAY          86400
 
 
 typedef struct {
@@ -22,6 +23,8 @@ typedef struct {
 static ngx_int_t ngx_http_sparkjob_arg_add(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t *ctx, u_char *p, u_char *last);
 static void ngx_http_sparkjob_decode(ngx_str_t *dst, u_char *p, u_char *last);
+static int64_t ngx_http_sparkjob_instant(u_char *p, u_char *last);
+static ngx_int_t ngx_http_sparkjob_offset(u_char *p, u_char *last);
 
 
 static struct {
@@ -298,6 +301,201 @@ ngx_http_sparkjob_param_string(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
     *s = arg->value;
 
     return ngx_http_sparkjob_check_text(ctx, &arg->key, s, max);
+}
+
+
+/* ms since 1970, or an ISO-8601 instant, whose blank is a "+" not encoded */
+
+ngx_int_t
+ngx_http_sparkjob_param_time(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
+    void *field, ngx_uint_t max)
+{
+    int64_t    ms;
+    uint64_t  *time = field;
+
+    ms = ngx_atoof(arg->value.data, arg->value.len);
+
+    if (ms == NGX_ERROR) {
+        ms = ngx_http_sparkjob_instant(arg->value.data,
+                                       arg->value.data + arg->value.len);
+    }
+
+    if (ms < 0) {
+        return ngx_http_sparkjob_problem(ctx, "The query parameter '%V' was "
+                            "malformed:\n'%V' is neither an instant such as "
+                            "2026-01-31T12:00:00Z nor milliseconds since 1970",
+                            &arg->key, &arg->value);
+    }
+
+    *time = ms;
+
+    return NGX_OK;
+}
+
+
+/* milliseconds, or NGX_ERROR */
+
+static int64_t
+ngx_http_sparkjob_instant(u_char *p, u_char *last)
+{
+    time_t      sec;
+    int64_t     ms, scale;
+    struct tm   tm, day;
+    ngx_int_t   field[6], offset;
+    ngx_uint_t  i;
+
+    static struct {
+        size_t  len;
+        u_char  end;
+    } format[] = {
+        { 4, '-' }, { 2, '-' }, { 2, 'T' }, { 2, ':' }, { 2, ':' }, { 2, 0 }
+    };
+
+    for (i = 0; i < 6; i++) {
+
+        if (last - p < (ssize_t) format[i].len + 1) {
+            return NGX_ERROR;
+        }
+
+        field[i] = ngx_atoi(p, format[i].len);
+        p += format[i].len;
+
+        if (field[i] == NGX_ERROR || (format[i].end && *p++ != format[i].end)) {
+            return NGX_ERROR;
+        }
+    }
+
+    ms = 0;
+
+    if (*p == '.') {
+        p++;
+
+        for (scale = 100; p < last && *p >= '0' && *p <= '9'; scale /= 10) {
+            ms += (*p++ - '0') * scale;
+        }
+    }
+
+    offset = ngx_http_sparkjob_offset(p, last);
+
+    if (offset == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    tm.tm_year = field[0] - 1900;
+    tm.tm_mon = field[1] - 1;
+    tm.tm_mday = field[2];
+    tm.tm_hour = field[3];
+    tm.tm_min = field[4];
+    tm.tm_sec = field[5];
+
+    day = tm;
+    sec = timegm(&day);
+
+    /* what is no date, such as the 31st of April, comes back as another one */
+
+    if (day.tm_mon != tm.tm_mon || day.tm_mday != tm.tm_mday
+        || day.tm_hour != tm.tm_hour || day.tm_min != tm.tm_min
+        || day.tm_sec != tm.tm_sec)
+    {
+        return NGX_ERROR;
+    }
+
+    ms += ((int64_t) sec - (offset - NGX_HTTP_SPARKJOB_DAY)) * 1000;
+
+    return ms < 0 ? NGX_ERROR : ms;
+}
+
+
+/* seconds east of Greenwich, plus a day so that none is an error */
+
+static ngx_int_t
+ngx_http_sparkjob_offset(u_char *p, u_char *last)
+{
+    ngx_int_t  sign, hours, minutes;
+
+    if (last - p == 1 && (*p == 'Z' || *p == 'z')) {
+        return NGX_HTTP_SPARKJOB_DAY;
+    }
+
+    if (last - p != sizeof("+00:00") - 1 || p[3] != ':'
+        || (*p != '+' && *p != ' ' && *p != '-'))
+    {
+        return NGX_ERROR;
+    }
+
+    sign = (*p == '-') ? -1 : 1;
+    hours = ngx_atoi(p + 1, 2);
+    minutes = ngx_atoi(p + 4, 2);
+
+    if (hours == NGX_ERROR || hours > 18 || minutes == NGX_ERROR
+        || minutes > 59)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_HTTP_SPARKJOB_DAY + sign * (hours * 3600 + minutes * 60);
+}
+
+
+/* one that a server can be found by: http or https, and a host */
+
+ngx_int_t
+ngx_http_sparkjob_param_url(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
+    void *field, ngx_uint_t max)
+{
+    u_char     *p, *last, *host, *end;
+    ngx_int_t   port;
+    ngx_str_t  *url = field;
+
+    *url = arg->value;
+
+    p = url->data;
+    last = p + url->len;
+
+    if (url->len >= 7 && ngx_strncasecmp(p, (u_char *) "http://", 7) == 0) {
+        host = p + 7;
+
+    } else if (url->len >= 8
+               && ngx_strncasecmp(p, (u_char *) "https://", 8) == 0)
+    {
+        host = p + 8;
+
+    } else {
+        goto malformed;
+    }
+
+    for (end = host; end < last; end++) {
+
+        if (*end == '/' || *end == '?' || *end == '#') {
+            break;
+        }
+
+        if (*end == '@') {
+            host = end + 1;
+        }
+    }
+
+    /* what stands behind a ":" that is not inside of an IPv6 address */
+
+    p = (host < end && *host == '[') ? ngx_strlchr(host, end, ']') : host;
+    p = p ? ngx_strlchr(p, end, ':') : host;
+    port = (p && p + 1 < end) ? ngx_atoi(p + 1, end - p - 1) : 80;
+
+    if (host == (p ? p : end) || port < 1 || port > 65535
+        || ngx_strlchr(url->data, last, ' '))
+    {
+        goto malformed;
+    }
+
+    return ngx_http_sparkjob_check_text(ctx, &arg->key, url, max);
+
+malformed:
+
+    return ngx_http_sparkjob_problem(ctx, "The query parameter '%V' was "
+                                     "malformed:\n'%V' is not an http or https "
+                                     "URL with a host", &arg->key, url);
 }
 
 

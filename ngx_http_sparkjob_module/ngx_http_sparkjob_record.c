@@ -175,6 +175,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     rec->start = ngx_http_sparkjob_meta_number(meta, shape->start);
     rec->end = ngx_http_sparkjob_meta_number(meta, "end");
     rec->micros = ngx_http_sparkjob_meta_number(meta, "runMicros");
+    rec->queue = ngx_http_sparkjob_meta_number(meta, "queue");
 
     ngx_http_sparkjob_record_numbers(meta, rec->progress);
 

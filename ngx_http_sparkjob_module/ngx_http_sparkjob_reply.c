@@ -225,8 +225,9 @@ ngx_http_sparkjob_reply_problem(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    return ngx_http_sparkjob_reply_text(r, NGX_HTTP_BAD_REQUEST, "ERROR",
-                                        &ctx->problem);
+    return ngx_http_sparkjob_reply_text(r, ctx->status ? ctx->status
+                                                       : NGX_HTTP_BAD_REQUEST,
+                                        "ERROR", &ctx->problem);
 }
 
 
@@ -257,26 +258,13 @@ ngx_http_sparkjob_reply_expired(ngx_http_request_t *r)
 }
 
 
-/* what ngx_http_sparkjob_zone_get() and _list() return but for NGX_OK */
+/* what ngx_http_sparkjob_zone_get() and _list() return but for an answer */
 
 ngx_int_t
 ngx_http_sparkjob_reply_zone(ngx_http_request_t *r, ngx_int_t rc)
 {
-    ngx_http_sparkjob_ctx_t  *ctx;
-
-    if (rc == NGX_AGAIN) {
-        return ngx_http_sparkjob_wait_zone(r);
-    }
-
-    if (rc != NGX_ABORT) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                       "sparkjob_zone \"%V\" is too small",
-                                       &ctx->zone->name);
+    return rc == NGX_AGAIN ? ngx_http_sparkjob_wait_zone(r)
+                           : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -287,7 +275,10 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
     ngx_int_t                     code;
     ngx_str_t                     error, name;
     static ngx_str_t              after = ngx_string("1");
+    ngx_http_sparkjob_ctx_t      *ctx;
     ngx_http_sparkjob_refusal_t  *refusal;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     ngx_http_sparkjob_meta_string(msg->meta, "error", &error);
     ngx_http_sparkjob_meta_string(msg->meta, "name", &name);
@@ -325,8 +316,15 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
         return ngx_http_sparkjob_reply_payload(r, refusal, msg);
     }
 
-    if (code == SJP_ERR_NO_SLOTS) {
+    if (code == SJP_ERR_NO_SLOTS || code == SJP_ERR_QUEUE_FULL) {
         return ngx_http_sparkjob_no_slots(r, refusal, &name);
+    }
+
+    if (code == SJP_ERR_CONTEXT_EXISTS || code == SJP_ERR_NO_SUCH_CONTEXT) {
+        ngx_http_sparkjob_own_strip(ctx, &name);
+
+    } else if (code == SJP_ERR_KEY_REUSED) {
+        name = ctx->key;
     }
 
     error.data = ngx_pnalloc(r->pool, NGX_HTTP_SPARKJOB_TEXT_MAX);
@@ -415,6 +413,10 @@ ngx_http_sparkjob_no_slots(ngx_http_request_t *r,
 
     context.data = p ? p + 1 : name->data;
     context.len = p ? name->len - slots.len - 1 : 0;
+
+    ngx_http_sparkjob_own_strip(ngx_http_get_module_ctx(r,
+                                                      ngx_http_sparkjob_module),
+                                &context);
 
     text.data = ngx_pnalloc(r->pool, NGX_HTTP_SPARKJOB_TEXT_MAX);
     if (text.data == NULL) {

@@ -10,16 +10,7 @@
 #include <ngx_http_sparkjob_module.h>
 
 
-#define NGX_HTTP_SPARKJOB_LIMIT  50
-
-
-typedef struct {
-    ngx_int_t   limit;
-    ngx_str_t   status;
-} ngx_http_sparkjob_list_t;
-
-
-static ngx_int_t ngx_http_sparkjob_job_ask(ngx_http_request_t *r,
+static ngx_int_t ngx_http_sparkjob_job_ask_named(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call);
 static ngx_int_t ngx_http_sparkjob_job_known(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec);
@@ -27,18 +18,11 @@ static ngx_int_t ngx_http_sparkjob_job_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_stored(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_job_list_ask(ngx_http_request_t *r,
-    ngx_http_sparkjob_list_t *list);
-static ngx_int_t ngx_http_sparkjob_job_list_record(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_job_list_end(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_configured(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_no_such_job(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_sparkjob_is_id(ngx_str_t *id);
 static u_char *ngx_http_sparkjob_duration(u_char *p, uint64_t ms);
 static u_char *ngx_http_sparkjob_progress(u_char *p,
     ngx_http_sparkjob_record_t *rec);
@@ -46,18 +30,6 @@ static u_char *ngx_http_sparkjob_progress(u_char *p,
 
 /* what reports have beside the strings of their record */
 #define NGX_HTTP_SPARKJOB_REPORT_MAX  512
-
-/* how long a row is, about */
-#define NGX_HTTP_SPARKJOB_ROW_GUESS  320
-
-
-static ngx_http_sparkjob_param_t  ngx_http_sparkjob_list_params[] = {
-    { ngx_string("limit"), ngx_http_sparkjob_param_number,
-      offsetof(ngx_http_sparkjob_list_t, limit), 0 },
-    { ngx_string("status"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_list_t, status), SJP_NAME_MAX },
-    { ngx_null_string, NULL, 0, 0 }
-};
 
 
 static ngx_http_sparkjob_call_t  ngx_http_sparkjob_get_call = {
@@ -75,17 +47,6 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_result_call = {
     SJP_JOB_RESULT,
     ngx_http_sparkjob_job_stored,
     NULL,
-    NULL,
-    ngx_http_sparkjob_reply_expired,
-    NULL,
-    0
-};
-
-
-static ngx_http_sparkjob_call_t  ngx_http_sparkjob_list_call = {
-    SJP_JOB_LIST,
-    ngx_http_sparkjob_job_list_end,
-    ngx_http_sparkjob_job_list_record,
     NULL,
     ngx_http_sparkjob_reply_expired,
     NULL,
@@ -127,7 +88,11 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB,
                                     &ctx->name, r->pool, &rec);
 
-    if (rc == NGX_OK && rec->payload != NGX_HTTP_SPARKJOB_NO_ROOM) {
+    /* others may have left the queue since the zone was told of its place */
+
+    if (rc == NGX_OK && rec->payload != NGX_HTTP_SPARKJOB_NO_ROOM
+        && rec->queue == 0)
+    {
         return ngx_http_sparkjob_job_known(r, rec);
     }
 
@@ -139,30 +104,46 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_get_call);
+    return ngx_http_sparkjob_job_ask_named(r, &ngx_http_sparkjob_get_call);
 }
 
 
+/* of the job that the path names */
+
 static ngx_int_t
-ngx_http_sparkjob_job_ask(ngx_http_request_t *r,
+ngx_http_sparkjob_job_ask_named(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call)
 {
-    json_t                        *meta;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    if (!ngx_http_sparkjob_is_id(&ctx->name)) {
+    if (!ngx_http_sparkjob_id_valid(&ctx->name)) {
         return ngx_http_sparkjob_no_such_job(r);
     }
 
+    return ngx_http_sparkjob_job_ask(r, call, &ctx->name, slcf->reply_timeout);
+}
+
+
+/* a question that says but which job it is about */
+
+ngx_int_t
+ngx_http_sparkjob_job_ask(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call, ngx_str_t *id, ngx_msec_t timeout)
+{
+    json_t                   *meta;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
     meta = json_pack("{s:s%, s:s%}",
-                     "id", ngx_http_sparkjob_text(&ctx->name),
+                     "id", ngx_http_sparkjob_text(id),
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
-    return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->reply_timeout);
+    return ngx_http_sparkjob_ask(r, call, meta, 0, timeout);
 }
 
 
@@ -180,7 +161,7 @@ ngx_http_sparkjob_job_known(ngx_http_request_t *r,
 
     ctx->data = rec;
 
-    return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_result_call);
+    return ngx_http_sparkjob_job_ask_named(r, &ngx_http_sparkjob_result_call);
 }
 
 
@@ -238,151 +219,9 @@ ngx_http_sparkjob_job_stored(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_sparkjob_job_list(ngx_http_request_t *r)
-{
-    size_t                      i;
-    ngx_int_t                   rc;
-    ngx_http_sparkjob_ctx_t    *ctx;
-    ngx_http_sparkjob_list_t    list;
-    ngx_http_sparkjob_rows_t    rows;
-    ngx_http_sparkjob_query_t   query;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    list.limit = NGX_HTTP_SPARKJOB_LIMIT;
-    ngx_str_null(&list.status);
-
-    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_list_params, &list);
-
-    if (rc != NGX_OK) {
-        return ngx_http_sparkjob_reply_problem(r);
-    }
-
-    query.kind = NGX_HTTP_SPARKJOB_JOB;
-    query.states = 0;
-    query.limit = list.limit;
-
-    ngx_http_sparkjob_rows_init(&rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
-                                NGX_HTTP_SPARKJOB_ROW_GUESS
-                                * ngx_min(list.limit, NGX_HTTP_SPARKJOB_LIMIT));
-
-    if (list.status.len) {
-
-        for (i = 0; i < list.status.len; i++) {
-            list.status.data[i] = ngx_toupper(list.status.data[i]);
-        }
-
-        rc = ngx_http_sparkjob_state_number(NGX_HTTP_SPARKJOB_JOB,
-                                            &list.status);
-        if (rc == NGX_ERROR) {
-            return ngx_http_sparkjob_rows_reply(r, &rows);
-        }
-
-        query.states = ngx_http_sparkjob_state_bit(rc);
-    }
-
-    rc = ngx_http_sparkjob_zone_list(ctx->zone, &query, &rows);
-
-    if (rc == NGX_AGAIN) {
-        return ngx_http_sparkjob_job_list_ask(r, &list);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_rows_reply(r, &rows);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_job_list_ask(ngx_http_request_t *r,
-    ngx_http_sparkjob_list_t *list)
-{
-    json_t                        *meta;
-    ngx_http_sparkjob_ctx_t       *ctx;
-    ngx_http_sparkjob_rows_t      *rows;
-    ngx_http_sparkjob_loc_conf_t  *slcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-
-    rows = ngx_palloc(r->pool, sizeof(ngx_http_sparkjob_rows_t));
-    if (rows == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_sparkjob_rows_init(rows, r->pool, "[]", NGX_HTTP_SPARKJOB_ROW,
-                                NGX_HTTP_SPARKJOB_ROW_GUESS);
-    ctx->data = rows;
-
-    meta = json_pack("{s:I}", "limit", (json_int_t) list->limit);
-
-    if (meta && list->status.len
-        && json_object_set_new(meta, "status",
-                               json_stringn((char *) list->status.data,
-                                            list->status.len))
-           == -1)
-    {
-        json_decref(meta);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_list_call, meta, 0,
-                                 slcf->reply_timeout);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_job_list_record(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg)
-{
-    ngx_int_t                    rc;
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_record_t  *rec;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    rc = ngx_http_sparkjob_record(ctx->zone->channel, NULL,
-                                  NGX_HTTP_SPARKJOB_JOB,
-                                  json_object_get(msg->meta, "record"),
-                                  &msg->payload, &rec);
-
-    if (rc == NGX_DECLINED) {
-        return NGX_AGAIN;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    do {
-        if (ngx_http_sparkjob_rows_grow(ctx->data) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-    } while (ngx_http_sparkjob_rows_put(ctx->data, rec) != NGX_OK);
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_job_list_end(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg)
-{
-    ngx_http_sparkjob_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    return ngx_http_sparkjob_rows_reply(r, ctx->data);
-}
-
-
-ngx_int_t
 ngx_http_sparkjob_job_config(ngx_http_request_t *r)
 {
-    return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_config_call);
+    return ngx_http_sparkjob_job_ask_named(r, &ngx_http_sparkjob_config_call);
 }
 
 
@@ -404,7 +243,7 @@ ngx_http_sparkjob_job_configured(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_sparkjob_job_delete(ngx_http_request_t *r)
 {
-    return ngx_http_sparkjob_job_ask(r, &ngx_http_sparkjob_kill_call);
+    return ngx_http_sparkjob_job_ask_named(r, &ngx_http_sparkjob_kill_call);
 }
 
 
@@ -477,46 +316,18 @@ ngx_http_sparkjob_no_such_job(ngx_http_request_t *r)
 }
 
 
-/* other ids than ours need not be asked for */
-
-static ngx_uint_t
-ngx_http_sparkjob_is_id(ngx_str_t *id)
-{
-    size_t  i;
-    u_char  ch;
-
-    if (id->len != NGX_HTTP_SPARKJOB_ID_LEN) {
-        return 0;
-    }
-
-    for (i = 0; i < id->len; i++) {
-        ch = id->data[i];
-
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-
-            if (ch != '-') {
-                return 0;
-            }
-
-        } else if (!((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'))) {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
 /* "result" is what comes instead of the record's own payload, or NULL */
 
 ngx_int_t
 ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *result)
 {
-    ngx_buf_t  *b;
-    ngx_str_t   row, progress, payload;
+    ngx_buf_t                *b;
+    ngx_str_t                 progress, payload;
+    ngx_http_sparkjob_ctx_t  *ctx;
 
-    row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_ROW);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
     progress = ngx_http_sparkjob_record_progress(rec);
     payload = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
 
@@ -524,14 +335,16 @@ ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
         payload.len = 0;
     }
 
-    b = ngx_create_temp_buf(r->pool, row.len + progress.len
+    b = ngx_create_temp_buf(r->pool, rec->len[NGX_HTTP_SPARKJOB_ROW]
+                                     + progress.len
                                      + sizeof(",\"result\":}")
                                      + payload.len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, row.data, row.len);
+    b->last = ngx_http_sparkjob_row(b->last, rec, NGX_HTTP_SPARKJOB_ROW,
+                                    &ctx->own_json);
 
     if (progress.len) {
         b->last = ngx_cpymem(b->last, progress.data, progress.len);
@@ -576,14 +389,14 @@ ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec)
 /* without the result */
 
 u_char *
-ngx_http_sparkjob_job_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+ngx_http_sparkjob_job_report(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own)
 {
-    ngx_str_t  row, progress;
+    ngx_str_t  progress;
 
-    row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_ROW);
     progress = ngx_http_sparkjob_record_progress(rec);
 
-    p = ngx_cpymem(p, row.data, row.len);
+    p = ngx_http_sparkjob_row(p, rec, NGX_HTTP_SPARKJOB_ROW, own);
 
     if (progress.len) {
         p = ngx_cpymem(p, progress.data, progress.len);
@@ -601,9 +414,13 @@ u_char *
 ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
 {
+    u_char  *start;
+
     if (n == NGX_HTTP_SPARKJOB_JOB_PROGRESS) {
         return ngx_http_sparkjob_progress(p, rec);
     }
+
+    start = p;
 
     p = ngx_sprintf(p, "{\"jobId\":\"%V\",\"startTime\":\"",
                     &s[NGX_HTTP_SPARKJOB_KEY]);
@@ -611,6 +428,7 @@ ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
     p = ngx_sprintf(p, "\",\"classPath\":\"");
     p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_JOB_CLASS]);
     p = ngx_sprintf(p, "\",\"context\":\"");
+    rec->own = p - start;
     p = s[NGX_HTTP_SPARKJOB_JOB_CONTEXT].len
         ? ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_JOB_CONTEXT])
         : ngx_sprintf(p, "<<ad-hoc>>");
@@ -620,8 +438,11 @@ ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
                                                  ? rec->end - rec->start : 0)
                  : ngx_sprintf(p, "Job not done yet");
 
-    return ngx_sprintf(p, "\",\"status\":\"%V\"",
-                       ngx_http_sparkjob_state_name(rec->kind, rec->state));
+    p = ngx_sprintf(p, "\",\"status\":\"%V\"",
+                    ngx_http_sparkjob_state_name(rec->kind, rec->state));
+
+    return rec->queue ? ngx_sprintf(p, ",\"queuePosition\":%uD", rec->queue)
+                      : p;
 }
 
 

@@ -45,6 +45,11 @@ static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
 #define ngx_http_sparkjob_is_rest(route)                                      \
     ((route)->pattern.data[(route)->pattern.len - 2] == '*')
 
+#define ngx_http_sparkjob_is_context(route)                                   \
+    (ngx_strlchr((route)->pattern.data,                                       \
+                 (route)->pattern.data + (route)->pattern.len, '~')           \
+     != NULL)
+
 #define ngx_http_sparkjob_get(pattern, handler)                               \
     { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
 #define ngx_http_sparkjob_delete(pattern, handler)                            \
@@ -52,6 +57,8 @@ static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
       handler }
 #define ngx_http_sparkjob_put(pattern, handler)                               \
     { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
+#define ngx_http_sparkjob_replace(pattern, handler)                           \
+    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ, handler }
 #define ngx_http_sparkjob_post(pattern, handler)                              \
     { NGX_HTTP_POST, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ, handler }
 
@@ -63,12 +70,14 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config),
     ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list),
     ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post),
+    ngx_http_sparkjob_delete("/jobs", ngx_http_sparkjob_job_purge),
 
     ngx_http_sparkjob_get("/contexts", ngx_http_sparkjob_context_list),
     ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put),
-    ngx_http_sparkjob_get("/contexts/*", ngx_http_sparkjob_context_get),
-    ngx_http_sparkjob_post("/contexts/*", ngx_http_sparkjob_context_post),
-    ngx_http_sparkjob_delete("/contexts/*", ngx_http_sparkjob_context_delete),
+    ngx_http_sparkjob_get("/contexts/~", ngx_http_sparkjob_context_get),
+    ngx_http_sparkjob_post("/contexts/~", ngx_http_sparkjob_context_post),
+    ngx_http_sparkjob_replace("/contexts/~", ngx_http_sparkjob_context_replace),
+    ngx_http_sparkjob_delete("/contexts/~", ngx_http_sparkjob_context_delete),
 
     ngx_http_sparkjob_get("/binaries", ngx_http_sparkjob_binary_list),
     ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get),
@@ -386,7 +395,7 @@ ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
 
     for ( /* void */ ; s < last; s++) {
 
-        if (*s != '*') {
+        if (*s != '*' && *s != '~') {
             if (p == end || *p++ != *s) {
                 return 0;
             }
@@ -475,18 +484,28 @@ static ngx_int_t
 ngx_http_sparkjob_user(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
 {
+    ngx_int_t         rc;
     static ngx_str_t  what = ngx_string("user");
 
-    if (slcf->user == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, slcf->user, &ctx->user) != NGX_OK) {
+    if (slcf->user
+        && ngx_http_complex_value(r, slcf->user, &ctx->user) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_check_text(ctx, &what, &ctx->user,
-                                        SJP_NAME_MAX);
+    rc = ngx_http_sparkjob_check_text(ctx, &what, &ctx->user, SJP_NAME_MAX);
+
+    if (rc == NGX_OK && slcf->proxy_user
+        && ctx->route->handler != ngx_http_sparkjob_health)
+    {
+        rc = ngx_http_sparkjob_own_user(r, ctx);
+    }
+
+    if (rc == NGX_OK && ngx_http_sparkjob_is_context(ctx->route)) {
+        rc = ngx_http_sparkjob_own_name(ctx, &ctx->name, &ctx->stored);
+    }
+
+    return rc;
 }
 
 

@@ -25,8 +25,10 @@ ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows, ngx_pool_t *pool,
     rows->last = NULL;
     rows->brackets.data = (u_char *) brackets;
     rows->brackets.len = 2;
+    ngx_str_null(&rows->own);
     rows->row = row;
     rows->n = 0;
+    rows->more = 0;
     rows->need = ngx_max(size, NGX_HTTP_SPARKJOB_ROWS_MIN);
 }
 
@@ -85,9 +87,8 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     u_char     *p;
     size_t      size;
     ngx_buf_t  *b;
-    ngx_str_t   row, progress, error;
+    ngx_str_t   progress, error;
 
-    row = ngx_http_sparkjob_record_string(rec, rows->row);
     progress = ngx_http_sparkjob_record_progress(rec);
 
     ngx_str_null(&error);
@@ -96,7 +97,8 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         error = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
     }
 
-    size = sizeof(",,\"result\":}") - 1 + row.len + progress.len + error.len;
+    size = sizeof(",,\"result\":}") - 1 + rec->len[rows->row] + progress.len
+           + error.len;
 
     b = rows->last->buf;
 
@@ -111,7 +113,7 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         *p++ = ',';
     }
 
-    p = ngx_cpymem(p, row.data, row.len);
+    p = ngx_http_sparkjob_row(p, rec, rows->row, &rows->own);
 
     if (progress.len) {
         p = ngx_cpymem(p, progress.data, progress.len);
@@ -124,11 +126,42 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
 
     if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
         *p++ = '}';
+
+        rows->start = rec->start;
+        ngx_memcpy(rows->key, rec + 1,
+                   ngx_min(rec->len[NGX_HTTP_SPARKJOB_KEY],
+                           NGX_HTTP_SPARKJOB_ID_LEN));
     }
 
     b->last = p;
 
     return NGX_OK;
+}
+
+
+u_char *
+ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
+    ngx_str_t *own)
+{
+    ngx_str_t  row, name;
+
+    row = ngx_http_sparkjob_record_string(rec, n);
+
+    if (own->len == 0 || rec->own == 0 || n != NGX_HTTP_SPARKJOB_ROW) {
+        return ngx_cpymem(p, row.data, row.len);
+    }
+
+    name.data = row.data + rec->own;
+    name.len = row.len - rec->own;
+
+    p = ngx_cpymem(p, row.data, rec->own);
+
+    if (ngx_http_sparkjob_is_own(own, name.data, name.len)) {
+        name.data += own->len;
+        name.len -= own->len;
+    }
+
+    return ngx_cpymem(p, name.data, name.len);
 }
 
 

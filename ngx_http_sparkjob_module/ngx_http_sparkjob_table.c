@@ -295,6 +295,10 @@ ngx_http_sparkjob_table_evict_locked(ngx_http_sparkjob_zone_t *zone,
     if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
         sh->horizon = ngx_max(sh->horizon, node->record.start);
         sh->load_horizon = ngx_max(sh->load_horizon, node->record.start);
+
+    } else {
+        sh->forgotten = 1;
+        sh->load_forgotten = 1;
     }
 
     ngx_http_sparkjob_table_remove_locked(zone, sh, node);

@@ -37,6 +37,8 @@ typedef struct {
     uint64_t                    seq;
     uint64_t                    horizon;        /* 0: nothing is missing */
     uint64_t                    load_horizon;
+    ngx_uint_t                  forgotten;      /* final contexts are missing */
+    ngx_uint_t                  load_forgotten;
     ngx_uint_t                  generation;
     ngx_pid_t                   loader;
     ngx_msec_t                  loader_time;

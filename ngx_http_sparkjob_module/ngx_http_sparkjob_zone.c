@@ -46,6 +46,8 @@ static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
 static void ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_walk_t *walk);
+static ngx_uint_t ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec,
+    ngx_uint_t n, ngx_str_t *wanted);
 static ngx_pid_t ngx_http_sparkjob_zone_lost_loader(
     ngx_http_sparkjob_zone_t *zone);
 
@@ -165,8 +167,9 @@ ngx_http_sparkjob_zone_unlock(ngx_http_sparkjob_zone_t *zone)
 
 /*
  * NGX_OK: a copy of the record is in *rec.  NGX_DECLINED: there is no such
- * thing.  NGX_AGAIN: not here, but the launcher may know more.  NGX_ABORT: the
- * zone could not take all contexts and binaries.
+ * thing.  NGX_AGAIN: not here, but the launcher may know more; of contexts and
+ * binaries there has been no snapshot yet.  NGX_ABORT: the zone has no room for
+ * all contexts and binaries, so that the launcher is to be asked.
  */
 
 ngx_int_t
@@ -176,6 +179,7 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
 {
     size_t                     size, room;
     ngx_int_t                  rc;
+    ngx_uint_t                 lost;
     ngx_http_sparkjob_sh_t    *sh;
     ngx_http_sparkjob_node_t  *node;
 
@@ -201,8 +205,10 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
             rc = NGX_OK;
 
         } else if (kind != NGX_HTTP_SPARKJOB_JOB) {
-            rc = !sh->loaded ? NGX_AGAIN
-                             : sh->overflow ? NGX_ABORT : NGX_DECLINED;
+            lost = sh->overflow || (kind == NGX_HTTP_SPARKJOB_CONTEXT
+                                    && sh->forgotten);
+
+            rc = !sh->loaded ? NGX_AGAIN : lost ? NGX_ABORT : NGX_DECLINED;
 
         } else {
             rc = ngx_http_sparkjob_zone_fresh_locked(zone, sh)
@@ -252,6 +258,11 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     walk.done = 0;
     walk.missing = 0;
 
+    if (query->kind == NGX_HTTP_SPARKJOB_JOB) {
+        walk.cursor.key = ~(ngx_rbtree_key_t) query->to;
+        walk.cursor.order = (uint64_t) -1;
+    }
+
     do {
         if (ngx_http_sparkjob_rows_grow(rows) != NGX_OK) {
             return NGX_ERROR;
@@ -298,28 +309,35 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
 
     for (visits = 0; visits < NGX_HTTP_SPARKJOB_BATCH; visits++) {
 
-        if (rbnode == NULL || rows->n == query->limit) {
+        if (rows->n == query->limit) {
+            rows->more = (rbnode != NULL || sh->horizon);
             walk->done = 1;
-            walk->missing = rbnode == NULL && jobs && sh->horizon;
             return;
         }
 
-        rec = ngx_http_sparkjob_table_record(rbnode);
+        rec = rbnode ? ngx_http_sparkjob_table_record(rbnode) : NULL;
 
-        if (jobs
-            && (rec->start <= sh->horizon
-                || (rec->payload == NGX_HTTP_SPARKJOB_NO_ROOM
-                    && rec->state != SJP_JOB_FINISHED)))
+        if (rec == NULL
+            || (jobs && (rec->start <= sh->horizon
+                         || rec->start < query->from)))
         {
-            walk->missing = 1;
+            walk->done = 1;
+            walk->missing = jobs && sh->horizon && sh->horizon >= query->from;
             return;
         }
 
-        if ((query->states == 0
-             || query->states & ngx_http_sparkjob_state_bit(rec->state))
-            && ngx_http_sparkjob_rows_put(rows, rec) != NGX_OK)
-        {
-            break;
+        if (ngx_http_sparkjob_zone_wanted(query, rec)) {
+
+            if (jobs && rec->payload == NGX_HTTP_SPARKJOB_NO_ROOM
+                && rec->state != SJP_JOB_FINISHED)
+            {
+                walk->missing = 1;
+                return;
+            }
+
+            if (ngx_http_sparkjob_rows_put(rows, rec) != NGX_OK) {
+                break;
+            }
         }
 
         last = rbnode;
@@ -333,6 +351,51 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
         ngx_memcpy(walk->name, walk->cursor.name.data, walk->cursor.name.len);
         walk->cursor.name.data = walk->name;
     }
+}
+
+
+ngx_uint_t
+ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t  key;
+
+    if (query->states
+        && !(query->states & ngx_http_sparkjob_state_bit(rec->state)))
+    {
+        return 0;
+    }
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
+        return ngx_http_sparkjob_zone_is(rec, NGX_HTTP_SPARKJOB_JOB_CONTEXT,
+                                         &query->context)
+               && ngx_http_sparkjob_zone_is(rec, NGX_HTTP_SPARKJOB_USER,
+                                            &query->user)
+               && ngx_http_sparkjob_zone_is(rec, NGX_HTTP_SPARKJOB_JOB_CLASS,
+                                            &query->class);
+    }
+
+    key = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_KEY);
+
+    return query->own.len == 0
+           || ngx_http_sparkjob_is_own(&query->own, key.data, key.len);
+}
+
+
+static ngx_uint_t
+ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
+    ngx_str_t *wanted)
+{
+    ngx_str_t  s;
+
+    if (wanted->len == 0) {
+        return 1;
+    }
+
+    s = ngx_http_sparkjob_record_string(rec, n);
+
+    return s.len == wanted->len
+           && ngx_memcmp(s.data, wanted->data, s.len) == 0;
 }
 
 
@@ -436,6 +499,7 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
         sh->loader = ngx_pid;
         sh->loader_time = ngx_current_msec;
         sh->load_horizon = 0;
+        sh->load_forgotten = 0;
         sh->complete = 0;
         sh->overflow = 0;
         sh->generation++;
@@ -505,6 +569,8 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
         ngx_http_sparkjob_table_sweep_locked(ch->zone, sh);
 
         sh->horizon = sh->load_horizon;
+        sh->forgotten = sh->load_forgotten
+                        || ch->load_contexts >= ch->load_limit;
 
         if (ch->load_final >= ch->load_limit) {
             sh->horizon = ngx_max(sh->horizon, ch->load_oldest);

@@ -28,7 +28,6 @@ main::context('c1');
 main::context('tight?max-jobs-per-context=1');
 --- request
 POST /jobs?mainClass=noop&context=c1
-{}
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "~To start the job appName or cp parameters should be configured!"}
@@ -37,7 +36,6 @@ POST /jobs?mainClass=noop&context=c1
 === TEST 2: an empty one is none
 --- request
 POST /jobs?cp=&mainClass=noop&context=c1
-{}
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "~To start the job appName or cp parameters should be configured!"}
@@ -55,7 +53,6 @@ POST /jobs?appName=app&context=c1
 === TEST 4: cp needs mainClass
 --- request
 POST /jobs?cp=app&context=c1
-{}
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "~mainClass parameter is missing!"}

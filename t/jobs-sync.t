@@ -340,23 +340,7 @@ POST /jobs?cp=app&mainClass=value&sync=true
 {"jobId": "<id>", "result": 1}
 
 
-=== TEST 32: binary and class may stand in a body of JSON
---- request
-POST /jobs?context=c1&sync=true
-{"cp": ["app"], "mainClass": "value", "value": 3}
---- json
-{"jobId": "<id>", "result": 3}
-
-
-=== TEST 33: the binaries as a list of text, too
---- request
-POST /jobs?context=c1&sync=true
-{"cp": "app", "mainClass": "value", "value": 4}
---- json
-{"jobId": "<id>", "result": 4}
-
-
-=== TEST 34: the query wins over the body
+=== TEST 32: the query wins over the body
 --- request
 POST /jobs?cp=app&mainClass=value&context=c1&sync=true
 {"cp": ["nope"], "mainClass": "nope", "value": 5}
@@ -364,7 +348,7 @@ POST /jobs?cp=app&mainClass=value&context=c1&sync=true
 {"jobId": "<id>", "result": 5}
 
 
-=== TEST 35: many requests on one connection
+=== TEST 33: many requests on one connection
 --- pipelined_requests eval
 ["POST /jobs?cp=app&mainClass=echo&context=c1&sync=true\none",
  "POST /jobs?cp=app&mainClass=echo&context=c1&sync=true\ntwo",
@@ -376,7 +360,7 @@ POST /jobs?cp=app&mainClass=value&context=c1&sync=true
  '[{"classPath": "echo", "...": 1}]']
 
 
-=== TEST 36: without any patience the client is told where to look
+=== TEST 34: without any patience the client is told where to look
 --- request
 POST /jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=0
 {"ms": 200}
@@ -390,7 +374,7 @@ Location: (?:http://[^/]+)?/jobs/[-0-9a-f]{36}
 job jobId
 
 
-=== TEST 37: and finds the job there
+=== TEST 35: and finds the job there
 --- init
 main::wait_job('%{job}', 'FINISHED');
 --- request
