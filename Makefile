@@ -45,7 +45,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher cli driver spark static demo stop test unit \
-        prove jvm e2e fault asan clang bench install clean
+        prove api jvm e2e fault asan clang bench install clean
 
 all: module launcher cli driver            ## build everything
 
@@ -179,7 +179,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit jvm prove e2e fault   ## everything that CI runs
+test: all spark unit jvm prove api e2e fault ## everything that CI runs
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
@@ -193,6 +193,15 @@ jvm: $(DRIVER)                             ## tests of the JVM side (Maven Suref
 
 prove: module launcher                     ## Test::Nginx suite over the real module and launcher
 	@prove $(PROVE_LIB) -r t/*.t
+
+api: module launcher $(BUILD)/api/bin/st   ## docs/openapi.yaml against routes and server (API="options of st run")
+	@/usr/bin/python3 -m pytest -q t/api
+	@/usr/bin/python3 t/api/run.py $(API)
+
+$(BUILD)/api/bin/st: t/api/requirements.txt | deps
+	@echo "== fetching schemathesis"
+	@/usr/bin/python3 -m venv $(BUILD)/api
+	@$(BUILD)/api/bin/pip install -q -r t/api/requirements.txt && touch $@
 
 e2e: all spark                             ## real Spark, local and standalone
 	@/usr/bin/python3 -m pytest -q t/e2e

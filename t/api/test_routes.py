@@ -1,0 +1,86 @@
+"""docs/openapi.yaml and the module's tables name the same routes and the same query parameters.
+
+The module is read as text: the route table says which function serves a route; the parameter tables that this function,
+and whatever it calls, name are its parameters.
+"""
+
+import glob
+import os
+import re
+
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODULE = os.path.join(ROOT, "ngx_http_sparkjob_module")
+
+ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|post|delete)\w*\("([^"]+)",\s*(\w+)\)', re.M)
+TABLE = re.compile(r"^static ngx_http_sparkjob_param_t\s+(\w+)\[\] = \{(.*?)^\};", re.M | re.S)
+FUNCTION = re.compile(r"^(?:static )?\w[\w *]*\n(\w+)\([^;{]*?\)\n\{\n(.*?)^\}", re.M | re.S)
+
+# read as settings, by name, or by the launcher: not in a table
+SETTINGS = {"settings"}
+
+
+def source():
+    return "\n".join(open(path, encoding="utf-8").read() for path in sorted(glob.glob(MODULE + "/*.c")))
+
+
+def routes(text):
+    """{(method, path pattern): handler}"""
+    return {(method, pattern): handler for method, pattern, handler in ROUTE.findall(text)}
+
+
+def documented():
+    """{(method, path pattern): names of its query parameters}"""
+    with open(os.path.join(ROOT, "docs", "openapi.yaml"), encoding="utf-8") as f:
+        api = yaml.safe_load(f)
+    found = {}
+    for path, item in api["paths"].items():
+        for method in ("get", "put", "post", "delete", "patch", "head", "options"):
+            if method in item:
+                given = item.get("parameters", []) + item[method].get("parameters", [])
+                given = [api["components"]["parameters"][p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p
+                         for p in given]
+                found[method, re.sub(r"\{\w+\}", "*", path)] = {p["name"] for p in given if p["in"] == "query"}
+    return found
+
+
+def parameters(text, handler):
+    """Names in all parameter tables that the handler reaches."""
+    tables = {name: set(re.findall(r'ngx_string\("(\w+)"\)', body)) for name, body in TABLE.findall(text)}
+    functions = dict(FUNCTION.findall(text))
+    seen, todo, names = set(), [handler], set()
+    while todo:
+        body = functions.get(todo.pop(), "")
+        for word in set(re.findall(r"\bngx_http_sparkjob_\w+", body)) - seen:
+            seen.add(word)
+            names |= tables.get(word, set())
+            todo.append(word)
+    return names
+
+
+def served():
+    text = source()
+    return {(method, pattern.replace("**", "*")): parameters(text, handler)
+            for (method, pattern), handler in routes(text).items()}
+
+
+def test_the_module_is_understood():
+    """The expressions above find what they look for; else the other tests would compare nothing."""
+    text = source()
+    assert len(routes(text)) == text.count("ngx_http_sparkjob_get(\"") + text.count("ngx_http_sparkjob_put(\"") + \
+        text.count("ngx_http_sparkjob_post(\"") + text.count("ngx_http_sparkjob_delete(\"")
+    assert len(TABLE.findall(text)) == len(re.findall(r"^static ngx_http_sparkjob_param_t", text, re.M))
+    assert "limit" in parameters(text, "ngx_http_sparkjob_job_list")
+    assert "force" not in parameters(text, "ngx_http_sparkjob_job_list")
+
+
+def test_every_route_is_documented():
+    assert sorted(served()) == sorted(documented())
+
+
+def test_every_query_parameter_is_documented():
+    there, told = served(), documented()
+    wrong = {route: (sorted(there[route] - told[route]), sorted(told[route] - there[route] - SETTINGS))
+             for route in there if route in told and there[route] != told[route] - SETTINGS}
+    assert not wrong, f"route: (not documented, not served): {wrong}"
