@@ -22,7 +22,7 @@
 
 typedef struct {
     sjl_db_op_t       op;
-    sjl_request_t    *request;
+    sjl_request_t    *request;          /* NULL: it is predefined */
     sjl_binary_row_t  row;
 } sjl_put_t;
 
@@ -148,6 +148,38 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 }
 
 
+int
+sjl_binary_is(const char *name, const char *type, const char *sha256)
+{
+    sjl_binary_t  *binary;
+
+    binary = sjl_binary_find(name);
+
+    return binary && !binary->deleting
+           && strcmp(binary->row.sha256, sha256) == 0
+           && strcmp(binary->row.type, type) == 0;
+}
+
+
+void
+sjl_binary_store(const char *name, const char *type, int fd)
+{
+    sjl_put_t      *put;
+    sjl_file_op_t  *fop;
+
+    put = sjl_alloc(sizeof(sjl_put_t));
+    put->row.name = sjl_strdup(name);
+    put->row.type = sjl_strdup(type);
+
+    fop = sjl_file_op_make(sjl_files_store, sjl_put_stored, put);
+    fop->to = sjl_strdup(sjl_files_extension(type));
+    fop->fd = fd;
+
+    sjl_binary_uploads++;
+    sjl_file_op_add(fop);
+}
+
+
 static void
 sjl_put_stored(sjl_file_op_t *fop)
 {
@@ -157,7 +189,11 @@ sjl_put_stored(sjl_file_op_t *fop)
     put = fop->data;
 
     if (fop->rc == SJL_ERROR) {
-        if (fop->bad) {
+        if (put->request == NULL) {
+            sjl_log(SJL_LOG_ERR, "predefined binary %s is not stored: %s",
+                    put->row.name, fop->why);
+
+        } else if (fop->bad) {
             sjl_request_refuse(put->request, SJP_ERR_BAD_BINARY,
                                put->row.name);
         } else {
@@ -226,9 +262,12 @@ sjl_put_committed(sjl_db_op_t *op)
         sjl_binary_adopt(&put->row);
         sjl_channel_publish("put", "binary", sjl_record_binary(&put->row),
                             NULL, 0);
-        sjl_request_reply(put->request, NULL, NULL, 0);
 
-    } else {
+        if (put->request) {
+            sjl_request_reply(put->request, NULL, NULL, 0);
+        }
+
+    } else if (put->request) {
         sjl_request_storage_failed(put->request, op->error);
     }
 

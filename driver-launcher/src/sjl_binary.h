@@ -41,5 +41,11 @@ void sjl_binary_adopt(const sjl_binary_row_t *row);
  */
 json_t *sjl_binary_resolve(const json_t *names, char **missing);
 
+/* whether these bytes are the newest version of a name */
+int sjl_binary_is(const char *name, const char *type, const char *sha256);
+
+/* stores a version without being asked; the descriptor is taken over */
+void sjl_binary_store(const char *name, const char *type, int fd);
+
 
 #endif /* _SJL_BINARY_H_INCLUDED_ */

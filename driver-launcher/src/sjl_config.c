@@ -5,12 +5,10 @@
  */
 
 
-#include "sjl_config.h"
+#include "sjl_config_check.h"
 
-#include <libgen.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 
 #define SJL_CONFIG_GOT  60
@@ -34,13 +32,6 @@ struct sjl_config_member_s {
 };
 
 
-typedef struct {
-    sjl_config_t  *conf;
-    json_t        *errors;
-    char          *folder;              /* what relative paths begin at */
-} sjl_config_ctx_t;
-
-
 static json_t *sjl_config_load(sjl_config_ctx_t *ctx, const char *file);
 static void sjl_config_unknown(sjl_config_ctx_t *ctx, json_t *object,
     const char *prefix);
@@ -48,14 +39,6 @@ static int sjl_config_known(const char *path, json_t *value);
 static void sjl_config_member(sjl_config_ctx_t *ctx, json_t *root,
     const sjl_config_member_t *m);
 static json_t *sjl_config_find(json_t *root, const char *path);
-static void sjl_config_checks(sjl_config_ctx_t *ctx);
-static void sjl_config_absolute(sjl_config_ctx_t *ctx, char **path);
-static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
-static void sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
-    const char *path);
-static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
-static void sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 static int sjl_config_set_text(const sjl_config_member_t *m, void *field,
     json_t *value);
 static int sjl_config_set_number(const sjl_config_member_t *m, void *field,
@@ -67,6 +50,10 @@ static int sjl_config_set_name(const sjl_config_member_t *m, void *field,
 static int sjl_config_set_list(const sjl_config_member_t *m, void *field,
     json_t *value);
 static int sjl_config_set_map(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_object(const sjl_config_member_t *m, void *field,
+    json_t *value);
+static int sjl_config_set_ports(const sjl_config_member_t *m, void *field,
     json_t *value);
 static int sjl_config_set_users(const sjl_config_member_t *m, void *field,
     json_t *value);
@@ -115,6 +102,8 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "an object with strings", NULL),
     SJL_OTHER("driver.command", command, list, "[]", "an array of strings",
               NULL),
+    SJL_OTHER("driver.ports", ports, ports, "\"\"",
+              "\"first-last\", port numbers from 1024 to 65535", NULL),
     SJL_NUMBER("driver.start_timeout", start_timeout, "60", "seconds", 1, 3600),
     SJL_NUMBER("driver.stop_timeout", stop_timeout, "15", "seconds", 1, 3600),
     SJL_NUMBER("driver.kill_timeout", kill_timeout, "5", "seconds", 1, 3600),
@@ -126,7 +115,26 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_NUMBER("max_contexts", max_contexts, "64", "contexts", 1, 10000),
     SJL_NUMBER("max_jobs_per_context", max_jobs, "8", "jobs", 1, 100000),
     SJL_NUMBER("sync_commit_delay", sync_commit_delay, "5", "milliseconds",
-               0, 1000)
+               0, 1000),
+
+    SJL_OTHER("contexts", contexts, object, "{}",
+              "an object with an object of settings for each name", NULL),
+    SJL_OTHER("binaries", binaries, map, "{}",
+              "an object with a path for each name", NULL),
+    SJL_OTHER("outbound.hosts", outbound_hosts, list, "[]",
+              "an array of strings", NULL),
+    SJL_OTHER("outbound.files", outbound_files, list, "[]",
+              "an array of strings", NULL),
+    SJL_NUMBER("callbacks.attempts", callback_attempts, "5", "attempts",
+               1, 1000),
+    SJL_NUMBER("callbacks.interval", callback_interval, "10", "seconds",
+               1, 86400),
+    SJL_NUMBER("callbacks.timeout", callback_timeout, "10", "seconds",
+               1, 3600),
+    SJL_NUMBER("supervise.restarts", supervise_restarts, "5", "restarts",
+               1, 1000),
+    SJL_NUMBER("supervise.period", supervise_period, "600", "seconds",
+               1, 604800)
 };
 
 
@@ -162,7 +170,7 @@ sjl_config_read(const char *file, json_t **errors)
             sjl_config_member(&ctx, root, &sjl_config_members[i]);
         }
 
-        sjl_config_checks(&ctx);
+        sjl_config_check(&ctx);
         json_decref(root);
     }
 
@@ -320,168 +328,6 @@ sjl_config_find(json_t *root, const char *path)
 }
 
 
-/* what one member alone does not show */
-
-static void
-sjl_config_checks(sjl_config_ctx_t *ctx)
-{
-    sjl_config_t  *conf;
-
-    conf = ctx->conf;
-
-    sjl_config_absolute(ctx, &conf->data_dir);
-    sjl_config_absolute(ctx, &conf->channel_socket);
-    sjl_config_absolute(ctx, &conf->home);
-    sjl_config_absolute(ctx, &conf->spark_home);
-
-    if (conf->log_file && strcmp(conf->log_file, "stderr") != 0) {
-        sjl_config_absolute(ctx, &conf->log_file);
-    }
-
-    if (conf->java && strchr(conf->java, '/')) {
-        sjl_config_absolute(ctx, &conf->java);
-    }
-
-    if (conf->data_dir == NULL) {
-        sjl_config_error(ctx, "data_dir: expected the path of a folder, "
-                         "got nothing");
-    }
-
-    if (conf->channel_socket == NULL) {
-        sjl_config_error(ctx, "channel.socket: expected the path of a socket, "
-                         "got nothing");
-
-    } else {
-        sjl_config_check_socket(ctx, conf->channel_socket);
-    }
-
-    sjl_config_check_parent(ctx, "data_dir", conf->data_dir);
-    sjl_config_check_parent(ctx, "channel.socket", conf->channel_socket);
-    sjl_config_check_parent(ctx, "log.file", conf->log_file);
-
-    if (conf->command && json_array_size(conf->command) == 0) {
-        sjl_config_check_spark(ctx);
-    }
-}
-
-
-static void
-sjl_config_absolute(sjl_config_ctx_t *ctx, char **path)
-{
-    char  *s;
-
-    s = *path;
-
-    if (s == NULL || *s == '/') {
-        return;
-    }
-
-    *path = sjl_format("%s%s", ctx->folder, s);
-
-    free(s);
-}
-
-
-static void
-sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path)
-{
-    size_t              max;
-    struct sockaddr_un  addr;
-
-    max = sizeof(addr.sun_path) - 1;
-
-    if (strlen(path) > max) {
-        sjl_config_error(ctx, "channel.socket: expected a path of at most %zu "
-                         "bytes, got \"%s\"", max, path);
-    }
-}
-
-
-/* what is no path, such as "stderr", needs no folder */
-
-static void
-sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
-    const char *path)
-{
-    char         *folder;
-    struct stat   sb;
-
-    if (path == NULL || *path != '/') {
-        return;
-    }
-
-    folder = sjl_strdup(path);
-
-    if (stat(dirname(folder), &sb) == -1 || !S_ISDIR(sb.st_mode)) {
-        sjl_config_error(ctx, "%s: expected a path in a folder that exists, "
-                         "got \"%s\"", member, path);
-    }
-
-    free(folder);
-}
-
-
-static void
-sjl_config_check_spark(sjl_config_ctx_t *ctx)
-{
-    char        *path;
-    size_t       i;
-    const char  *folder;
-
-    static const struct {
-        const char  *member;
-        size_t       offset;
-        const char  *holds;
-    } parts[] = {
-        { "driver.home", offsetof(sjl_config_t, home), "sparkjob-driver.jar" },
-        { "driver.spark_home", offsetof(sjl_config_t, spark_home), "jars" }
-    };
-
-    for (i = 0; i < sjl_nelts(parts); i++) {
-        folder = *(char **) (void *) ((char *) ctx->conf + parts[i].offset);
-        path = sjl_format("%s/%s", folder ? folder : "", parts[i].holds);
-
-        if (folder == NULL) {
-            sjl_config_error(ctx, "%s: expected the path of a folder that "
-                             "holds \"%s\", got nothing (it is needed unless "
-                             "driver.command is given)", parts[i].member,
-                             parts[i].holds);
-
-        } else if (access(path, R_OK) == -1) {
-            sjl_config_error(ctx, "%s: expected the path of a folder that "
-                             "holds \"%s\", got \"%s\"", parts[i].member,
-                             parts[i].holds, folder);
-        }
-
-        free(path);
-    }
-}
-
-
-static void
-sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
-{
-    char     *text, *line;
-    va_list   args;
-
-    va_start(args, fmt);
-
-    if (vasprintf(&text, fmt, args) == -1) {
-        text = NULL;
-    }
-
-    va_end(args);
-
-    line = sjl_format("%s: %s", ctx->conf->file, text ? text : fmt);
-    sjl_text_clean(line);
-
-    (void) json_array_append_new(ctx->errors, json_string(line));
-
-    free(line);
-    free(text);
-}
-
-
 static int
 sjl_config_set_text(const sjl_config_member_t *m, void *field, json_t *value)
 {
@@ -609,6 +455,53 @@ sjl_config_set_map(const sjl_config_member_t *m, void *field, json_t *value)
 
 
 static int
+sjl_config_set_object(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    (void) m;
+
+    if (!json_is_object(value)) {
+        return SJL_ERROR;
+    }
+
+    *(json_t **) field = json_incref(value);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_config_set_ports(const sjl_config_member_t *m, void *field, json_t *value)
+{
+    int                 n;
+    const char         *text;
+    sjl_config_ports_t  ports;
+
+    (void) m;
+
+    text = json_string_value(value);
+
+    if (text == NULL) {
+        return SJL_ERROR;
+    }
+
+    memset(&ports, 0, sizeof(ports));
+    n = 0;
+
+    if (*text
+        && (sscanf(text, "%5u-%5u%n", &ports.first, &ports.last, &n) != 2
+            || text[n] || ports.first < 1024 || ports.last > 65535
+            || ports.first >= ports.last))
+    {
+        return SJL_ERROR;
+    }
+
+    *(sjl_config_ports_t *) field = ports;
+
+    return SJL_OK;
+}
+
+
+static int
 sjl_config_set_users(const sjl_config_member_t *m, void *field, json_t *value)
 {
     size_t          i;
@@ -662,6 +555,7 @@ sjl_config_free(sjl_config_t *conf)
 
         } else if (sjl_config_members[i].set == sjl_config_set_list
                    || sjl_config_members[i].set == sjl_config_set_map
+                   || sjl_config_members[i].set == sjl_config_set_object
                    || sjl_config_members[i].set == sjl_config_set_users)
         {
             json_decref(*(json_t **) field);

@@ -27,6 +27,12 @@ typedef enum {
 } sjl_at_exit_e;
 
 
+typedef struct {
+    unsigned  first;                    /* 0: there is no range */
+    unsigned  last;
+} sjl_config_ports_t;
+
+
 /* the numbers are in the units that the table in sjl_config.c names */
 
 typedef struct {
@@ -56,6 +62,18 @@ typedef struct {
     int64_t   max_contexts;
     int64_t   max_jobs;
     int64_t   sync_commit_delay;
+
+    json_t   *contexts;                 /* settings as text, by name */
+    json_t   *binaries;                 /* paths by name */
+    json_t   *outbound_hosts;
+    json_t   *outbound_files;
+    int64_t   callback_attempts;
+    int64_t   callback_interval;
+    int64_t   callback_timeout;
+    int64_t   supervise_restarts;
+    int64_t   supervise_period;
+
+    sjl_config_ports_t  ports;
 } sjl_config_t;
 
 

@@ -15,6 +15,7 @@
 #include "sjl_failure.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_predefined.h"
 #include "sjl_record.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -296,6 +297,11 @@ sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
             sjl_context_reply(r, row);
         }
 
+        if (ctx->round) {
+            sjl_predefined_answered(ctx, row->final ? row->reason : NULL,
+                                    row->error.data, row->error.len);
+        }
+
         sjl_replace_check();
     }
 
@@ -359,6 +365,10 @@ sjl_context_not_added(sjl_context_t *ctx, const char *why)
         r = ctx->deleters;
         LL_DELETE2(ctx->deleters, r, waiting);
         sjl_request_reply(r, NULL, NULL, 0);
+    }
+
+    if (ctx->round) {
+        sjl_predefined_answered(ctx, why, NULL, 0);
     }
 
     sjl_job_context_gone(ctx, why);

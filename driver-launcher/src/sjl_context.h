@@ -20,6 +20,7 @@
 
 typedef struct sjl_job_s    sjl_job_t;
 typedef struct sjl_stray_s  sjl_stray_t;
+typedef struct sjl_round_s  sjl_round_t;
 
 
 struct sjl_context_s {
@@ -36,6 +37,7 @@ struct sjl_context_s {
 
     sjl_request_t      *creators;
     sjl_request_t      *deleters;
+    sjl_round_t        *round;          /* see sjl_predefined.h */
 
     unsigned            durable:1;
     unsigned            ready:1;        /* it has been RUNNING */

@@ -10,7 +10,9 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_look.h"
+#include "sjl_predefined.h"
 #include "sjl_record.h"
+#include "sjl_server.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@ typedef struct sjl_reset_s  sjl_reset_t;
 struct sjl_reset_s {
     sjl_request_t  *request;
     uint64_t        number;             /* contexts up to this one */
+    int             recreate;
     sjl_reset_t    *next;
 };
 
@@ -86,6 +89,7 @@ sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
 {
+    int              recreate;
     const char      *user;
     sjl_reset_t     *reset;
     sjl_context_t   *ctx, *next;
@@ -94,7 +98,12 @@ sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
     r = sjl_request_make(c, f);
     user = "";
 
-    if (sjl_request_unpack(r, f, "{s?s}", "user", &user) == SJL_ERROR) {
+    recreate = 0;
+
+    if (sjl_request_unpack(r, f, "{s?s, s?b}", "user", &user, "recreate",
+                           &recreate)
+        == SJL_ERROR)
+    {
         return;
     }
 
@@ -102,6 +111,7 @@ sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
 
     reset = sjl_alloc(sizeof(sjl_reset_t));
     reset->request = r;
+    reset->recreate = recreate;
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
         if (ctx->number > reset->number) {
@@ -140,7 +150,14 @@ sjl_context_resets_check(void)
     LL_FOREACH_SAFE(sjl_resets, reset, next) {
         if (reset->number < oldest) {
             LL_DELETE(sjl_resets, reset);
-            sjl_request_reply(reset->request, NULL, NULL, 0);
+
+            if (reset->recreate && !sjl_server_ending()) {
+                sjl_predefined_recreate(reset->request);
+
+            } else {
+                sjl_request_reply(reset->request, NULL, NULL, 0);
+            }
+
             free(reset);
         }
     }

@@ -40,7 +40,8 @@ static const char *const  sjl_files_folders[] = {
 };
 
 static const char *const  sjl_files_extensions[][2] = {
-    { "Jar", ".jar" }, { "Egg", ".egg" }, { "Wheel", ".whl" }
+    { "Jar", ".jar" }, { "Egg", ".egg" }, { "Wheel", ".whl" },
+    { "Python", ".py" }
 };
 
 
@@ -327,6 +328,7 @@ sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
         }
 
         if (total == 0 && op->run == sjl_files_store
+            && strcmp(op->to, ".py") != 0
             && (n <= 4 || memcmp(chunk, "PK\3\4", 4) != 0))
         {
             op->bad = 1;
@@ -669,6 +671,27 @@ sjl_files_extension(const char *type)
     for (i = 0; i < sjl_nelts(sjl_files_extensions); i++) {
         if (strcmp(sjl_files_extensions[i][0], type) == 0) {
             return sjl_files_extensions[i][1];
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *
+sjl_files_type(const char *path)
+{
+    size_t  i, len, n;
+
+    len = strlen(path);
+
+    for (i = 0; i < sjl_nelts(sjl_files_extensions); i++) {
+        n = strlen(sjl_files_extensions[i][1]);
+
+        if (len > n
+            && strcmp(path + len - n, sjl_files_extensions[i][1]) == 0)
+        {
+            return sjl_files_extensions[i][0];
         }
     }
 

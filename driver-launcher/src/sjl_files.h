@@ -64,8 +64,9 @@ void sjl_file_op_free(sjl_file_op_t *op);
 void sjl_file_op_add(sjl_file_op_t *op);
 
 /*
- * Stores an archive, fd or body, as binaries/<sha256><to>; "to" is the
- * extension.  Sets sha256 and size; "bad" when it is no archive.
+ * Stores a binary, fd or body, as binaries/<sha256><to>; "to" is the
+ * extension.  Sets sha256 and size; "bad" when it is no archive, though all but
+ * plain Python are.
  */
 int sjl_files_store(sjl_file_op_t *op);
 
@@ -104,6 +105,9 @@ int sjl_files_remove(sjl_file_op_t *op);
 
 /* what a type's files end with; NULL: there is no such type of binaries */
 const char *sjl_files_extension(const char *type);
+
+/* the type of binaries that a path ends like, or NULL */
+const char *sjl_files_type(const char *path);
 
 /* paths, to be freed */
 char *sjl_path_binary(const char *sha256, const char *type);

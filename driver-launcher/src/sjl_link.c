@@ -230,6 +230,11 @@ sjl_link_welcome(sjl_context_t *ctx)
     (void) json_object_set_new(meta, "work", json_string(folder));
     free(folder);
 
+    (void) json_object_set_new(meta, "outbound",
+                               json_pack("{s:O, s:O}",
+                                         "hosts", sjl_conf->outbound_hosts,
+                                         "files", sjl_conf->outbound_files));
+
     if (ctx->row.proxy_user) {
         (void) json_object_set_new(meta, "proxyUser",
                                    json_string(ctx->row.proxy_user));

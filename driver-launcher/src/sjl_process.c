@@ -7,6 +7,7 @@
 
 #include "sjl_process.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@ static void sjl_process_child(char *const *argv, char *const *envp,
     const char *folder, const char *log);
 static int sjl_process_watch(sjl_process_t *p);
 static uint64_t sjl_process_ticks(pid_t pid);
+static int sjl_process_is_over(const sjl_process_t *p);
 static void sjl_process_boot(char *id, size_t size);
 static void sjl_process_ended(struct ev_loop *loop, ev_io *io, int events);
 
@@ -235,12 +237,26 @@ sjl_process_adopt(sjl_process_t *p, const char *text)
         return SJL_ERROR;
     }
 
-    if (sjl_process_ticks(p->pid) != p->ticks) {
+    if (sjl_process_ticks(p->pid) != p->ticks || sjl_process_is_over(p)) {
         sjl_process_forget(p);
         return SJL_ERROR;
     }
 
     return SJL_OK;
+}
+
+
+/* whether it has ended already, though nobody has waited for it yet */
+
+static int
+sjl_process_is_over(const sjl_process_t *p)
+{
+    struct pollfd  fd;
+
+    fd.fd = p->fd;
+    fd.events = POLLIN;
+
+    return poll(&fd, 1, 0) == 1;
 }
 
 

@@ -17,6 +17,7 @@
 #include "sjl_job.h"
 #include "sjl_listen.h"
 #include "sjl_lost.h"
+#include "sjl_predefined.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -132,6 +133,7 @@ sjl_server_start(void)
 
     sjl_context_adopted_all();
     sjl_lost_end_all();
+    sjl_predefined_start();
 
     return SJL_OK;
 }

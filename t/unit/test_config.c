@@ -112,6 +112,16 @@ test_defaults(void **state)
     assert_int_equal(conf->max_contexts, 64);
     assert_int_equal(conf->max_jobs, 8);
     assert_int_equal(conf->sync_commit_delay, 5);
+    assert_int_equal(json_object_size(conf->contexts), 0);
+    assert_int_equal(json_object_size(conf->binaries), 0);
+    assert_int_equal(json_array_size(conf->outbound_hosts), 0);
+    assert_int_equal(json_array_size(conf->outbound_files), 0);
+    assert_int_equal(conf->callback_attempts, 5);
+    assert_int_equal(conf->callback_interval, 10);
+    assert_int_equal(conf->callback_timeout, 10);
+    assert_int_equal(conf->supervise_restarts, 5);
+    assert_int_equal(conf->supervise_period, 600);
+    assert_int_equal(conf->ports.first, 0);
 
     sjl_config_free(conf);
     free(got);
@@ -186,6 +196,133 @@ test_each_error_names_member_and_expectation(void **state)
             " \"mode\": \"0888\"}, \"driver\": {\"command\": [\"x\"]}}",
             "channel.mode: expected an octal file mode like \"0660\","
             " got \"0888\"\n");
+}
+
+
+#define WITH(more)  "{" GOOD "\"driver\": {\"command\": [\"x\"]}, " more "}"
+
+
+static void
+test_contexts_have_settings_as_text(void **state)
+{
+    char          *got;
+    json_t        *settings;
+    sjl_config_t  *conf;
+
+    got = errors_of(WITH("\"contexts\": {\"a\": {\"n\": 1, \"r\": 0.5,"
+                         " \"b\": true, \"s\": \"x\"}, \"b\": {}}"), &conf);
+
+    assert_string_equal(got, "");
+    assert_int_equal(json_object_size(conf->contexts), 2);
+
+    settings = json_object_get(conf->contexts, "a");
+    assert_string_equal(json_string_value(json_object_get(settings, "n")), "1");
+    assert_string_equal(json_string_value(json_object_get(settings, "r")),
+                        "0.5");
+    assert_string_equal(json_string_value(json_object_get(settings, "b")),
+                        "true");
+    assert_string_equal(json_string_value(json_object_get(settings, "s")), "x");
+
+    sjl_config_free(conf);
+    free(got);
+
+    refused(WITH("\"contexts\": []"), "contexts: expected an object with an "
+            "object of settings for each name, got []\n");
+
+    refused(WITH("\"max_contexts\": 1, \"contexts\": {\"1a\": {}, \"b\": 1,"
+                 " \"c\": {\"x\": {}, \"launcher.spark.driver.memory\":"
+                 " \"much\"}}"),
+            "contexts: expected at most as many as max_contexts, which is 1, "
+            "got 3\n"
+            "contexts: expected names that start with a letter, of at most 255 "
+            "bytes, got \"1a\"\n"
+            "contexts.b: expected an object of settings\n"
+            "contexts.c.x: expected a string, a number, true or false\n"
+            "contexts.c: launcher.spark.driver.memory: expected a number with "
+            "k, m, g or t behind it, got \"much\"\n");
+}
+
+
+static void
+test_binaries_are_files_of_a_known_kind(void **state)
+{
+    char          *got, *path;
+    sjl_config_t  *conf;
+
+    path = sjl_format("%s/a.py", folder);
+    unit_write(path, "");
+
+    got = errors_of(WITH("\"binaries\": {\"a\": \"a.py\"}"), &conf);
+    assert_string_equal(got, "");
+    assert_string_equal(json_string_value(json_object_get(conf->binaries, "a")),
+                        path);
+    sjl_config_free(conf);
+    free(got);
+    free(path);
+
+    refused(WITH("\"binaries\": {\"a\": \"/x/a.txt\", \"b\": \"/x/b.jar\"}"),
+            "binaries.a: expected a path that ends with .jar, .egg, .whl or "
+            ".py, got \"/x/a.txt\"\n"
+            "binaries.b: expected a file that can be read, got \"/x/b.jar\": "
+            "No such file or directory\n");
+}
+
+
+static void
+test_what_may_be_reached(void **state)
+{
+    char          *got;
+    sjl_config_t  *conf;
+
+    got = errors_of(WITH("\"outbound\": {\"hosts\": [\"a:80\","
+                         " \"10.0.0.0/8\"], \"files\": [\"/\"]},"
+                         " \"callbacks\": {\"attempts\": 2}"), &conf);
+    assert_string_equal(got, "");
+    assert_int_equal(json_array_size(conf->outbound_hosts), 2);
+    assert_int_equal(conf->callback_attempts, 2);
+    sjl_config_free(conf);
+    free(got);
+
+    refused(WITH("\"outbound\": {\"hosts\": [\"http://a\"],"
+                 " \"files\": [\"x\", \"/no/such\"]}"),
+            "outbound.hosts: expected \"name\", \"name:port\", an address or a "
+            "network like \"10.0.0.0/8\", got \"http://a\"\n"
+            "outbound.files: expected absolute paths of folders that exist, "
+            "got \"x\"\n"
+            "outbound.files: expected absolute paths of folders that exist, "
+            "got \"/no/such\"\n");
+}
+
+
+static void
+test_ports_are_a_range(void **state)
+{
+    char          *got, *text;
+    size_t         i;
+    sjl_config_t  *conf;
+
+    static const char *const  bad[] = {
+        "x", "7000", "7000-", "7000-7000", "7001-7000", "80-90", "7000-70000",
+        "7000-7001x"
+    };
+
+    got = errors_of("{" GOOD "\"driver\": {\"command\": [\"x\"],"
+                    " \"ports\": \"7000-7009\"}}", &conf);
+    assert_string_equal(got, "");
+    assert_int_equal(conf->ports.first, 7000);
+    assert_int_equal(conf->ports.last, 7009);
+    sjl_config_free(conf);
+    free(got);
+
+    for (i = 0; i < sjl_nelts(bad); i++) {
+        text = sjl_format("{" GOOD "\"driver\": {\"command\": [\"x\"],"
+                          " \"ports\": \"%s\"}}", bad[i]);
+        got = sjl_format("driver.ports: expected \"first-last\", port numbers "
+                         "from 1024 to 65535, got \"%s\"\n", bad[i]);
+        refused(text, got);
+        free(text);
+        free(got);
+    }
 }
 
 
@@ -284,6 +421,10 @@ main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_each_error_names_member_and_expectation),
+        cmocka_unit_test(test_contexts_have_settings_as_text),
+        cmocka_unit_test(test_binaries_are_files_of_a_known_kind),
+        cmocka_unit_test(test_what_may_be_reached),
+        cmocka_unit_test(test_ports_are_a_range),
         cmocka_unit_test(test_all_errors_are_told),
         cmocka_unit_test(test_spark_is_needed_without_a_command),
         cmocka_unit_test(test_what_is_no_json_is_told_with_its_place),

@@ -1,0 +1,341 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_config_check.h"
+#include "sjl_context.h"
+#include "sjl_files.h"
+#include "sjl_outbound.h"
+
+#include <ctype.h>
+#include <libgen.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+
+static void sjl_config_absolute(sjl_config_ctx_t *ctx, char **path);
+static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
+static void sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
+    const char *path);
+static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
+static void sjl_config_check_contexts(sjl_config_ctx_t *ctx);
+static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
+    json_t *settings);
+static void sjl_config_check_binaries(sjl_config_ctx_t *ctx);
+static void sjl_config_check_hosts(sjl_config_ctx_t *ctx);
+static void sjl_config_check_folders(sjl_config_ctx_t *ctx);
+
+
+void
+sjl_config_check(sjl_config_ctx_t *ctx)
+{
+    sjl_config_t  *conf;
+
+    conf = ctx->conf;
+
+    sjl_config_absolute(ctx, &conf->data_dir);
+    sjl_config_absolute(ctx, &conf->channel_socket);
+    sjl_config_absolute(ctx, &conf->home);
+    sjl_config_absolute(ctx, &conf->spark_home);
+
+    if (conf->log_file && strcmp(conf->log_file, "stderr") != 0) {
+        sjl_config_absolute(ctx, &conf->log_file);
+    }
+
+    if (conf->java && strchr(conf->java, '/')) {
+        sjl_config_absolute(ctx, &conf->java);
+    }
+
+    if (conf->data_dir == NULL) {
+        sjl_config_error(ctx, "data_dir: expected the path of a folder, "
+                         "got nothing");
+    }
+
+    if (conf->channel_socket == NULL) {
+        sjl_config_error(ctx, "channel.socket: expected the path of a socket, "
+                         "got nothing");
+
+    } else {
+        sjl_config_check_socket(ctx, conf->channel_socket);
+    }
+
+    sjl_config_check_parent(ctx, "data_dir", conf->data_dir);
+    sjl_config_check_parent(ctx, "channel.socket", conf->channel_socket);
+    sjl_config_check_parent(ctx, "log.file", conf->log_file);
+
+    if (conf->command && json_array_size(conf->command) == 0) {
+        sjl_config_check_spark(ctx);
+    }
+
+    sjl_config_check_contexts(ctx);
+    sjl_config_check_binaries(ctx);
+    sjl_config_check_hosts(ctx);
+    sjl_config_check_folders(ctx);
+}
+
+
+static void
+sjl_config_absolute(sjl_config_ctx_t *ctx, char **path)
+{
+    char  *s;
+
+    s = *path;
+
+    if (s == NULL || *s == '/') {
+        return;
+    }
+
+    *path = sjl_format("%s%s", ctx->folder, s);
+
+    free(s);
+}
+
+
+static void
+sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path)
+{
+    size_t              max;
+    struct sockaddr_un  addr;
+
+    max = sizeof(addr.sun_path) - 1;
+
+    if (strlen(path) > max) {
+        sjl_config_error(ctx, "channel.socket: expected a path of at most %zu "
+                         "bytes, got \"%s\"", max, path);
+    }
+}
+
+
+/* what is no path, such as "stderr", needs no folder */
+
+static void
+sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
+    const char *path)
+{
+    char         *folder;
+    struct stat   sb;
+
+    if (path == NULL || *path != '/') {
+        return;
+    }
+
+    folder = sjl_strdup(path);
+
+    if (stat(dirname(folder), &sb) == -1 || !S_ISDIR(sb.st_mode)) {
+        sjl_config_error(ctx, "%s: expected a path in a folder that exists, "
+                         "got \"%s\"", member, path);
+    }
+
+    free(folder);
+}
+
+
+static void
+sjl_config_check_spark(sjl_config_ctx_t *ctx)
+{
+    char        *path;
+    size_t       i;
+    const char  *folder;
+
+    static const struct {
+        const char  *member;
+        size_t       offset;
+        const char  *holds;
+    } parts[] = {
+        { "driver.home", offsetof(sjl_config_t, home), "sparkjob-driver.jar" },
+        { "driver.spark_home", offsetof(sjl_config_t, spark_home), "jars" }
+    };
+
+    for (i = 0; i < sjl_nelts(parts); i++) {
+        folder = *(char **) (void *) ((char *) ctx->conf + parts[i].offset);
+        path = sjl_format("%s/%s", folder ? folder : "", parts[i].holds);
+
+        if (folder == NULL) {
+            sjl_config_error(ctx, "%s: expected the path of a folder that "
+                             "holds \"%s\", got nothing (it is needed unless "
+                             "driver.command is given)", parts[i].member,
+                             parts[i].holds);
+
+        } else if (access(path, R_OK) == -1) {
+            sjl_config_error(ctx, "%s: expected the path of a folder that "
+                             "holds \"%s\", got \"%s\"", parts[i].member,
+                             parts[i].holds, folder);
+        }
+
+        free(path);
+    }
+}
+
+
+static void
+sjl_config_check_contexts(sjl_config_ctx_t *ctx)
+{
+    json_t      *settings;
+    const char  *name;
+
+    if ((int64_t) json_object_size(ctx->conf->contexts)
+        > ctx->conf->max_contexts)
+    {
+        sjl_config_error(ctx, "contexts: expected at most as many as "
+                         "max_contexts, which is %d, got %zu",
+                         (int) ctx->conf->max_contexts,
+                         json_object_size(ctx->conf->contexts));
+    }
+
+    json_object_foreach(ctx->conf->contexts, name, settings) {
+
+        if (!isalpha((unsigned char) *name) || strlen(name) > SJP_NAME_MAX) {
+            sjl_config_error(ctx, "contexts: expected names that start with a "
+                             "letter, of at most %d bytes, got \"%.300s\"",
+                             SJP_NAME_MAX, name);
+        }
+
+        if (!json_is_object(settings)) {
+            sjl_config_error(ctx, "contexts.%s: expected an object of settings",
+                             name);
+            continue;
+        }
+
+        sjl_config_check_settings(ctx, name, settings);
+    }
+}
+
+
+/* as in a query, where everything is text */
+
+static void
+sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
+    json_t *settings)
+{
+    void        *next;
+    char        *why;
+    json_t      *value, *options;
+    const char  *key;
+
+    json_object_foreach_safe(settings, next, key, value) {
+
+        if (json_is_string(value)) {
+            continue;
+        }
+
+        if (json_is_object(value) || json_is_array(value)
+            || json_is_null(value))
+        {
+            sjl_config_error(ctx, "contexts.%s.%s: expected a string, a number,"
+                             " true or false", name, key);
+            continue;
+        }
+
+        why = sjl_json_text(value);
+        (void) json_object_set_new(settings, key, json_string(why));
+        free(why);
+    }
+
+    options = sjl_context_options(settings, &why);
+
+    if (options == NULL) {
+        sjl_config_error(ctx, "contexts.%s: %s", name, why);
+        free(why);
+    }
+
+    json_decref(options);
+}
+
+
+static void
+sjl_config_check_binaries(sjl_config_ctx_t *ctx)
+{
+    char        *path;
+    void        *next;
+    json_t      *value;
+    const char  *name;
+
+    json_object_foreach_safe(ctx->conf->binaries, next, name, value) {
+
+        if (*name == '\0' || strlen(name) > SJP_NAME_MAX) {
+            sjl_config_error(ctx, "binaries: expected names of 1 to %d bytes, "
+                             "got \"%.300s\"", SJP_NAME_MAX, name);
+        }
+
+        path = sjl_strdup(json_string_value(value));
+        sjl_config_absolute(ctx, &path);
+        (void) json_object_set_new(ctx->conf->binaries, name,
+                                   json_string(path));
+
+        if (sjl_files_type(path) == NULL) {
+            sjl_config_error(ctx, "binaries.%s: expected a path that ends with "
+                             ".jar, .egg, .whl or .py, got \"%s\"", name,
+                             path);
+
+        } else if (access(path, R_OK) == -1) {
+            sjl_config_error(ctx, "binaries.%s: expected a file that can be "
+                             "read, got \"%s\": %s", name, path,
+                             strerror(errno));
+        }
+
+        free(path);
+    }
+}
+
+
+static void
+sjl_config_check_hosts(sjl_config_ctx_t *ctx)
+{
+    size_t   i;
+    json_t  *rule;
+
+    json_array_foreach(ctx->conf->outbound_hosts, i, rule) {
+        if (!sjl_outbound_rule_ok(json_string_value(rule))) {
+            sjl_config_error(ctx, "outbound.hosts: expected \"name\", "
+                             "\"name:port\", an address or a network like "
+                             "\"10.0.0.0/8\", got \"%s\"",
+                             json_string_value(rule));
+        }
+    }
+}
+
+
+static void
+sjl_config_check_folders(sjl_config_ctx_t *ctx)
+{
+    size_t        i;
+    json_t       *folder;
+    const char   *path;
+    struct stat   sb;
+
+    json_array_foreach(ctx->conf->outbound_files, i, folder) {
+        path = json_string_value(folder);
+
+        if (*path != '/' || stat(path, &sb) == -1 || !S_ISDIR(sb.st_mode)) {
+            sjl_config_error(ctx, "outbound.files: expected absolute paths of "
+                             "folders that exist, got \"%s\"", path);
+        }
+    }
+}
+
+
+void
+sjl_config_error(sjl_config_ctx_t *ctx, const char *fmt, ...)
+{
+    char     *text, *line;
+    va_list   args;
+
+    va_start(args, fmt);
+
+    if (vasprintf(&text, fmt, args) == -1) {
+        text = NULL;
+    }
+
+    va_end(args);
+
+    line = sjl_format("%s: %s", ctx->conf->file, text ? text : fmt);
+    sjl_text_clean(line);
+
+    (void) json_array_append_new(ctx->errors, json_string(line));
+
+    free(line);
+    free(text);
+}

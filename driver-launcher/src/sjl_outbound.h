@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Which addresses may be connected to on behalf of clients.  Loopback, link
+ * local, multicast and unspecified ones may not, unless a rule of the
+ * configuration's outbound.hosts names them:
+ *
+ *    name  name:port  10.0.0.1  10.0.0.1:80  10.0.0.0/8  fe80::1
+ *    [fe80::1]:80  fd00::/8
+ *
+ * A name is the one in the URL; addresses are those that names resolve to.
+ */
+
+
+#ifndef _SJL_OUTBOUND_H_INCLUDED_
+#define _SJL_OUTBOUND_H_INCLUDED_
+
+
+#include "sjl.h"
+
+#include <sys/socket.h>
+
+
+/* whether a text is a rule */
+int sjl_outbound_rule_ok(const char *text);
+
+/* whether "host" of a URL may be reached at an address, by these rules */
+int sjl_outbound_may(const json_t *rules, const char *host,
+    const struct sockaddr *addr);
+
+
+#endif /* _SJL_OUTBOUND_H_INCLUDED_ */

@@ -1,0 +1,31 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * What the configuration wants to be there: contexts and binaries.
+ */
+
+
+#ifndef _SJL_PREDEFINED_H_INCLUDED_
+#define _SJL_PREDEFINED_H_INCLUDED_
+
+
+#include "sjl_context.h"
+
+
+/* begins with all that is not there yet, at the start of the launcher */
+void sjl_predefined_start(void);
+
+/*
+ * Makes the contexts that are not there, and answers once they run: or, when
+ * one has failed, with context-init-failed and its name.
+ */
+void sjl_predefined_recreate(sjl_request_t *r);
+
+/* one of them runs or has ended; "error" is NULL or why it does not run */
+void sjl_predefined_answered(sjl_context_t *ctx, const char *reason,
+    const void *error, size_t size);
+
+
+#endif /* _SJL_PREDEFINED_H_INCLUDED_ */
