@@ -59,6 +59,7 @@ static void sjl_put_committed(sjl_db_op_t *op);
 static void sjl_put_free(sjl_put_t *put);
 static sjl_binary_t *sjl_binary_find(const char *name);
 static char *sjl_binary_users(const char *name);
+static int sjl_binary_among(const char *binaries, const char *name);
 static int sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_delete_version(void *data, const void *row);
 static void sjl_delete_committed(sjl_db_op_t *op);
@@ -66,8 +67,6 @@ static void sjl_leftovers_free(sjl_leftover_t *leftovers);
 static void sjl_sweep(void);
 static int sjl_sweep_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_sweep_looked(sjl_db_op_t *op);
-static void sjl_sweep_remove(const sjl_binary_row_t *row);
-static void sjl_sweep_removed(sjl_file_op_t *fop);
 
 
 sjl_binary_t  *sjl_binaries;
@@ -329,15 +328,23 @@ sjl_binary_resolve(const json_t *names, char **missing)
 {
     size_t         i;
     json_t        *name, *cp;
+    const char    *s;
     sjl_binary_t  *binary;
 
     cp = json_array();
 
     json_array_foreach(names, i, name) {
-        binary = sjl_binary_find(json_string_value(name));
+        s = json_string_value(name);
+        binary = sjl_binary_find(s);
 
         if (binary == NULL || binary->deleting) {
-            *missing = sjl_strdup(json_string_value(name));
+
+            if (strchr(s, ':')) {
+                (void) json_array_append_new(cp, json_pack("{s:s}", "uri", s));
+                continue;
+            }
+
+            *missing = sjl_strdup(s);
             json_decref(cp);
             return NULL;
         }
@@ -404,8 +411,7 @@ static char *
 sjl_binary_users(const char *name)
 {
     char       *users, *more;
-    size_t      i, n;
-    json_t     *cp, *binary;
+    size_t      n;
     sjl_job_t  *job, *next;
 
     users = NULL;
@@ -413,30 +419,44 @@ sjl_binary_users(const char *name)
 
     HASH_ITER(hh, sjl_jobs, job, next) {
 
-        if (job->row.final || n > SJL_BINARY_USERS) {
+        if (job->row.final || n > SJL_BINARY_USERS
+            || !(sjl_binary_among(job->row.cp, name)
+                 || sjl_binary_among(job->row.dependent, name)))
+        {
             continue;
         }
 
-        cp = json_loads(job->row.cp, 0, NULL);
-
-        json_array_foreach(cp, i, binary) {
-            if (strcmp(json_string_value(json_object_get(binary, "name")),
-                       name)
-                == 0)
-            {
-                more = sjl_format("%s%s%s", users ? users : "",
-                                  users ? ", " : "",
-                                  n++ < SJL_BINARY_USERS ? job->row.id : "...");
-                free(users);
-                users = more;
-                break;
-            }
-        }
-
-        json_decref(cp);
+        more = sjl_format("%s%s%s", users ? users : "", users ? ", " : "",
+                          n++ < SJL_BINARY_USERS ? job->row.id : "...");
+        free(users);
+        users = more;
     }
 
     return users;
+}
+
+
+/* what has no name is a URI */
+
+static int
+sjl_binary_among(const char *binaries, const char *name)
+{
+    int          found;
+    size_t       i;
+    json_t      *list, *binary;
+    const char  *other;
+
+    found = 0;
+    list = binaries ? json_loads(binaries, 0, NULL) : NULL;
+
+    json_array_foreach(list, i, binary) {
+        other = json_string_value(json_object_get(binary, "name"));
+        found |= other && strcmp(other, name) == 0;
+    }
+
+    json_decref(list);
+
+    return found;
 }
 
 
@@ -580,29 +600,11 @@ sjl_sweep_looked(sjl_db_op_t *op)
 
     LL_FOREACH(sweep->leftovers, leftover) {
         if (leftover->uses == 0) {
-            sjl_sweep_remove(&leftover->row);
+            sjl_files_delete(sjl_path_binary(leftover->row.sha256,
+                                             leftover->row.type));
         }
     }
 
     sjl_leftovers_free(sweep->leftovers);
     free(sweep);
-}
-
-
-static void
-sjl_sweep_remove(const sjl_binary_row_t *row)
-{
-    sjl_file_op_t  *fop;
-
-    fop = sjl_file_op_make(sjl_files_remove, sjl_sweep_removed, NULL);
-    fop->from = sjl_path_binary(row->sha256, row->type);
-
-    sjl_file_op_add(fop);
-}
-
-
-static void
-sjl_sweep_removed(sjl_file_op_t *fop)
-{
-    sjl_file_op_free(fop);
 }

@@ -37,7 +37,8 @@ void sjl_binary_adopt(const sjl_binary_row_t *row);
 
 /*
  * The newest versions of some names as a new array of {"name", "type",
- * "sha256"}; NULL when there is none of *missing, to be freed.
+ * "sha256"}.  What is no name and has a colon is {"uri"}; anything else is
+ * *missing, to be freed, and NULL comes back.
  */
 json_t *sjl_binary_resolve(const json_t *names, char **missing);
 

@@ -114,6 +114,7 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "an object with strings", NULL),
     SJL_NUMBER("max_contexts", max_contexts, "64", "contexts", 1, 10000),
     SJL_NUMBER("max_jobs_per_context", max_jobs, "8", "jobs", 1, 100000),
+    SJL_NUMBER("max_queued_jobs", max_queued, "0", "jobs", 0, 100000),
     SJL_NUMBER("sync_commit_delay", sync_commit_delay, "5", "milliseconds",
                0, 1000),
 

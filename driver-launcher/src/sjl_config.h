@@ -61,6 +61,7 @@ typedef struct {
     json_t   *context_settings;
     int64_t   max_contexts;
     int64_t   max_jobs;
+    int64_t   max_queued;
     int64_t   sync_commit_delay;
 
     json_t   *contexts;                 /* settings as text, by name */

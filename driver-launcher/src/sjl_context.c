@@ -114,6 +114,7 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.settings = sjl_json_text(ctx->settings);
     ctx->row.options = sjl_json_text(ctx->options);
     ctx->row.max_jobs = sjl_conf->max_jobs;
+    ctx->row.max_queued = sjl_conf->max_queued;
     ctx->row.code = -1;
 
     sjl_context_index(ctx);

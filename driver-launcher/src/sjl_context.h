@@ -21,6 +21,7 @@
 typedef struct sjl_job_s    sjl_job_t;
 typedef struct sjl_stray_s  sjl_stray_t;
 typedef struct sjl_round_s  sjl_round_t;
+typedef struct sjl_turn_s   sjl_turn_t;
 
 
 struct sjl_context_s {
@@ -34,6 +35,9 @@ struct sjl_context_s {
     sjl_job_t          *jobs;
     sjl_stray_t        *strays;         /* see sjl_stray.h */
     size_t              nslots;         /* taken, of row.max_jobs */
+    size_t              nwaiting;       /* jobs that were not sent yet */
+    sjl_turn_t         *turns;          /* see sjl_job_queue.h */
+    sjl_turn_t         *users;
 
     sjl_request_t      *creators;
     sjl_request_t      *deleters;

@@ -59,8 +59,8 @@ typedef struct {
 #define SJL_ON_DATA_LIST       sjl_data_list
 #define SJL_ON_DATA_DELETE     sjl_data_delete
 #define SJL_ON_DATA_RESET      sjl_data_reset
-#define SJL_ON_LINK_RESOLVE    sjl_link_later
-#define SJL_ON_LINK_PROGRESS   sjl_link_later
+#define SJL_ON_LINK_RESOLVE    sjl_link_resolve
+#define SJL_ON_LINK_PROGRESS   sjl_link_progress
 
 
 /* what we send ourselves has a name only */

@@ -607,6 +607,17 @@ sjl_files_remove(sjl_file_op_t *op)
 }
 
 
+void
+sjl_files_delete(char *path)
+{
+    sjl_file_op_t  *op;
+
+    op = sjl_file_op_make(sjl_files_remove, sjl_file_op_free, NULL);
+    op->from = path;
+    sjl_file_op_add(op);
+}
+
+
 static int
 sjl_files_mkdir(const char *path)
 {

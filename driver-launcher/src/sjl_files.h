@@ -103,6 +103,9 @@ int sjl_files_hash(sjl_file_op_t *op);
 /* removes the file "from", if it is there */
 int sjl_files_remove(sjl_file_op_t *op);
 
+/* the same, on the file thread; the path is freed */
+void sjl_files_delete(char *path);
+
 /* what a type's files end with; NULL: there is no such type of binaries */
 const char *sjl_files_extension(const char *type);
 

@@ -13,7 +13,7 @@
 #include "sjl_history.h"
 #include "sjl_binary.h"
 #include "sjl_channel.h"
-#include "sjl_db.h"
+#include "sjl_job.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
 
@@ -391,7 +391,7 @@ sjl_reader_send_jobs(sjl_reader_t *reader)
     for (i = 0; i < reader->n; i++) {
         row = &reader->rows.jobs[i];
 
-        meta = sjl_record_put("job", sjl_record_job(row));
+        meta = sjl_record_put("job", sjl_job_record(row));
         sjl_request_record(reader->request, meta, row->data.data,
                            row->data.len);
         json_decref(meta);
@@ -413,7 +413,7 @@ sjl_reader_send_listed(sjl_reader_t *reader)
     for (i = 0; i < reader->n; i++) {
         row = &reader->rows.jobs[i];
 
-        meta = sjl_record_put("job", sjl_record_job(row));
+        meta = sjl_record_put("job", sjl_job_record(row));
         sjl_request_record(reader->request, meta, row->data.data,
                            row->payload == SJL_PAYLOAD_ERROR ? row->data.len
                            : 0);

@@ -7,7 +7,7 @@
  */
 
 
-#include "sjl_job.h"
+#include "sjl_job_queue.h"
 #include "sjl_channel.h"
 #include "sjl_lost.h"
 #include "sjl_record.h"
@@ -28,6 +28,7 @@ struct sjl_job_op_s {
 static int sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
 static int sjl_job_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_job_saved(sjl_db_op_t *op);
+static int sjl_job_hurries(const sjl_job_t *job);
 static void sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row);
 static void sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row);
 static void sjl_job_not_added(sjl_job_t *job, const char *why);
@@ -65,7 +66,7 @@ sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row)
 
     HASH_ADD_KEYPTR(hh, sjl_jobs, job->row.id, SJL_ID_LEN, job);
     DL_APPEND(ctx->jobs, job);
-    ctx->nslots++;
+    ctx->nwaiting++;
 
     return job;
 }
@@ -99,6 +100,8 @@ sjl_job_adopt(const sjl_job_row_t *row)
     /* whether it has got to the driver the driver will tell */
 
     job->sent = 1;
+    ctx->nwaiting--;
+    ctx->nslots++;
 }
 
 
@@ -112,15 +115,55 @@ sjl_job_admit(sjl_job_t *job)
         return;
     }
 
-    if (job->context->durable && !job->added) {
-        sjl_job_save(job, 1);
+    if (job->known && !job->row.final) {
+        sjl_job_send(job);
+
+    } else if (!job->row.final) {
+        sjl_job_queue_add(job);
+        sjl_job_queue_run(job->context);
     }
 
-    if (job->context->row.state == SJP_CONTEXT_RUNNING && !job->row.final) {
-        sjl_job_send(job);
+    if (job->context->durable && !job->added) {
+        sjl_job_save(job, !sjl_job_hurries(job));
     }
 
     sjl_job_release(job);
+}
+
+
+/* whether somebody is answered as soon as its row is durable */
+
+static int
+sjl_job_hurries(const sjl_job_t *job)
+{
+    const sjl_request_t  *r;
+
+    LL_FOREACH2(job->submitters, r, waiting) {
+        if (r->early) {
+            return 1;
+        }
+    }
+
+    return sjl_job_queue_position(job) != 0;
+}
+
+
+int
+sjl_job_attach(sjl_job_t *job, sjl_request_t *r)
+{
+    /* what was answered once is durable, so the database answers it again */
+
+    if (job->answered) {
+        return 0;
+    }
+
+    LL_PREPEND2(job->submitters, r, waiting);
+
+    if (job->published) {
+        sjl_job_answer_early(job, &job->row);
+    }
+
+    return 1;
 }
 
 
@@ -248,7 +291,7 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
             sjl_job_states[row->state]);
 
     if (!job->mute) {
-        sjl_channel_publish("put", "job", sjl_record_job(row), row->data.data,
+        sjl_channel_publish("put", "job", sjl_job_record(row), row->data.data,
                             row->data.len);
     }
 }
@@ -260,6 +303,7 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
     sjl_request_t  *r;
 
     if (row->state == SJP_JOB_STARTED) {
+        sjl_job_answer_early(job, row);
         return;
     }
 
@@ -278,9 +322,60 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
     while (job->killers) {
         r = job->killers;
         LL_DELETE2(job->killers, r, waiting);
-        sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
+        sjl_request_reply(r, json_pack("{s:o}", "record", sjl_job_record(row)),
                           row->data.data, row->data.len);
     }
+}
+
+
+void
+sjl_job_answer_early(sjl_job_t *job, const sjl_job_row_t *row)
+{
+    int             queued;
+    sjl_request_t  *r, *next;
+
+    if (row->state != SJP_JOB_STARTED) {
+        return;
+    }
+
+    queued = sjl_job_queue_position(job) != 0;
+
+    LL_FOREACH_SAFE2(job->submitters, r, next, waiting) {
+        if (queued || r->early) {
+            LL_DELETE2(job->submitters, r, waiting);
+            sjl_job_reply(r, row);
+        }
+    }
+}
+
+
+json_t *
+sjl_job_record(const sjl_job_row_t *row)
+{
+    size_t      position;
+    json_t     *record;
+    sjl_job_t  *job;
+
+    record = sjl_record_job(row);
+    job = row->final ? NULL : sjl_job_find(row->id);
+
+    if (job == NULL) {
+        return record;
+    }
+
+    position = sjl_job_queue_position(job);
+
+    if (position) {
+        (void) json_object_set_new(record, "queue",
+                                   json_integer((json_int_t) position));
+    }
+
+    if (job->progress) {
+        (void) json_object_set_new(record, "progress",
+                                   json_loads(job->progress, 0, NULL));
+    }
+
+    return record;
 }
 
 
@@ -295,7 +390,7 @@ sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
         return;
     }
 
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_job_record(row)),
                       row->data.data, row->data.len);
 }
 
@@ -383,6 +478,10 @@ sjl_job_free(sjl_job_t *job)
 
     job->row.body = job->body;
     sjl_row_clear(&sjl_jobs_table, &job->row);
+
+    free(job->progress);
+    free(job->unresolved_class);
+    free(job->unresolved_cp);
     free(job);
 
     sjl_context_idle(ctx);

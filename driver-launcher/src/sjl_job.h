@@ -22,6 +22,10 @@
 #define SJL_JOB_LOST  "spark.jobserver.ContextTerminatedException"
 
 
+/* paths and hashes of all have to go into one frame */
+#define SJL_JOB_BINARIES  256
+
+
 typedef struct sjl_job_op_s  sjl_job_op_t;
 
 
@@ -29,6 +33,11 @@ struct sjl_job_s {
     sjl_job_row_t    row;
     sjl_context_t   *context;
     sjl_bytes_t      body;              /* row.body is it until the job runs */
+    char            *progress;          /* a JSON object, or NULL */
+
+    /* what the row had before its class path was resolved */
+    char            *unresolved_class;
+    char            *unresolved_cp;
 
     sjl_request_t   *submitters;
     sjl_request_t   *killers;
@@ -42,6 +51,8 @@ struct sjl_job_s {
     unsigned         moving:1;          /* its end waits for a file */
     unsigned         answered:1;        /* so have been its submitters */
     unsigned         mute:1;            /* its id is another job's */
+    unsigned         known:1;           /* to its driver, from before */
+    unsigned         resolved:1;        /* what its body has named */
 
     /* the end as its driver tells it */
     int64_t          end;
@@ -57,6 +68,9 @@ struct sjl_job_s {
     UT_hash_handle   hh;                /* by id */
     sjl_job_t       *next;              /* of the context */
     sjl_job_t       *prev;
+    sjl_turn_t      *turn;              /* NULL: it is not in the queue */
+    sjl_job_t       *queue_next;
+    sjl_job_t       *queue_prev;
 };
 
 
@@ -87,8 +101,17 @@ sjl_job_t *sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row);
 /* puts a row that another launcher has left in memory */
 void sjl_job_adopt(const sjl_job_row_t *row);
 
-/* its body is there: it is kept, and runs as soon as the context does */
+/* its body is there: it is kept, and runs as soon as there is a slot */
 void sjl_job_admit(sjl_job_t *job);
+
+/*
+ * Has a request wait for it, unless others were answered before.  Returns
+ * whether it waits, or is answered already.
+ */
+int sjl_job_attach(sjl_job_t *job, sjl_request_t *r);
+
+/* answers those who wait for no more than its row, which is durable */
+void sjl_job_answer_early(sjl_job_t *job, const sjl_job_row_t *row);
 
 /* it could not be kept: who has submitted it is told, and it is forgotten */
 void sjl_job_reject(sjl_job_t *job, const char *why);
@@ -109,7 +132,7 @@ int sjl_job_set_state(sjl_job_t *job, sjp_job_state_e state);
  */
 void sjl_job_save(sjl_job_t *job, int lazy);
 
-/* has its driver run it */
+/* has its driver run it: it takes a slot */
 void sjl_job_send(sjl_job_t *job);
 
 /* tells its driver something that needs its id only */
@@ -127,12 +150,17 @@ void sjl_job_fail(sjl_job_t *job, sjp_job_state_e state, const char *class,
     __attribute__((format(printf, 5, 6)));
 
 /* what a driver reports */
+void sjl_job_resolve(sjl_job_t *job, const char *class, json_t *names);
 void sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     const char *file);
 void sjl_job_refused(sjl_job_t *job, sjp_error_e code, const char *name,
     const char *error, size_t size);
+void sjl_job_progress(sjl_job_t *job, json_t *progress);
 void sjl_job_result(sjl_job_t *job, const sjl_result_t *result);
 void sjl_job_bad_file(sjl_job_t *job, const char *file);
+
+/* it is KILLED, without a driver that could tell so */
+void sjl_job_killed(sjl_job_t *job, const char *when);
 
 /* it is to be killed; those in "killers" are answered when it is */
 void sjl_job_end(sjl_job_t *job);
@@ -145,11 +173,20 @@ void sjl_job_context_ended(sjl_context_t *ctx, const sjl_failure_t *why,
     int asked);
 
 /*
+ * Its driver is gone and another one will come: its jobs wait for it, with the
+ * same ids.  That of one that was being killed is kept.
+ */
+void sjl_job_context_restarting(sjl_context_t *ctx);
+
+/*
  * A driver has connected, and knows these jobs (an array of ids, or NULL).
  * What was lost with the link before is made up for: jobs that it has not got
  * are sent again, kills too.
  */
 void sjl_job_reconcile(sjl_context_t *ctx, json_t *known);
+
+/* the record of a row, with what only memory knows if the job is alive */
+json_t *sjl_job_record(const sjl_job_row_t *row);
 
 /* answers by what a row says of a job */
 void sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row);

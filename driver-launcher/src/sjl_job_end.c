@@ -7,7 +7,7 @@
  */
 
 
-#include "sjl_job.h"
+#include "sjl_job_queue.h"
 #include "sjl_config.h"
 #include "sjl_state.h"
 
@@ -60,6 +60,8 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         return;
     }
 
+    sjl_job_queue_run(job->context);
+
     if (job->row.final) {
 
         /* it was given up before its thread has stopped */
@@ -108,7 +110,14 @@ sjl_job_over(sjl_job_t *job)
     }
 
     job->ended = 1;
-    job->context->nslots--;
+
+    if (job->sent) {
+        job->context->nslots--;
+
+    } else {
+        job->context->nwaiting--;
+        sjl_job_queue_remove(job);
+    }
 
     return 1;
 }
@@ -165,6 +174,8 @@ sjl_job_bad_file(sjl_job_t *job, const char *file)
         return;
     }
 
+    sjl_job_queue_run(job->context);
+
     if (job->row.final) {
         sjl_job_release(job);
         return;
@@ -191,6 +202,13 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
 
     job->row.run_micros = job->run_micros;
     job->row.end = job->end < job->row.start ? sjl_now() : job->end;
+
+    job->row.progress = job->progress;
+    job->progress = NULL;
+
+    if (job->row.body_file) {
+        sjl_files_delete(sjl_path_job_body(job->row.context_id, job->row.id));
+    }
 
     job->row.body.data = NULL;
     job->row.body.len = 0;
@@ -244,9 +262,7 @@ sjl_job_end(sjl_job_t *job)
     sjl_log(SJL_LOG_DEBUG, "job %s: is being killed", job->row.id);
 
     if (!job->sent) {
-        (void) sjl_job_over(job);
-        sjl_job_fail(job, SJP_JOB_KILLED, SJL_JOB_KILLED, NULL,
-                     "Job %s killed", job->row.id);
+        sjl_job_killed(job, "before it was sent to its driver");
         return;
     }
 
@@ -256,6 +272,19 @@ sjl_job_end(sjl_job_t *job)
                   (double) sjl_conf->kill_timeout, 0.);
     job->timer.data = job;
     ev_timer_start(sjl_loop, &job->timer);
+}
+
+
+/* the driver has no part in it, or none any longer */
+
+void
+sjl_job_killed(sjl_job_t *job, const char *when)
+{
+    sjl_log(SJL_LOG_DEBUG, "job %s: killed, %s", job->row.id, when);
+
+    (void) sjl_job_over(job);
+    sjl_job_fail(job, SJP_JOB_KILLED, SJL_JOB_KILLED, NULL, "Job %s killed",
+                 job->row.id);
 }
 
 

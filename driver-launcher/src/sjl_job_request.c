@@ -22,11 +22,10 @@
 /*
  * A module that comes back sends what was not answered again, at once.  So it
  * is only for this long after its hello, in milliseconds, that a submission may
- * be one that the database knows and memory has forgotten.
+ * be one that the database knows and memory has forgotten; unless its id is
+ * made from a client's key, which may come again at any time.
  */
-#define SJL_SUBMIT_AGAIN     5000
-
-#define SJL_SUBMIT_BINARIES  256
+#define SJL_SUBMIT_AGAIN  5000
 
 
 typedef struct {
@@ -35,8 +34,14 @@ typedef struct {
     char           *class;
     char           *context;            /* NULL: ad hoc */
     char           *user;
+    char           *proxy_user;         /* of an ad hoc context, or NULL */
     json_t         *names;
+    json_t         *dependent;          /* names too, or NULL */
     int             sync;
+    int             again;
+    int             look;               /* the database may know it */
+    int             known;              /* its driver does */
+    char            hash[SJL_HASH_LEN + 1];
     char           *body;
     size_t          size;
     int             fd;
@@ -50,12 +55,20 @@ typedef struct {
 
 
 static int sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f);
+static int sjl_submit_names(sjl_request_t *r, json_t *names,
+    const char *member);
+static void sjl_submit_digested(sjl_file_op_t *fop);
+static void sjl_submit_hash(sjl_submit_t *s, const char *body);
+static void sjl_submit_begin(sjl_submit_t *s);
 static int sjl_submit_attach(sjl_submit_t *s);
+static int sjl_submit_same(sjl_submit_t *s, const char *request);
 static void sjl_submit_looked(void *data, const void *row, const char *error);
 static void sjl_submit_accept(sjl_submit_t *s);
 static sjl_context_t *sjl_submit_context(sjl_submit_t *s);
+static int sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx);
 static sjl_context_t *sjl_submit_adhoc(sjl_submit_t *s);
-static void sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp);
+static void sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
+    json_t *dependent);
 static void sjl_submit_copied(sjl_file_op_t *fop);
 static void sjl_submit_free(sjl_submit_t *s);
 static void sjl_kill_looked(void *data, const void *row, const char *error);
@@ -64,24 +77,35 @@ static void sjl_kill_looked(void *data, const void *row, const char *error);
 void
 sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
 {
-    sjl_submit_t  *s;
+    char            hash[SJL_HASH_LEN + 1];
+    sjl_submit_t   *s;
+    sjl_file_op_t  *fop;
 
     s = sjl_alloc(sizeof(sjl_submit_t));
     s->request = sjl_request_make(c, f);
     s->fd = -1;
 
-    if (sjl_submit_read(s, f) == SJL_ERROR || sjl_submit_attach(s)) {
+    if (sjl_submit_read(s, f) == SJL_ERROR) {
         sjl_submit_free(s);
         return;
     }
 
-    if (sjl_job_find(s->id) || sjl_now() - c->since < SJL_SUBMIT_AGAIN) {
-        sjl_look_job(s->id, sjl_submit_looked, s);
+    s->look = s->again || sjl_now() - c->since < SJL_SUBMIT_AGAIN;
+
+    if (s->again && s->fd != -1) {
+        fop = sjl_file_op_make(sjl_files_hash, sjl_submit_digested, s);
+        fop->fd = s->fd;
+        s->fd = -1;
+        sjl_file_op_add(fop);
         return;
     }
 
-    sjl_submit_accept(s);
-    sjl_submit_free(s);
+    if (s->again) {
+        sjl_hash(hash, s->body ? s->body : "", s->size);
+        sjl_submit_hash(s, hash);
+    }
+
+    sjl_submit_begin(s);
 }
 
 
@@ -90,50 +114,60 @@ sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
 static int
 sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 {
-    size_t          i;
-    json_t         *cp, *name;
-    const char     *id, *class, *context, *user;
+    int             early;
+    json_t         *cp, *dependent;
+    const char     *id, *class, *context, *user, *proxy;
     sjl_request_t  *r;
 
     r = s->request;
+    early = 0;
     context = NULL;
+    dependent = NULL;
     user = "";
+    proxy = "";
 
-    if (sjl_request_unpack(r, f, "{s:s, s:o, s:s, s?s, s?b, s?s}", "id", &id,
-                           "cp", &cp, "class", &class, "context", &context,
-                           "sync", &s->sync, "user", &user)
+    if (sjl_request_unpack(r, f, "{s:s, s:o, s:s, s?s, s?b, s?s, s?b, s?b,"
+                           " s?o, s?s}", "id", &id, "cp", &cp, "class", &class,
+                           "context", &context, "sync", &s->sync, "user",
+                           &user, "early", &early, "again", &s->again,
+                           "dependent", &dependent, "proxyUser", &proxy)
         == SJL_ERROR)
     {
         return SJL_ERROR;
     }
 
-    if (!sjl_id_ok(id) || *class == '\0' || strlen(class) > SJP_CLASS_MAX
-        || !json_is_array(cp))
+    r->early = early ? 1 : 0;
+
+    if (!sjl_id_ok(id) || strlen(class) > SJP_CLASS_MAX
+        || strlen(proxy) > SJP_NAME_MAX)
     {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
-                           : !json_is_array(cp) ? "cp" : "class");
+                           : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
+                           : "class");
         return SJL_ERROR;
     }
 
-    /* paths and hashes of all have to go into one frame */
+    if (sjl_submit_names(r, cp, "cp") == SJL_ERROR
+        || (dependent
+            && sjl_submit_names(r, dependent, "dependent") == SJL_ERROR))
+    {
+        return SJL_ERROR;
+    }
 
-    if (json_array_size(cp) > SJL_SUBMIT_BINARIES) {
+    if (json_array_size(cp) + json_array_size(dependent)
+        > SJL_JOB_BINARIES)
+    {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "too many binaries");
         return SJL_ERROR;
-    }
-
-    json_array_foreach(cp, i, name) {
-        if (!json_is_string(name)) {
-            sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "cp");
-            return SJL_ERROR;
-        }
     }
 
     s->id = sjl_strdup(id);
     s->class = sjl_strdup(class);
     s->context = sjl_strdup(context);
     s->user = sjl_strdup(user);
+    s->proxy_user = *proxy ? sjl_strdup(proxy) : NULL;
     s->names = json_incref(cp);
+    s->dependent = json_incref(dependent);
 
     if (sjl_request_body(r, f, &s->body, &s->size) == SJL_ERROR) {
         return SJL_ERROR;
@@ -148,7 +182,86 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 }
 
 
-/* whether the job is on its way already, submitted by the same id before */
+static int
+sjl_submit_names(sjl_request_t *r, json_t *names, const char *member)
+{
+    int      ok;
+    size_t   i;
+    json_t  *name;
+
+    ok = json_is_array(names);
+
+    json_array_foreach(names, i, name) {
+        ok = ok && json_is_string(name);
+    }
+
+    if (!ok) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, member);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_submit_digested(sjl_file_op_t *fop)
+{
+    sjl_submit_t  *s;
+
+    s = fop->data;
+    s->fd = fop->fd;
+    fop->fd = -1;
+
+    if (fop->rc == SJL_OK) {
+        sjl_submit_hash(s, fop->sha256);
+        sjl_submit_begin(s);
+
+    } else {
+        sjl_request_storage_failed(s->request, fop->why);
+        sjl_submit_free(s);
+    }
+
+    sjl_file_op_free(fop);
+}
+
+
+/* what a key stands for */
+
+static void
+sjl_submit_hash(sjl_submit_t *s, const char *body)
+{
+    char  *text;
+
+    text = sjl_format("%zu %s\n%s\n%s", strlen(s->class), s->class,
+                      s->context ? s->context : "", body);
+    sjl_hash(s->hash, text, strlen(text));
+    free(text);
+}
+
+
+static void
+sjl_submit_begin(sjl_submit_t *s)
+{
+    if (sjl_submit_attach(s)) {
+        sjl_submit_free(s);
+        return;
+    }
+
+    if (sjl_job_find(s->id) || s->look) {
+        sjl_look_job(s->id, sjl_submit_looked, s);
+        return;
+    }
+
+    sjl_submit_accept(s);
+    sjl_submit_free(s);
+}
+
+
+/*
+ * Whether the job is on its way already, submitted by the same id before; the
+ * request waits for it then, or is answered.
+ */
 
 static int
 sjl_submit_attach(sjl_submit_t *s)
@@ -157,30 +270,46 @@ sjl_submit_attach(sjl_submit_t *s)
 
     job = sjl_job_find(s->id);
 
-    /* what was answered once is durable, so the database answers it again */
-
-    if (job == NULL || job->answered) {
+    if (job == NULL) {
         return 0;
     }
 
-    LL_PREPEND2(job->submitters, s->request, waiting);
+    return !sjl_submit_same(s, job->row.request)
+           || sjl_job_attach(job, s->request);
+}
 
-    return 1;
+
+/* a key that stood for something else is refused */
+
+static int
+sjl_submit_same(sjl_submit_t *s, const char *request)
+{
+    if (!s->again || (request && strcmp(request, s->hash) == 0)) {
+        return 1;
+    }
+
+    sjl_request_refuse(s->request, SJP_ERR_KEY_REUSED, s->id);
+
+    return 0;
 }
 
 
 static void
 sjl_submit_looked(void *data, const void *row, const char *error)
 {
-    sjl_submit_t  *s;
+    sjl_submit_t         *s;
+    const sjl_job_row_t  *job;
 
     s = data;
+    job = row;
 
     if (error) {
         sjl_request_storage_failed(s->request, error);
 
-    } else if (row) {
-        sjl_job_reply(s->request, row);
+    } else if (job) {
+        if (sjl_submit_same(s, job->request)) {
+            sjl_job_reply(s->request, job);
+        }
 
     } else if (!sjl_submit_attach(s)) {
         sjl_submit_accept(s);
@@ -194,7 +323,7 @@ static void
 sjl_submit_accept(sjl_submit_t *s)
 {
     char           *missing;
-    json_t         *cp;
+    json_t         *cp, *dependent;
     sjl_context_t  *ctx;
 
     if (sjl_server_ending()) {
@@ -203,10 +332,16 @@ sjl_submit_accept(sjl_submit_t *s)
         return;
     }
 
+    dependent = NULL;
     cp = sjl_binary_resolve(s->names, &missing);
 
-    if (cp == NULL) {
+    if (cp && s->dependent) {
+        dependent = sjl_binary_resolve(s->dependent, &missing);
+    }
+
+    if (cp == NULL || (s->dependent && dependent == NULL)) {
         sjl_request_refuse(s->request, SJP_ERR_NO_SUCH_BINARY, missing);
+        json_decref(cp);
         free(missing);
         return;
     }
@@ -214,10 +349,11 @@ sjl_submit_accept(sjl_submit_t *s)
     ctx = s->context ? sjl_submit_context(s) : sjl_submit_adhoc(s);
 
     if (ctx) {
-        sjl_submit_make(s, ctx, cp);
+        sjl_submit_make(s, ctx, cp, dependent);
     }
 
     json_decref(cp);
+    json_decref(dependent);
 }
 
 
@@ -226,7 +362,6 @@ sjl_submit_accept(sjl_submit_t *s)
 static sjl_context_t *
 sjl_submit_context(sjl_submit_t *s)
 {
-    char           *text;
     sjl_context_t  *ctx;
 
     ctx = sjl_context_find_name(s->context);
@@ -245,16 +380,38 @@ sjl_submit_context(sjl_submit_t *s)
 
     /* one that it knows already has its slot */
 
-    sjl_stray_found(ctx, s->id);
-
-    if ((int64_t) ctx->nslots >= ctx->row.max_jobs) {
-        text = sjl_format("%d %s", (int) ctx->row.max_jobs, s->context);
-        sjl_request_refuse(s->request, SJP_ERR_NO_SLOTS, text);
-        free(text);
-        return NULL;
+    if (sjl_stray_found(ctx, s->id)) {
+        s->known = 1;
+        return ctx;
     }
 
-    return ctx;
+    return sjl_submit_room(s, ctx) ? ctx : NULL;
+}
+
+
+/* without a queue there is none but in a slot */
+
+static int
+sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx)
+{
+    char     *text;
+    int64_t   n, max;
+
+    n = (int64_t) (ctx->nslots + ctx->nwaiting);
+
+    if (n < ctx->row.max_jobs + ctx->row.max_queued) {
+        return 1;
+    }
+
+    max = ctx->row.max_queued ? ctx->row.max_queued : ctx->row.max_jobs;
+    text = sjl_format("%lld %s", (long long) max, s->context);
+
+    sjl_request_refuse(s->request, ctx->row.max_queued ? SJP_ERR_QUEUE_FULL
+                                                       : SJP_ERR_NO_SLOTS,
+                       text);
+    free(text);
+
+    return 0;
 }
 
 
@@ -288,7 +445,7 @@ sjl_submit_adhoc(sjl_submit_t *s)
 
     do {
         sjl_id_make(id);
-        name = sjl_format("%.8s-%s", id, s->class);
+        name = sjl_format("%.8s-%s", id, *s->class ? s->class : "job");
         sjl_text_cut(name, SJP_NAME_MAX);
 
         if (sjl_context_find_name(name) == NULL) {
@@ -303,6 +460,7 @@ sjl_submit_adhoc(sjl_submit_t *s)
     spec.id = id;
     spec.name = name;
     spec.user = s->user;
+    spec.proxy_user = s->proxy_user;
     spec.settings = json_object();
     spec.options = json_array();
     spec.adhoc = 1;
@@ -318,7 +476,8 @@ sjl_submit_adhoc(sjl_submit_t *s)
 
 
 static void
-sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp)
+sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
+    json_t *dependent)
 {
     sjl_job_t      *job;
     sjl_job_row_t   row;
@@ -330,6 +489,8 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp)
     row.class = sjl_strdup(s->class);
     row.user = sjl_strdup(s->user);
     row.cp = sjl_json_text(cp);
+    row.dependent = dependent ? sjl_json_text(dependent) : NULL;
+    row.request = s->again ? sjl_strdup(s->hash) : NULL;
     row.state = SJP_JOB_STARTED;
     row.rev = 1;
     row.sync = s->sync;
@@ -345,7 +506,8 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp)
     row.body_file = s->fd != -1;
 
     job = sjl_job_make(ctx, &row);
-    LL_PREPEND2(job->submitters, s->request, waiting);
+    job->known = s->known ? 1 : 0;
+    (void) sjl_job_attach(job, s->request);
 
     sjl_log(SJL_LOG_INFO, "job %s: STARTED in context %s %s, class %s, user "
             "\"%s\"", job->row.id, ctx->row.name, ctx->row.id, s->class,
@@ -397,8 +559,10 @@ sjl_submit_free(sjl_submit_t *s)
     free(s->class);
     free(s->context);
     free(s->user);
+    free(s->proxy_user);
     free(s->body);
     json_decref(s->names);
+    json_decref(s->dependent);
 
     if (s->fd != -1) {
         (void) close(s->fd);

@@ -7,12 +7,20 @@
  */
 
 
-#include "sjl_job.h"
+#include "sjl_job_queue.h"
+#include "sjl_binary.h"
+#include "sjl_channel.h"
 #include "sjl_stray.h"
 
 #include <utlist.h>
 
 
+static json_t *sjl_job_frame(const sjl_job_t *job);
+static json_t *sjl_job_paths(const char *binaries);
+static char *sjl_job_body_file(const sjl_job_t *job);
+static void sjl_job_unsend(sjl_job_t *job);
+static void sjl_job_unresolved(sjl_job_t *job, sjp_error_e code,
+    const char *name, const char *what);
 static void sjl_job_config_moved(sjl_file_op_t *fop);
 static void sjl_job_running(sjl_job_t *job);
 
@@ -20,11 +28,15 @@ static void sjl_job_running(sjl_job_t *job);
 void
 sjl_job_context_ready(sjl_context_t *ctx)
 {
-    sjl_job_t  *job, *next;
+    sjl_job_t  *job;
 
-    DL_FOREACH_SAFE(ctx->jobs, job, next) {
-        if (job->whole && !job->sent && !job->row.final) {
-            sjl_job_send(job);
+    sjl_job_queue_run(ctx);
+
+    /* what is left waits for a slot, not for the context any longer */
+
+    DL_FOREACH(ctx->jobs, job) {
+        if (job->turn && job->submitters && job->published) {
+            sjl_job_answer_early(job, &job->row);
         }
     }
 }
@@ -34,37 +46,105 @@ void
 sjl_job_send(sjl_job_t *job)
 {
     char    *path;
-    size_t   i;
-    json_t  *meta, *cp, *binary;
+    json_t  *meta;
 
     job->sent = 1;
+    job->context->nwaiting--;
+    job->context->nslots++;
 
     sjl_log(SJL_LOG_DEBUG, "job %s: sent to its driver, body of %zu bytes%s",
             job->row.id, job->body.len,
             job->row.body_file ? ", in a file" : "");
 
-    cp = json_loads(job->row.cp, 0, NULL);
-
-    json_array_foreach(cp, i, binary) {
-        path = sjl_path_binary(
-                   json_string_value(json_object_get(binary, "sha256")),
-                   json_string_value(json_object_get(binary, "type")));
-
-        (void) json_object_set_new(binary, "path", json_string(path));
-        free(path);
-    }
-
-    meta = json_pack("{s:s, s:s, s:o, s:s}", "id", job->row.id, "class",
-                     job->row.class, "cp", cp, "user", job->row.user);
+    meta = sjl_job_frame(job);
 
     if (job->row.body_file) {
-        path = sjl_path_job_body(job->row.context_id, job->row.id);
+        path = sjl_job_body_file(job);
         (void) json_object_set_new(meta, "file", json_string(path));
         free(path);
     }
 
     sjl_driver_send(job->context->driver, SJP_LINK_RUN, meta, job->body.data,
                     job->body.len);
+}
+
+
+static json_t *
+sjl_job_frame(const sjl_job_t *job)
+{
+    json_t  *meta;
+
+    meta = json_pack("{s:s, s:s, s:o, s:s}", "id", job->row.id, "class",
+                     job->row.class, "cp", sjl_job_paths(job->row.cp), "user",
+                     job->row.user);
+
+    if (job->row.dependent) {
+        (void) json_object_set_new(meta, "dependent",
+                                   sjl_job_paths(job->row.dependent));
+    }
+
+    return meta;
+}
+
+
+/* what is no binary of ours is a URI, and the driver's to fetch */
+
+static json_t *
+sjl_job_paths(const char *binaries)
+{
+    char        *path;
+    size_t       i;
+    json_t      *list, *binary;
+    const char  *sha256;
+
+    list = json_loads(binaries, 0, NULL);
+
+    json_array_foreach(list, i, binary) {
+        sha256 = json_string_value(json_object_get(binary, "sha256"));
+
+        if (sha256) {
+            path = sjl_path_binary(
+                       sha256,
+                       json_string_value(json_object_get(binary, "type")));
+
+            (void) json_object_set_new(binary, "path", json_string(path));
+            free(path);
+        }
+    }
+
+    return list;
+}
+
+
+/*
+ * The driver deletes the file.  One that may be sent to another driver as well
+ * stays, and has a second name for this one.
+ */
+
+static char *
+sjl_job_body_file(const sjl_job_t *job)
+{
+    char  *path, *copy;
+
+    path = sjl_path_job_body(job->row.context_id, job->row.id);
+
+    if (!job->context->row.supervise) {
+        return path;
+    }
+
+    copy = sjl_format("%s.run", path);
+    (void) unlink(copy);
+
+    if (link(path, copy) == -1) {
+        sjl_log(SJL_LOG_CRIT, "link(\"%s\") failed: %s", copy,
+                strerror(errno));
+        free(copy);
+        return path;
+    }
+
+    free(path);
+
+    return copy;
 }
 
 
@@ -107,8 +187,8 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
             (void) sjl_job_over(job);
             sjl_job_release(job);
 
-        } else if (job->row.state == SJP_JOB_STARTED) {
-            job->sent = 0;
+        } else if (job->row.state != SJP_JOB_RUNNING) {
+            sjl_job_unsend(job);
 
         } else {
             (void) sjl_job_over(job);
@@ -125,9 +205,104 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 
     json_decref(ids);
 
-    if (ctx->row.state == SJP_CONTEXT_RUNNING) {
-        sjl_job_context_ready(ctx);
+    sjl_job_queue_fill(ctx);
+    sjl_job_context_ready(ctx);
+}
+
+
+static void
+sjl_job_unsend(sjl_job_t *job)
+{
+    job->sent = 0;
+    job->context->nslots--;
+    job->context->nwaiting++;
+}
+
+
+void
+sjl_job_context_restarting(sjl_context_t *ctx)
+{
+    sjl_job_t  *job, *next;
+
+    sjl_strays_free(ctx);
+
+    DL_FOREACH_SAFE(ctx->jobs, job, next) {
+
+        if (!job->sent || job->ended) {
+            continue;
+        }
+
+        if (job->row.final) {
+            (void) sjl_job_over(job);
+            sjl_job_release(job);
+            continue;
+        }
+
+        if (job->killing) {
+            sjl_job_killed(job, "its driver is gone");
+            continue;
+        }
+
+        sjl_job_unsend(job);
+
+        if (job->row.state == SJP_JOB_RUNNING) {
+            (void) sjl_job_set_state(job, SJP_JOB_RESTARTING);
+            sjl_job_save(job, 0);
+        }
     }
+
+    sjl_job_queue_fill(ctx);
+}
+
+
+/*
+ * Its body has named what it is to run.  The driver has the body, and gets no
+ * other answer when it asks again after its link was broken.
+ */
+
+void
+sjl_job_resolve(sjl_job_t *job, const char *class, json_t *names)
+{
+    char    *missing;
+    json_t  *cp;
+
+    if (job->ended || job->row.final || job->row.state == SJP_JOB_RUNNING) {
+        return;
+    }
+
+    if (*class == '\0' || strlen(class) > SJP_CLASS_MAX
+        || json_array_size(names) > SJL_JOB_BINARIES)
+    {
+        sjl_job_unresolved(job, SJP_ERR_BAD_CONFIG,
+                           "mainClass or cp is missing, or too long", "");
+        return;
+    }
+
+    if (!job->resolved) {
+        cp = sjl_binary_resolve(names, &missing);
+
+        if (cp == NULL) {
+            sjl_job_unresolved(job, SJP_ERR_NO_SUCH_BINARY, missing,
+                               " was not found");
+            free(missing);
+            return;
+        }
+
+        /* rows on their way to the disk have the old text yet */
+
+        job->resolved = 1;
+        job->unresolved_class = job->row.class;
+        job->unresolved_cp = job->row.cp;
+        job->row.class = sjl_strdup(class);
+        job->row.cp = sjl_json_text(cp);
+        json_decref(cp);
+
+        job->row.rev++;
+        sjl_job_save(job, 1);
+    }
+
+    sjl_driver_send(job->context->driver, SJP_LINK_RUN, sjl_job_frame(job),
+                    NULL, 0);
 }
 
 
@@ -137,8 +312,22 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
 {
     sjl_file_op_t  *fop;
 
-    if (job->row.state != SJP_JOB_STARTED || job->configuring) {
+    if (job->row.final || job->row.state == SJP_JOB_RUNNING
+        || job->configuring)
+    {
         /* told again after its link was broken, or too late */
+        return;
+    }
+
+    if (job->row.config.data || job->row.config_file) {
+
+        /* it has run before, in a driver that is gone */
+
+        if (file) {
+            (void) unlink(file);
+        }
+
+        sjl_job_running(job);
         return;
     }
 
@@ -169,9 +358,12 @@ sjl_job_config_moved(sjl_file_op_t *fop)
     job->nops--;
     job->configuring = 0;
 
-    if (job->row.state == SJP_JOB_STARTED) {
+    if (!job->row.final) {
         job->row.config_file = fop->rc == SJL_OK;
-        sjl_job_running(job);
+
+        if (job->sent) {
+            sjl_job_running(job);
+        }
     }
 
     if (job->late.data) {
@@ -189,10 +381,48 @@ sjl_job_config_moved(sjl_file_op_t *fop)
 static void
 sjl_job_running(sjl_job_t *job)
 {
-    job->row.body.data = NULL;
-    job->row.body.len = 0;
-    job->row.body_file = 0;
+    if (!job->context->row.supervise) {
+        job->row.body.data = NULL;
+        job->row.body.len = 0;
+        job->row.body_file = 0;
+    }
 
     (void) sjl_job_set_state(job, SJP_JOB_RUNNING);
     sjl_job_save(job, job->row.sync);
+}
+
+
+static void
+sjl_job_unresolved(sjl_job_t *job, sjp_error_e code, const char *name,
+    const char *what)
+{
+    char  *message, *error;
+
+    message = sjl_format("%s%s", name, what);
+    error = sjl_error_text("java.lang.RuntimeException", message, NULL);
+
+    sjl_job_refused(job, code, name, error, strlen(error));
+
+    free(error);
+    free(message);
+}
+
+
+/* not durable: the last one is kept with the job's end */
+
+void
+sjl_job_progress(sjl_job_t *job, json_t *progress)
+{
+    json_t  *record;
+
+    if (!job->row.final && !job->ended) {
+        free(job->progress);
+        job->progress = sjl_json_text(progress);
+
+        record = json_copy(progress);
+        (void) json_object_set_new(record, "id", json_string(job->row.id));
+        sjl_channel_publish("progress", "job", record, NULL, 0);
+    }
+
+    json_decref(progress);
 }

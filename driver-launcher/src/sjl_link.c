@@ -344,15 +344,17 @@ sjl_link_context(sjl_conn_t *c)
 void
 sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
 {
-    json_int_t      max_jobs;
+    json_int_t      max_jobs, max_queued;
     const char     *application, *url;
     sjl_context_t  *ctx;
 
     url = NULL;
     max_jobs = 0;
+    max_queued = -1;
 
-    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I}", "applicationId", &application,
-                        "url", &url, "maxJobs", &max_jobs)
+    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I, s?I}", "applicationId",
+                        &application, "url", &url, "maxJobs", &max_jobs,
+                        "maxQueued", &max_queued)
         == SJL_ERROR)
     {
         return;
@@ -361,6 +363,10 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
     ctx = sjl_link_context(c);
 
     if (ctx) {
+        if (max_queued >= 0) {
+            ctx->row.max_queued = max_queued;
+        }
+
         sjl_context_ready(ctx, application, url, max_jobs);
     }
 }
@@ -563,10 +569,73 @@ sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f)
 
 
 void
-sjl_link_later(sjl_conn_t *c, sjl_frame_t *f)
+sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f)
 {
-    sjl_log(SJL_LOG_ERR, "connection %u sent a message of type %u, which is "
-            "not served yet", c->number, (unsigned) f->type);
+    char        *file;
+    size_t       i;
+    json_t      *cp, *name;
+    sjl_job_t   *job;
+    const char  *id, *class;
+
+    job = sjl_link_job(c, f, &id, &file);
+    free(file);
+
+    if (job == NULL
+        || sjl_link_unpack(c, f, "{s:s, s:o}", "class", &class, "cp", &cp)
+           == SJL_ERROR)
+    {
+        return;
+    }
+
+    if (!json_is_array(cp)) {
+        sjl_link_violation(c, f, "cp is no array");
+        return;
+    }
+
+    json_array_foreach(cp, i, name) {
+        if (!json_is_string(name)) {
+            sjl_link_violation(c, f, "a name in cp is no string");
+            return;
+        }
+    }
+
+    sjl_job_resolve(job, class, cp);
+}
+
+
+void
+sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f)
+{
+    char        *file;
+    size_t       i;
+    json_t      *progress;
+    sjl_job_t   *job;
+    const char  *id;
+    json_int_t   n;
+
+    static const char *const  members[] = {
+        "stages", "stagesDone", "tasks", "tasksDone", "tasksFailed"
+    };
+
+    job = sjl_link_job(c, f, &id, &file);
+    free(file);
+
+    if (job == NULL) {
+        return;
+    }
+
+    progress = json_object();
+
+    for (i = 0; i < sjl_nelts(members); i++) {
+        if (sjl_link_unpack(c, f, "{s:I}", members[i], &n) == SJL_ERROR) {
+            json_decref(progress);
+            return;
+        }
+
+        (void) json_object_set_new(progress, members[i], json_integer(n));
+    }
+
+    sjl_job_progress(job, progress);
 }
 
 
@@ -597,7 +666,8 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
     job = sjl_job_find(*id);
 
     if (job == NULL) {
-        sjl_stray_heard(ctx, *id, f->type != SJP_LINK_STARTED);
+        sjl_stray_heard(ctx, *id, f->type == SJP_LINK_REFUSED
+                                  || f->type == SJP_LINK_RESULT);
         return NULL;
     }
 

@@ -24,7 +24,8 @@ void sjl_link_result(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f);
 
 /* passes over what is not built yet */
-void sjl_link_later(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f);
 
 /* the connection is closed */
 void sjl_link_closed(sjl_conn_t *c);

@@ -6,9 +6,8 @@
 
 
 #include "sjl_read.h"
-#include "sjl_files.h"
+#include "sjl_job.h"
 #include "sjl_look.h"
-#include "sjl_record.h"
 #include "sjl_request.h"
 
 
@@ -98,7 +97,7 @@ sjl_read_done(void *data, const void *row, const char *error)
 static void
 sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row)
 {
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_job(row)),
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_job_record(row)),
                       row->data.data, row->data.len);
 }
 

@@ -31,8 +31,12 @@ sjl_record_context(const sjl_context_row_t *row)
 json_t *
 sjl_record_job(const sjl_job_row_t *row)
 {
+    json_t  *progress;
+
+    progress = row->progress ? json_loads(row->progress, 0, NULL) : NULL;
+
     return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:s,"
-                     " s:I, s:I}",
+                     " s:I, s:I, s:o*}",
                      "id", row->id, "rev", (json_int_t) row->rev,
                      "class", row->class, "context", row->context,
                      "contextId", row->context_id, "user", row->user,
@@ -42,7 +46,8 @@ sjl_record_job(const sjl_job_row_t *row)
                      "end", (json_int_t) row->end,
                      "payload", sjl_payloads[row->payload],
                      "size", (json_int_t) row->size,
-                     "runMicros", (json_int_t) row->run_micros);
+                     "runMicros", (json_int_t) row->run_micros,
+                     "progress", progress);
 }
 
 
@@ -50,13 +55,15 @@ static json_t *
 sjl_record_names(const char *cp)
 {
     size_t   i;
-    json_t  *binaries, *binary, *names;
+    json_t  *binaries, *binary, *name, *names;
 
     names = json_array();
     binaries = json_loads(cp, 0, NULL);
 
     json_array_foreach(binaries, i, binary) {
-        (void) json_array_append(names, json_object_get(binary, "name"));
+        name = json_object_get(binary, "name");
+        (void) json_array_append(names, name ? name
+                                 : json_object_get(binary, "uri"));
     }
 
     json_decref(binaries);

@@ -57,7 +57,7 @@ static const unsigned char  sjl_context_next[SJP_CONTEXT_NSTATES] = {
 };
 
 
-/* FINISHED follows STARTED when "started" was lost with a link */
+/* FINISHED follows STARTED, RESTARTING when "started" was lost with a link */
 
 #define SJL_J(sym)  (1 << SJP_JOB_##sym)
 
@@ -66,7 +66,8 @@ static const unsigned char  sjl_job_next[SJP_JOB_NSTATES] = {
                         |SJL_J(KILLED),
     [SJP_JOB_RUNNING] = SJL_J(RESTARTING)|SJL_J(FINISHED)|SJL_J(ERROR)
                         |SJL_J(KILLED),
-    [SJP_JOB_RESTARTING] = SJL_J(RUNNING)|SJL_J(ERROR)|SJL_J(KILLED)
+    [SJP_JOB_RESTARTING] = SJL_J(RUNNING)|SJL_J(FINISHED)|SJL_J(ERROR)
+                           |SJL_J(KILLED)
 };
 
 

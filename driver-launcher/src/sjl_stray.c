@@ -7,6 +7,7 @@
 
 #include "sjl_stray.h"
 #include "sjl_db.h"
+#include "sjl_job_queue.h"
 
 #include <utlist.h>
 
@@ -186,9 +187,14 @@ sjl_stray_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 sjl_stray_check(sjl_stray_t *stray)
 {
+    sjl_context_t  *ctx;
+
     if (stray->ended && (stray->kept || stray->expired)) {
+        ctx = stray->context;
+
         sjl_stray_send(stray, SJP_LINK_ACK);
         sjl_stray_free(stray);
+        sjl_job_queue_run(ctx);
     }
 }
 
@@ -213,16 +219,20 @@ sjl_stray_free(sjl_stray_t *stray)
 }
 
 
-void
+int
 sjl_stray_found(sjl_context_t *ctx, const char *id)
 {
     sjl_stray_t  *stray;
 
     stray = sjl_stray_find(ctx, id);
 
-    if (stray) {
-        sjl_stray_free(stray);
+    if (stray == NULL) {
+        return 0;
     }
+
+    sjl_stray_free(stray);
+
+    return 1;
 }
 
 

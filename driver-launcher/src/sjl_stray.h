@@ -21,8 +21,11 @@
 /* a driver speaks of such a job; "ended": that it is over */
 void sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended);
 
-/* its submission has come: it is a job like others, no stray any longer */
-void sjl_stray_found(sjl_context_t *ctx, const char *id);
+/*
+ * Its submission has come: it is a job like others, no stray any longer.
+ * Returns whether it was one.
+ */
+int sjl_stray_found(sjl_context_t *ctx, const char *id);
 
 void sjl_strays_free(sjl_context_t *ctx);
 

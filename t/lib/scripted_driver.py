@@ -11,13 +11,15 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     noop            true
     echo            the posted text, as a JSON string; never parsed
     value           member "value" of the body, whatever it is
-    cp              names of the binaries on the class path
+    cp              names and URIs of the class path, dependent ones last
     user            who the request acts for
     pid             process id of this driver
     runs            how many jobs this driver has begun
     context         the metadata of link-context, without the token
     sleep           {"ms": N}; can be killed
     big             {"bytes": N}: a string of N characters
+    print           {"text": ...} goes to the job's log
+    progress        {"tasks": N, "ms": N}: tells of each task, then sleeps
     throw           throws {"message": ...}
     exit            {"code": N}: the process ends in the middle of the job
     hang            ends never, not even when killed
@@ -26,12 +28,14 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     invalid, validatethrows, notfound, wrongtype, loadfail, badurl, badconfig
                     fail before they run, each in its own way
 
+Without a class the body's mainClass and cp are what the launcher has to resolve.
+
 Settings of the context, from the body's spark.context-settings or the query:
 
     script.start    fail, badurl, badconfig, exit[:code], hang, slow:<ms>,
                     respawn
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
-    max-jobs-per-context
+    max-jobs-per-context, max-queued-jobs
 """
 
 import json
@@ -47,7 +51,8 @@ TYPES = {
     "ping": 3, "pong": 4, "link-hello": 64, "link-context": 65,
     "link-ready": 66, "link-failed": 67, "link-respawn": 68, "link-run": 69,
     "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
-    "link-kill": 74, "link-stop": 75, "link-stopped": 76,
+    "link-kill": 74, "link-stop": 75, "link-stopped": 76, "link-resolve": 77,
+    "link-progress": 78,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -185,13 +190,35 @@ class Job:
     def __init__(self, driver, meta, body):
         self.driver = driver
         self.id = meta["id"]
-        self.cls = meta["class"]
-        self.cp = meta.get("cp", [])
-        self.user = meta.get("user")
         self.body = body
+        self.take(meta)
         self.killed = threading.Event()
+        self.resolved = threading.Event()
         self.told = []          # frames, in order, for a second telling
         self.acknowledged = False
+
+    def take(self, meta):
+        self.cls = meta["class"]
+        self.cp = meta.get("cp", [])
+        self.dependent = meta.get("dependent", [])
+        self.user = meta.get("user")
+
+    def resolve(self):
+        """The body names class and binaries: the launcher knows these.
+
+        Returns whether it has told them.
+        """
+        config = json.loads(self.body or b"{}")
+        cp = config.get("cp", [])
+        if "mainClass" not in config:
+            raise Refused("bad-config", "mainClass parameter is missing!")
+        self.tell("link-resolve", {"class": config["mainClass"], "cp": cp})
+        while not self.resolved.wait(0.05):
+            if self.killed.is_set():
+                raise Killed
+            if self.acknowledged:
+                return False
+        return True
 
     def tell(self, name, meta, payload=b""):
         meta = dict(meta, id=self.id)
@@ -210,6 +237,8 @@ class Job:
         start, began = now(), 0
         state, payload = "FINISHED", b""
         try:
+            if not self.cls and not self.resolve():
+                return
             config = self.load()
             self.tell("link-started", {},
                       (json.dumps(config, indent=4) + "\n").encode())
@@ -272,6 +301,20 @@ def job_hang(_, __):
         time.sleep(3600)
 
 
+def job_print(job, config):
+    with open(f"{job.driver.work}/logs/{job.id}.log", "w") as file:
+        file.write(config.get("text", "printed"))
+
+
+def job_progress(job, config):
+    for done in range(1, config["tasks"] + 1):
+        job.driver.link.send("link-progress", {
+            "id": job.id, "stages": 1, "stagesDone": 0,
+            "tasks": config["tasks"], "tasksDone": done, "tasksFailed": 0})
+    job.pause(config.get("ms", 0))
+    return True
+
+
 def job_nonsense(job, _):
     job.driver.link.send_raw("link-result", b"{nonsense")
     job.pause(60000)
@@ -281,7 +324,8 @@ JOBS = {
     "noop": lambda job, config: True,
     "echo": lambda job, config: job.body.decode(),
     "value": lambda job, config: config.get("value"),
-    "cp": lambda job, config: [binary["name"] for binary in job.cp],
+    "cp": lambda job, config: [binary.get("name") or binary["uri"]
+                               for binary in job.cp + job.dependent],
     "user": lambda job, config: job.user,
     "pid": lambda job, config: os.getpid(),
     "runs": lambda job, config: len(job.driver.jobs),
@@ -292,6 +336,8 @@ JOBS = {
     "exit": job_exit,
     "hang": job_hang,
     "nonsense": job_nonsense,
+    "print": job_print,
+    "progress": job_progress,
     "slowvalidate": lambda job, config: True,
     "validatethrows": None,
 }
@@ -402,7 +448,8 @@ class Driver:
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
             "scalaVersion": "none",
             "maxJobs": int(self.settings.get("max-jobs-per-context",
-                                             meta.get("maxJobs", 8)))}
+                                             meta.get("maxJobs", 8))),
+            "maxQueued": int(self.settings.get("max-queued-jobs", -1))}
         self.link.send("link-ready", self.ready)
 
     def fail(self, code, name, payload=b""):
@@ -411,6 +458,10 @@ class Driver:
 
     def on_run(self, _, meta, body):
         job = self.jobs.get(meta["id"])
+        if job is not None and not job.cls and meta["class"]:
+            job.take(meta)
+            job.resolved.set()
+            return
         if job is not None:
             job.tell_again()
             return

@@ -48,6 +48,7 @@ static const struct {
     { "RUNNING", "ERROR" },
     { "RUNNING", "KILLED" },
     { "RESTARTING", "RUNNING" },
+    { "RESTARTING", "FINISHED" },
     { "RESTARTING", "ERROR" },
     { "RESTARTING", "KILLED" }
 };
