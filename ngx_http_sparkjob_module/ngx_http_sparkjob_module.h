@@ -426,6 +426,7 @@ ngx_int_t ngx_http_sparkjob_param_reset(ngx_http_sparkjob_ctx_t *ctx,
     ngx_flag_t *sync);
 ngx_int_t ngx_http_sparkjob_problem(ngx_http_sparkjob_ctx_t *ctx,
     const char *fmt, ...);
+size_t ngx_http_sparkjob_utf8_len(u_char *p, u_char *last);
 ngx_int_t ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx,
     ngx_str_t *what, ngx_str_t *value, ngx_uint_t max);
 

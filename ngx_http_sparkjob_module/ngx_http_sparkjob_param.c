@@ -544,8 +544,8 @@ ngx_int_t
 ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *what,
     ngx_str_t *value, ngx_uint_t max)
 {
-    u_char    *p, *last;
-    uint32_t   n;
+    size_t   n;
+    u_char  *p, *last;
 
     if (value->len > max) {
         return ngx_http_sparkjob_problem(ctx, "The %V is too long: %uz bytes, "
@@ -556,27 +556,55 @@ ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *what,
     p = value->data;
     last = p + value->len;
 
-    while (p < last) {
+    for ( /* void */ ; p < last; p += n) {
 
         if (*p < 0x20 || *p == 0x7f) {
             return ngx_http_sparkjob_problem(ctx, "The %V contains a control "
                                              "character", what);
         }
 
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
+        n = ngx_http_sparkjob_utf8_len(p, last);
 
-        n = ngx_utf8_decode(&p, last - p);
-
-        if (n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff)) {
+        if (n == 0) {
             return ngx_http_sparkjob_problem(ctx, "The %V is not valid UTF-8",
                                              what);
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * The length of the character at p, 0 if it is none.  ngx_utf8_decode() takes
+ * any byte above 0x7f for one that continues a character, jansson does not.
+ */
+
+size_t
+ngx_http_sparkjob_utf8_len(u_char *p, u_char *last)
+{
+    size_t     i, len;
+    uint32_t   n;
+
+    if (*p < 0x80) {
+        return 1;
+    }
+
+    len = (*p >= 0xf0) ? 4 : (*p >= 0xe0) ? 3 : 2;
+
+    if (len > (size_t) (last - p)) {
+        return 0;
+    }
+
+    for (i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    n = ngx_utf8_decode(&p, len);
+
+    return (n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff)) ? 0 : len;
 }
 
 

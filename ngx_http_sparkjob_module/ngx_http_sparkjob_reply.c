@@ -620,26 +620,21 @@ ngx_http_sparkjob_file_payload(ngx_http_request_t *r,
 static void
 ngx_http_sparkjob_clean_utf8(ngx_str_t *s)
 {
-    u_char    *p, *start, *last;
-    uint32_t   n;
+    size_t   n;
+    u_char  *p, *last;
 
     p = s->data;
     last = p + s->len;
 
     while (p < last) {
+        n = ngx_http_sparkjob_utf8_len(p, last);
 
-        if (*p < 0x80) {
-            p++;
-            continue;
+        if (n == 0) {
+            *p = '?';
+            n = 1;
         }
 
-        start = p;
-        n = ngx_utf8_decode(&p, last - p);
-
-        if (n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff)) {
-            *start = '?';
-            p = start + 1;
-        }
+        p += n;
     }
 }
 

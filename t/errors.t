@@ -333,3 +333,27 @@ POST /jobs?cp=app&mainClass=noop&context=c1&timeout=-1
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "~timeout"}
+
+
+=== TEST 35: a name whose bytes only look like UTF-8
+--- request
+POST /contexts/c%D7%D7
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "The name in the path is not valid UTF-8"}
+
+
+=== TEST 36: so a parameter
+--- request
+POST /jobs?cp=app&mainClass=%F1%F1%F1%F1&context=c1
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "The mainClass is not valid UTF-8"}
+
+
+=== TEST 37: so a setting
+--- request
+POST /contexts/c2?a=%E4%80
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "The a is not valid UTF-8"}
