@@ -13,7 +13,7 @@ import yaml
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULE = os.path.join(ROOT, "ngx_http_sparkjob_module")
 
-ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|post|delete)\w*\("([^"]+)",\s*(\w+)\)', re.M)
+ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|replace|post|delete)\("([^"]+)",\s*(\w+)\)', re.M)
 TABLE = re.compile(r"^static ngx_http_sparkjob_param_t\s+(\w+)\[\] = \{(.*?)^\};", re.M | re.S)
 FUNCTION = re.compile(r"^(?:static )?\w[\w *]*\n(\w+)\([^;{]*?\)\n\{\n(.*?)^\}", re.M | re.S)
 
@@ -27,7 +27,8 @@ def source():
 
 def routes(text):
     """{(method, path pattern): handler}"""
-    return {(method, pattern): handler for method, pattern, handler in ROUTE.findall(text)}
+    return {("put" if method == "replace" else method, re.sub(r"~|\*\*", "*", pattern)): handler
+            for method, pattern, handler in ROUTE.findall(text)}
 
 
 def documented():
@@ -47,7 +48,7 @@ def documented():
 
 def parameters(text, handler):
     """Names in all parameter tables that the handler reaches."""
-    tables = {name: set(re.findall(r'ngx_string\("(\w+)"\)', body)) for name, body in TABLE.findall(text)}
+    tables = {name: set(re.findall(r'ngx_string\("([^"]+)"\)', body)) for name, body in TABLE.findall(text)}
     functions = dict(FUNCTION.findall(text))
     seen, todo, names = set(), [handler], set()
     while todo:
@@ -61,15 +62,14 @@ def parameters(text, handler):
 
 def served():
     text = source()
-    return {(method, pattern.replace("**", "*")): parameters(text, handler)
-            for (method, pattern), handler in routes(text).items()}
+    return {route: parameters(text, handler) for route, handler in routes(text).items()}
 
 
 def test_the_module_is_understood():
     """The expressions above find what they look for; else the other tests would compare nothing."""
     text = source()
-    assert len(routes(text)) == text.count("ngx_http_sparkjob_get(\"") + text.count("ngx_http_sparkjob_put(\"") + \
-        text.count("ngx_http_sparkjob_post(\"") + text.count("ngx_http_sparkjob_delete(\"")
+    table = re.search(r"_routes\[\] = \{(.*?)^\};", text, re.M | re.S).group(1)
+    assert len(routes(text)) == table.count('"') // 2
     assert len(TABLE.findall(text)) == len(re.findall(r"^static ngx_http_sparkjob_param_t", text, re.M))
     assert "limit" in parameters(text, "ngx_http_sparkjob_job_list")
     assert "force" not in parameters(text, "ngx_http_sparkjob_job_list")
