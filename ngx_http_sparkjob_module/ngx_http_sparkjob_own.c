@@ -63,18 +63,18 @@ ngx_http_sparkjob_own_user(ngx_http_request_t *r,
 }
 
 
-/* "stored" is what the launcher knows the context "name" of this user by */
+/* "stored", perhaps itself "name", is what the launcher has it under */
 
 ngx_int_t
 ngx_http_sparkjob_own_name(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *name,
     ngx_str_t *stored)
 {
     u_char            *p;
+    ngx_str_t          whole;
     static ngx_str_t   what = ngx_string("name of the context, with its user,");
 
-    *stored = *name;
-
     if (ctx->own.len == 0 || name->len == 0) {
+        *stored = *name;
         return NGX_OK;
     }
 
@@ -83,15 +83,17 @@ ngx_http_sparkjob_own_name(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *name,
                                          "letters");
     }
 
-    stored->len = ctx->own.len + name->len;
+    whole.len = ctx->own.len + name->len;
 
-    stored->data = ngx_pnalloc(ctx->request->pool, stored->len);
-    if (stored->data == NULL) {
+    whole.data = ngx_pnalloc(ctx->request->pool, whole.len);
+    if (whole.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = ngx_cpymem(stored->data, ctx->own.data, ctx->own.len);
+    p = ngx_cpymem(whole.data, ctx->own.data, ctx->own.len);
     ngx_memcpy(p, name->data, name->len);
+
+    *stored = whole;
 
     return ngx_http_sparkjob_check_text(ctx, &what, stored, SJP_NAME_MAX);
 }

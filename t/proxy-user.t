@@ -1,0 +1,215 @@
+use SparkjobTest;
+use Test::Nginx::Socket 'no_plan';
+
+launcher('main', max_contexts => 20);
+run_tests();
+
+sub as { my ($user, @request) = @_; http(@request[0, 1], $request[2] // '', 'X-User' => $user) }
+
+# Whose name is a part of another's.
+
+is(as('a~', 'POST', '/contexts/x')->{status}, 200, 'a user whose name ends with a tilde');
+is_deeply(as('a', 'GET', '/contexts')->{json}, [], 'is not the one without it');
+is_deeply(as('a~', 'GET', '/contexts')->{json}, ['x'], 'and has a list of his own');
+is_deeply(http('GET', '/plain/contexts')->{json}, [qw(a~~~x c1 joe~c1)], 'the tilde is doubled');
+for my $method (qw(GET POST PUT DELETE)) {
+    is(as('a', $method, '/contexts/~~x')->{status}, 400, "$method of a name that begins with one");
+}
+is(as('a~', 'GET', '/contexts/x')->{json}{state}, 'RUNNING', 'nothing was done to it');
+
+# Users with names that JSON encodes.
+
+is(as('q"\\', 'POST', '/contexts/x')->{status}, 200, 'a user with a quote');
+is_deeply(as('q"\\', 'GET', '/contexts')->{json}, ['x'], 'is listed as any');
+is(as('q"\\', 'GET', '/contexts/x')->{json}{name}, 'x', 'and shown');
+
+# A name that is too long with its user.
+
+my $long = 'n' x 250;
+like(as('joseph', 'POST', "/contexts/$long")->{json}{result}, qr/too long: 257 bytes/,
+     'a name may be too long with its user');
+
+# Replaced, and reset.
+
+my $id = as('joe', 'GET', '/contexts/c1')->{json}{id};
+is(as('joe', 'PUT', '/contexts/c1')->{status}, 200, 'users replace their own');
+isnt(as('joe', 'GET', '/contexts/c1')->{json}{id}, $id, 'which it was');
+is(http('GET', '/plain/contexts/c1')->{json}{state}, 'RUNNING', 'and not that of another');
+is(as('ann', 'DELETE', '/contexts/c1')->{status}, 404, 'users delete none of others');
+is(as('joe', 'DELETE', '/contexts/c1')->{status}, 200, 'but their own');
+is(http('GET', '/plain/contexts/c1')->{json}{state}, 'RUNNING', 'and nothing else');
+
+# No user at all.
+
+for (['GET', '/contexts'], ['POST', '/contexts/x'], ['POST', '/jobs?cp=app&mainClass=noop'],
+     ['GET', '/jobs'], ['DELETE', '/contexts/c1'])
+{
+    my $answer = http(@$_);
+    is($answer->{status}, 403, "@$_ without a user");
+    like($answer->{json}{result}, qr/has no user/, 'says why');
+}
+is(http('GET', '/healthz')->{status}, 200, 'health needs none');
+
+__DATA__
+
+=== TEST 1: a user creates a context
+--- config
+location / { sparkjob main; sparkjob_user $http_x_user; sparkjob_proxy_user on; }
+location /plain/ { sparkjob main; sparkjob_user $http_x_user; }
+--- more_headers
+X-User: joe
+--- request
+POST /contexts/c1?max-jobs-per-context=1&spark.proxy.user=root
+--- json
+{"status": "SUCCESS", "result": "Context initialized"}
+
+
+=== TEST 2: it is stored with the user's name
+--- request
+GET /plain/contexts
+--- json
+["joe~c1"]
+
+
+=== TEST 3: and listed without it
+--- more_headers
+X-User: joe
+--- request
+GET /contexts
+--- json
+["c1"]
+
+
+=== TEST 4: not to others
+--- more_headers
+X-User: ann
+--- request
+GET /contexts
+--- json
+[]
+
+
+=== TEST 5: it is shown by the user's name for it
+--- more_headers
+X-User: joe
+--- request
+GET /contexts/c1
+--- json
+{"name": "c1", "state": "RUNNING", "...": 1}
+
+
+=== TEST 6: which others cannot
+--- more_headers
+X-User: ann
+--- request
+GET /contexts/c1
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "can't find context with name c1"}
+
+
+=== TEST 7: nor by the stored one
+--- more_headers
+X-User: ann
+--- request
+GET /contexts/joe~c1
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "can't find context with name joe~c1"}
+
+
+=== TEST 8: a name that is taken is told as the user knows it
+--- more_headers
+X-User: joe
+--- request
+POST /contexts/c1
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "context c1 exists"}
+
+
+=== TEST 9: the same name for somebody without that setting
+--- request
+POST /plain/contexts/c1
+--- json
+{"status": "SUCCESS", "result": "Context initialized"}
+
+
+=== TEST 10: a job goes to the context of its user
+--- init
+main::as('joe', 'POST', '/jars/app', "PK\3\4 jar");
+--- more_headers
+X-User: joe
+--- request
+POST /jobs?cp=app&mainClass=sleep&context=c1
+{"ms": 60000}
+--- error_code: 202
+--- json
+{"jobId": "<id>", "context": "c1", "status": "STARTED", "...": 1}
+--- save
+job jobId
+
+
+=== TEST 11: its report names that as the user does
+--- more_headers
+X-User: joe
+--- request
+GET /jobs/%{job}
+--- json
+{"jobId": "%{job}", "context": "c1", "status": "RUNNING", "...": 1}
+
+
+=== TEST 12: in the list, too
+--- more_headers
+X-User: joe
+--- request
+GET /jobs
+--- json
+[{"jobId": "%{job}", "context": "c1", "...": 1}]
+
+
+=== TEST 13: and as it is stored to others
+--- more_headers
+X-User: ann
+--- request
+GET /jobs/%{job}
+--- json
+{"jobId": "%{job}", "context": "joe~c1", "...": 1}
+
+
+=== TEST 14: a list by context is one by the user's context
+--- more_headers
+X-User: joe
+--- request
+GET /jobs?context=c1
+--- json
+[{"jobId": "%{job}", "context": "c1", "...": 1}]
+
+
+=== TEST 15: not by that of another
+--- more_headers
+X-User: ann
+--- request
+GET /jobs?context=c1
+--- json
+[]
+
+
+=== TEST 16: a full context is told by the user's name
+--- more_headers
+X-User: joe
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1
+--- error_code: 503
+--- json
+{"status": "NO SLOTS AVAILABLE", "result": "Too many running jobs (1) for job context 'c1'"}
+
+
+=== TEST 17: so is one that is not there
+--- more_headers
+X-User: ann
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1
+--- error_code: 404
+--- json
+{"status": "ERROR", "result": "context c1 not found"}
