@@ -34,20 +34,24 @@ C_LIBS       := -lcurl -ljansson
 M_SRC        := config $(wildcard ngx_http_sparkjob_module/*.[ch]) \
                 driver-launcher/include/sparkjob_protocol.h
 D_DIR        := driver-launcher/driver
-D_SRC        := $(shell find $(D_DIR) -name target -prune -o -type f -print 2>/dev/null)
+D_SRC        := $(shell find $(D_DIR) \( -name target -o -path $(D_DIR)/python \) -prune -o -type f -print 2>/dev/null)
+P_DIR        := $(D_DIR)/python
+P_SRC        := $(wildcard $(P_DIR)/*.py $(P_DIR)/*/*.py $(P_DIR)/examples/*/*.py)
+P_VERSION    := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' $(P_DIR)/sparkjobserver/__init__.py)
 
 MODULE       := $(BUILD)/ngx_http_sparkjob_module.so
 LAUNCHER     := $(BUILD)/sparkjob-launcher
 CLI          := $(BUILD)/sparkjob
 DRIVER       := $(BUILD)/driver/sparkjob-driver.jar
+WHEEL        := $(BUILD)/driver/sparkjobserver-$(P_VERSION)-py3-none-any.whl
 
 export BUILD PORT
 
 
-.PHONY: FORCE all help deps module launcher cli driver spark static demo stop test unit \
+.PHONY: FORCE all help deps module launcher cli driver python spark static demo stop test unit \
         prove api jvm e2e fault asan clang bench install clean
 
-all: module launcher cli driver            ## build everything
+all: module launcher cli driver python     ## build everything
 
 help:                                      ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
@@ -141,6 +145,23 @@ $(DRIVER): $(D_SRC) | deps
 	@cp $(D_DIR)/api/$(TARGET)/sparkjob-job-api.jar $(BUILD)/driver/
 	@cp $(D_DIR)/examples/$(TARGET)/sparkjob-examples.jar $(BUILD)/
 	@cp $(D_DIR)/runtime/$(TARGET)/sparkjob-driver.jar $@
+
+# the Python side
+
+python: $(WHEEL)                           ## the Python package and its examples (wheel, egg, plain .py)
+
+# built in a copy, since setuptools writes beside its sources
+$(WHEEL): $(P_SRC) | deps
+	@echo "== building the Python package"
+	@rm -rf $(BUILD)/python $(BUILD)/driver/sparkjobserver-*.whl && mkdir -p $(BUILD)/python $(BUILD)/driver
+	@cp -r $(P_DIR)/setup.py $(P_DIR)/sparkjobserver $(P_DIR)/examples $(BUILD)/python/
+	@export SOURCE_DATE_EPOCH=1767225600 && setup="/usr/bin/python3 setup.py -q" && cd $(BUILD)/python/examples \
+	    && { $$setup bdist_wheel -d . && $$setup bdist_egg -d . && cd .. && $$setup bdist_wheel -d .; } \
+	        >$(CURDIR)/$(BUILD)/python/log 2>&1 || { cat $(CURDIR)/$(BUILD)/python/log; exit 1; }
+	@cp $(BUILD)/python/examples/*.whl $(BUILD)/sparkjob-python-examples.whl
+	@cp $(BUILD)/python/examples/*.egg $(BUILD)/sparkjob-python-examples.egg
+	@cp $(P_DIR)/examples/example_jobs/word_count.py $(BUILD)/word_count.py
+	@cp $(BUILD)/python/*.whl $@
 
 # Spark itself: SPARK_HOME, or PySpark's package, which is a whole Spark
 
@@ -256,6 +277,7 @@ install: all                               ## DESTDIR= PREFIX=: module, launcher
 	install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin/sparkjob
 	install -d $(DESTDIR)$(LIBDIR)/sparkjob/lib $(DESTDIR)$(SYSCONFDIR)/sparkjob
 	install -m 644 $(BUILD)/driver/*.jar $(BUILD)/sparkjob-examples.jar $(DESTDIR)$(LIBDIR)/sparkjob/
+	install -m 644 $(WHEEL) $(BUILD)/sparkjob-python-examples.whl $(DESTDIR)$(LIBDIR)/sparkjob/
 	install -m 644 $(BUILD)/driver/lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/lib/
 	sed 's#/usr/lib/sparkjob#$(LIBDIR)/sparkjob#' conf/launcher.json >$(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json ] \

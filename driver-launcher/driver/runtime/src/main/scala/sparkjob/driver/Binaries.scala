@@ -25,7 +25,9 @@ import org.scalactic.Or
 import spark.jobserver.api.SparkJobBase
 
 /** A binary as `link-run` names it: one version, since the hash is part of it. */
-final case class Binary(name: String, kind: String, file: File, sha256: String)
+final case class Binary(name: String, kind: String, file: File, sha256: String) {
+  def isPython: Boolean = PythonWorkers.Kinds(kind)
+}
 
 object Binary {
 

@@ -31,6 +31,10 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
 
   def get(name: String): Option[String] = values.get(name).map(SparkJobUtils.text)
 
+  /** A list, or a text with commas. */
+  def list(name: String): Seq[String] =
+    get(name).toSeq.flatMap(_.split(",")).map(_.trim).filter(_.nonEmpty)
+
   /** The settings as jobs see them. */
   def config: Config = values.foldLeft(ConfigFactory.empty()) { case (config, (name, value)) =>
     config.withValue(path(name), value)

@@ -197,8 +197,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     sc.addSparkListener(new SparkListener {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })
-    site = Some(new JobSite(context, new Binaries(sc, loader), new JobNamedObjects, folders,
-      jobFailed))
+    val namedObjects = new JobNamedObjects
+    val python = PythonWorkers.of(context, namedObjects, settings, folders)
+    python.foreach(_.start())
+    site = Some(new JobSite(context, new Binaries(sc, loader), namedObjects, folders, jobFailed,
+      python))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString)
@@ -262,7 +265,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     stopping = true
     stopStreams()
     jobs.killAll(JobsMax.toMillis)
-    val stopped = inBackground("sparkjob-stop-context")(site.foreach(_.context.stop()))
+    val stopped = inBackground("sparkjob-stop-context")(site.foreach { site =>
+      site.python.foreach(_.stop())
+      site.context.stop()
+    })
     stopped.join(ContextMax.toMillis)
     if (stopped.isAlive) {
       log.warn(s"The context does not stop within ${ContextMax.toSeconds} seconds")

@@ -17,7 +17,7 @@ object ErrorJson {
 
   private val KilledClass = "spark.jobserver.JobManagerActor$JobKilledException"
 
-  def apply(t: Throwable): Array[Byte] = apply(message(t), t.getClass.getName, stack(t))
+  def apply(t: Throwable): Array[Byte] = apply(message(t), className(t), stack(t))
 
   /** @param ended how the job's thread ended, if by an exception */
   def killed(id: String, ended: Option[Throwable]): Array[Byte] = {
@@ -44,6 +44,11 @@ object ErrorJson {
     }
   }
 
+  private def className(t: Throwable): String = t match {
+    case e: PythonException => e.errorClass
+    case _ => t.getClass.getName
+  }
+
   /** Exceptions of users may throw when they are asked. */
   private def message(t: Throwable): String = {
     try {
@@ -56,7 +61,10 @@ object ErrorJson {
   private def stack(t: Throwable): String = {
     val text = new Bounded(2 * StackMax)
     try {
-      t.printStackTrace(new PrintWriter(text, true))
+      t match {
+        case e: PythonException => text.write(e.stack)
+        case _ => t.printStackTrace(new PrintWriter(text, true))
+      }
     } catch {
       case NonFatal(e) => text.write(s"\n(its stack cannot be had: ${e.getClass.getName})\n")
     }

@@ -30,13 +30,15 @@ final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
  * What the jobs of one context have in common.
  *
  * @param failed to be told the ids of jobs that end with an error
+ * @param python what runs them, where they are Python's
  */
 class JobSite(
     val context: JobContext,
     val binaries: Binaries,
     val namedObjects: NamedObjects,
     val folders: Folders,
-    val failed: String => Unit)
+    val failed: String => Unit,
+    val python: Option[PythonWorkers])
 
 /** Where files lie: bodies that the driver sends, what its jobs print, data that they read. */
 final case class Folders(out: Path, logs: Path, data: DataFiles)
@@ -165,18 +167,32 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def attempt(): Ending = {
     val config = parse()
+    if (request.cp.exists(_.isPython != site.python.isDefined)) {
+      throw refusal("wrong-job-type")
+    }
     try {
-      site.binaries.runWith(request.cp) { loader =>
-        Thread.currentThread.setContextClassLoader(loader)
-        val job = load(loader)
-        sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
-        sc.addJobTag(tag)
-        sc.setLocalProperty(IdProperty, id)
-        perform(job, config)
+      site.python match {
+        case Some(python) =>
+          val run = PythonRun(id, request.mainClass, file("result"), () => joinSpark())
+          python.runWith(run, request.cp)(perform(_, config))
+        case None =>
+          site.binaries.runWith(request.cp) { loader =>
+            Thread.currentThread.setContextClassLoader(loader)
+            val job = load(loader)
+            joinSpark()
+            perform(job, config)
+          }
       }
     } catch {
       case e: LoadingException => throw loadingFailed(e)
     }
+  }
+
+  /** The Spark work of this thread is the job's from now on. */
+  private def joinSpark(): Unit = {
+    sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
+    sc.addJobTag(tag)
+    sc.setLocalProperty(IdProperty, id)
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
@@ -188,8 +204,11 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
         tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
         // handed over, so that a stream is not kept from its beginning
         val result = new AtomicReference[Any](timed(job.runJob(c, Environment, data)))
-        val body = Body.of(file("result")) { out =>
-          JobResult.write(() => result.getAndSet(null), out)
+        val body = result.get match {
+          case written: Body => written
+          case _ => Body.of(file("result")) { out =>
+            JobResult.write(() => result.getAndSet(null), out)
+          }
         }
         Ending(resultLetter("FINISHED", body), None)
     }

@@ -21,7 +21,7 @@ import spark.jobserver.util.JobserverConfig
  *
  * @param config the settings, with what the factory added to them
  */
-class JobContext(val factory: SparkContextFactory, made: ContextLike, val config: Config) {
+class JobContext(val factory: SparkContextFactory, val made: ContextLike, val config: Config) {
 
   val sparkContext: SparkContext = made.sparkContext
 

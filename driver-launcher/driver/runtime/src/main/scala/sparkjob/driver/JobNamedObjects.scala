@@ -21,20 +21,54 @@ class JobNamedObjects extends NamedObjects {
 
   override val defaultTimeout: FiniteDuration = 60.seconds
 
-  @tailrec
-  override final def getOrElseCreate[O <: NamedObject](
+  override def getOrElseCreate[O <: NamedObject](
       name: String,
       objGen: => O)(
       implicit timeout: FiniteDuration,
       persister: NamedObjectPersister[O]): O = {
+    claim(name, timeout) match {
+      case Right(made) => made.asInstanceOf[O]
+      case Left(claim) =>
+        try {
+          claim.keep(objGen)
+        } catch {
+          case t: Throwable =>
+            claim.giveUp(t)
+            throw t
+        }
+    }
+  }
+
+  /** The right to make an object, and the duty: others wait for it. */
+  class Claim(name: String, mine: CompletableFuture[NamedObject]) {
+
+    /** If this throws the claim has to be given up. */
+    def keep[O <: NamedObject](made: O)(implicit persister: NamedObjectPersister[O]): O = {
+      persister.persist(made, name)
+      mine.complete(made)
+      made
+    }
+
+    /** Has no effect on an object that is kept already. */
+    def giveUp(why: Throwable): Unit = {
+      if (!mine.isDone) {
+        objects.remove(name, mine)
+        mine.completeExceptionally(why)
+      }
+    }
+  }
+
+  /** The object of this name, or the right to make it. */
+  @tailrec
+  final def claim(name: String, timeout: FiniteDuration): Either[Claim, NamedObject] = {
     val mine = new CompletableFuture[NamedObject]
     val others = objects.putIfAbsent(name, mine)
     if (others == null) {
-      create(name, mine, objGen)
+      Left(new Claim(name, mine))
     } else {
       await(name, others, timeout) match {
-        case Some(made) => made.asInstanceOf[O]
-        case None => getOrElseCreate(name, objGen)
+        case Some(made) => Right(made)
+        case None => claim(name, timeout)
       }
     }
   }
@@ -73,24 +107,6 @@ class JobNamedObjects extends NamedObjects {
   private def isMade(made: CompletableFuture[NamedObject]): Boolean =
     made.isDone && !made.isCompletedExceptionally
 
-  private def create[O <: NamedObject](
-      name: String,
-      mine: CompletableFuture[NamedObject],
-      objGen: => O)(
-      implicit persister: NamedObjectPersister[O]): O = {
-    try {
-      val made = objGen
-      persister.persist(made, name)
-      mine.complete(made)
-      made
-    } catch {
-      case t: Throwable =>
-        objects.remove(name, mine)
-        mine.completeExceptionally(t)
-        throw t
-    }
-  }
-
   /** None if whoever was making the object failed. */
   private def await(
       name: String,
@@ -117,6 +133,7 @@ class JobNamedObjects extends NamedObjects {
     val shared = (old, made) match {
       case (NamedDataFrame(one, _, _), NamedDataFrame(other, _, _)) => one.sameSemantics(other)
       case (NamedRDD(one, _, _), NamedRDD(other, _, _)) => one eq other
+      case (NamedPythonRDD(one, _), NamedPythonRDD(other, _)) => one eq other
       case _ => old == made
     }
     if (old.getClass == made.getClass && !shared) {

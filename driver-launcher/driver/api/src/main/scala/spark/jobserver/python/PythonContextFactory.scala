@@ -1,0 +1,53 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package spark.jobserver.python
+
+import org.scalactic.{Bad, Or}
+
+import spark.jobserver.JobCache
+import spark.jobserver.context._
+
+/**
+ * A kind of context for Python jobs. What a factory of a user's own makes, the jobs' method
+ * `build_context` turns into something of Python.
+ */
+trait PythonContextFactory extends SparkContextFactory {
+
+  override def runsPython: Boolean = true
+
+  /** What Python makes of the context; ours have names that it knows. */
+  def pythonContext: String = PythonContextFactory.Custom
+
+  /** Jobs of the JVM do not run here. */
+  override def loadAndValidateJob(
+      classPath: Seq[String],
+      mainClass: String,
+      jobCache: JobCache): J Or LoadingError = Bad(JobWrongType)
+}
+
+object PythonContextFactory {
+  val Custom = "custom"
+}
+
+/** Contexts for Python jobs that need a SparkSession. */
+class PythonSessionContextFactory extends SessionContextFactory with PythonContextFactory {
+  override def pythonContext: String = "session"
+}
+
+/** Contexts for Python jobs that need a SparkContext. */
+class PythonSparkContextFactory extends DefaultSparkContextFactory with PythonContextFactory {
+  override def pythonContext: String = "spark"
+}
+
+/** The old name of sessions without Hive support; jobs get a SQLContext. */
+class PythonSQLContextFactory extends SQLContextFactory with PythonContextFactory {
+  override def pythonContext: String = "sql"
+}
+
+/** The old name of sessions with Hive support; jobs get a HiveContext. */
+class PythonHiveContextFactory extends HiveContextFactory with PythonContextFactory {
+  override def pythonContext: String = "hive"
+}
