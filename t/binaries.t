@@ -370,3 +370,70 @@ main::wait_for('the zone is filled',
 GET /binaries/egg
 --- json
 {"app-name": "egg", "binary-type": "Egg", "upload-time": "<time>"}
+
+
+=== TEST 39: a source of Python
+--- request eval
+"POST /binaries/source\ndef f():\n    return '\xc3\xa4'\n"
+--- more_headers
+Content-Type: text/x-python; charset=utf-8
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 40: keeps its type
+--- request
+GET /binaries/source
+--- json
+{"app-name": "source", "binary-type": "Python", "upload-time": "<time>"}
+
+
+=== TEST 41: one in another encoding
+--- request eval
+"POST /binaries/latin\nname = '\xe4'\n"
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 42: an archive is none
+--- request eval
+"POST /binaries/zip\nPK\x03\x04 egg"
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 43: nor is nothing
+--- request
+POST /binaries/nothing
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}
+
+
+=== TEST 44: a character that two pieces of a large file share
+--- request eval
+"POST /binaries/large\n#" . "\xe2\x82\xac" x 100000 . "\n"
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}
+
+
+=== TEST 45: one that is cut within a character
+--- request eval
+"POST /binaries/cut\n#" . "\xe2\x82\xac" x 100000 . "\xe2\x82"
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "Binary is not of the right format"}

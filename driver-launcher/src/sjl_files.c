@@ -7,6 +7,7 @@
 
 #include "sjl_files.h"
 #include "sjl_config.h"
+#include "sjl_text.h"
 
 #include <ftw.h>
 #include <openssl/evp.h>
@@ -24,6 +25,8 @@ static int sjl_files_write_tmp(sjl_file_op_t *op, char **path);
 static int sjl_files_copy_all(sjl_file_op_t *op, int out);
 static int sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md,
     char *chunk);
+static int sjl_files_check(sjl_file_op_t *op, sjl_text_t *text,
+    const char *chunk, size_t n, int first);
 static int sjl_files_write(int fd, const char *p, size_t n);
 static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
 static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
@@ -303,8 +306,11 @@ sjl_files_copy_all(sjl_file_op_t *op, int out)
 static int
 sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
 {
-    size_t   total;
-    ssize_t  n;
+    size_t      total;
+    ssize_t     n;
+    sjl_text_t  text;
+
+    memset(&text, 0, sizeof(sjl_text_t));
 
     for (total = 0; /* void */ ; total += (size_t) n) {
 
@@ -327,12 +333,11 @@ sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
             }
         }
 
-        if (total == 0 && op->run == sjl_files_store
-            && strcmp(op->to, ".py") != 0
-            && (n <= 4 || memcmp(chunk, "PK\3\4", 4) != 0))
+        if (op->run == sjl_files_store
+            && sjl_files_check(op, &text, chunk, (size_t) n, total == 0)
+               == SJL_ERROR)
         {
             op->bad = 1;
-            op->why = sjl_strdup("what was uploaded is no zip archive");
             return SJL_ERROR;
         }
 
@@ -347,6 +352,37 @@ sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md, char *chunk)
             return sjl_files_fail(op, "write", sjl_files_root);
         }
     }
+}
+
+
+/* a binary is an archive, or a source of Python; "n" is 0 at its end */
+
+static int
+sjl_files_check(sjl_file_op_t *op, sjl_text_t *text, const char *chunk,
+    size_t n, int first)
+{
+    int  zip;
+
+    zip = first && n > 4 && memcmp(chunk, "PK\3\4", 4) == 0;
+
+    if (strcmp(op->to, ".py") != 0) {
+        if (first && !zip) {
+            op->why = sjl_strdup("what was uploaded is no zip archive");
+            return SJL_ERROR;
+        }
+
+        return SJL_OK;
+    }
+
+    if (zip || (first && n == 0)
+        || sjl_text_check(text, chunk, n) == SJL_ERROR
+        || (n == 0 && sjl_text_end(text) == SJL_ERROR))
+    {
+        op->why = sjl_strdup("what was uploaded is no text in UTF-8");
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
 }
 
 

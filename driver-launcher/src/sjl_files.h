@@ -6,7 +6,7 @@
  * The file thread: copying, synchronising and removing files.  All paths lie
  * below the data folder:
  *
- *    binaries/<sha256>.<jar|egg|whl>
+ *    binaries/<sha256>.<jar|egg|whl|py>
  *    contexts/<id>/              driver.log, context.conf, logs/, in/, out/,
  *                                tmp/
  *    data/                       files that modules have uploaded for jobs
@@ -43,7 +43,7 @@ struct sjl_file_op_s {
 
     char        sha256[SJL_HASH_LEN + 1];
     int         rc;
-    unsigned    bad:1;                  /* it is no archive */
+    unsigned    bad:1;                  /* it is no binary */
     unsigned    exists:1;               /* there is one of that name */
     char       *why;
 };

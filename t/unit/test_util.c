@@ -9,6 +9,7 @@
 
 #include "unit.h"
 #include "sjl_process.h"
+#include "sjl_text.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -82,6 +83,51 @@ test_what_is_no_text_becomes_text(void **state)
         value = json_string(buf);
         assert_non_null(value);
         json_decref(value);
+    }
+}
+
+
+static int
+is_text(const char *p, size_t n, size_t piece)
+{
+    size_t      i;
+    sjl_text_t  text;
+
+    memset(&text, 0, sizeof(sjl_text_t));
+
+    for (i = 0; i < n; i += piece) {
+        if (sjl_text_check(&text, p + i, n - i < piece ? n - i : piece)
+            == SJL_ERROR)
+        {
+            return 0;
+        }
+    }
+
+    return sjl_text_end(&text) == SJL_OK;
+}
+
+
+static void
+test_text_is_told_from_bytes_in_any_pieces(void **state)
+{
+    size_t                i, piece;
+    static const char     good[] = "print('\xc3\xa4 \xe2\x82\xac "
+                                   "\xed\x9f\xbf \xf0\x9f\x98\x80 "
+                                   "\xf4\x8f\xbf\xbf')\n";
+    static const char    *bad[] = {
+        "\xff", "\x80", "\xc3", "\xc3(", "\xc0\x80", "\xc1\xbf",
+        "\xe0\x9f\xbf", "\xe2\x82", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"
+    };
+
+    for (piece = 1; piece < sizeof(good); piece++) {
+        assert_true(is_text(good, sizeof(good) - 1, piece));
+
+        for (i = 0; i < sjl_nelts(bad); i++) {
+            assert_false(is_text(bad[i], strlen(bad[i]), piece));
+        }
+
+        assert_false(is_text("a\0b", 3, piece));
     }
 }
 
@@ -320,6 +366,7 @@ main(void)
         cmocka_unit_test(test_only_a_uuid_may_be_part_of_a_path),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_what_is_no_text_becomes_text),
+        cmocka_unit_test(test_text_is_told_from_bytes_in_any_pieces),
         cmocka_unit_test(test_a_cut_leaves_whole_characters),
         cmocka_unit_test(test_the_last_lines_of_a_file),
         cmocka_unit_test(test_an_error_is_json_whatever_its_words),
