@@ -7,6 +7,7 @@
 
 #include "sjl_dump.h"
 #include "sjl_binary.h"
+#include "sjl_callback.h"
 #include "sjl_channel.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
@@ -117,7 +118,7 @@ sjl_dump_memory(void)
 static json_t *
 sjl_dump_queues(void)
 {
-    return json_pack("{s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}}",
+    return json_pack("{s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}}",
                      "database",
                      "length", (json_int_t) sjl_db_length(),
                      "failed", (json_int_t) sjl_db_retries(),
@@ -125,7 +126,10 @@ sjl_dump_queues(void)
                      "commits", (json_int_t) sjl_db_commits(),
                      "files",
                      "length", (json_int_t) sjl_files_length(),
-                     "total", (json_int_t) sjl_files_total());
+                     "total", (json_int_t) sjl_files_total(),
+                     "callbacks",
+                     "waiting", (json_int_t) sjl_callback_waiting(),
+                     "sending", (json_int_t) sjl_callback_sending());
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "sjl_job_queue.h"
+#include "sjl_callback.h"
 #include "sjl_channel.h"
 #include "sjl_lost.h"
 #include "sjl_record.h"
@@ -231,7 +232,17 @@ sjl_job_save(sjl_job_t *job, int lazy)
 static int
 sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
 {
-    return dao->type->job_add(dao, &sjl_container(op, sjl_job_op_t, op)->row);
+    int            rc;
+    sjl_job_op_t  *jop;
+
+    jop = sjl_container(op, sjl_job_op_t, op);
+    rc = dao->type->job_add(dao, &jop->row);
+
+    if (rc == SJL_OK && jop->job->callback) {
+        rc = sjl_callback_add(dao, jop->row.id, jop->job->callback);
+    }
+
+    return rc;
 }
 
 
@@ -290,9 +301,15 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
     sjl_log(SJL_LOG_DEBUG, "job %s: %s is durable", row->id,
             sjl_job_states[row->state]);
 
-    if (!job->mute) {
-        sjl_channel_publish("put", "job", sjl_job_record(row), row->data.data,
-                            row->data.len);
+    if (job->mute) {
+        return;
+    }
+
+    sjl_channel_publish("put", "job", sjl_job_record(row), row->data.data,
+                        row->data.len);
+
+    if (row->final && job->callback) {
+        sjl_callback_due(row, job->callback);
     }
 }
 
@@ -476,6 +493,7 @@ sjl_job_free(sjl_job_t *job)
     HASH_DELETE(hh, sjl_jobs, job);
     DL_DELETE(ctx->jobs, job);
 
+    free(job->callback);
     job->row.body = job->body;
     sjl_row_clear(&sjl_jobs_table, &job->row);
 

@@ -39,6 +39,8 @@ struct sjl_job_s {
     char            *unresolved_class;
     char            *unresolved_cp;
 
+    char            *callback;          /* URL to be told of the end, or NULL */
+
     sjl_request_t   *submitters;
     sjl_request_t   *killers;
 

@@ -10,6 +10,7 @@
 #include "sjl_binary.h"
 #include "sjl_config.h"
 #include "sjl_create.h"
+#include "sjl_http.h"
 #include "sjl_job.h"
 #include "sjl_look.h"
 #include "sjl_server.h"
@@ -35,6 +36,7 @@ typedef struct {
     char           *context;            /* NULL: ad hoc */
     char           *user;
     char           *proxy_user;         /* of an ad hoc context, or NULL */
+    char           *callback;           /* URL, or NULL */
     json_t         *names;
     json_t         *dependent;          /* names too, or NULL */
     int             sync;
@@ -116,21 +118,23 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 {
     int             early;
     json_t         *cp, *dependent;
-    const char     *id, *class, *context, *user, *proxy;
+    const char     *id, *class, *context, *user, *proxy, *callback;
     sjl_request_t  *r;
 
     r = s->request;
     early = 0;
+    callback = NULL;
     context = NULL;
     dependent = NULL;
     user = "";
     proxy = "";
 
     if (sjl_request_unpack(r, f, "{s:s, s:o, s:s, s?s, s?b, s?s, s?b, s?b,"
-                           " s?o, s?s}", "id", &id, "cp", &cp, "class", &class,
+                           " s?o, s?s, s?s}", "id", &id, "cp", &cp, "class", &class,
                            "context", &context, "sync", &s->sync, "user",
                            &user, "early", &early, "again", &s->again,
-                           "dependent", &dependent, "proxyUser", &proxy)
+                           "dependent", &dependent, "proxyUser", &proxy,
+                           "callback", &callback)
         == SJL_ERROR)
     {
         return SJL_ERROR;
@@ -144,6 +148,11 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
                            : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
                            : "class");
+        return SJL_ERROR;
+    }
+
+    if (callback && !sjl_http_url_ok(callback)) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "callback");
         return SJL_ERROR;
     }
 
@@ -165,6 +174,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     s->class = sjl_strdup(class);
     s->context = sjl_strdup(context);
     s->user = sjl_strdup(user);
+    s->callback = sjl_strdup(callback);
     s->proxy_user = *proxy ? sjl_strdup(proxy) : NULL;
     s->names = json_incref(cp);
     s->dependent = json_incref(dependent);
@@ -507,6 +517,8 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
 
     job = sjl_job_make(ctx, &row);
     job->known = s->known ? 1 : 0;
+    job->callback = s->callback;
+    s->callback = NULL;
     (void) sjl_job_attach(job, s->request);
 
     sjl_log(SJL_LOG_INFO, "job %s: STARTED in context %s %s, class %s, user "
@@ -560,6 +572,7 @@ sjl_submit_free(sjl_submit_t *s)
     free(s->context);
     free(s->user);
     free(s->proxy_user);
+    free(s->callback);
     free(s->body);
     json_decref(s->names);
     json_decref(s->dependent);

@@ -336,3 +336,21 @@ sjl_outbound_same_name(const char *rule, const char *host)
 
     return strlen(rule) == len && strncasecmp(rule, host, len) == 0;
 }
+
+
+void
+sjl_outbound_text(const struct sockaddr *addr, char *text, size_t size)
+{
+    int            port;
+    unsigned char  ip[16];
+
+    if (sjl_outbound_split(addr, ip, &port) == SJL_ERROR
+        || (addr->sa_family == AF_INET
+            ? inet_ntop(AF_INET, ip + sizeof(sjl_outbound_v4), text,
+                        (socklen_t) size)
+            : inet_ntop(AF_INET6, ip, text, (socklen_t) size))
+           == NULL)
+    {
+        (void) snprintf(text, size, "of an unknown family");
+    }
+}

@@ -30,5 +30,8 @@ int sjl_outbound_rule_ok(const char *text);
 int sjl_outbound_may(const json_t *rules, const char *host,
     const struct sockaddr *addr);
 
+/* the address as text */
+void sjl_outbound_text(const struct sockaddr *addr, char *text, size_t size);
+
 
 #endif /* _SJL_OUTBOUND_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 
 #include "sjl_server.h"
 #include "sjl_binary.h"
+#include "sjl_callback.h"
 #include "sjl_channel.h"
 #include "sjl_config.h"
 #include "sjl_conn.h"
@@ -14,6 +15,7 @@
 #include "sjl_data.h"
 #include "sjl_db.h"
 #include "sjl_files.h"
+#include "sjl_http.h"
 #include "sjl_job.h"
 #include "sjl_listen.h"
 #include "sjl_lost.h"
@@ -34,6 +36,7 @@ static void sjl_server_context(void *data, const void *row);
 static void sjl_server_job(void *data, const void *row);
 static void sjl_server_binary(void *data, const void *row);
 static void sjl_server_data(void *data, const void *row);
+static void sjl_server_callback(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -87,8 +90,10 @@ sjl_server_run(void)
     sjl_listen_stop();
     sjl_conn_stop();
     sjl_driver_leave();
+    sjl_http_stop();
     sjl_files_stop();
     sjl_db_stop();
+    sjl_callback_stop();
 
     sjl_log(SJL_LOG_NOTICE, "launcher has ended");
 
@@ -122,7 +127,8 @@ sjl_server_start(void)
     sjl_server_signals();
     sjl_channel_init();
 
-    if (sjl_db_start() == SJL_ERROR
+    if (sjl_http_init() == SJL_ERROR
+        || sjl_db_start() == SJL_ERROR
         || sjl_files_start() == SJL_ERROR
         || sjl_listen(sjl_conf->channel_socket,
                       (mode_t) sjl_conf->channel_mode)
@@ -134,6 +140,7 @@ sjl_server_start(void)
     sjl_context_adopted_all();
     sjl_lost_end_all();
     sjl_predefined_start();
+    sjl_callback_start();
 
     return SJL_OK;
 }
@@ -197,6 +204,11 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_callbacks_table, sjl_server_callback,
+                                NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -243,6 +255,15 @@ sjl_server_data(void *data, const void *row)
     (void) data;
 
     sjl_data_adopt(row);
+}
+
+
+static void
+sjl_server_callback(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_callback_adopt(row);
 }
 
 

@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * An HTTP client for the loop, by libcurl: posts JSON, and is interested in
+ * nothing but the status.  What may be connected to is sjl_outbound.h's.
+ */
+
+
+#ifndef _SJL_HTTP_H_INCLUDED_
+#define _SJL_HTTP_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+#define SJL_HTTP_URL_MAX  2048
+
+
+typedef struct sjl_http_s  sjl_http_t;
+
+/* the status, or 0 and why there is none, good until it returns */
+typedef void (*sjl_http_pt)(void *data, long status, const char *why);
+
+
+/* returns SJL_OK or SJL_ERROR, and has logged why */
+int sjl_http_init(void);
+
+/* forgets what is on its way */
+void sjl_http_stop(void);
+
+/* whether a URL can be posted to */
+int sjl_http_url_ok(const char *url);
+
+/*
+ * What a URL is about as "host:port", to be freed; NULL: it is no URL that can
+ * be posted to.
+ */
+char *sjl_http_host(const char *url);
+
+/*
+ * Posts head, all of the file fd (-1: none), and tail.  The texts are copied,
+ * the descriptor is taken over.  "done" is called once, not before this
+ * function has returned.
+ */
+void sjl_http_post(const char *url, const char *head, int fd, const char *tail,
+    int64_t timeout, sjl_http_pt done, void *data);
+
+
+#endif /* _SJL_HTTP_H_INCLUDED_ */
