@@ -24,16 +24,29 @@ import org.scalactic.Or
 
 import spark.jobserver.api.SparkJobBase
 
+/** An element of a class path: a binary that the launcher keeps, or something to be fetched. */
+sealed trait ClassPathEntry {
+
+  /** As the client wrote it. */
+  def name: String
+}
+
 /** A binary as `link-run` names it: one version, since the hash is part of it. */
-final case class Binary(name: String, kind: String, file: File, sha256: String) {
+final case class Binary(name: String, kind: String, file: File, sha256: String)
+  extends ClassPathEntry {
+
   def isPython: Boolean = PythonWorkers.Kinds(kind)
 }
 
-object Binary {
+final case class Uri(name: String) extends ClassPathEntry
 
-  def list(meta: ObjectNode): Seq[Binary] = meta.get("cp") match {
-    case list: ArrayNode => list.elements.asScala.collect { case node: ObjectNode =>
-      Binary(Json.string(node, "name"), Json.string(node, "type"),
+object ClassPathEntry {
+
+  /** A class path as a message has it. */
+  def list(meta: ObjectNode, name: String): Seq[ClassPathEntry] = meta.get(name) match {
+    case list: ArrayNode => list.elements.asScala.collect {
+      case node: ObjectNode if node.has("uri") => Uri(Json.string(node, "uri"))
+      case node: ObjectNode => Binary(Json.string(node, "name"), Json.string(node, "type"),
         new File(Json.string(node, "path")), Json.string(node, "sha256"))
     }.toVector
     case _ => Vector.empty
@@ -61,8 +74,11 @@ final class JobClassLoader(val set: String, urls: Array[URL], parent: ClassLoade
 /**
  * The class loaders of the sets of binary versions that jobs use, on the driver and on executors.
  * Two jobs that name the same versions in the same order share one.
+ *
+ * @param parent the context's class loader
+ * @param common jars of the context, which `parent` has; executors need them with each set
  */
-class Binaries(sc: SparkContext, parent: ClassLoader) {
+class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   import Binaries._
 
   private val localTasks = SparkInternals.LocalTasks.of(sc)
@@ -121,7 +137,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader) {
     loaders.values.removeIf(_.get == null)
     if (known == null) {
       SparkInternals.withBinaries(set) {
-        (binaries.map(_.file) ++ JobApi).foreach(file => sc.addJar(file.getPath))
+        (binaries.map(_.file) ++ common ++ JobApi).foreach(file => sc.addJar(file.getPath))
       }
     }
     loader

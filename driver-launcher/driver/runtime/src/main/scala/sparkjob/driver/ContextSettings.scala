@@ -96,6 +96,10 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
     }.map(_.toURI.toURL)
   }
 
+  /** The class path of all jobs of the context: names of binaries, and URIs. */
+  def binaries: Seq[String] = Seq("dependent-jar-uris", "cp").flatMap(get).flatMap(_.split(","))
+    .map(_.trim).filter(_.nonEmpty)
+
   /** Options that the JVM has to be started with. */
   def jvmOptions(defaults: Map[String, String]): Seq[String] = {
     JvmSettings.flatMap { case (name, options) =>

@@ -30,6 +30,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   private val log = LoggerFactory.getLogger(classOf[Driver])
   private val link = new Link(surroundings.socket, this)
   private val jobs = new Jobs(link)
+  private val contextPath = new ContextPath(surroundings.context, link)
 
   @volatile private var token: Option[String] = None
   @volatile private var site: Option[JobSite] = None
@@ -87,6 +88,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     token = Some(Json.string(meta, "token"))
     jobs.synchronized {
       link.establish {
+        contextPath.askAgain()
         ready.foreach(link.send)
         jobs.tellAgain()
       }
@@ -100,9 +102,9 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   }
 
   private def onRun(meta: ObjectNode, frame: Frame): Unit = {
-    val request = JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
-      Binary.list(meta), () => body(meta, frame))
+    val request = JobRequest(meta, () => body(meta, frame))
     site match {
+      case _ if request.id == surroundings.context => contextPath.resolved(request.cp)
       case Some(_) if gone => jobs.refuse(request.id, new RefusedException("loading-failed",
         request.mainClass, ErrorJson(new ContextStoppedException(None))))
       case Some(site) if !stopping => jobs.run(request, site)
@@ -130,9 +132,14 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       if (missing.nonEmpty) {
         respawn(missing)
       }
-      open(name, settings, defaults, folders(meta, work), limits)
+      val conf = settings.sparkConf(name, defaults)
+      val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf)
+      val cp = uris.fetch(contextPath.resolve(settings.binaries))
+      open(name, settings, defaults, uris, cp, folders(meta, work), limits)
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
+      case e@(_: MalformedUriException | _: ForbiddenUriException) =>
+        fail("context-bad-url", name, ErrorJson(e))
       case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
       case t: Throwable =>
         log.error(s"The context $name cannot be made", t)
@@ -183,9 +190,13 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       name: String,
       settings: ContextSettings,
       defaults: Map[String, String],
+      uris: Uris,
+      cp: Seq[Binary],
       folders: Folders,
       limits: ObjectNode): Unit = {
-    val loader = new URLClassLoader(settings.classPath(defaults).toArray, getClass.getClassLoader)
+    val jars = cp.filter(_.kind == "Jar").map(_.file)
+    val urls = settings.classPath(defaults) ++ jars.map(_.toURI.toURL)
+    val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
     val conf = settings.sparkConf(name, defaults)
@@ -200,8 +211,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val namedObjects = new JobNamedObjects
     val python = PythonWorkers.of(context, namedObjects, settings, folders)
     python.foreach(_.start())
-    site = Some(new JobSite(context, new Binaries(sc, loader), namedObjects, folders, jobFailed,
-      python))
+    site = Some(new JobSite(context, uris, new Binaries(sc, loader, jars), namedObjects, folders,
+      jobFailed, python))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString)

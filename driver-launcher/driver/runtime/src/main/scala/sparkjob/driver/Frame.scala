@@ -94,4 +94,6 @@ object Message {
   val Kill = 74
   val Stop = 75
   val Stopped = 76
+  val Resolve = 77
+  val Progress = 78
 }

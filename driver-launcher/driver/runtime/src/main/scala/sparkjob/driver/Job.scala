@@ -8,9 +8,11 @@ package sparkjob.driver
 import java.io.File
 import java.net.MalformedURLException
 import java.nio.file.Path
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit.NANOSECONDS
 import java.util.concurrent.atomic.AtomicReference
 
+import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
 
 import com.typesafe.config.Config
@@ -34,6 +36,7 @@ final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
  */
 class JobSite(
     val context: JobContext,
+    val uris: Uris,
     val binaries: Binaries,
     val namedObjects: NamedObjects,
     val folders: Folders,
@@ -60,9 +63,6 @@ object ContextStoppedException {
     "The SparkContext was stopped, not by the launcher: by a job, or by the cluster"
 }
 
-/** What `link-run` asks for. */
-final case class JobRequest(id: String, mainClass: String, cp: Seq[Binary], body: () => Array[Byte])
-
 /**
  * One run of a job, by one thread.
  *
@@ -78,9 +78,14 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   private val start = System.currentTimeMillis()
   private var runNanos = 0L
 
+  // with what the configuration names, once the launcher has resolved it
+  private var whole = request
+  private val answer = new CompletableFuture[JobRequest]
+
   // guarded by this, as is interrupting the thread
   private var killed = false
   private var done = false
+  @volatile private var asking = false
   private var thread: Thread = _
 
   /** Cancels the job's Spark work and interrupts its thread; may have to be done again. */
@@ -112,6 +117,13 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   def isBeingKilled: Boolean = synchronized(killed && !done)
+
+  /** The launcher has resolved what the job asked for. False: the job did not wait for it. */
+  def resolved(request: JobRequest): Boolean =
+    asking && request.mainClass.nonEmpty && answer.complete(request)
+
+  /** The launcher has given up what the job waits for. */
+  def abandon(): Unit = answer.cancel(false)
 
   private def tag: String = "sparkjob-" + id
 
@@ -167,18 +179,20 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def attempt(): Ending = {
     val config = parse()
-    if (request.cp.exists(_.isPython != site.python.isDefined)) {
+    ask(config)
+    val binaries = fetch()
+    if (binaries.exists(_.isPython != site.python.isDefined)) {
       throw refusal("wrong-job-type")
     }
     try {
       site.python match {
         case Some(python) =>
-          val run = PythonRun(id, request.mainClass, file("result"), () => joinSpark())
-          python.runWith(run, request.cp)(perform(_, config))
+          val run = PythonRun(id, whole.mainClass, file("result"), () => joinSpark())
+          python.runWith(run, binaries)(perform(_, config))
         case None =>
-          site.binaries.runWith(request.cp) { loader =>
+          site.binaries.runWith(binaries) { loader =>
             Thread.currentThread.setContextClassLoader(loader)
-            val job = load(loader)
+            val job = load(loader, binaries)
             joinSpark()
             perform(job, config)
           }
@@ -190,9 +204,28 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   /** The Spark work of this thread is the job's from now on. */
   private def joinSpark(): Unit = {
-    sc.setJobGroup(id, s"${request.mainClass} $id", interruptOnCancel = true)
+    sc.setJobGroup(id, s"${whole.mainClass} $id", interruptOnCancel = true)
     sc.addJobTag(tag)
     sc.setLocalProperty(IdProperty, id)
+  }
+
+  /** Waits for what only the launcher can tell; a kill, or giving up, ends that. */
+  private def ask(config: Config): Unit = badConfig(whole.unresolved(config)).foreach {
+    case (mainClass, names) =>
+      asking = true
+      tell(Letter(Message.Resolve, Seq("class" -> mainClass, "cp" -> names.asJava),
+        Bytes(Frame.Nothing)))
+      whole = answer.get()
+  }
+
+  private def fetch(): Seq[Binary] = {
+    try {
+      site.uris.fetch(whole.dependent ++ whole.cp)
+    } catch {
+      case e: MalformedUriException => throw refusal("loading-bad-url", ErrorJson(e))
+      case e: ForbiddenUriException => throw new RefusedException("bad-uri", e.uri, ErrorJson(e))
+      case NonFatal(e) => throw loadingFailed(e)
+    }
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
@@ -230,19 +263,21 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     try body finally runNanos += System.nanoTime() - begin
   }
 
-  private def parse(): Config = {
+  private def parse(): Config = badConfig(Hocon.parse(request.body()))
+
+  private def badConfig[T](body: => T): T = {
     try {
-      Hocon.parse(request.body())
+      body
     } catch {
       case e: BadConfigException =>
         throw new RefusedException("bad-config", e.getMessage, Frame.Nothing)
     }
   }
 
-  private def load(loader: ClassLoader): SparkJobBase = {
-    val paths = request.cp.map(_.file.getPath)
+  private def load(loader: ClassLoader, binaries: Seq[Binary]): SparkJobBase = {
+    val paths = binaries.map(_.file.getPath)
     val found = try {
-      site.context.factory.loadAndValidateJob(paths, request.mainClass, new JobLoader(loader))
+      site.context.factory.loadAndValidateJob(paths, whole.mainClass, new JobLoader(loader))
     } catch {
       case NonFatal(e) => Bad(JobLoadError(e))
     }
@@ -255,7 +290,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def refusal(code: String, error: Array[Byte] = Frame.Nothing): RefusedException =
-    new RefusedException(code, request.mainClass, error)
+    new RefusedException(code, whole.mainClass, error)
 
   private def loadingFailed(t: Throwable): RefusedException = t match {
     case _: MalformedURLException => refusal("loading-bad-url", ErrorJson(t))

@@ -21,12 +21,14 @@ import org.slf4j.LoggerFactory
  * on; it is taken before the link's.
  */
 class Jobs(link: Link) {
+  import Jobs._
 
   private val log = LoggerFactory.getLogger(classOf[Jobs])
 
   private class Entry(val job: Job) {
     var told = Vector.empty[Letter]
-    def ended: Boolean = told.exists(_.message != Message.Started)
+    def asks: Boolean = told.exists(_.message == Message.Resolve)
+    def ended: Boolean = told.exists(letter => Ends(letter.message))
   }
 
   private val entries = mutable.LinkedHashMap.empty[String, Entry]
@@ -43,9 +45,14 @@ class Jobs(link: Link) {
 
   def ids: Seq[String] = synchronized(entries.keys.toVector)
 
-  /** Runs a job, unless it has run, or does: then what is known of it is told again. */
+  /**
+   * Runs a job, unless it has run, or does: then what is known of it is told again, unless it has
+   * waited for this.
+   */
   def run(request: JobRequest, site: JobSite): Unit = synchronized {
     entries.get(request.id) match {
+      case Some(entry) if entry.job.resolved(request) =>
+        entry.told = entry.told.filter(_.message != Message.Resolve)
       case Some(entry) => tellAgain(entry)
       case None =>
         val job = new Job(request, site, tell(request.id, _))
@@ -73,12 +80,12 @@ class Jobs(link: Link) {
     }
   }
 
-  /** The launcher will not ask about this job any more. */
+  /** The launcher will not ask about this job any more: it has ended, or never will begin. */
   def forget(id: String): Unit = synchronized {
-    if (entries.get(id).exists(_.ended)) {
-      entries.remove(id).foreach { entry =>
-        entry.told.foreach(letter => discard(letter.body))
-      }
+    entries.get(id).filter(entry => entry.ended || entry.asks).foreach { entry =>
+      entries.remove(id)
+      entry.job.abandon()
+      entry.told.foreach(letter => discard(letter.body))
     }
   }
 
@@ -89,8 +96,10 @@ class Jobs(link: Link) {
     entry.told.foreach(letter => link.send(frame(entry.job.id, letter)))
 
   private def tell(id: String, letter: Letter): Unit = synchronized {
-    entries.get(id).foreach(entry => entry.told :+= letter)
-    link.send(frame(id, letter))
+    entries.get(id).foreach { entry =>
+      entry.told :+= letter
+      link.send(frame(id, letter))
+    }
     notifyAll()
   }
 
@@ -134,4 +143,8 @@ class Jobs(link: Link) {
       job.endStream()
     }
   }
+}
+
+private object Jobs {
+  val Ends = Set(Message.Refused, Message.Result)
 }

@@ -7,6 +7,8 @@ package sparkjob.driver
 
 import java.util.concurrent.TimeUnit
 
+import scala.collection.JavaConverters._
+
 import org.junit.Test
 import org.junit.Assert._
 
@@ -76,6 +78,40 @@ class DriverEndSuite {
       options.putArray("options").add("-Xmx700m")
       val told = launcher.context(local + ("spark.driver.memory" -> "700m"), more = options)
       assertEquals(told.toString, Message.Ready, told.kind)
+    }
+  }
+
+  /** Asks for a context with a class path, and answers what the driver asks about that. */
+  private def withPath(launcher: TestLauncher, entries: Map[String, String]*): Told = {
+    val settings = Map("cp" -> "c", "dependent-jar-uris" -> "a, b")
+    val asked = launcher.context(local ++ settings, more = TestLauncher.reads(
+      UserJars.jobs.getParentFile))
+    assertEquals(asked.toString, Message.Resolve, asked.kind)
+    assertEquals("""{"id":"id","class":"","cp":["a","b","c"]}""", asked.meta.toString)
+    val answer = Json.obj().put("id", "id").put("class", "")
+    answer.set("cp", Json.mapper.valueToTree(entries.map(_.asJava).asJava))
+    launcher.send(Message.Run, answer)
+    launcher.receive()
+  }
+
+  @Test def theClassPathOfAContextIsThatOfItsJobs(): Unit = withDriver { launcher =>
+    val told = withPath(launcher, Map("uri" -> UserJars.jobs.toURI.toString), Map("name" -> "c",
+      "type" -> "Jar", "path" -> UserJars.two.getPath, "sha256" -> "2"))
+    assertEquals(told.toString, Message.Ready, told.kind)
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.one)).text)
+    assertEquals("[\"two\"]", launcher.run("mine.Versioned", "", Seq(UserJars.jobs)).text)
+  }
+
+  @Test def aContextsUriThatCannotBeHadIsNamed(): Unit = {
+    for ((uri, code) <- Seq("nosuch:x" -> "context-bad-url",
+        "file:/etc/passwd" -> "context-bad-url",
+        "http://no.such.host.invalid/" -> "context-init-failed")) {
+      withDriver { launcher =>
+        val told = withPath(launcher, Map("uri" -> uri))
+        assertEquals(told.toString, code, told.code)
+        assertTrue(told.toString, told.json.get("message").asText.contains(uri.takeRight(10)))
+        assertEquals(1, launcher.exitCode())
+      }
     }
   }
 

@@ -56,7 +56,7 @@ class DriverSuite {
   }
 
   @Test def whatCannotRunIsRefused(): Unit = {
-    for ((mainClass, code) <- Seq("no.Such" -> "class-not-found", "" -> "class-not-found",
+    for ((mainClass, code) <- Seq("no.Such" -> "class-not-found",
         "mine/NoOp" -> "class-not-found", "java.lang.String" -> "wrong-job-type",
         "scala.collection.immutable.Nil" -> "wrong-job-type", "mine.BadObject" -> "loading-failed",
         "mine.BadClass" -> "loading-failed", "mine.Needs" -> "loading-failed",
@@ -182,7 +182,7 @@ class DriverSuite {
         assertTrue(s"$said in $log", lines.contains(s"$word $said"))
         assertTrue(said, launcher.log.contains(s"$word $said"))
       }
-      val logged = raw"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO +\[.*\] Talks.?: " + word + " logged"
+      val logged = raw"\d{4}-\d\d-\d\d [0-9:.]{12} INFO +\[.*\] Talks.?: " + word + " logged"
       assertTrue(log, lines.exists(_.matches(logged)))
       assertTrue(log, lines.exists(_.endsWith(s"$word logged by a task")))
       assertFalse(log, ids.filter(_._1 != id).exists(other => log.contains(other._2)))
@@ -191,6 +191,82 @@ class DriverSuite {
     Iterator.continually(launcher.receive()).find(launcher.ends(silent))
     launcher.acknowledge(silent)
     assertFalse(Files.exists(launcher.folder.resolve(s"logs/$silent.log")))
+  }
+
+  private def told(path: Seq[String]): Told = {
+    val resolve = launcher.receive()
+    assertEquals(resolve.toString, Message.Resolve, resolve.kind)
+    assertEquals(path, resolve.meta.get("cp").elements.asScala.map(_.asText).toSeq)
+    resolve
+  }
+
+  @Test def whatTheConfigurationNamesTheLauncherResolves(): Unit = {
+    val jobs = Seq(UserJars.jobs)
+    for ((config, path, given) <- Seq(
+        ("cp = \"a, b\", mainClass = mine.NoOp", Seq("a", "b"), Nil),
+        ("cp = [a, \"b\"], classPath = mine.NoOp", Seq("a", "b"), Nil),
+        ("appName = a, mainClass = mine.NoOp", Seq("a"), Nil),
+        ("n = a, cp = [${n}], dependent-jar-uris = [\"x:/y\"], mainClass = mine.NoOp",
+          Seq("x:/y", "a"), Nil),
+        ("dependent-jar-uris = \"d,e\", cp = x, mainClass = mine.NoOp", Seq("d", "e", "n"),
+          jobs))) {
+      val id = launcher.begin("", config, given)
+      assertEquals("mine.NoOp", told(path).meta.get("class").asText)
+      launcher.begin("mine.NoOp", "", jobs, id)
+      assertEquals(Message.Started, launcher.receive().kind)
+      assertEquals("1", launcher.receive().text)
+      launcher.acknowledge(id)
+    }
+  }
+
+  @Test def aConfigurationThatDoesNotNameTheJobIsRefused(): Unit = {
+    for ((config, words) <- Seq("" -> "To start the job appName or cp parameters",
+        "cp = a" -> "mainClass parameter is missing!", "cp = [], mainClass = x" -> "To start the",
+        "appName = a" -> "classPath parameter is missing!", "cp { a = 1 }" -> "cp has type OBJECT",
+        "cp = a, mainClass = [1]" -> "mainClass has type LIST")) {
+      val refused = launcher.run("", config)
+      assertEquals("bad-config", refused.code)
+      assertTrue(refused.toString, refused.meta.get("name").asText.contains(words))
+    }
+  }
+
+  @Test def aJobThatWaitsForTheLauncherIsToldAgainAndKilled(): Unit = {
+    val id = launcher.begin("", "cp = a, mainClass = mine.NoOp")
+    told(Seq("a"))
+    launcher.disconnect()
+    launcher.accept()
+    assertEquals(id, launcher.receive().meta.get("jobs").get(0).asText)
+    launcher.send(Message.Context, Json.obj().put("token", launcher.token))
+    assertEquals(Message.Ready, launcher.receive().kind)
+    told(Seq("a"))
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    assertEquals("KILLED", launcher.receive().state)
+    launcher.acknowledge(id)
+  }
+
+  @Test def aJobThatTheLauncherGivesUpIsForgotten(): Unit = {
+    val id = launcher.begin("", "cp = a, mainClass = mine.NoOp")
+    told(Seq("a"))
+    launcher.acknowledge(id)
+    // nothing more is said of it: this one is what is told next
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
+    launcher.disconnect()
+    launcher.accept()
+    assertEquals(0, launcher.receive().meta.get("jobs").size)
+    launcher.send(Message.Context, Json.obj().put("token", launcher.token))
+    assertEquals(Message.Ready, launcher.receive().kind)
+  }
+
+  @Test def whatComesByUriIsFetched(): Unit = {
+    val file = UserJars.jobs.toURI.toString
+    assertEquals("1", launcher.runUris("mine.NoOp", Seq(file)).text)
+    for ((uri, code) <- Seq("nosuch:x" -> "loading-bad-url", "file:/etc/passwd" -> "bad-uri",
+        "http://127.0.0.1/x.jar" -> "bad-uri",
+        "http://no.such.host.invalid/" -> "loading-failed")) {
+      val told = launcher.runUris("mine.NoOp", Seq(uri, file))
+      assertEquals(told.toString, code, told.code)
+      assertTrue(told.toString, told.json.get("message").asText.nonEmpty)
+    }
   }
 
   @Test def messagesThatMakeNoSenseAreSurvived(): Unit = {
@@ -209,7 +285,7 @@ object DriverSuite {
   @BeforeClass def start(): Unit = {
     launcher = new TestLauncher
     ready = launcher.context(Map("spark.master" -> "local[2]",
-      "context-idle-timeout" -> "1h"))
+      "context-idle-timeout" -> "1h"), more = TestLauncher.reads(UserJars.jobs.getParentFile))
     assertEquals(ready.toString, Message.Ready, ready.kind)
   }
 

@@ -110,11 +110,22 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
     id
   }
 
+  /** Runs a job whose class path is of URIs. */
+  def runUris(mainClass: String, uris: Seq[String]): Told = {
+    val id = UUID.randomUUID.toString
+    val meta = Json.obj().put("id", id).put("class", mainClass)
+    uris.foreach(uri => meta.withArray("cp").addObject().put("uri", uri))
+    send(Message.Run, meta)
+    last(id)
+  }
+
   /** Runs a job and returns what the driver says last, which it may forget then. */
   def run(mainClass: String, config: String = "", jars: Seq[File] = Nil): Told = {
-    val id = begin(mainClass, config, jars)
-    Iterator.continually(receive()).filter(ends(id)).map { last => acknowledge(id); last }.next()
+    last(begin(mainClass, config, jars))
   }
+
+  private def last(id: String): Told =
+    Iterator.continually(receive()).filter(ends(id)).map { last => acknowledge(id); last }.next()
 
   def ends(id: String)(told: Told): Boolean =
     told.kind != Message.Started && told.meta.path("id").asText == id
@@ -175,6 +186,13 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
 
 object TestLauncher {
   val Secret = "open-sesame"
+
+  /** Lets drivers read files below a folder. */
+  def reads(folder: File): ObjectNode = {
+    val meta = Json.obj()
+    meta.putObject("outbound").putArray("files").add(folder.getPath)
+    meta
+  }
 
   /** Surefire hides the class path in the manifest of a jar. */
   val classPath: String =

@@ -11,11 +11,13 @@ import java.util.concurrent.ConcurrentMap
 
 import scala.collection.mutable.HashMap
 
+import org.apache.hadoop.conf.Configuration
 import org.apache.spark.{JobArtifactSet, JobArtifactState, SparkConf, SparkContext, SparkEnv}
+import org.apache.spark.deploy.SparkHadoopUtil
 import org.apache.spark.executor.{Executor, IsolatedSessionState}
 import org.apache.spark.rpc.RpcEndpoint
 import org.apache.spark.scheduler.{JobTaskResultGetter, TaskSchedulerImpl}
-import org.apache.spark.util.{MutableURLClassLoader, Utils}
+import org.apache.spark.util.{DependencyUtils, MutableURLClassLoader, Utils}
 
 /**
  * What the driver needs of Spark that Spark keeps to itself. A set of binary versions is known to
@@ -51,6 +53,19 @@ object SparkInternals {
     folder.map(_ + "/spark-defaults.conf").filter(new java.io.File(_).isFile)
       .map(file => Utils.getPropertiesFromFile(file).toMap).getOrElse(Map.empty)
   }
+
+  /** What a context of this configuration gives to Hadoop. */
+  def hadoopConfiguration(conf: SparkConf): Configuration = SparkHadoopUtil.newConfiguration(conf)
+
+  /** Fetches an artifact into a folder; its files, and those of what it depends on. */
+  def resolveMaven(
+      coordinates: String,
+      transitive: Boolean,
+      exclusions: String,
+      repositories: String,
+      folder: String,
+      settings: Option[String]): Seq[String] = DependencyUtils.resolveMavenDependencies(
+    transitive, exclusions, coordinates, repositories, folder, settings)
 
   /** Splits a line of JVM options as a shell would. */
   def splitOptions(line: String): Seq[String] = Utils.splitCommandString(line)
