@@ -206,7 +206,11 @@ $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(L_CFLAGS) -Wno-unused-parameter $(LDFLAGS) -o $@ $^ $(L_LIBS) -lcmocka
 
-unit: $(UNIT)                              ## unit tests of the launcher (cmocka)
+$(BUILD)/unit/test_cli: t/unit/test_cli.c $(filter-out %/sjc_main.o,$(C_SRC:driver-launcher/cli/%.c=$(BUILD)/cli/%.o))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(C_CFLAGS) $(LDFLAGS) -o $@ $^ $(C_LIBS) -lcmocka
+
+unit: $(UNIT)                              ## unit tests of launcher and command (cmocka)
 	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
 
 jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
@@ -237,6 +241,7 @@ ASAN         := $(BUILD)/asan
 ASAN_ENV     := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
                 LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.supp:print_suppressions=0 \
                 SPARKJOB_LAUNCHER=$(CURDIR)/$(ASAN)/sparkjob-launcher SPARKJOB_MODULE= \
+                SPARKJOB_CLI=$(CURDIR)/$(ASAN)/sparkjob \
                 TEST_NGINX_BINARY=$(CURDIR)/$(ASAN)/static/nginx
 
 APT_PRIVATE  := -o Dir::Etc::SourceList=$(CURDIR)/$(BUILD)/apt/sources.list -o Dir::Etc::SourceParts=/dev/null \
@@ -254,12 +259,12 @@ $(BUILD)/nginx-source/configure: | deps
 
 asan: export DEPS := asan
 asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and UBSan
-	@$(MAKE) -s launcher unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
+	@$(MAKE) -s launcher cli unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
 	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source STATIC_FLAGS='--with-debug \
 	    --with-cc-opt="-O1 -g $(SANITIZE) -fno-sanitize=nonnull-attribute -DNGX_DEBUG_PALLOC=1 -DNGX_HAVE_NONALIGNED=0" \
 	    --with-ld-opt="$(SANITIZE)"'
 	@$(ASAN_ENV) prove $(PROVE_LIB) t/*.t
-	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault
+	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault t/e2e/test_cli.py
 
 bench: export DEPS := bench
 bench: all spark                           ## speed and memory, as ratios in one run

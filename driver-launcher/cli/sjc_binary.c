@@ -228,8 +228,6 @@ sjc_data_print_list(const json_t *answer)
 }
 
 
-/* the file's name on the server is what the caller wants to know */
-
 sjc_exit_e
 sjc_data_upload(char *const *args)
 {

@@ -59,7 +59,7 @@ sjc_command_json(const sjc_answer_t *answer, json_t **root)
 sjc_exit_e
 sjc_command_do(const sjc_request_t *request)
 {
-    json_t        *root;
+    json_t        *root, *result;
     sjc_exit_e     rc;
     const char    *words;
     sjc_answer_t   answer;
@@ -71,7 +71,14 @@ sjc_command_do(const sjc_request_t *request)
 
     } else if (rc == SJC_OK) {
         root = json_loadb(answer.body.data, answer.body.len, 0, NULL);
-        words = json_string_value(json_object_get(root, "result"));
+        result = json_object_get(root, "result");
+        words = json_string_value(result);
+
+        /* of a data file its name on the server is what one wants to know */
+
+        if (words == NULL) {
+            words = json_string_value(json_object_get(result, "filename"));
+        }
 
         if (words == NULL) {
             words = json_string_value(json_object_get(root, "status"));

@@ -11,6 +11,7 @@
 static void sjc_sse_line(sjc_sse_t *sse);
 static void sjc_sse_field(sjc_sse_t *sse, const char *value);
 static void sjc_sse_event(sjc_sse_t *sse);
+static void sjc_sse_set(sjc_buf_t *buf, const char *value);
 static void sjc_sse_clear(sjc_buf_t *buf);
 
 
@@ -80,12 +81,10 @@ sjc_sse_field(sjc_sse_t *sse, const char *value)
     name = sse->line.data;
 
     if (strcmp(name, "event") == 0) {
-        sjc_sse_clear(&sse->event);
-        sjc_buf_add(&sse->event, value, strlen(value));
+        sjc_sse_set(&sse->event, value);
 
     } else if (strcmp(name, "id") == 0) {
-        sjc_sse_clear(&sse->id);
-        sjc_buf_add(&sse->id, value, strlen(value));
+        sjc_sse_set(&sse->next, value);
 
     } else if (strcmp(name, "data") == 0) {
 
@@ -99,9 +98,15 @@ sjc_sse_field(sjc_sse_t *sse, const char *value)
 }
 
 
+/* the id is known before the handler is: it may break the connection off */
+
 static void
 sjc_sse_event(sjc_sse_t *sse)
 {
+    if (sse->next.len) {
+        sjc_sse_set(&sse->id, sse->next.data);
+    }
+
     if (sse->any) {
         sse->handler(sse->ctx, sse->event.len ? sse->event.data : "message",
                      sse->data.data);
@@ -115,9 +120,18 @@ void
 sjc_sse_reset(sjc_sse_t *sse)
 {
     sjc_sse_clear(&sse->line);
+    sjc_sse_clear(&sse->next);
     sjc_sse_clear(&sse->event);
     sjc_sse_clear(&sse->data);
     sse->any = 0;
+}
+
+
+static void
+sjc_sse_set(sjc_buf_t *buf, const char *value)
+{
+    sjc_sse_clear(buf);
+    sjc_buf_add(buf, value, strlen(value));
 }
 
 
@@ -137,6 +151,7 @@ sjc_sse_free(sjc_sse_t *sse)
 {
     sjc_buf_free(&sse->id);
     sjc_buf_free(&sse->line);
+    sjc_buf_free(&sse->next);
     sjc_buf_free(&sse->event);
     sjc_buf_free(&sse->data);
 }

@@ -22,9 +22,10 @@ typedef struct {
     sjc_sse_pt   handler;
     void        *ctx;
 
-    sjc_buf_t    id;            /* of the last event that had one */
+    sjc_buf_t    id;            /* of the last whole event that had one */
 
     sjc_buf_t    line;
+    sjc_buf_t    next;          /* id of the event that is being read */
     sjc_buf_t    event;
     sjc_buf_t    data;
     int          cr;            /* the last byte was one */

@@ -63,6 +63,7 @@ sjc_stream_run(sjc_stream_t *const *streams, size_t n, const int64_t *deadline)
 
     for (i = 0; i < n; i++) {
         sjc_stream_close(streams[i]);
+        sjc_buf_free(&streams[i]->refusal);
     }
 
     (void) curl_multi_cleanup(multi);
@@ -182,8 +183,7 @@ sjc_stream_write(char *p, size_t size, size_t n, void *data)
 static sjc_exit_e
 sjc_stream_finished(sjc_stream_t *stream, CURLcode code)
 {
-    long        status;
-    sjc_exit_e  rc;
+    long  status;
 
     (void) curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
 
@@ -210,10 +210,8 @@ sjc_stream_finished(sjc_stream_t *stream, CURLcode code)
         }
 
         sjc_buf_add(&stream->refusal, "", 0);
-        rc = sjc_http_refused(status, &stream->refusal);
-        sjc_buf_free(&stream->refusal);
 
-        return rc;
+        return sjc_http_refused(status, &stream->refusal);
     }
 
     stream->answered = 1;

@@ -1,15 +1,17 @@
 """sparkjob, the command, against a real server whose drivers are scripted: every command, its output and exit code."""
 
 import contextlib
+import http.server
 import json
 import os
 import pty
 import re
 import subprocess
+import threading
 
 import pytest
 
-from sparkjob_server import BUILD, Server, wait_until
+from sparkjob_server import BUILD, Server, free_port, wait_until
 
 CLI = os.environ.get("SPARKJOB_CLI", os.path.join(BUILD, "sparkjob"))
 ZIP = b"PK\x03\x04" + b"\0" * 100
@@ -129,6 +131,35 @@ def test_contexts(cli):
     assert "CONTEXT INIT ERROR: the context does not start (org.apache.spark.SparkException) (500)" in err
 
 
+def test_data(cli):
+    path = cli.ok("data", "upload", "d 1", cli.file("d.txt", b"hello")).strip()
+    assert "/d 1-" in path
+    with open(path, "rb") as f:
+        assert f.read() == b"hello"
+    assert path in cli.ok("data").splitlines() and path in cli.json("data", "list")
+    assert cli.ok("data", "delete", path) == "OK\n"
+    assert "Unable to delete data file" in cli.fails(REFUSED, "data", "delete", path)
+    cli.ok("data", "upload", "d2", "-", stdin="x")
+    assert cli.ok("data", "reset") == "Data reset\n"
+    assert cli.json("data") == []
+
+
+def test_dump(cli, server):
+    path = cli.json("data", "upload", "d", "-", stdin="x")["result"]["filename"]
+    job = cli.ok("submit", "--cp", "b", "--class", "sleep", "--context", "c", "-e", '{"ms": 3600000}').strip()
+    server.run("noop", "", cp="b")
+    all_of_it = cli.json("dump")
+    assert [context["state"] for context in all_of_it["contexts"] if context["name"] == "c"] == ["RUNNING"]
+    assert [j["status"] for j in all_of_it["jobs"] if j["jobId"] == job] == ["RUNNING"]
+    assert all(j["status"] not in ("FINISHED", "ERROR", "KILLED") for j in all_of_it["jobs"])
+    assert all_of_it["binaries"]["b"]["binary-type"] == "Jar"
+    assert all_of_it["data"] == [path]
+    text = cli.ok("dump")
+    assert re.search(r"CONTEXTS: \d+\nNAME +STATE", text) and f"DATA: 1\nFILE\n{path}\n" in text and job in text
+    cli.ok("kill", job)
+    cli.ok("data", "delete", path)
+
+
 def submit(cli, cls, body=None, *more):
     return ("submit", "--cp", "b", "--class", cls, "--context", "c") + (("-e", json.dumps(body)) if body else ()) + more
 
@@ -190,7 +221,231 @@ def test_results_come_as_the_server_wrote_them(cli):
     assert len(cli.ok(*submit(cli, "big", {"bytes": 3_000_000}, "--sync"))) == 3_000_001
 
 
+@pytest.fixture
+def closed(tmp_path):
+    """A server that wants TLS and a password; (cli, file of its certificate)."""
+    port = free_port()
+    pem, key, users = (str(tmp_path / name) for name in ("server.pem", "server.key", "users"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost", "-keyout", key, "-out", pem, "-days", "2"],
+                   check=True, capture_output=True)
+    with open(users, "w") as f:
+        f.write("ann:{PLAIN}secret\n")
+    http_lines = f"""
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {pem};
+        ssl_certificate_key {key};
+        location / {{ sparkjob spark; auth_basic "x"; auth_basic_user_file {users}; sparkjob_user $remote_user; }}
+    }}"""
+    os.chmod(tmp_path, 0o755)
+    with Server(scripted=True, http=http_lines) as s:
+        s.expected.append("SSL alert number")           # a client that does not trust the certificate
+        s.json("POST", "/binaries/b", ZIP, {"Content-Type": "application/java-archive"})
+        yield Cli(f"https://localhost:{port}/", tmp_path), pem
+
+
+def test_tls_and_passwords(closed):
+    cli, pem = closed
+    ann = {"SPARKJOB_USER": "ann:secret"}
+    assert "certificate" in cli.fails(FAILED, "contexts", env=ann)
+    cli.fails(WRONG_USE, "contexts", "--cacert", "/nowhere", env=ann)
+    assert cli.json("contexts", "--insecure", env=ann) == []
+    assert cli.json("contexts", "--cacert", pem, env=ann) == []
+    assert cli.json("contexts", "-k", "-u", "ann:secret") == []
+    assert "requires authentication" in cli.fails(REFUSED, "contexts", "-k")
+    assert "authentication is invalid" in cli.fails(REFUSED, "contexts", "-k", env={"SPARKJOB_USER": "ann"})
+    netrc = cli.file("my.netrc", b"machine localhost login ann password secret\n")
+    assert cli.json("contexts", "-k", "--netrc-file", netrc) == []
+    os.rename(netrc, os.path.join(cli.folder, ".netrc"))
+    assert cli.json("contexts", "-k") == []
+    assert cli.ok("submit", "-k", "--cp", "b", "--class", "user", "--sync", "--timeout", "60") == "ann\n"
+
+
+def test_a_password_is_not_in_the_list_of_processes(cli):
+    with subprocess.Popen([CLI, "--user", "ann:secret", *submit(cli, "sleep", {"ms": 3600000}, "--sync")],
+                          env=cli.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        def line():
+            with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+                return f.read()
+        wait_until("the password is gone", lambda: b"secret" not in line() and b"***" in line(), 5)
+        process.terminate()
+
+
 def test_a_full_disk_is_told(cli):
     with open("/dev/full", "w") as full:
         done = subprocess.run([CLI, "--help"], stdout=full, stderr=subprocess.PIPE, env=cli.env(), check=False)
     assert done.returncode == FAILED and b"stdout cannot be written" in done.stderr
+
+
+# streams, from a server that breaks off where the test wants it to
+
+JOB = "2b0f1e5c-6f0e-4c62-9f0c-0d6a2f8f1a11"
+
+
+def report(status, **more):
+    return {"jobId": JOB, "startTime": "2026-01-31T09:30:00.000Z", "classPath": "a.B", "context": "c",
+            "contextId": "", "duration": "1.0 secs", "status": status, **more}
+
+
+def event(number, name, data):
+    return f"id: 1-{number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+class Breaks(http.server.BaseHTTPRequestHandler):
+    """Answers by the server's `script`: path without query: list of answers, one for each time it is asked. An answer is
+    (status, list of chunks, whether the connection is cut instead of ending well)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        answers = self.server.script[path]
+        status, chunks, cut = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.server.asked.append((self.path, self.headers.get("Last-Event-ID")))
+        self.send_response(status)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            if callable(chunk):
+                chunk()
+            elif chunk:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if cut:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def fake(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaks)
+    server.script, server.asked = {}, []
+    server.cli = Cli(f"http://127.0.0.1:{server.server_port}", tmp_path)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def running_job(fake):
+    """The events and the log of a job break once, each in the middle."""
+    broken = event(2, "progress", {"jobId": JOB, "stages": 1, "stagesDone": 0, "tasks": 4, "tasksDone": 2,
+                                   "tasksFailed": 0, "percent": 50})
+    fake.script = {
+        f"/jobs/{JOB}/events": [
+            (200, [b": hello\n\n", event(1, "job", report("RUNNING")), broken, event(3, "job", report("FINI"))[:40]],
+             True),
+            (503, [b'{"status":"ERROR","result":"away"}'], False),
+            (200, [event(4, "job", report("FINISHED"))], False)],
+        f"/jobs/{JOB}/log": [(200, [b"line 1\nli"], True), (200, [b"ne 2\n"], False), (200, [], False)],
+        f"/jobs/{JOB}": [(200, [json.dumps(report("FINISHED", result=[1, 2]), separators=(",", ":")).encode()], False)],
+    }
+
+
+def test_follow_goes_on_where_it_broke(fake):
+    running_job(fake)
+    code, out, err = fake.cli("follow", JOB)
+    assert (code, out, err) == (OK, "[1,2]\n", "line 1\nline 2\n")
+    events = [last for path, last in fake.asked if path.endswith("/events")]
+    assert events == [None, "1-2", "1-2"]
+    logs = [path.partition("?")[2] for path, _ in fake.asked if "/log" in path]
+    assert logs[:3] == ["follow=true&offset=0", "follow=true&offset=9", "follow=true&offset=14"]
+
+
+def test_follow_of_a_job_that_fails(fake):
+    running_job(fake)
+    error = {"message": "no", "errorClass": "x.Y", "stack": "s"}
+    fake.script[f"/jobs/{JOB}/events"] = [(200, [event(1, "job", report("ERROR", result=error))], False)]
+    fake.script[f"/jobs/{JOB}"] = [(200, [json.dumps(report("ERROR", result=error), separators=(",", ":")).encode()],
+                                    False)]
+    code, out, err = fake.cli("--json", "follow", JOB)
+    assert code == JOB_FAILED and json.loads(out)["result"] == error
+    assert "ERROR: no (x.Y)" in err
+
+
+def test_follow_waits_no_longer_than_it_is_told(fake):
+    running_job(fake)
+    fake.script[f"/jobs/{JOB}/events"] = [(200, [event(1, "job", report("RUNNING"))], True)]
+    fake.script[f"/jobs/{JOB}/log"] = [(200, [], False)]
+    assert "has not ended within 1 s" in fake.cli.fails(TIMED_OUT, "follow", JOB, "--timeout", "1")
+
+
+def test_follow_of_no_job(fake):
+    fake.script = dict.fromkeys((f"/jobs/{JOB}/events", f"/jobs/{JOB}/log"), [
+        (404, [b'{"status":"ERROR","result":"No such job ID x"}'], False)])
+    assert "No such job ID x (404)" in fake.cli.fails(REFUSED, "follow", JOB)
+    fake.cli.fails(REFUSED, "log", JOB, "--follow")
+
+
+def test_the_bar_is_drawn_on_a_terminal_only(fake):
+    """And takes itself away for the lines of the log."""
+    running_job(fake)
+    fake.script[f"/jobs/{JOB}/log"] = [(200, [b"a line\n"], False)]
+    leader, follower = pty.openpty()
+    done = subprocess.run([CLI, "follow", JOB], stdout=subprocess.PIPE, stderr=follower, env=fake.cli.env(),
+                          timeout=60, check=False)
+    os.close(follower)
+    seen = b""
+    with contextlib.suppress(OSError):
+        while True:
+            seen += os.read(leader, 65536)
+    os.close(leader)
+    assert done.returncode == OK and done.stdout == b"[1,2]\n"
+    assert b"[###############---------------]  50%  2 of 4 tasks" in seen
+    assert b"a line" in seen
+
+
+def test_events(fake):
+    first = [event(1, "context", {"name": "c", "state": "RUNNING"}), event(2, "job", report("RUNNING"))]
+    second = [event(3, "remove", {"jobId": JOB}), lambda: threading.Event().wait(1.5)]
+    fake.script = {"/events": [(200, first, True), (200, second, False)]}
+    out = fake.cli.ok("events", "--context", "c d", "--kind", "job", "--owner", "u", "--timeout", "1")
+    assert out.splitlines()[:3] == ["context  c RUNNING", f"job      {JOB} RUNNING a.B c", f"remove   {JOB}"]
+    assert fake.asked == [("/events?context=c%20d&user=u&kind=job", None),
+                          ("/events?context=c%20d&user=u&kind=job", "1-2")]
+
+
+def test_events_as_json(fake):
+    fake.script = {"/events": [(200, [event(1, "job", report("RUNNING")), lambda: threading.Event().wait(1.5)], False)]}
+    assert json.loads(fake.cli.ok("--json", "events", "--timeout", "1"))["jobId"] == JOB
+
+
+def test_log(fake):
+    fake.script = {f"/jobs/{JOB}/log": [(200, [b"a\nb\n"], False)],
+                   "/contexts/k%201/log": [(200, [b"x\n"], True), (200, [b"y\n"], False)]}
+    assert fake.cli.ok("log", JOB, "--tail", "2") == "a\nb\n"
+    assert fake.cli.ok("context", "log", "k 1", "-f") == "x\ny\n"
+    assert [path for path, _ in fake.asked] == [
+        f"/jobs/{JOB}/log?tail=2", "/contexts/k%201/log?follow=true", "/contexts/k%201/log?follow=true&offset=2"]
+    fake.script = {f"/jobs/{JOB}/log": [(200, [b"a\nb\n"], True)]}
+    assert "no answer" in fake.cli.fails(FAILED, "log", JOB)
+
+
+def test_pages(fake):
+    """All pages are read, and no more than are wanted."""
+    def page(*numbers):
+        return json.dumps([report("FINISHED", n=n) for n in numbers]).encode()
+
+    class Paged(Breaks):
+        def do_GET(self):
+            number = int(self.path.rpartition("cursor=")[2]) if "cursor=" in self.path else 1
+            self.server.asked.append(self.path)
+            body = page(number, number + 1)
+            self.send_response(200)
+            if number < 5:
+                self.send_header("Link", f'</spark/jobs?limit=2&status=A%26B&cursor={number + 2}>; rel="next"')
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    fake.RequestHandlerClass = Paged
+    assert [job["n"] for job in fake.cli.json("jobs", "--all", "--status", "A&B")] == [1, 2, 3, 4, 5, 6]
+    assert fake.asked[1] == "/jobs?limit=2&status=A%26B&cursor=3"
+    assert [job["n"] for job in fake.cli.json("jobs", "--limit", "3")] == [1, 2, 3]
+    assert len(fake.asked) == 5
