@@ -252,14 +252,15 @@ ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_http_sparkjob_binary_report(b->last, rec);
+    b->last = ngx_http_sparkjob_binary_report(b->last, rec, &ctx->own_json);
 
     return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
 }
 
 
 u_char *
-ngx_http_sparkjob_binary_report(u_char *p, ngx_http_sparkjob_record_t *rec)
+ngx_http_sparkjob_binary_report(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own)
 {
     ngx_str_t  name, type;
 

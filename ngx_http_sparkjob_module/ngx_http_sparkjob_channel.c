@@ -72,6 +72,10 @@ ngx_http_sparkjob_channel_start(ngx_cycle_t *cycle,
 
     zone->channel = ch;
 
+    if (ngx_http_sparkjob_hub_start(cycle, ch) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_add_timer(&ch->tick, NGX_HTTP_SPARKJOB_TICK);
 
     ngx_http_sparkjob_channel_connect(ch);
@@ -86,6 +90,7 @@ void
 ngx_http_sparkjob_channel_stop(ngx_http_sparkjob_channel_t *ch)
 {
     ngx_http_sparkjob_channel_clear(ch);
+    ngx_http_sparkjob_hub_stop(ch);
 
     if (ch->reconnect.timer_set) {
         ngx_del_timer(&ch->reconnect);

@@ -135,6 +135,7 @@ ngx_http_sparkjob_message_welcome(ngx_http_sparkjob_channel_t *ch,
     if (rc == NGX_OK) {
         ngx_http_sparkjob_op_up(ch);
         ngx_http_sparkjob_ask_again(ch);
+        ngx_http_sparkjob_hub_up(ch);
     }
 
     return rc;
@@ -286,7 +287,9 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
 
     ch->seen = seq;
 
-    ngx_http_sparkjob_zone_event(ch, seq, rec, op);
+    if (ngx_http_sparkjob_hub_event(ch, seq, rec, op) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT
         && kind == NGX_HTTP_SPARKJOB_JOB)

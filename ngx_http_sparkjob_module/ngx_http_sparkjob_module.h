@@ -37,6 +37,7 @@
 
 
 typedef struct ngx_http_sparkjob_channel_s  ngx_http_sparkjob_channel_t;
+typedef struct ngx_http_sparkjob_hub_s      ngx_http_sparkjob_hub_t;
 typedef struct ngx_http_sparkjob_op_s       ngx_http_sparkjob_op_t;
 
 
@@ -133,6 +134,39 @@ typedef enum {
     NGX_HTTP_SPARKJOB_OP_PROGRESS,
     NGX_HTTP_SPARKJOB_NOPS
 } ngx_http_sparkjob_op_e;
+
+
+/*
+ * An event as watchers get it, and by what they choose: one block without
+ * pointers, as records are.
+ */
+
+#define NGX_HTTP_SPARKJOB_EVENT_TEXT      0
+#define NGX_HTTP_SPARKJOB_EVENT_KEY       1
+#define NGX_HTTP_SPARKJOB_EVENT_CONTEXT   2     /* empty: of none, or unknown */
+#define NGX_HTTP_SPARKJOB_EVENT_USER      3
+#define NGX_HTTP_SPARKJOB_EVENT_NSTRINGS  4
+
+typedef struct {
+    uint64_t                      seq;
+    uint32_t                      size;     /* of the whole block, aligned */
+    uint8_t                       kind;
+    uint8_t                       final;    /* nothing more of that key */
+    uint32_t                      own;      /* in the text: where the context's
+                                               name begins; 0: nowhere */
+    uint32_t                      len[NGX_HTTP_SPARKJOB_EVENT_NSTRINGS];
+    /* the strings follow */
+} ngx_http_sparkjob_event_t;
+
+
+/* a walk over what is not final */
+
+typedef struct {
+    uint64_t                      epoch;    /* where the zone stood */
+    uint64_t                      seq;
+    uint64_t                      last;
+    uint64_t                      end;      /* 0: not begun */
+} ngx_http_sparkjob_state_walk_t;
 
 
 /* what came in one frame; a handler that keeps fd sets it to -1 here */
@@ -256,6 +290,7 @@ struct ngx_http_sparkjob_channel_s {
     ngx_rbtree_t                  waiters;
     ngx_rbtree_node_t             waiters_sentinel;
     ngx_queue_t                   asking;   /* waiters to ask again */
+    ngx_http_sparkjob_hub_t      *hub;      /* of those who watch */
 
     uint64_t                      epoch;
     uint64_t                      seen;     /* newest event seen here */
@@ -452,6 +487,9 @@ ngx_int_t ngx_http_sparkjob_data_put(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_purge(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_ask_named(ngx_http_request_t *r,
+    ngx_http_sparkjob_call_t *call);
+ngx_int_t ngx_http_sparkjob_no_such_job(ngx_http_request_t *r);
 ngx_http_sparkjob_record_t *ngx_http_sparkjob_job_record(
     ngx_http_request_t *r, ngx_http_sparkjob_message_t *msg);
 ngx_int_t ngx_http_sparkjob_report(ngx_http_request_t *r, ngx_uint_t status,
@@ -590,7 +628,7 @@ u_char *ngx_http_sparkjob_job_report(u_char *p,
 u_char *ngx_http_sparkjob_context_report(u_char *p,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *own);
 u_char *ngx_http_sparkjob_binary_report(u_char *p,
-    ngx_http_sparkjob_record_t *rec);
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *own);
 
 /* zone: see the comments there */
 ngx_int_t ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data);
@@ -603,7 +641,14 @@ ngx_uint_t ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
     ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch,
     uint64_t seq, ngx_http_sparkjob_record_t *rec,
-    ngx_http_sparkjob_op_e op);
+    ngx_http_sparkjob_op_e op, ngx_http_sparkjob_event_t *ev);
+ngx_int_t ngx_http_sparkjob_zone_events(ngx_http_sparkjob_zone_t *zone,
+    uint64_t epoch, uint64_t *seq, u_char *buf, size_t *size);
+ngx_int_t ngx_http_sparkjob_zone_alive(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_state_walk_t *walk, u_char *buf, size_t *size);
+ngx_int_t ngx_http_sparkjob_zone_peek(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key,
+    ngx_http_sparkjob_record_t *rec, size_t room);
 ngx_uint_t ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch,
     ngx_uint_t tick);
 void ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,
@@ -611,6 +656,29 @@ void ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,
 void ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch,
     uint64_t seq);
 void ngx_http_sparkjob_zone_load_abort(ngx_http_sparkjob_channel_t *ch);
+
+/* hub: events on their way to this worker's watchers */
+ngx_int_t ngx_http_sparkjob_hub_start(ngx_cycle_t *cycle,
+    ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_hub_stop(ngx_http_sparkjob_channel_t *ch);
+void ngx_http_sparkjob_hub_up(ngx_http_sparkjob_channel_t *ch);
+ngx_int_t ngx_http_sparkjob_hub_event(ngx_http_sparkjob_channel_t *ch,
+    uint64_t seq, ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_op_e op);
+
+/* events: those who watch */
+ngx_int_t ngx_http_sparkjob_events(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_job_events(ngx_http_request_t *r);
+
+/* stream: answers that go on */
+ngx_int_t ngx_http_sparkjob_stream_start(ngx_http_request_t *r,
+    ngx_str_t *type);
+ngx_int_t ngx_http_sparkjob_stream_park(ngx_http_request_t *r,
+    ngx_http_event_handler_pt writer);
+ngx_uint_t ngx_http_sparkjob_stream_blocked(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_stream_send(ngx_http_request_t *r,
+    ngx_chain_t *out);
+ngx_int_t ngx_http_sparkjob_stream_flush(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_stream_end(ngx_http_request_t *r);
 
 /* wait: parked requests */
 ngx_int_t ngx_http_sparkjob_wait(ngx_http_request_t *r, ngx_msec_t timeout,

@@ -10,8 +10,6 @@
 #include <ngx_http_sparkjob_module.h>
 
 
-static ngx_int_t ngx_http_sparkjob_job_ask_named(ngx_http_request_t *r,
-    ngx_http_sparkjob_call_t *call);
 static ngx_int_t ngx_http_sparkjob_job_known(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_job_told(ngx_http_request_t *r,
@@ -22,7 +20,6 @@ static ngx_int_t ngx_http_sparkjob_job_configured(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_no_such_job(ngx_http_request_t *r);
 static u_char *ngx_http_sparkjob_duration(u_char *p, uint64_t ms);
 static u_char *ngx_http_sparkjob_progress(u_char *p,
     ngx_http_sparkjob_record_t *rec);
@@ -110,7 +107,7 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
 
 /* of the job that the path names */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sparkjob_job_ask_named(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call)
 {
@@ -304,7 +301,7 @@ ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sparkjob_no_such_job(ngx_http_request_t *r)
 {
     ngx_http_sparkjob_ctx_t  *ctx;

@@ -68,6 +68,7 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_get("/jobs/*", ngx_http_sparkjob_job_get),
     ngx_http_sparkjob_delete("/jobs/*", ngx_http_sparkjob_job_delete),
     ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config),
+    ngx_http_sparkjob_get("/jobs/*/events", ngx_http_sparkjob_job_events),
     ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list),
     ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post),
     ngx_http_sparkjob_delete("/jobs", ngx_http_sparkjob_job_purge),
@@ -92,6 +93,8 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_get("/jars", ngx_http_sparkjob_jar_list),
     ngx_http_sparkjob_post("/jars/*", ngx_http_sparkjob_jar_post),
     ngx_http_sparkjob_delete("/jars/*", ngx_http_sparkjob_binary_delete),
+
+    ngx_http_sparkjob_get("/events", ngx_http_sparkjob_events),
 
     ngx_http_sparkjob_get("/healthz", ngx_http_sparkjob_health),
 

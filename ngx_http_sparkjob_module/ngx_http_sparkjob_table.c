@@ -55,6 +55,12 @@ ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool)
                     ngx_http_sparkjob_table_insert);
 
     ngx_queue_init(&sh->final);
+    ngx_queue_init(&sh->alive);
+
+    sh->ring = ngx_http_sparkjob_ring_init_locked(shpool);
+    if (sh->ring == NULL) {
+        return NGX_ERROR;
+    }
 
     shpool->data = sh;
     shpool->log_nomem = 0;
@@ -222,8 +228,13 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
         ngx_rbtree_insert(&sh->by_start, &node->by_start);
     }
 
+    node->stamp = ++sh->stamp;
+
     if (rec->final) {
-        ngx_queue_insert_head(&sh->final, &node->final);
+        ngx_queue_insert_head(&sh->final, &node->queue);
+
+    } else {
+        ngx_queue_insert_head(&sh->alive, &node->queue);
     }
 }
 
@@ -290,7 +301,7 @@ ngx_http_sparkjob_table_evict_locked(ngx_http_sparkjob_zone_t *zone,
     }
 
     q = ngx_queue_last(&sh->final);
-    node = ngx_queue_data(q, ngx_http_sparkjob_node_t, final);
+    node = ngx_queue_data(q, ngx_http_sparkjob_node_t, queue);
 
     if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
         sh->horizon = ngx_max(sh->horizon, node->record.start);
@@ -317,9 +328,7 @@ ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
         ngx_rbtree_delete(&sh->by_start, &node->by_start);
     }
 
-    if (node->record.final) {
-        ngx_queue_remove(&node->final);
-    }
+    ngx_queue_remove(&node->queue);
 
     ngx_slab_free_locked(zone->shpool, node);
 }

@@ -18,11 +18,31 @@
 typedef struct {
     ngx_rbtree_node_t           by_key;
     ngx_rbtree_node_t           by_start;       /* jobs only */
-    ngx_queue_t                 final;          /* if record.final */
+    ngx_queue_t                 queue;          /* of final ones, or others */
     ngx_uint_t                  generation;
     uint64_t                    order;          /* of jobs of one millisecond */
+    uint64_t                    stamp;          /* of its last change */
     ngx_http_sparkjob_record_t  record;
 } ngx_http_sparkjob_node_t;
+
+
+/* where an event lies in the ring */
+
+typedef struct {
+    uint32_t                    offset;
+    uint32_t                    size;
+} ngx_http_sparkjob_place_t;
+
+
+typedef struct {
+    uint64_t                    first;          /* last + 1: there is none */
+    uint64_t                    last;
+    size_t                      head;
+    size_t                      size;
+    u_char                     *data;
+    ngx_uint_t                  nplaces;
+    ngx_http_sparkjob_place_t  *places;
+} ngx_http_sparkjob_ring_t;
 
 
 typedef struct {
@@ -31,7 +51,10 @@ typedef struct {
     ngx_rbtree_t                by_start;       /* the latest one first */
     ngx_rbtree_node_t           start_sentinel;
     ngx_queue_t                 final;          /* the latest one first */
+    ngx_queue_t                 alive;          /* likewise */
     uint64_t                    order;
+    uint64_t                    stamp;
+    ngx_http_sparkjob_ring_t   *ring;
 
     uint64_t                    epoch;          /* 0: nothing yet */
     uint64_t                    seq;
@@ -77,6 +100,17 @@ void ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
     ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_table_sweep_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh);
+
+
+/* ring */
+ngx_http_sparkjob_ring_t *ngx_http_sparkjob_ring_init_locked(
+    ngx_slab_pool_t *shpool);
+void ngx_http_sparkjob_ring_clear_locked(ngx_http_sparkjob_ring_t *ring,
+    uint64_t seq);
+void ngx_http_sparkjob_ring_put_locked(ngx_http_sparkjob_ring_t *ring,
+    uint64_t seq, ngx_http_sparkjob_event_t *ev);
+size_t ngx_http_sparkjob_ring_copy_locked(ngx_http_sparkjob_ring_t *ring,
+    uint64_t *seq, u_char *buf, size_t size);
 
 
 #define ngx_http_sparkjob_record_key(rec)  ((u_char *) ((rec) + 1))

@@ -50,6 +50,8 @@ static ngx_uint_t ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n, ngx_str_t *wanted);
 static ngx_pid_t ngx_http_sparkjob_zone_lost_loader(
     ngx_http_sparkjob_zone_t *zone);
+static size_t ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_state_walk_t *walk, u_char *buf, size_t size);
 
 
 /*
@@ -401,7 +403,8 @@ ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
 
 void
 ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
-    ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_op_e op)
+    ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_op_e op,
+    ngx_http_sparkjob_event_t *ev)
 {
     ngx_str_t                  key;
     ngx_uint_t                 mine, foreign;
@@ -447,6 +450,7 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
 
     if (mine || (!foreign && seq == sh->seq + 1)) {
         sh->seq = seq;
+        ngx_http_sparkjob_ring_put_locked(sh->ring, seq, ev);
     }
 
     ngx_http_sparkjob_zone_written(sh);
@@ -503,6 +507,8 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
         sh->complete = 0;
         sh->overflow = 0;
         sh->generation++;
+
+        ngx_http_sparkjob_ring_clear_locked(sh->ring, sh->seq);
 
         ngx_http_sparkjob_zone_written(sh);
 
@@ -604,4 +610,176 @@ ngx_http_sparkjob_zone_load_abort(ngx_http_sparkjob_channel_t *ch)
     }
 
     ngx_http_sparkjob_zone_unlock(ch->zone);
+}
+
+
+/*
+ * Copies events of that epoch which came after *seq, and counts *seq up.
+ * NGX_OK: there are *size bytes of them (0: none that anybody can be told of).
+ * NGX_DONE: there are no later ones.  NGX_DECLINED: what came after *seq is not
+ * there any more, or of another epoch.  NGX_AGAIN: the zone is being loaded, or
+ * is behind this worker's channel.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_zone_events(ngx_http_sparkjob_zone_t *zone, uint64_t epoch,
+    uint64_t *seq, u_char *buf, size_t *size)
+{
+    uint64_t                      before;
+    ngx_int_t                     rc;
+    ngx_http_sparkjob_sh_t       *sh;
+    ngx_http_sparkjob_channel_t  *ch;
+
+    ch = zone->channel;
+    before = *seq;
+
+    sh = ngx_http_sparkjob_zone_lock(zone);
+
+    if (!sh->complete || (ch->up && ch->epoch != sh->epoch)) {
+        rc = NGX_AGAIN;
+
+    } else if (epoch != sh->epoch
+               || sh->ring->last != sh->seq
+               || *seq + 1 < sh->ring->first
+               || *seq > sh->seq)
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        *size = ngx_http_sparkjob_ring_copy_locked(sh->ring, seq, buf, *size);
+
+        if (*seq != before) {
+            rc = NGX_OK;
+
+        } else {
+            rc = ch->epoch == sh->epoch && sh->seq < ch->seen ? NGX_AGAIN
+                                                              : NGX_DONE;
+        }
+    }
+
+    ngx_http_sparkjob_zone_unlock(zone);
+
+    return rc;
+}
+
+
+/*
+ * Copies records of what is not final, without payloads, in the order in which
+ * they have changed.  The first call, with walk->end 0, notes where the zone
+ * stands: what changes later is left out, an event after walk->seq tells of
+ * it.  NGX_OK: there are *size bytes.  NGX_DONE: there are no more.  NGX_AGAIN:
+ * the zone is being loaded.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_zone_alive(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_state_walk_t *walk, u_char *buf, size_t *size)
+{
+    ngx_int_t                rc;
+    ngx_http_sparkjob_sh_t  *sh;
+
+    sh = ngx_http_sparkjob_zone_lock(zone);
+
+    if (walk->end == 0 && sh->complete) {
+        walk->epoch = sh->epoch;
+        walk->seq = sh->seq;
+        walk->last = 0;
+        walk->end = sh->stamp + 1;
+    }
+
+    if (walk->end == 0) {
+        rc = NGX_AGAIN;
+
+    } else {
+        *size = ngx_http_sparkjob_zone_alive_locked(sh, walk, buf, *size);
+        rc = *size ? NGX_OK : NGX_DONE;
+    }
+
+    ngx_http_sparkjob_zone_unlock(zone);
+
+    return rc;
+}
+
+
+static size_t
+ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_state_walk_t *walk, u_char *buf, size_t size)
+{
+    size_t                       len, room, used;
+    ngx_queue_t                 *q;
+    ngx_http_sparkjob_node_t    *node;
+    ngx_http_sparkjob_record_t  *rec;
+
+    used = 0;
+
+    for (q = ngx_queue_last(&sh->alive);
+         q != ngx_queue_sentinel(&sh->alive);
+         q = ngx_queue_prev(q))
+    {
+        node = ngx_queue_data(q, ngx_http_sparkjob_node_t, queue);
+
+        if (node->stamp >= walk->end) {
+            break;
+        }
+
+        if (node->stamp <= walk->last) {
+            continue;
+        }
+
+        len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];
+        room = ngx_align(len, NGX_ALIGNMENT);
+
+        if (room > size - used) {
+            break;
+        }
+
+        rec = (ngx_http_sparkjob_record_t *) (buf + used);
+
+        ngx_memcpy(rec, &node->record, len);
+        rec->size = room;
+        rec->len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
+
+        walk->last = node->stamp;
+        used += room;
+    }
+
+    return used;
+}
+
+
+/*
+ * Whose a job is, which an event that does not bring its record does not say:
+ * "rec" is made a copy of what is known, without payload, if there is room.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_zone_peek(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key,
+    ngx_http_sparkjob_record_t *rec, size_t room)
+{
+    size_t                     len;
+    ngx_int_t                  rc;
+    ngx_http_sparkjob_sh_t    *sh;
+    ngx_http_sparkjob_node_t  *node;
+
+    rc = NGX_DECLINED;
+
+    sh = ngx_http_sparkjob_zone_lock(zone);
+
+    node = ngx_http_sparkjob_table_find_locked(sh, kind, key);
+
+    if (node) {
+        len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];
+
+        if (len <= room) {
+            ngx_memcpy(rec, &node->record, len);
+            rec->size = len;
+            rec->len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_http_sparkjob_zone_unlock(zone);
+
+    return rc;
 }

@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Answers that go on: headers at once, and then as much as there is, whenever
+ * the client takes it.
+ */
+
+
+#include <ngx_http_sparkjob_module.h>
+
+
+static ngx_int_t ngx_http_sparkjob_stream_wait(ngx_http_request_t *r);
+
+
+/*
+ * Sends the headers.  Returns NGX_OK if a body is to follow, NGX_DONE if the
+ * client wants none, or an HTTP error code.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_stream_start(ngx_http_request_t *r, ngx_str_t *type)
+{
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ctx->replied = 1;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = -1;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    return r->header_only ? NGX_DONE : NGX_OK;
+}
+
+
+/* from here on the request is ended by its timers, its events or its client */
+
+ngx_int_t
+ngx_http_sparkjob_stream_park(ngx_http_request_t *r,
+    ngx_http_event_handler_pt writer)
+{
+    ngx_event_t              *rev;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = writer;
+
+    rev = r->connection->read;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+        return NGX_OK;
+    }
+
+    return ngx_handle_read_event(rev, 0) == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_sparkjob_stream_blocked(ngx_http_request_t *r)
+{
+    return r->buffered || r->connection->buffered;
+}
+
+
+/* NGX_OK: the client took it; NGX_AGAIN: not all, the writer is called later */
+
+ngx_int_t
+ngx_http_sparkjob_stream_send(ngx_http_request_t *r, ngx_chain_t *out)
+{
+    if (ngx_http_output_filter(r, out) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sparkjob_stream_wait(r);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_stream_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+
+    if (!ngx_http_sparkjob_stream_blocked(r)) {
+
+        if (wev->timer_set && !wev->delayed) {
+            ngx_del_timer(wev);
+        }
+
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* for a writer; returns as above, or what to end the request by */
+
+ngx_int_t
+ngx_http_sparkjob_stream_flush(ngx_http_request_t *r)
+{
+    ngx_event_t       *wev;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+    wev = c->write;
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client does not read what it asked for");
+        c->timedout = 1;
+
+        return NGX_HTTP_REQUEST_TIME_OUT;
+    }
+
+    if (!ngx_http_sparkjob_stream_blocked(r)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_sparkjob_stream_send(r, NULL);
+}
+
+
+/* the last bytes; returns what to end the request by */
+
+ngx_int_t
+ngx_http_sparkjob_stream_end(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_send_special(r, NGX_HTTP_LAST);
+
+    return rc == NGX_AGAIN ? NGX_OK : rc;
+}
