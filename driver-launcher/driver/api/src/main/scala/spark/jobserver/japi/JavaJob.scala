@@ -19,7 +19,7 @@ import spark.jobserver.api.{JobEnvironment, SparkJobBase, ValidationProblem}
  * @param t      where it comes from; may be null
  */
 case class JavaValidationException(reason: String, t: Throwable)
-  extends Exception(reason, t) with ValidationProblem
+  extends RuntimeException(reason, t) with ValidationProblem
 
 /** A Java job as the server runs it. */
 case class JavaJob[R: ClassTag, CX: ClassTag](job: BaseJavaJob[R, CX]) extends SparkJobBase {

@@ -1,0 +1,228 @@
+"""Each kind of context and job on real Spark, local[2], by the examples."""
+
+import statistics
+import time
+
+import pytest
+from sparkjob_server import EXAMPLES, Server, wait_until
+
+FACTORY = "spark.jobserver.context."
+WORDS = 'input.string = "a b c a b see"'
+COUNTED = {"a": 2, "b": 2, "c": 1, "see": 1}
+CITIES = 'sql = "SELECT city, count(*) FROM addresses GROUP BY city ORDER BY city"'
+COUNTED_CITIES = [["Purple City", 1], ["San Jose", 2]]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server whose contexts each test makes itself."""
+    with Server() as s:
+        s.upload("examples", EXAMPLES)
+        yield s
+
+
+@pytest.fixture
+def context(server, request):
+    """context(factory, **settings): makes a context that ends with the test, and returns its name."""
+    made = []
+
+    def make(factory, **settings):
+        name = request.node.name.split("[")[0][:40] + str(len(made))
+        server.context(name, **{"context-factory": FACTORY + factory, **settings})
+        made.append(name)
+        return name
+    yield make
+    for name in made:
+        server.delete(f"/contexts/{name}")
+
+
+def result(server, context, job, body="", **more):
+    status, answer = server.run("spark.jobserver." + job, body, context=context, **more)
+    assert status == 200 and "status" not in answer, answer
+    return answer["result"]
+
+
+def refusal(server, context, job, body=""):
+    status, answer = server.run("spark.jobserver." + job, body, context=context)
+    assert status == 400, answer
+    return answer
+
+
+def warm(capsys, server, context, job, body=""):
+    """Prints the median of 20 runs after 10."""
+    times = []
+    for _ in range(30):
+        began = time.monotonic()
+        result(server, context, job, body)
+        times.append((time.monotonic() - began) * 1000)
+    with capsys.disabled():
+        print(f"\n  warm p50 {statistics.median(times[10:]):6.1f} ms  {job}", end="")
+
+
+def test_spark_context_jobs_of_both_apis_and_the_old_java_class(server, context, capsys):
+    c = context("DefaultSparkContextFactory")
+    for job in ("WordCountExample", "WordCountExampleNewApi", "OldJavaWordCountJob"):
+        assert result(server, c, job, WORDS) == COUNTED
+        assert "No input.string" in refusal(server, c, job)["result"]["message"]
+        warm(capsys, server, c, job, WORDS)
+    warm(capsys, server, c, "NoOpJob")
+
+
+def test_java_jobs_need_a_java_context_and_scala_jobs_a_scala_one(server, context, capsys):
+    c = context("JavaSparkContextFactory")
+    assert result(server, c, "JavaHelloWorldJob") == "Hi!"
+    assert result(server, c, "JavaWordCountJob", WORDS) == COUNTED
+    answer = refusal(server, c, "JavaWordCountJob")
+    assert answer["status"] == "VALIDATION FAILED" and "No input.string config param" in answer["result"]["message"]
+    wrong = {"status": "ERROR", "result": "Invalid job type for this context"}
+    for job in ("WordCountExample", "JSessionTestJob", "OldJavaWordCountJob", "Address"):
+        assert refusal(server, c, job, WORDS) == wrong
+    scala = context("DefaultSparkContextFactory")
+    for job in ("JavaWordCountJob", "SessionTestJob", "StreamingTestJob", "HelloJob"):
+        assert refusal(server, scala, job, WORDS) == wrong
+    warm(capsys, server, c, "JavaHelloWorldJob")
+    warm(capsys, server, c, "JavaWordCountJob", WORDS)
+
+
+def test_session_jobs_with_hive_keep_tables_in_the_folder_of_the_context(server, context, capsys):
+    c = context("SessionContextFactory")
+    assert result(server, c, "SessionLoaderTestJob") == 3
+    assert result(server, c, "SessionTestJob", CITIES) == COUNTED_CITIES
+    assert result(server, c, "SessionTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "hive"
+    where = result(server, c, "SessionTestJob", 'sql = "DESCRIBE DATABASE default"')
+    location = dict(where)["Location"]
+    assert location.startswith("file:" + server.dir + "/data/"), location
+    assert "No sql config param" in refusal(server, c, "SessionTestJob")["result"]["message"]
+    # an unknown table is the job's error and hurts nobody
+    status, answer = server.run("spark.jobserver.SessionTestJob", 'sql = "SELECT * FROM nowhere"', context=c)
+    assert status == 200 and "nowhere" in answer["result"]["message"]
+    warm(capsys, server, c, "SessionTestJob", 'sql = "SELECT 1"')
+    warm(capsys, server, c, "SessionTestJob", CITIES)
+
+
+def test_sessions_without_hive(server, context):
+    c = context("SessionContextFactory", **{"spark.session.hive.enabled": "false"})
+    assert result(server, c, "SessionLoaderTestJob", "temporary = true") == 3
+    assert result(server, c, "SessionTestJob", CITIES) == COUNTED_CITIES
+    assert result(server, c, "SessionTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "in-memory"
+
+
+def test_java_session_jobs(server, context, capsys):
+    c = context("JavaSessionContextFactory", **{"spark.session.hive.enabled": "false"})
+    assert result(server, c, "JSessionTestJob", 'sql = "SELECT 1 AS one, \'x\' AS x"') == [[1, "x"]]
+    answer = refusal(server, c, "JSessionTestJob")
+    assert answer["status"] == "VALIDATION FAILED" and "No sql config param" in answer["result"]["message"]
+    warm(capsys, server, c, "JSessionTestJob", 'sql = "SELECT 1"')
+
+
+def test_old_sql_names(server, context, capsys):
+    c = context("SQLContextFactory")
+    assert result(server, c, "SqlLoaderJob") == 3
+    assert result(server, c, "SqlTestJob", CITIES) == COUNTED_CITIES
+    assert result(server, c, "SessionTestJob", CITIES) == COUNTED_CITIES
+    assert result(server, c, "SqlTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "in-memory"
+    assert refusal(server, c, "HiveLoaderJob")["result"] == "Invalid job type for this context"
+    warm(capsys, server, c, "SqlTestJob", 'sql = "SELECT 1"')
+
+
+def test_old_hive_names(server, context, capsys):
+    c = context("HiveContextFactory", **{"spark.session.hive.enabled": "false"})
+    assert result(server, c, "HiveLoaderJob") == 3
+    count = 'sql = "SELECT count(*) FROM hive_addresses"'
+    assert result(server, c, "SqlTestJob", count) == [[3]]
+    assert result(server, c, "SessionTestJob", count) == [[3]]
+    assert result(server, c, "SessionTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "hive"
+    warm(capsys, server, c, "SessionTestJob", count)
+
+
+def batches(server, job_id):
+    """How many batches a stream has told of in its context's log."""
+    return server.request("GET", f"/jobs/{job_id}/log")[2].decode().count(" words\n")
+
+
+def stream(server, context, body=""):
+    status, answer = server.run("spark.jobserver.StreamingTestJob", body, context=context, sync=False)
+    assert status == 202, answer
+    return answer["jobId"]
+
+
+def spark_jobs(server, context):
+    """How many Spark jobs the context's driver has begun, by its user interface."""
+    import json
+    import urllib.request
+    report = server.get(f"/contexts/{context}")[1]
+    url = f"{report['url']}/api/v1/applications/{report['applicationId']}/jobs"
+    with urllib.request.urlopen(url) as answer:
+        return len(json.load(answer))
+
+
+def test_streams_are_counted_killed_and_begun_again(server, context):
+    c = context("StreamingContextFactory", **{"streaming.batch_interval": "100", "spark.ui.enabled": "true"})
+    assert result(server, c, "StreamingTestJob", "batches = 2") >= 6
+    job_id = stream(server, c)
+    before = spark_jobs(server, c)
+    wait_until("the stream runs", lambda: spark_jobs(server, c) > before)
+    began = time.monotonic()
+    assert server.delete(f"/jobs/{job_id}") == (200, {"status": "KILLED"})
+    assert time.monotonic() - began < 5
+    assert server.job(job_id)["status"] == "KILLED"
+    at_end = spark_jobs(server, c)
+    time.sleep(1)
+    assert spark_jobs(server, c) == at_end, "the stream goes on though its job was killed"
+    assert result(server, c, "StreamingTestJob", "batches = 2") >= 6
+    assert "batches must be above 0" in refusal(server, c, "StreamingTestJob", "batches = 0")["result"]["message"]
+    assert refusal(server, c, "WordCountExample", WORDS)["result"] == "Invalid job type for this context"
+
+
+def test_a_stream_ends_in_order_with_its_context(server, context):
+    c = context("StreamingContextFactory", **{"streaming.batch_interval": "100"})
+    job_id = stream(server, c)
+    time.sleep(1)
+    assert server.delete(f"/contexts/{c}")[0] == 200
+    job = server.job(job_id)
+    assert job["status"] == "FINISHED" and job["result"] >= 3, job
+    assert server.get(f"/contexts/{c}")[1]["state"] == "FINISHED"
+
+
+def test_java_streams(server, context):
+    c = context("JavaStreamingContextFactory", **{"streaming.batch_interval": "100"})
+    assert result(server, c, "JStreamingTestJob", "ms = 1000") == 5
+    assert result(server, c, "JStreamingTestJob", "ms = 1000") == 5
+
+
+def test_a_failed_stream_ends_its_context_unless_told_otherwise(server, context):
+    c = context("StreamingContextFactory", **{"streaming.batch_interval": "100"})
+    status, answer = server.run("spark.jobserver.StreamingTestJob", "fail = true", context=c)
+    assert status == 200 and answer["status"] == "ERROR" and "as asked" in answer["result"]["stack"]
+    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "FINISHED")
+    assert "stop-context-on-job-error" in server.get(f"/contexts/{c}")[1]["reason"]
+
+    c = context("StreamingContextFactory", **{"streaming.batch_interval": "100", "stop-context-on-job-error": "false"})
+    assert server.run("spark.jobserver.StreamingTestJob", "fail = true", context=c)[1]["status"] == "ERROR"
+    assert result(server, c, "StreamingTestJob", "batches = 2") >= 6
+
+
+def test_stop_context_on_job_error(server, context):
+    c = context("DefaultSparkContextFactory", **{"stop-context-on-job-error": "true"})
+    refusal(server, c, "WordCountExample")
+    assert result(server, c, "NoOpJob") == 1
+    assert server.run("spark.jobserver.ThrowingJob", context=c)[1]["status"] == "ERROR"
+    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "FINISHED")
+
+
+def test_named_objects_of_all_types(server, context, capsys):
+    c = context("DefaultSparkContextFactory")
+    answer = result(server, c, "NamedObjectsTestJob")
+    assert answer == {"rdd": 5050.0, "frame": 45, "broadcast": [1, 2, 3], "names": ["broadcast1", "df1", "rdd1"]}
+    assert result(server, c, "NamedObjectsTestJob") == answer
+    assert result(server, c, "NamedObjectsTestJob", "delete = [rdd1, never]") == {"names": ["broadcast1", "df1"]}
+    assert result(server, c, "NamedObjectsTestJob") == answer
+    warm(capsys, server, c, "NamedObjectsTestJob")
+
+
+def test_unknown_context_factories_are_named(server):
+    for factory, words in (("no.such.Factory", "no.such.Factory is not known here"),
+                           ("java.lang.String", "java.lang.String is no "),
+                           ("spark.jobserver.context.ScalaContextFactory", "ScalaContextFactory")):
+        status, answer = server.post(f"/contexts/bad?context-factory={factory}")
+        assert status == 500 and words in answer["result"]["message"], answer
