@@ -559,6 +559,11 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
 
         sjl_failure_stopped(&why, d, status);
 
+    } else if (d->stopped && d->reason) {
+        state = SJP_CONTEXT_KILLED;
+        sjl_failure_words(&why, sjl_format("its driver stopped: %s",
+                                           d->reason));
+
     } else if (d->stopped) {
         state = SJP_CONTEXT_FINISHED;
         sjl_failure_words(&why, sjl_strdup("its driver stopped by itself"));

@@ -391,6 +391,7 @@ sjl_driver_free(sjl_driver_t *d)
     sjl_process_forget(&d->process);
     json_decref(d->respawn);
     free(d->folder);
+    free(d->reason);
 
     DL_DELETE(sjl_drivers, d);
     free(d);

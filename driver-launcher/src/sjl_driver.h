@@ -42,6 +42,7 @@ struct sjl_driver_s {
     unsigned             whole:1;       /* all of its folder is swept */
     json_t              *respawn;       /* options that it wants instead */
     char                *folder;        /* to be swept when it has ended */
+    char                *reason;        /* why it has stopped, in its words */
 
     sjl_driver_t        *next;
     sjl_driver_t        *prev;

@@ -557,14 +557,22 @@ void
 sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f)
 {
     sjl_driver_t  *d;
+    const char    *reason;
 
     d = c->data;
 
-    if (d) {
-        d->stopped = 1;
-        sjl_log(SJL_LOG_DEBUG, "driver %d has stopped, stream %u",
-                (int) d->process.pid, (unsigned) f->stream);
+    if (d == NULL) {
+        return;
     }
+
+    reason = json_string_value(json_object_get(f->meta, "reason"));
+
+    d->stopped = 1;
+    free(d->reason);
+    d->reason = reason ? sjl_strdup(reason) : NULL;
+
+    sjl_log(SJL_LOG_DEBUG, "driver %d has stopped: %s", (int) d->process.pid,
+            reason ? reason : "it does not say why");
 }
 
 

@@ -194,7 +194,7 @@ def test_a_failed_stream_ends_its_context_unless_told_otherwise(server, context)
     c = context("StreamingContextFactory", **{"streaming.batch_interval": "100"})
     status, answer = server.run("spark.jobserver.StreamingTestJob", "fail = true", context=c)
     assert status == 200 and answer["status"] == "ERROR" and "as asked" in answer["result"]["stack"]
-    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "FINISHED")
+    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "KILLED")
     assert "stop-context-on-job-error" in server.get(f"/contexts/{c}")[1]["reason"]
 
     c = context("StreamingContextFactory", **{"streaming.batch_interval": "100", "stop-context-on-job-error": "false"})
@@ -207,7 +207,7 @@ def test_stop_context_on_job_error(server, context):
     refusal(server, c, "WordCountExample")
     assert result(server, c, "NoOpJob") == 1
     assert server.run("spark.jobserver.ThrowingJob", context=c)[1]["status"] == "ERROR"
-    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "FINISHED")
+    wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "KILLED")
 
 
 def test_named_objects_of_all_types(server, context, capsys):
