@@ -28,7 +28,8 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     invalid, validatethrows, notfound, wrongtype, loadfail, badurl, badconfig
                     fail before they run, each in its own way
 
-Without a class the body's mainClass and cp are what the launcher has to resolve.
+Without a class, or without binaries if the body has some, the body's mainClass
+and cp are what the launcher has to resolve.
 
 Settings of the context, from the body's spark.context-settings or the query:
 
@@ -203,16 +204,21 @@ class Job:
         self.dependent = meta.get("dependent", [])
         self.user = meta.get("user")
 
+    def incomplete(self):
+        return not self.cls or (not self.cp and b'"cp"' in self.body)
+
     def resolve(self):
         """The body names class and binaries: the launcher knows these.
 
         Returns whether it has told them.
         """
         config = json.loads(self.body or b"{}")
-        cp = config.get("cp", [])
-        if "mainClass" not in config:
+        cls = self.cls or config.get("mainClass")
+        cp = [binary.get("name") or binary["uri"] for binary in self.cp]
+        cp = cp or config.get("cp", [])
+        if not cls:
             raise Refused("bad-config", "mainClass parameter is missing!")
-        self.tell("link-resolve", {"class": config["mainClass"], "cp": cp})
+        self.tell("link-resolve", {"class": cls, "cp": cp})
         while not self.resolved.wait(0.05):
             if self.killed.is_set():
                 raise Killed
@@ -237,7 +243,7 @@ class Job:
         start, began = now(), 0
         state, payload = "FINISHED", b""
         try:
-            if not self.cls and not self.resolve():
+            if self.incomplete() and not self.resolve():
                 return
             config = self.load()
             self.tell("link-started", {},
@@ -458,7 +464,7 @@ class Driver:
 
     def on_run(self, _, meta, body):
         job = self.jobs.get(meta["id"])
-        if job is not None and not job.cls and meta["class"]:
+        if job is not None and job.incomplete() and meta["class"]:
             job.take(meta)
             job.resolved.set()
             return
