@@ -32,6 +32,44 @@ typedef struct sjl_dao_s  sjl_dao_t;
 typedef void (*sjl_dao_row_pt)(void *data, const void *row);
 
 
+/* which jobs; what is NULL may be anything, and names need not exist */
+
+typedef struct {
+    char     *state;
+    char     *context;
+    char     *user;
+    char     *class;
+    int64_t   from;                     /* of "start", both inclusive */
+    int64_t   to;
+} sjl_filter_t;
+
+
+/*
+ * A part of many rows.  So that nobody waits long for the database, no more
+ * than "scan" rows are looked at in one go, whether they are of the filter or
+ * not, and the place is moved behind them.
+ */
+
+typedef struct {
+    sjl_filter_t   filter;
+    int64_t        before;              /* an end */
+    int64_t        limit;               /* rows that are wanted */
+    int64_t        scan;
+
+    /* the place: what was looked at last */
+    int64_t        time;                /* its "start" or "end" */
+    int64_t        seq;
+    int            more;                /* there may be more behind it */
+} sjl_page_t;
+
+
+/* whether a job is one of a filter; "start" is not looked at */
+int sjl_filter_has(const sjl_filter_t *filter, const sjl_job_row_t *row);
+
+/* frees what a filter has */
+void sjl_filter_clear(sjl_filter_t *filter);
+
+
 typedef struct {
     const char  *name;
 
@@ -90,12 +128,20 @@ typedef struct {
     int         (*job_scan)(sjl_dao_t *dao, int64_t from, int64_t limit,
                             sjl_dao_row_pt fn, void *data);
 
+    /* jobs of a filter behind a place, by "start", newest first */
+    int         (*job_list)(sjl_dao_t *dao, sjl_page_t *page,
+                            sjl_dao_row_pt fn, void *data);
+
     /*
-     * Jobs with a "seq" below "before", newest first, "limit" at most; "state"
-     * is a name, which need not be a state's, or NULL for all.
+     * Deletes final jobs of a filter that ended before "before", in the order
+     * of their ends, and gives each as it was.
      */
-    int         (*job_list)(sjl_dao_t *dao, const char *state, int64_t before,
-                            int64_t limit, sjl_dao_row_pt fn, void *data);
+    int         (*job_purge)(sjl_dao_t *dao, sjl_page_t *page,
+                             sjl_dao_row_pt fn, void *data);
+
+    /* the same with contexts that have no jobs; there is no filter */
+    int         (*context_purge)(sjl_dao_t *dao, sjl_page_t *page,
+                                 sjl_dao_row_pt fn, void *data);
 
     /* the "seq" of the n-th newest job, 0 when there are fewer */
     int         (*job_nth)(sjl_dao_t *dao, int64_t n, int64_t *seq);

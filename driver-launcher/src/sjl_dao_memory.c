@@ -7,53 +7,9 @@
  */
 
 
-#include "sjl_dao.h"
-#include "sjl_state.h"
+#include "sjl_dao_memory.h"
 
-#include <uthash.h>
 #include <utlist.h>
-
-
-typedef struct sjl_entry_s  sjl_entry_t;
-
-struct sjl_entry_s {
-    void            *row;
-    char            *key;
-    UT_hash_handle   hh;                /* by key */
-    sjl_entry_t     *next;              /* in the order of "seq" */
-    sjl_entry_t     *prev;
-};
-
-
-typedef struct {
-    const sjl_table_t  *table;
-    sjl_entry_t        *by_key;
-    sjl_entry_t        *list;
-    int64_t             seq;
-} sjl_store_t;
-
-
-/* how to take a change back */
-
-typedef struct sjl_undo_s  sjl_undo_t;
-
-struct sjl_undo_s {
-    sjl_store_t  *store;
-    sjl_entry_t  *entry;
-    void         *row;                  /* as it was; NULL: it was not there */
-    sjl_undo_t   *next;
-};
-
-
-typedef struct {
-    sjl_dao_t     dao;
-    sjl_store_t   contexts;
-    sjl_store_t   jobs;
-    sjl_store_t   binaries;
-    sjl_store_t   data;
-    sjl_store_t   callbacks;
-    sjl_undo_t   *undo;
-} sjl_memory_t;
 
 
 static sjl_dao_t *sjl_memory_open(const char *folder, char **why);
@@ -65,23 +21,12 @@ static int sjl_memory_commit(sjl_dao_t *dao);
 static void sjl_memory_rollback(sjl_dao_t *dao);
 static void *sjl_memory_copy(const sjl_table_t *table, const void *row);
 static void sjl_memory_free(const sjl_table_t *table, void *row);
-static sjl_entry_t *sjl_memory_find(sjl_store_t *store, const char *key);
-static void sjl_memory_add(sjl_memory_t *m, sjl_store_t *store, char *key,
-    const void *row);
-static void sjl_memory_replace(sjl_memory_t *m, sjl_store_t *store,
-    sjl_entry_t *entry, const void *row);
-static void sjl_memory_remove(sjl_memory_t *m, sjl_store_t *store,
-    sjl_entry_t *entry);
 static void sjl_memory_note(sjl_memory_t *m, sjl_store_t *store,
     sjl_entry_t *entry, void *row);
 static int sjl_memory_by_seq(sjl_entry_t *a, sjl_entry_t *b);
 static int sjl_memory_context_add(sjl_dao_t *dao, const sjl_context_row_t *row);
-static int sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
 static int sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row);
-static int sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
 static int sjl_memory_context_get(sjl_dao_t *dao, const char *id,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_memory_job_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
 static int sjl_memory_context_named(sjl_dao_t *dao, const char *name,
     sjl_dao_row_pt fn, void *data);
@@ -89,13 +34,6 @@ static int sjl_memory_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_memory_context_last(sjl_dao_t *dao, int64_t limit,
     sjl_dao_row_pt fn, void *data);
-static int sjl_memory_job_alive(sjl_dao_t *dao, int64_t before,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_memory_job_list(sjl_dao_t *dao, const char *state,
-    int64_t before, int64_t limit, sjl_dao_row_pt fn, void *data);
-static int sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
 static int sjl_memory_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row);
 static int sjl_memory_binary_delete(sjl_dao_t *dao, const char *name);
 static int sjl_memory_binary_versions(sjl_dao_t *dao, const char *name,
@@ -137,6 +75,8 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_job_alive,
     sjl_memory_job_scan,
     sjl_memory_job_list,
+    sjl_memory_job_purge,
+    sjl_memory_context_purge,
     sjl_memory_job_nth,
     sjl_memory_binary_add,
     sjl_memory_binary_delete,
@@ -148,9 +88,6 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_row_delete,
     sjl_memory_row_all
 };
-
-
-#define sjl_memory(dao)  ((sjl_memory_t *) (void *) (dao))
 
 
 static sjl_dao_t *
@@ -311,7 +248,7 @@ sjl_memory_free(const sjl_table_t *table, void *row)
 }
 
 
-static sjl_entry_t *
+sjl_entry_t *
 sjl_memory_find(sjl_store_t *store, const char *key)
 {
     sjl_entry_t  *entry;
@@ -324,7 +261,7 @@ sjl_memory_find(sjl_store_t *store, const char *key)
 
 /* the key is taken over; "seq" is the first member of every row */
 
-static void
+void
 sjl_memory_add(sjl_memory_t *m, sjl_store_t *store, char *key, const void *row)
 {
     sjl_entry_t  *entry;
@@ -342,7 +279,7 @@ sjl_memory_add(sjl_memory_t *m, sjl_store_t *store, char *key, const void *row)
 }
 
 
-static void
+void
 sjl_memory_replace(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry,
     const void *row)
 {
@@ -356,7 +293,7 @@ sjl_memory_replace(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry,
 }
 
 
-static void
+void
 sjl_memory_remove(sjl_memory_t *m, sjl_store_t *store, sjl_entry_t *entry)
 {
     HASH_DELETE(hh, store->by_key, entry);
@@ -412,23 +349,6 @@ sjl_memory_context_add(sjl_dao_t *dao, const sjl_context_row_t *row)
 
 
 static int
-sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row)
-{
-    sjl_memory_t  *m;
-
-    m = sjl_memory(dao);
-
-    if (sjl_memory_find(&m->jobs, row->id)) {
-        return SJL_DAO_EXISTS;
-    }
-
-    sjl_memory_add(m, &m->jobs, sjl_strdup(row->id), row);
-
-    return SJL_OK;
-}
-
-
-static int
 sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
 {
     sjl_entry_t        *entry;
@@ -453,52 +373,12 @@ sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
 
 
 static int
-sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
-{
-    sjl_entry_t    *entry;
-    sjl_memory_t   *m;
-    sjl_job_row_t  *old;
-
-    m = sjl_memory(dao);
-    entry = sjl_memory_find(&m->jobs, row->id);
-
-    if (entry == NULL) {
-        return sjl_memory_job_add(dao, row);
-    }
-
-    old = entry->row;
-
-    if (row->rev >= old->rev && !old->final) {
-        sjl_memory_replace(m, &m->jobs, entry, row);
-    }
-
-    return SJL_OK;
-}
-
-
-static int
 sjl_memory_context_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     void *data)
 {
     sjl_entry_t  *entry;
 
     entry = sjl_memory_find(&sjl_memory(dao)->contexts, id);
-
-    if (entry) {
-        fn(data, entry->row);
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
-    void *data)
-{
-    sjl_entry_t  *entry;
-
-    entry = sjl_memory_find(&sjl_memory(dao)->jobs, id);
 
     if (entry) {
         fn(data, entry->row);
@@ -572,95 +452,6 @@ sjl_memory_context_last(sjl_dao_t *dao, int64_t limit, sjl_dao_row_pt fn,
         if (row->final && newer == NULL) {
             fn(data, row);
             limit--;
-        }
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_memory_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
-    void *data)
-{
-    sjl_entry_t    *entry;
-    sjl_job_row_t  *row;
-
-    DL_FOREACH(sjl_memory(dao)->jobs.list, entry) {
-        row = entry->row;
-
-        if (!row->final && row->seq < before) {
-            fn(data, entry->row);
-        }
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_memory_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
-    sjl_dao_row_pt fn, void *data)
-{
-    sjl_entry_t  *entry;
-
-    DL_FOREACH(sjl_memory(dao)->jobs.list, entry) {
-
-        if (limit <= 0) {
-            break;
-        }
-
-        if (((sjl_job_row_t *) entry->row)->seq >= from) {
-            fn(data, entry->row);
-            limit--;
-        }
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_memory_job_list(sjl_dao_t *dao, const char *state, int64_t before,
-    int64_t limit, sjl_dao_row_pt fn, void *data)
-{
-    sjl_entry_t    *entry, *list;
-    sjl_job_row_t  *row;
-
-    list = sjl_memory(dao)->jobs.list;
-
-    for (entry = list ? list->prev : NULL; entry && limit > 0;
-         entry = entry == list ? NULL : entry->prev)
-    {
-        row = entry->row;
-
-        if (row->seq < before
-            && (state == NULL || strcmp(sjl_job_states[row->state], state)
-                                 == 0))
-        {
-            fn(data, entry->row);
-            limit--;
-        }
-    }
-
-    return SJL_OK;
-}
-
-
-static int
-sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq)
-{
-    sjl_entry_t  *entry, *list;
-
-    list = sjl_memory(dao)->jobs.list;
-    *seq = 0;
-
-    for (entry = list ? list->prev : NULL; entry;
-         entry = entry == list ? NULL : entry->prev)
-    {
-        if (--n == 0) {
-            *seq = ((sjl_job_row_t *) entry->row)->seq;
-            break;
         }
     }
 

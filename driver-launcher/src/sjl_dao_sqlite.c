@@ -7,90 +7,9 @@
  */
 
 
-#include "sjl_dao.h"
+#include "sjl_dao_sqlite.h"
 #include "sjl_dao_schema.h"
 #include "sjl_state.h"
-
-#include <sqlite3.h>
-
-
-/* X(symbol, text); "%c" stands for a table's columns */
-
-#define SJL_STATEMENTS(X)                                                     \
-    X(BEGIN,           NULL, "BEGIN")                                         \
-    X(COMMIT,          NULL, "COMMIT")                                        \
-    X(ROLLBACK,        NULL, "ROLLBACK")                                      \
-    X(CONTEXT_GET,     &sjl_contexts_table,                                   \
-      "SELECT %c FROM contexts t WHERE id = ?1")                              \
-    X(CONTEXT_NAMED,   &sjl_contexts_table,                                   \
-      "SELECT %c FROM contexts t WHERE name = ?1 ORDER BY seq DESC LIMIT 1")  \
-    X(CONTEXT_ALIVE,   &sjl_contexts_table,                                   \
-      "SELECT %c FROM contexts t WHERE final = 0 ORDER BY seq")               \
-    X(CONTEXT_LAST,    &sjl_contexts_table,                                   \
-      "SELECT %c FROM contexts t WHERE final = 1 AND NOT EXISTS"              \
-      " (SELECT 1 FROM contexts n WHERE n.name = t.name AND n.seq > t.seq"    \
-      " AND n.final = 1) ORDER BY seq DESC LIMIT ?1")                         \
-    X(JOB_GET,         &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t"                                                 \
-      " WHERE t.id = ?1")                                                     \
-    X(JOB_ALIVE,       &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t"                                                 \
-      " WHERE t.final = 0 AND t.seq < ?1 ORDER BY t.seq")                     \
-    X(JOB_SCAN,        &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t"                                                 \
-      " WHERE t.seq >= ?1 ORDER BY t.seq LIMIT ?2")                           \
-    X(JOB_LIST,        &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t"                                                 \
-      " WHERE t.seq < ?1 ORDER BY t.seq DESC LIMIT ?2")                       \
-    X(JOB_LIST_STATE,  &sjl_jobs_table,                                       \
-      "SELECT %c FROM jobs t"                                                 \
-      " WHERE t.seq < ?1 AND t.state = ?3 ORDER BY t.seq DESC LIMIT ?2")      \
-    X(JOB_NTH,         NULL,                                                  \
-      "SELECT seq FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?1 - 1")         \
-    X(BINARY_DELETE,   NULL, "DELETE FROM binaries WHERE name = ?1")          \
-    X(BINARY_VERSIONS, &sjl_binaries_table,                                   \
-      "SELECT %c FROM binaries t WHERE name = ?1")                            \
-    X(BINARY_NEWEST,   &sjl_binaries_table,                                   \
-      "SELECT %c FROM binaries t WHERE NOT EXISTS (SELECT 1 FROM binaries n"  \
-      " WHERE n.name = t.name AND n.time > t.time) ORDER BY seq")             \
-    X(BINARY_USES,     NULL,                                                  \
-      "SELECT count(*) FROM binaries WHERE sha256 = ?1 AND type = ?2")        \
-    X(DATA_DELETE,     NULL, "DELETE FROM data WHERE file = ?1")              \
-    X(DATA_ALL,        &sjl_data_table,                                       \
-      "SELECT %c FROM data t ORDER BY seq")                                   \
-    X(CALLBACK_DELETE, NULL, "DELETE FROM callbacks WHERE job = ?1")          \
-    X(CALLBACK_ALL,    &sjl_callbacks_table,                                  \
-      "SELECT %c FROM callbacks t ORDER BY seq")
-
-
-#define SJL_X(sym, table, text)  SJL_SQL_##sym,
-
-typedef enum {
-    SJL_STATEMENTS(SJL_X)
-
-    /* their text is made from the tables */
-    SJL_SQL_CONTEXT_ADD,
-    SJL_SQL_CONTEXT_PUT,
-    SJL_SQL_JOB_ADD,
-    SJL_SQL_JOB_PUT,
-    SJL_SQL_BINARY_ADD,
-    SJL_SQL_DATA_ADD,
-    SJL_SQL_DATA_PUT,
-    SJL_SQL_CALLBACK_ADD,
-    SJL_SQL_CALLBACK_PUT,
-
-    SJL_NSTATEMENTS
-} sjl_sql_e;
-
-#undef SJL_X
-
-
-typedef struct {
-    sjl_dao_t      dao;
-    sqlite3       *db;
-    sqlite3_stmt  *statements[SJL_NSTATEMENTS];
-    char          *error;
-} sjl_sqlite_t;
 
 
 static sjl_dao_t *sjl_sqlite_open(const char *folder, char **why);
@@ -103,27 +22,16 @@ static int sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n,
 static void sjl_sqlite_close(sjl_dao_t *dao);
 static const char *sjl_sqlite_error(sjl_dao_t *dao);
 static int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
-static int sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n);
 static int sjl_sqlite_begin(sjl_dao_t *dao);
 static int sjl_sqlite_commit(sjl_dao_t *dao);
 static void sjl_sqlite_rollback(sjl_dao_t *dao);
-static int sjl_sqlite_add(sjl_dao_t *dao, sjl_sql_e n,
-    const sjl_table_t *table, const void *row);
 static void sjl_sqlite_bind(sqlite3_stmt *stmt, const sjl_table_t *table,
     const void *row);
-static int sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n,
-    const sjl_table_t *table, sjl_dao_row_pt fn, void *data);
 static void sjl_sqlite_column(sqlite3_stmt *stmt, int i,
     const sjl_column_t *column, void *field);
-static int sjl_sqlite_number(sjl_dao_t *dao, sjl_sql_e n, int64_t *number);
-static sqlite3_stmt *sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n);
 static int sjl_sqlite_context_add(sjl_dao_t *dao, const sjl_context_row_t *row);
-static int sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
 static int sjl_sqlite_context_put(sjl_dao_t *dao, const sjl_context_row_t *row);
-static int sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
 static int sjl_sqlite_context_get(sjl_dao_t *dao, const char *id,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_sqlite_job_get(sjl_dao_t *dao, const char *id,
     sjl_dao_row_pt fn, void *data);
 static int sjl_sqlite_context_named(sjl_dao_t *dao, const char *name,
     sjl_dao_row_pt fn, void *data);
@@ -131,13 +39,6 @@ static int sjl_sqlite_context_alive(sjl_dao_t *dao, sjl_dao_row_pt fn,
     void *data);
 static int sjl_sqlite_context_last(sjl_dao_t *dao, int64_t limit,
     sjl_dao_row_pt fn, void *data);
-static int sjl_sqlite_job_alive(sjl_dao_t *dao, int64_t before,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_sqlite_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
-    sjl_dao_row_pt fn, void *data);
-static int sjl_sqlite_job_list(sjl_dao_t *dao, const char *state,
-    int64_t before, int64_t limit, sjl_dao_row_pt fn, void *data);
-static int sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
 static int sjl_sqlite_binary_add(sjl_dao_t *dao, const sjl_binary_row_t *row);
 static int sjl_sqlite_binary_delete(sjl_dao_t *dao, const char *name);
 static int sjl_sqlite_binary_versions(sjl_dao_t *dao, const char *name,
@@ -177,6 +78,8 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_job_alive,
     sjl_sqlite_job_scan,
     sjl_sqlite_job_list,
+    sjl_sqlite_job_purge,
+    sjl_sqlite_context_purge,
     sjl_sqlite_job_nth,
     sjl_sqlite_binary_add,
     sjl_sqlite_binary_delete,
@@ -468,7 +371,7 @@ sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing)
 }
 
 
-static int
+int
 sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n)
 {
     int            rc;
@@ -525,7 +428,7 @@ sjl_sqlite_rollback(sjl_dao_t *dao)
 }
 
 
-static int
+int
 sjl_sqlite_add(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
     const void *row)
 {
@@ -579,11 +482,11 @@ sjl_sqlite_bind(sqlite3_stmt *stmt, const sjl_table_t *table, const void *row)
 }
 
 
-static int
+int
 sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
     sjl_dao_row_pt fn, void *data)
 {
-    int            i, rc;
+    int            rc;
     sjl_sqlite_t  *s;
     sqlite3_stmt  *stmt;
 
@@ -600,25 +503,55 @@ sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
 
     for (rc = sqlite3_step(stmt); rc == SQLITE_ROW; rc = sqlite3_step(stmt)) {
 
-        memset(&row, 0, sizeof(row));
-        *(int64_t *) (void *) &row = sqlite3_column_int64(stmt, 0);
-
-        for (i = 0; i < (int) table->ncolumns; i++) {
-            sjl_sqlite_column(stmt, i + 1, &table->columns[i],
-                              sjl_row_field(&row, &table->columns[i]));
-        }
+        sjl_sqlite_read(stmt, table, &row, 0);
+        sjl_sqlite_read(stmt, table, &row, 1);
 
         fn(data, &row);
     }
 
-    if (rc != SQLITE_DONE) {
+    return sjl_sqlite_end(dao, n, rc);
+}
+
+
+void
+sjl_sqlite_read(sqlite3_stmt *stmt, const sjl_table_t *table, void *row,
+    int bytes)
+{
+    int                  i;
+    const sjl_column_t  *column;
+
+    if (!bytes) {
+        memset(row, 0, table->size);
+        *(int64_t *) row = sqlite3_column_int64(stmt, 0);
+    }
+
+    for (i = 0; i < (int) table->ncolumns; i++) {
+        column = &table->columns[i];
+
+        if ((column->kind == SJL_COLUMN_BYTES) == bytes) {
+            sjl_sqlite_column(stmt, i + 1, column, sjl_row_field(row, column));
+        }
+    }
+}
+
+
+int
+sjl_sqlite_end(sjl_dao_t *dao, sjl_sql_e n, int rc)
+{
+    sjl_sqlite_t  *s;
+    sqlite3_stmt  *stmt;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+    stmt = s->statements[n];
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
         (void) sjl_sqlite_failed(s, sqlite3_sql(stmt));
     }
 
     (void) sqlite3_reset(stmt);
     (void) sqlite3_clear_bindings(stmt);
 
-    return rc == SQLITE_DONE ? SJL_OK : SJL_ERROR;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SJL_OK : SJL_ERROR;
 }
 
 
@@ -653,33 +586,22 @@ sjl_sqlite_column(sqlite3_stmt *stmt, int i, const sjl_column_t *column,
 }
 
 
-/* the number that a statement finds, or 0 */
-
-static int
+int
 sjl_sqlite_number(sjl_dao_t *dao, sjl_sql_e n, int64_t *number)
 {
     int            rc;
-    sjl_sqlite_t  *s;
     sqlite3_stmt  *stmt;
 
-    s = (sjl_sqlite_t *) (void *) dao;
-    stmt = s->statements[n];
+    stmt = sjl_sqlite_statement(dao, n);
 
     rc = sqlite3_step(stmt);
     *number = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
 
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        (void) sjl_sqlite_failed(s, sqlite3_sql(stmt));
-    }
-
-    (void) sqlite3_reset(stmt);
-    (void) sqlite3_clear_bindings(stmt);
-
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SJL_OK : SJL_ERROR;
+    return sjl_sqlite_end(dao, n, rc);
 }
 
 
-static sqlite3_stmt *
+sqlite3_stmt *
 sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n)
 {
     return ((sjl_sqlite_t *) (void *) dao)->statements[n];
@@ -694,23 +616,9 @@ sjl_sqlite_context_add(sjl_dao_t *dao, const sjl_context_row_t *row)
 
 
 static int
-sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row)
-{
-    return sjl_sqlite_add(dao, SJL_SQL_JOB_ADD, &sjl_jobs_table, row);
-}
-
-
-static int
 sjl_sqlite_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
 {
     return sjl_sqlite_add(dao, SJL_SQL_CONTEXT_PUT, &sjl_contexts_table, row);
-}
-
-
-static int
-sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
-{
-    return sjl_sqlite_add(dao, SJL_SQL_JOB_PUT, &sjl_jobs_table, row);
 }
 
 
@@ -723,17 +631,6 @@ sjl_sqlite_context_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
 
     return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_GET, &sjl_contexts_table, fn,
                            data);
-}
-
-
-static int
-sjl_sqlite_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
-    void *data)
-{
-    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_JOB_GET), 1, id,
-                             -1, SQLITE_STATIC);
-
-    return sjl_sqlite_rows(dao, SJL_SQL_JOB_GET, &sjl_jobs_table, fn, data);
 }
 
 
@@ -766,62 +663,6 @@ sjl_sqlite_context_last(sjl_dao_t *dao, int64_t limit, sjl_dao_row_pt fn,
 
     return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_LAST, &sjl_contexts_table, fn,
                            data);
-}
-
-
-static int
-sjl_sqlite_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
-    void *data)
-{
-    (void) sqlite3_bind_int64(sjl_sqlite_statement(dao, SJL_SQL_JOB_ALIVE), 1,
-                              before);
-
-    return sjl_sqlite_rows(dao, SJL_SQL_JOB_ALIVE, &sjl_jobs_table, fn, data);
-}
-
-
-static int
-sjl_sqlite_job_scan(sjl_dao_t *dao, int64_t from, int64_t limit,
-    sjl_dao_row_pt fn, void *data)
-{
-    sqlite3_stmt  *stmt;
-
-    stmt = sjl_sqlite_statement(dao, SJL_SQL_JOB_SCAN);
-
-    (void) sqlite3_bind_int64(stmt, 1, from);
-    (void) sqlite3_bind_int64(stmt, 2, limit);
-
-    return sjl_sqlite_rows(dao, SJL_SQL_JOB_SCAN, &sjl_jobs_table, fn, data);
-}
-
-
-static int
-sjl_sqlite_job_list(sjl_dao_t *dao, const char *state, int64_t before,
-    int64_t limit, sjl_dao_row_pt fn, void *data)
-{
-    sjl_sql_e      n;
-    sqlite3_stmt  *stmt;
-
-    n = state ? SJL_SQL_JOB_LIST_STATE : SJL_SQL_JOB_LIST;
-    stmt = sjl_sqlite_statement(dao, n);
-
-    (void) sqlite3_bind_int64(stmt, 1, before);
-    (void) sqlite3_bind_int64(stmt, 2, limit);
-
-    if (state) {
-        (void) sqlite3_bind_text(stmt, 3, state, -1, SQLITE_STATIC);
-    }
-
-    return sjl_sqlite_rows(dao, n, &sjl_jobs_table, fn, data);
-}
-
-
-static int
-sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq)
-{
-    (void) sqlite3_bind_int64(sjl_sqlite_statement(dao, SJL_SQL_JOB_NTH), 1, n);
-
-    return sjl_sqlite_number(dao, SJL_SQL_JOB_NTH, seq);
 }
 
 

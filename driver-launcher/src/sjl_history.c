@@ -19,6 +19,7 @@
 
 
 #define SJL_HISTORY_PAGE  64
+#define SJL_HISTORY_SCAN  10000         /* rows, see sjl_page_t */
 
 
 typedef struct sjl_reader_s  sjl_reader_t;
@@ -34,7 +35,12 @@ struct sjl_reader_s {
 
     int64_t           left;             /* rows */
     int64_t           place;            /* seq */
-    char             *status;
+
+    /* of a list */
+    sjl_page_t        page;             /* with the place where it begins */
+    sjl_page_t        reached;          /* with the one where it ends */
+    char             *after;            /* id: the cursor's job */
+    char             *next;             /* cursor */
 
     /* a page */
     size_t            n;
@@ -70,6 +76,8 @@ static int sjl_snapshot_contexts_alive(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_snapshot_jobs_alive(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
+static void sjl_list_place(void *data, const void *row);
+static int sjl_list_cursor(sjl_reader_t *reader, const char *before);
 static void sjl_reader_send_contexts(sjl_reader_t *reader);
 static void sjl_reader_send_jobs(sjl_reader_t *reader);
 static void sjl_reader_send_listed(sjl_reader_t *reader);
@@ -198,12 +206,21 @@ sjl_reader_drained(sjl_drain_t *drain)
 static void
 sjl_reader_next(sjl_reader_t *reader)
 {
+    json_t  *position;
+
     if (!reader->more) {
         reader->step = reader->step->next;
     }
 
     if (reader->step == NULL || reader->request->conn == NULL) {
-        sjl_request_reply(reader->request, sjl_channel_position(), NULL, 0);
+        position = sjl_channel_position();
+
+        if (reader->next) {
+            (void) json_object_set_new(position, "next",
+                                       json_string(reader->next));
+        }
+
+        sjl_request_reply(reader->request, position, NULL, 0);
         sjl_reader_free(reader);
         return;
     }
@@ -239,7 +256,9 @@ sjl_reader_free(sjl_reader_t *reader)
         sjl_reader_clear(reader);
     }
 
-    free(reader->status);
+    sjl_filter_clear(&reader->page.filter);
+    free(reader->after);
+    free(reader->next);
     free(reader);
 }
 
@@ -343,21 +362,46 @@ sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao)
 }
 
 
+/* it may be done again after a rollback, from the same place */
+
 static int
 sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao)
 {
-    int      rc;
-    int64_t  limit;
+    int  rc;
 
-    limit = reader->left < SJL_HISTORY_PAGE ? reader->left : SJL_HISTORY_PAGE;
+    reader->reached = reader->page;
 
-    rc = dao->type->job_list(dao, reader->status, reader->place, limit,
-                             sjl_reader_add_job, reader);
+    if (reader->after
+        && dao->type->job_get(dao, reader->after, sjl_list_place, reader)
+           == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
 
-    reader->more = (int64_t) reader->n == SJL_HISTORY_PAGE
-                   && reader->left > SJL_HISTORY_PAGE;
+    reader->reached.limit = reader->left < SJL_HISTORY_PAGE
+                            ? reader->left : SJL_HISTORY_PAGE;
+
+    rc = dao->type->job_list(dao, &reader->reached, sjl_reader_add_job,
+                             reader);
+
+    reader->more = reader->reached.more;
 
     return rc;
+}
+
+
+static void
+sjl_list_place(void *data, const void *row)
+{
+    sjl_reader_t         *reader;
+    const sjl_job_row_t  *job;
+
+    reader = data;
+    job = row;
+
+    if (job->start == reader->page.time) {
+        reader->reached.seq = job->seq;
+    }
 }
 
 
@@ -421,9 +465,15 @@ sjl_reader_send_listed(sjl_reader_t *reader)
     }
 
     reader->left -= (int64_t) reader->n;
+    reader->page = reader->reached;
 
-    if (reader->n) {
-        reader->place = reader->rows.jobs[reader->n - 1].seq;
+    free(reader->after);
+    reader->after = NULL;
+
+    if (reader->left == 0 && reader->more && reader->n) {
+        row = &reader->rows.jobs[reader->n - 1];
+        reader->next = sjl_format("%lld.%s", (long long) row->start, row->id);
+        reader->more = 0;
     }
 }
 
@@ -431,16 +481,25 @@ sjl_reader_send_listed(sjl_reader_t *reader)
 void
 sjl_history_list(sjl_conn_t *c, sjl_frame_t *f)
 {
-    json_int_t      limit;
-    const char     *status;
+    json_int_t      limit, from, to;
+    const char     *status, *context, *user, *class, *before;
+    sjl_page_t     *page;
     sjl_reader_t   *reader;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
     status = NULL;
+    context = NULL;
+    user = NULL;
+    class = NULL;
+    before = NULL;
+    from = INT64_MIN;
+    to = INT64_MAX;
 
-    if (sjl_request_unpack(r, f, "{s:I, s?s}", "limit", &limit, "status",
-                           &status)
+    if (sjl_request_unpack(r, f, "{s:I, s?s, s?s, s?s, s?s, s?I, s?I, s?s}",
+                           "limit", &limit, "status", &status, "context",
+                           &context, "user", &user, "class", &class, "from",
+                           &from, "to", &to, "before", &before)
         == SJL_ERROR)
     {
         return;
@@ -449,8 +508,45 @@ sjl_history_list(sjl_conn_t *c, sjl_frame_t *f)
     reader = sjl_alloc(sizeof(sjl_reader_t));
     reader->request = r;
     reader->left = limit > 0 ? limit : 0;
-    reader->place = INT64_MAX;
-    reader->status = sjl_strdup(status);
+
+    page = &reader->page;
+    page->filter.state = sjl_strdup(status);
+    page->filter.context = sjl_strdup(context);
+    page->filter.user = sjl_strdup(user);
+    page->filter.class = sjl_strdup(class);
+    page->filter.from = from;
+    page->filter.to = to;
+    page->scan = SJL_HISTORY_SCAN;
+    page->time = INT64_MAX;
+    page->seq = INT64_MAX;
+
+    if (before && sjl_list_cursor(reader, before) == SJL_ERROR) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "before");
+        sjl_reader_free(reader);
+        return;
+    }
 
     sjl_reader_begin(reader, &sjl_step_list);
+}
+
+
+/* <start>.<id> of a job, which need not be there any longer */
+
+static int
+sjl_list_cursor(sjl_reader_t *reader, const char *before)
+{
+    char       *dot;
+    long long   time;
+
+    errno = 0;
+    time = strtoll(before, &dot, 10);
+
+    if (errno || dot == before || *dot != '.' || !sjl_id_ok(dot + 1)) {
+        return SJL_ERROR;
+    }
+
+    reader->page.time = time;
+    reader->after = sjl_strdup(dot + 1);
+
+    return SJL_OK;
 }
