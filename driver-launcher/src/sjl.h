@@ -97,6 +97,12 @@ void sjl_text_clean(char *s);
 /* cuts a text to "max" bytes or less, between two characters */
 void sjl_text_cut(char *s, size_t max);
 
+/*
+ * Opens a log for reading; *size is its length.  One that is not there is made,
+ * or else reads as empty.  Returns -1, and has logged why, when that fails.
+ */
+int sjl_file_open_log(const char *path, int make, size_t *size);
+
 /* the last "lines" lines of a file, "max" bytes at most, cleaned; or NULL */
 char *sjl_file_tail(const char *path, unsigned lines, size_t max);
 

@@ -67,6 +67,7 @@ static void sjl_leftovers_free(sjl_leftover_t *leftovers);
 static void sjl_sweep(void);
 static int sjl_sweep_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_sweep_looked(sjl_db_op_t *op);
+static void sjl_binary_listed(sjl_file_op_t *fop);
 
 
 sjl_binary_t  *sjl_binaries;
@@ -607,4 +608,41 @@ sjl_sweep_looked(sjl_db_op_t *op)
 
     sjl_leftovers_free(sweep->leftovers);
     free(sweep);
+}
+
+
+void
+sjl_binary_sweep(void)
+{
+    sjl_file_op_add(sjl_file_op_make(sjl_files_list, sjl_binary_listed, NULL));
+}
+
+
+/* which of them have a row is looked up like for what a deletion has left */
+
+static void
+sjl_binary_listed(sjl_file_op_t *fop)
+{
+    const char      *name, *type;
+    sjl_leftover_t  *leftover;
+
+    for (name = fop->body;
+         name && name < fop->body + fop->size;
+         name += strlen(name) + 1)
+    {
+        type = sjl_files_type(name);
+
+        if (type == NULL || strlen(name) <= SJL_HASH_LEN) {
+            continue;
+        }
+
+        leftover = sjl_alloc(sizeof(sjl_leftover_t));
+        leftover->row.sha256 = sjl_memdup(name, SJL_HASH_LEN);
+        leftover->row.type = sjl_strdup(type);
+
+        LL_PREPEND(sjl_leftovers, leftover);
+    }
+
+    sjl_file_op_free(fop);
+    sjl_sweep();
 }

@@ -35,6 +35,9 @@ void sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f);
 /* a row of the database, at the start */
 void sjl_binary_adopt(const sjl_binary_row_t *row);
 
+/* removes what another launcher has stored, and died before it was kept */
+void sjl_binary_sweep(void);
+
 /*
  * The newest versions of some names as a new array of {"name", "type",
  * "sha256"}.  What is no name and has a colon is {"uri"}; anything else is

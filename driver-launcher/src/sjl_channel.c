@@ -14,14 +14,6 @@ static int64_t  sjl_channel_seq;
 
 
 void
-sjl_channel_later(sjl_conn_t *c, sjl_frame_t *f)
-{
-    sjl_request_refuse(sjl_request_make(c, f), SJP_ERR_BAD_REQUEST,
-                       "this is not served yet");
-}
-
-
-void
 sjl_channel_init(void)
 {
     /* the clock may have been set back, but hardly to the same microsecond */

@@ -18,9 +18,6 @@ void sjl_channel_hello(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_channel_ping(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_channel_pong(sjl_conn_t *c, sjl_frame_t *f);
 
-/* refuses what is not built yet */
-void sjl_channel_later(sjl_conn_t *c, sjl_frame_t *f);
-
 /* begins a new epoch */
 void sjl_channel_init(void);
 

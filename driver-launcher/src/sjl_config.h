@@ -62,6 +62,8 @@ typedef struct {
     int64_t   max_contexts;
     int64_t   max_jobs;
     int64_t   max_queued;
+    int64_t   retention_jobs;
+    int64_t   retention_contexts;
     int64_t   sync_commit_delay;
 
     json_t   *contexts;                 /* settings as text, by name */

@@ -14,8 +14,6 @@
 #include "sjl_record.h"
 #include "sjl_server.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <utlist.h>
 
 
@@ -46,7 +44,6 @@ static void sjl_context_answer_record(sjl_request_t *r,
     const sjl_context_row_t *row);
 static void sjl_context_answer_log(sjl_request_t *r,
     const sjl_context_row_t *row);
-static int sjl_context_open_log(const char *id, struct stat *sb);
 
 
 static sjl_reset_t  *sjl_resets;
@@ -234,10 +231,13 @@ sjl_context_answer_record(sjl_request_t *r, const sjl_context_row_t *row)
 static void
 sjl_context_answer_log(sjl_request_t *r, const sjl_context_row_t *row)
 {
-    int          fd;
-    struct stat  sb;
+    int      fd;
+    char    *path;
+    size_t   size;
 
-    fd = sjl_context_open_log(row->id, &sb);
+    path = sjl_path_context(row->id, "/driver.log");
+    fd = sjl_file_open_log(path, 0, &size);
+    free(path);
 
     if (fd == -1) {
         sjl_request_refuse(r, SJP_ERR_INTERNAL, "the log cannot be opened");
@@ -245,36 +245,5 @@ sjl_context_answer_log(sjl_request_t *r, const sjl_context_row_t *row)
     }
 
     sjl_request_reply_file(r, json_pack("{s:b, s:I}", "live", !row->final,
-                                        "size", (json_int_t) sb.st_size), fd);
-}
-
-
-/* one whose driver was never started has said nothing */
-
-static int
-sjl_context_open_log(const char *id, struct stat *sb)
-{
-    int    fd;
-    char  *path;
-
-    path = sjl_path_context(id, "/driver.log");
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
-
-    if (fd == -1 && errno == ENOENT) {
-        fd = memfd_create("log", MFD_CLOEXEC);
-    }
-
-    if (fd == -1 || fstat(fd, sb) == -1) {
-        sjl_log(SJL_LOG_CRIT, "opening \"%s\" failed: %s", path,
-                strerror(errno));
-
-        if (fd != -1) {
-            (void) close(fd);
-            fd = -1;
-        }
-    }
-
-    free(path);
-
-    return fd;
+                                        "size", (json_int_t) size), fd);
 }

@@ -14,6 +14,7 @@
 #include "sjl_history.h"
 #include "sjl_job.h"
 #include "sjl_link.h"
+#include "sjl_purge.h"
 #include "sjl_read.h"
 
 
@@ -53,8 +54,8 @@ typedef struct {
 #define SJL_ON_CONTEXT_REPLACE sjl_context_replace
 #define SJL_ON_CONTEXT_LOG     sjl_context_log
 #define SJL_ON_CONTEXT_GET     sjl_context_get
-#define SJL_ON_JOB_LOG         sjl_channel_later
-#define SJL_ON_JOB_PURGE       sjl_channel_later
+#define SJL_ON_JOB_LOG         sjl_read_log
+#define SJL_ON_JOB_PURGE       sjl_purge_jobs
 #define SJL_ON_DATA_PUT        sjl_data_put
 #define SJL_ON_DATA_LIST       sjl_data_list
 #define SJL_ON_DATA_DELETE     sjl_data_delete

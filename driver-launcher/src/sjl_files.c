@@ -9,6 +9,7 @@
 #include "sjl_config.h"
 #include "sjl_text.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -33,6 +34,7 @@ static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
 static int sjl_files_mkdir(const char *path);
 static int sjl_files_sweep_run(sjl_file_op_t *op);
 static int sjl_files_sweep_whole(sjl_file_op_t *op);
+static int sjl_files_remove_whole(sjl_file_op_t *op);
 static int sjl_files_remove_tree(const char *path);
 static int sjl_files_remove_one(const char *path, const struct stat *sb,
     int type, struct FTW *ftw);
@@ -582,8 +584,91 @@ sjl_files_sweep_run(sjl_file_op_t *op)
 static int
 sjl_files_sweep_whole(sjl_file_op_t *op)
 {
+    char    *path;
+    int      rc;
+    size_t   i;
+
+    rc = sjl_files_sweep_run(op);
+
+    path = sjl_format("%s/driver.log", op->from);
+
+    if (unlink(path) == -1 && errno != ENOENT) {
+        rc = sjl_files_fail(op, "unlink", path);
+    }
+
+    free(path);
+
+    /* a folder stays as long as there is anything in it */
+
+    for (i = 0; i < 2; i++) {
+        path = sjl_format("%s%s", op->from, i ? "" : "/logs");
+
+        if (rmdir(path) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
+            rc = sjl_files_fail(op, "rmdir", path);
+        }
+
+        free(path);
+    }
+
+    return rc;
+}
+
+
+void
+sjl_files_remove_folder(char *folder)
+{
+    sjl_file_op_t  *op;
+
+    op = sjl_file_op_make(sjl_files_remove_whole, sjl_file_op_free, NULL);
+    op->from = folder;
+    sjl_file_op_add(op);
+}
+
+
+static int
+sjl_files_remove_whole(sjl_file_op_t *op)
+{
     return sjl_files_remove_tree(op->from) == SJL_ERROR
            ? sjl_files_fail(op, "remove", op->from) : SJL_OK;
+}
+
+
+int
+sjl_files_list(sjl_file_op_t *op)
+{
+    DIR            *dir;
+    char           *path, *more;
+    size_t          n;
+    struct dirent  *entry;
+
+    path = sjl_format("%s/binaries", sjl_files_root);
+    dir = opendir(path);
+
+    if (dir == NULL) {
+        (void) sjl_files_fail(op, "opendir", path);
+        free(path);
+        return SJL_ERROR;
+    }
+
+    free(path);
+
+    for (entry = readdir(dir); entry; entry = readdir(dir)) {
+        n = strlen(entry->d_name) + 1;
+        more = sjl_alloc(op->size + n);
+
+        if (op->size) {
+            memcpy(more, op->body, op->size);
+        }
+
+        memcpy(more + op->size, entry->d_name, n);
+        free(op->body);
+        op->body = more;
+        op->size += n;
+    }
+
+    (void) closedir(dir);
+
+    return SJL_OK;
 }
 
 
@@ -765,6 +850,14 @@ char *
 sjl_path_job_body(const char *context, const char *id)
 {
     return sjl_format("%s/contexts/%s/in/%s.conf", sjl_files_root, context, id);
+}
+
+
+char *
+sjl_path_job_log(const char *context, const char *id)
+{
+    return sjl_format("%s/contexts/%s/logs/%s.log", sjl_files_root, context,
+                      id);
 }
 
 

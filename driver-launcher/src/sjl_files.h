@@ -86,10 +86,14 @@ int sjl_files_add(sjl_file_op_t *op);
 int sjl_files_make_context(sjl_file_op_t *op);
 
 /*
- * Removes what the folder of a context needs no longer, or all of it, on the
- * file thread; the path is freed.
+ * Removes what the folder of a context needs no longer when its driver has
+ * ended, on the file thread; the path is freed.  "whole": of what is left only
+ * what its jobs have said is needed.
  */
 void sjl_files_sweep(char *folder, int whole);
+
+/* removes the folder with all that is in it, likewise */
+void sjl_files_remove_folder(char *folder);
 
 /*
  * Moves the regular file "from" to "to", and makes it durable; sets size.
@@ -102,6 +106,9 @@ int sjl_files_hash(sjl_file_op_t *op);
 
 /* removes the file "from", if it is there */
 int sjl_files_remove(sjl_file_op_t *op);
+
+/* the names of all stored archives as "body", each with a zero behind it */
+int sjl_files_list(sjl_file_op_t *op);
 
 /* the same, on the file thread; the path is freed */
 void sjl_files_delete(char *path);
@@ -116,6 +123,7 @@ const char *sjl_files_type(const char *path);
 char *sjl_path_binary(const char *sha256, const char *type);
 char *sjl_path_context(const char *id, const char *file);
 char *sjl_path_job_body(const char *context, const char *id);
+char *sjl_path_job_log(const char *context, const char *id);
 char *sjl_path_result(const char *id, const char *suffix);
 char *sjl_path_data(const char *file);
 

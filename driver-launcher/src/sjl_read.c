@@ -26,6 +26,7 @@ static void sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_file(sjl_request_t *r, const char *id,
     const char *suffix);
+static void sjl_read_answer_log(sjl_request_t *r, const sjl_job_row_t *row);
 
 
 void
@@ -46,6 +47,13 @@ void
 sjl_read_config(sjl_conn_t *c, sjl_frame_t *f)
 {
     sjl_read(c, f, sjl_read_answer_config);
+}
+
+
+void
+sjl_read_log(sjl_conn_t *c, sjl_frame_t *f)
+{
+    sjl_read(c, f, sjl_read_answer_log);
 }
 
 
@@ -150,4 +158,29 @@ sjl_read_file(sjl_request_t *r, const char *id, const char *suffix)
     }
 
     free(path);
+}
+
+
+/*
+ * Of one that is alive the file is made, so that who follows it sees what the
+ * job is going to say.
+ */
+
+static void
+sjl_read_answer_log(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    int      fd;
+    char    *path;
+    size_t   size;
+
+    path = sjl_path_job_log(row->context_id, row->id);
+    fd = sjl_file_open_log(path, !row->final, &size);
+    free(path);
+
+    if (fd == -1) {
+        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the log cannot be opened");
+        return;
+    }
+
+    sjl_request_reply_file(r, json_pack("{s:b}", "live", !row->final), fd);
 }

@@ -18,6 +18,7 @@
 void sjl_read_job(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_read_result(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_read_config(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_read_log(sjl_conn_t *c, sjl_frame_t *f);
 
 
 #endif /* _SJL_READ_H_INCLUDED_ */

@@ -20,6 +20,7 @@
 #include "sjl_listen.h"
 #include "sjl_lost.h"
 #include "sjl_predefined.h"
+#include "sjl_purge.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -141,6 +142,8 @@ sjl_server_start(void)
     sjl_lost_end_all();
     sjl_predefined_start();
     sjl_callback_start();
+    sjl_purge_start();
+    sjl_binary_sweep();
 
     return SJL_OK;
 }

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <sys/random.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <uuid/uuid.h>
 
@@ -318,6 +319,39 @@ sjl_text_cut(char *s, size_t max)
     }
 
     s[max] = '\0';
+}
+
+
+/* what lies there is the driver's doing, so it may be anything */
+
+int
+sjl_file_open_log(const char *path, int make, size_t *size)
+{
+    int          fd;
+    struct stat  sb;
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK
+                    |(make ? O_CREAT : 0), 0600);
+
+    if (fd == -1 && errno == ENOENT) {
+        fd = memfd_create("log", MFD_CLOEXEC);
+    }
+
+    if (fd == -1) {
+        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                strerror(errno));
+        return -1;
+    }
+
+    if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+        sjl_log(SJL_LOG_ERR, "log \"%s\" is no regular file", path);
+        (void) close(fd);
+        return -1;
+    }
+
+    *size = (size_t) sb.st_size;
+
+    return fd;
 }
 
 
