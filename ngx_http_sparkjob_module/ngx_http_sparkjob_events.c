@@ -307,7 +307,7 @@ ngx_http_sparkjob_watch_start(ngx_http_sparkjob_watch_t *w)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_sparkjob_stream_start(r, &type);
+    rc = ngx_http_sparkjob_stream_start(r, &type, -1);
 
     if (rc != NGX_OK) {
         return rc == NGX_DONE ? NGX_OK : rc;

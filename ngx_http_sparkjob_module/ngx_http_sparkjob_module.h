@@ -669,9 +669,13 @@ ngx_int_t ngx_http_sparkjob_hub_event(ngx_http_sparkjob_channel_t *ch,
 ngx_int_t ngx_http_sparkjob_events(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_events(ngx_http_request_t *r);
 
+/* log: what jobs and contexts have said */
+ngx_int_t ngx_http_sparkjob_job_log(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_log(ngx_http_request_t *r);
+
 /* stream: answers that go on */
 ngx_int_t ngx_http_sparkjob_stream_start(ngx_http_request_t *r,
-    ngx_str_t *type);
+    ngx_str_t *type, off_t length);
 ngx_int_t ngx_http_sparkjob_stream_park(ngx_http_request_t *r,
     ngx_http_event_handler_pt writer);
 ngx_uint_t ngx_http_sparkjob_stream_blocked(ngx_http_request_t *r);

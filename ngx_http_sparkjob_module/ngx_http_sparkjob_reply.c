@@ -86,6 +86,12 @@ ngx_http_sparkjob_reply(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t              *cl;
     ngx_http_sparkjob_ctx_t  *ctx;
 
+    /* a stream that has begun cannot become something else */
+
+    if (r->header_sent) {
+        return NGX_ERROR;
+    }
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     len = 0;

@@ -15,12 +15,13 @@ static ngx_int_t ngx_http_sparkjob_stream_wait(ngx_http_request_t *r);
 
 
 /*
- * Sends the headers.  Returns NGX_OK if a body is to follow, NGX_DONE if the
- * client wants none, or an HTTP error code.
+ * Sends the headers; "length" may be -1: it is not known.  Returns NGX_OK if a
+ * body is to follow, NGX_DONE if the client wants none, or an HTTP error code.
  */
 
 ngx_int_t
-ngx_http_sparkjob_stream_start(ngx_http_request_t *r, ngx_str_t *type)
+ngx_http_sparkjob_stream_start(ngx_http_request_t *r, ngx_str_t *type,
+    off_t length)
 {
     ngx_int_t                 rc;
     ngx_http_sparkjob_ctx_t  *ctx;
@@ -30,7 +31,7 @@ ngx_http_sparkjob_stream_start(ngx_http_request_t *r, ngx_str_t *type)
     ctx->replied = 1;
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = -1;
+    r->headers_out.content_length_n = length;
     r->headers_out.content_type = *type;
     r->headers_out.content_type_len = type->len;
     r->headers_out.content_type_lowcase = NULL;
@@ -146,6 +147,10 @@ ngx_http_sparkjob_stream_flush(ngx_http_request_t *r)
 
     if (!ngx_http_sparkjob_stream_blocked(r)) {
         return NGX_OK;
+    }
+
+    if (wev->delayed || r->aio) {
+        return ngx_http_sparkjob_stream_wait(r);
     }
 
     return ngx_http_sparkjob_stream_send(r, NULL);

@@ -748,8 +748,8 @@ ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
 
 
 /*
- * Whose a job is, which an event that does not bring its record does not say:
- * "rec" is made a copy of what is known, without payload, if there is room.
+ * NGX_OK: *rec is a copy of the record, without payload.  NGX_DECLINED: there
+ * is none, or not enough room.  NGX_AGAIN: the zone is being loaded.
  */
 
 ngx_int_t
@@ -762,11 +762,10 @@ ngx_http_sparkjob_zone_peek(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t    *sh;
     ngx_http_sparkjob_node_t  *node;
 
-    rc = NGX_DECLINED;
-
     sh = ngx_http_sparkjob_zone_lock(zone);
 
     node = ngx_http_sparkjob_table_find_locked(sh, kind, key);
+    rc = (node || sh->complete) ? NGX_DECLINED : NGX_AGAIN;
 
     if (node) {
         len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];
