@@ -190,14 +190,25 @@ sjc_follow_event(void *ctx, const char *event, const char *data)
 static void
 sjc_follow_job(sjc_follow_t *follow, const json_t *job)
 {
+    char                      *more;
     size_t                     i;
     const char                *status;
+    const json_t              *position;
     static const char *const   final[] = { "FINISHED", "ERROR", "KILLED" };
 
     status = json_string_value(json_object_get(job, "status"));
 
     for (i = 0; status && i < sjc_nelts(final); i++) {
         follow->ended |= strcmp(status, final[i]) == 0;
+    }
+
+    position = json_object_get(job, "queuePosition");
+
+    if (position) {
+        more = sjc_format("position %lld",
+                          (long long) json_integer_value(position));
+        sjc_progress_show("queue", 0, more);
+        free(more);
     }
 
     if (json_object_get(job, "progress")) {
@@ -304,13 +315,14 @@ sjc_events_ask(sjc_stream_t *stream, sjc_buf_t *path, sjc_buf_t *header)
 static void
 sjc_events_event(void *ctx, const char *event, const char *data)
 {
-    size_t       i;
-    json_t      *root, *value;
-
-    (void) ctx;
+    size_t         i;
+    json_t        *root, *value;
+    sjc_follow_t  *follow = ctx;
 
     if (sjc_option(SJC_JSON)) {
-        sjc_print_raw(data, strlen(data));
+        (void) printf("{\"event\":\"%s\",\"id\":\"%s\",\"data\":%s}\n",
+                      event, follow->sse.id.len ? follow->sse.id.data : "",
+                      *data ? data : "null");
         (void) fflush(stdout);
         return;
     }

@@ -55,7 +55,7 @@
     X(LIMIT, 'n', "limit", "N", "how many at most (50)")                      \
     X(ALL, 'a', "all", NULL, "all of them")                                   \
     X(TAIL, 0, "tail", "LINES", "only the last lines of it")                  \
-    X(KIND, 0, "kind", "KIND", "only job, context, binary or progress")       \
+    X(KIND, 0, "kind", "KINDS", "only job, context, binary; with commas")     \
     X(FORCE, 0, "force", NULL, "also while jobs run")
 
 

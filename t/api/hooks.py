@@ -43,7 +43,9 @@ def before_call(context, case, kwargs):
     if not is_positive(case):
         return
     if "id" in case.path_parameters:
-        case.path_parameters["id"] = pick(case.path_parameters["id"], KNOWN["jobs"]) or str(uuid.uuid4())
+        # a stream has no end while the job has none
+        jobs = KNOWN["ended" if case.path.endswith(("/events", "/log")) else "jobs"]
+        case.path_parameters["id"] = pick(case.path_parameters["id"], jobs) or str(uuid.uuid4())
     for prefix, kind in NAMES.items():
         if case.path.startswith(prefix) and "name" in case.path_parameters:
             name = case.path_parameters["name"]

@@ -278,6 +278,28 @@ def test_a_full_disk_is_told(cli):
     assert done.returncode == FAILED and b"stdout cannot be written" in done.stderr
 
 
+def test_wait_and_follow(cli, server):
+    assert cli.ok(*submit(cli, "value", {"value": "quick"}, "--wait")) == "quick\n"
+    assert cli.ok(*submit(cli, "sleep", {"ms": 500}, "--wait")) == "true\n"
+    assert "too bad" in cli.fails(JOB_FAILED, *submit(cli, "throw", {"message": "too bad"}, "--wait"))
+    assert "not ended within 1 s" in cli.fails(TIMED_OUT, *submit(cli, "sleep", {"ms": 60000}, "--wait", "-t", "1"))
+    assert cli.json(*submit(cli, "value", {"value": 1}, "--wait"))["status"] == "FINISHED"
+
+
+def test_what_happens_on_the_server(cli, server):
+    with subprocess.Popen([CLI, "--json", "events", "--context", "c", "--kind", "job"], env=cli.env(),
+                          stdout=subprocess.PIPE) as process:
+        job = cli.ok(*submit(cli, "sleep", {"ms": 300})).strip()
+        seen = []
+        for line in process.stdout:
+            told = json.loads(line)
+            seen += [told["data"]["status"]] if told["data"].get("jobId") == job else []
+            if seen and seen[-1] == "FINISHED":
+                break
+        process.terminate()
+    assert seen in (["RUNNING", "FINISHED"], ["STARTED", "RUNNING", "FINISHED"])
+
+
 # streams, from a server that breaks off where the test wants it to
 
 JOB = "2b0f1e5c-6f0e-4c62-9f0c-0d6a2f8f1a11"
@@ -413,7 +435,8 @@ def test_events(fake):
 
 def test_events_as_json(fake):
     fake.script = {"/events": [(200, [event(1, "job", report("RUNNING")), lambda: threading.Event().wait(1.5)], False)]}
-    assert json.loads(fake.cli.ok("--json", "events", "--timeout", "1"))["jobId"] == JOB
+    told = json.loads(fake.cli.ok("--json", "events", "--timeout", "1"))
+    assert told == {"event": "job", "id": "1-1", "data": report("RUNNING")}
 
 
 def test_log(fake):

@@ -212,7 +212,10 @@ class Job:
 
         Returns whether it has told them.
         """
-        config = json.loads(self.body or b"{}")
+        try:
+            config = parse(self.body)
+        except ValueError as err:
+            raise Refused("bad-config", str(err)) from None
         cls = self.cls or config.get("mainClass")
         cp = [binary.get("name") or binary["uri"] for binary in self.cp]
         cp = cp or config.get("cp", [])
