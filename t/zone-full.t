@@ -1,0 +1,59 @@
+use SparkjobTest;
+use Test::Nginx::Socket 'no_plan';
+
+launcher('main', max_contexts => 64);
+run_tests();
+
+# More binaries than the zone takes: the launcher tells the rest.
+
+upload(sprintf 'bin%03d-%s', $_, 'n' x 200) for 1 .. 120;
+ok(wait_for('the zone is full', sub {
+    open my $log, '<', test_dir() . '/nginx.log' or die;
+    grep { /too small for the contexts and binaries/ } <$log>;
+}), 'the zone is too small, which is logged');
+my $all = http('GET', '/binaries')->{json};
+is(scalar keys %$all, 121, 'all binaries are listed');
+is((grep { $_->{'binary-type'} eq 'Jar' } values %$all), 121, 'each of them as it is');
+is(scalar keys %{http('GET', '/jars')->{json}}, 121, 'in the old form, too');
+my @unseen = grep { http('GET', "/binaries/$_")->{status} != 200 } keys %$all;
+is_deeply(\@unseen, [], 'each can be read');
+is(http('GET', '/binaries/nope')->{status}, 404, 'what is not there is not');
+is(http('GET', '/binaries/nope')->{json}{result}, "Can't find binary with name nope", 'and named');
+
+# Contexts beside them.
+
+is_deeply(http('GET', '/contexts')->{json}, ['c1', 'joe~mine'], 'the contexts are listed');
+is(http('POST', '/contexts/c2')->{status}, 200, 'another one starts');
+is_deeply([sort @{http('GET', '/contexts')->{json}}], [qw(c1 c2 joe~mine)], 'and is listed');
+is(http('GET', '/contexts/c2')->{json}{state}, 'RUNNING', 'and shown');
+is(http('GET', '/contexts/nope')->{json}{result}, "can't find context with name nope", 'one that never was is not');
+http('DELETE', '/contexts/c2');
+is(http('GET', '/contexts/c2')->{json}{state}, 'FINISHED', 'one that has ended is shown');
+is_deeply(http('GET', '/own/contexts')->{json}, ['mine'], 'users see their own ones');
+
+# Room again.
+
+http('DELETE', "/binaries/$_") for grep { /^bin/ } keys %$all;
+is_deeply([keys %{http('GET', '/binaries')->{json}}], ['app'], 'what is deleted is gone');
+
+# A context that has ended, and then left the zone for jobs.
+
+http('POST', '/jobs?cp=app&mainClass=big&context=c1&sync=true', '{"bytes": 20000}') for 1 .. 12;
+is(http('GET', '/contexts/c2')->{json}{state}, 'FINISHED', 'the launcher remembers what the zone does not');
+
+__DATA__
+
+=== TEST 1: a zone that is as small as can be
+--- http_config
+sparkjob_zone main 128k unix:$TEST_NGINX_SPARKJOB_MAIN;
+--- config
+location / { sparkjob main; }
+location /own/ { sparkjob main; sparkjob_user joe; sparkjob_proxy_user on; }
+--- init
+main::upload('app');
+main::context('c1');
+main::http('POST', '/own/contexts/mine');
+--- request
+GET /contexts/c1
+--- json
+{"name": "c1", "state": "RUNNING", "...": 1}
