@@ -14,7 +14,7 @@
 #include "sjl_server.h"
 
 
-#define SJL_PURGE_ROWS      256         /* in one commit */
+#define SJL_PURGE_ROWS      32          /* in one commit */
 #define SJL_PURGE_SCAN      10000       /* see sjl_page_t */
 #define SJL_PURGE_INTERVAL  60.         /* seconds */
 

@@ -1,0 +1,229 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Whose turn it is: the order in which jobs leave the queue, and that positions
+ * tell just this order.
+ */
+
+
+#include "unit.h"
+#include "sjl_job_queue.h"
+
+#include <utlist.h>
+
+
+#define MAX  64
+
+
+typedef struct {
+    sjl_context_t   context;
+    sjl_job_t       jobs[MAX];
+    char            users[MAX][2];
+    size_t          n;
+} fixture_t;
+
+
+static int
+setup(void **state)
+{
+    *state = sjl_alloc(sizeof(fixture_t));
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+
+    while (sjl_job_queue_next(&f->context)) { /* void */ }
+
+    assert_null(f->context.turns);
+    assert_null(f->context.users);
+    free(f);
+
+    return 0;
+}
+
+
+/* a job for each letter, of the user whom it names */
+
+static void
+add(fixture_t *f, const char *users)
+{
+    sjl_job_t  *job;
+
+    for ( /* void */ ; *users; users++) {
+        job = &f->jobs[f->n];
+        f->users[f->n][0] = *users;
+
+        job->row.user = f->users[f->n++];
+        job->context = &f->context;
+        job->whole = 1;
+
+        DL_APPEND(f->context.jobs, job);
+        sjl_job_queue_add(job);
+    }
+}
+
+
+/* takes all out; "order" has the places at which they were added, from 'a' */
+
+static void
+assert_order(fixture_t *f, const char *order)
+{
+    char        text[MAX + 1];
+    size_t      i, n, positions[MAX];
+    sjl_job_t  *job;
+
+    for (i = 0; i < f->n; i++) {
+        positions[i] = sjl_job_queue_position(&f->jobs[i]);
+    }
+
+    n = 0;
+
+    for (job = sjl_job_queue_next(&f->context);
+         job;
+         job = sjl_job_queue_next(&f->context))
+    {
+        i = (size_t) (job - f->jobs);
+        text[n++] = (char) ('a' + i);
+        assert_int_equal(positions[i], n);
+        assert_int_equal(sjl_job_queue_position(job), 0);
+    }
+
+    text[n] = '\0';
+    assert_string_equal(text, order);
+}
+
+
+static void
+test_one_user_is_served_in_order(void **state)
+{
+    add(*state, "aaaa");
+    assert_order(*state, "abcd");
+}
+
+
+static void
+test_users_take_turns(void **state)
+{
+    add(*state, "aaaabbc");
+    assert_order(*state, "aegbfcd");
+}
+
+
+static void
+test_who_was_served_is_behind_those_who_were_not(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    add(f, "aab");
+
+    assert_ptr_equal(sjl_job_queue_next(&f->context), &f->jobs[0]);
+
+    add(f, "ab");
+    assert_order(f, "cbed");
+}
+
+
+static void
+test_what_is_removed_leaves_the_others_in_order(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    add(f, "abacb");
+
+    sjl_job_queue_remove(&f->jobs[0]);
+    sjl_job_queue_remove(&f->jobs[3]);
+    sjl_job_queue_remove(&f->jobs[3]);
+    assert_order(f, "cbe");
+}
+
+
+static void
+test_free_slots_are_not_waited_for(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    f->context.row.max_jobs = 3;
+    f->context.nslots = 1;
+    add(f, "abab");
+
+    assert_int_equal(sjl_job_queue_position(&f->jobs[0]), 0);
+    assert_int_equal(sjl_job_queue_position(&f->jobs[1]), 0);
+    assert_int_equal(sjl_job_queue_position(&f->jobs[2]), 1);
+    assert_int_equal(sjl_job_queue_position(&f->jobs[3]), 2);
+
+    /* strays may have taken more than there are */
+
+    f->context.nslots = 9;
+    assert_int_equal(sjl_job_queue_position(&f->jobs[0]), 1);
+}
+
+
+static void
+test_a_new_queue_has_what_can_be_sent(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    add(f, "aabcc");
+
+    while (sjl_job_queue_next(&f->context)) { /* void */ }
+
+    f->jobs[0].sent = 1;
+    f->jobs[3].whole = 0;
+    f->jobs[4].row.final = 1;
+
+    sjl_job_queue_fill(&f->context);
+    sjl_job_queue_fill(&f->context);
+    assert_order(f, "bc");
+}
+
+
+static void
+test_nothing_is_sent_without_a_driver(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    f->context.row.state = SJP_CONTEXT_RUNNING;
+    f->context.row.max_jobs = 8;
+    add(f, "ab");
+
+    sjl_job_queue_run(&f->context);
+    assert_false(f->jobs[0].sent);
+    assert_int_equal(f->context.nslots, 0);
+
+    f->context.row.max_jobs = 0;
+    assert_order(f, "ab");
+}
+
+
+#define TEST(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        TEST(test_one_user_is_served_in_order),
+        TEST(test_users_take_turns),
+        TEST(test_who_was_served_is_behind_those_who_were_not),
+        TEST(test_what_is_removed_leaves_the_others_in_order),
+        TEST(test_free_slots_are_not_waited_for),
+        TEST(test_a_new_queue_has_what_can_be_sent),
+        TEST(test_nothing_is_sent_without_a_driver)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
