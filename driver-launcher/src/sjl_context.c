@@ -15,10 +15,13 @@
 #include "sjl_failure.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_lifetime.h"
+#include "sjl_ports.h"
 #include "sjl_predefined.h"
 #include "sjl_record.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
+#include "sjl_supervise.h"
 
 #include <utlist.h>
 
@@ -49,6 +52,7 @@ static void sjl_context_answer(sjl_context_t *ctx,
 static void sjl_context_not_added(sjl_context_t *ctx, const char *why);
 static void sjl_context_durable(sjl_context_t *ctx);
 static int sjl_context_spawn(sjl_context_t *ctx);
+static void sjl_context_fail(sjl_context_t *ctx, sjl_failure_t *why);
 static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
 static void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_failure_t *why);
@@ -117,6 +121,8 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.max_queued = sjl_conf->max_queued;
     ctx->row.code = -1;
 
+    ctx->row.ports = sjl_ports_take();
+
     sjl_context_index(ctx);
     sjl_context_renew(&ctx->secret, &ctx->row.secret);
     sjl_context_renew(&ctx->token, &ctx->row.token);
@@ -144,6 +150,9 @@ sjl_context_index(sjl_context_t *ctx)
 
     ev_init(&ctx->timer, sjl_context_idle_timeout);
     ctx->timer.data = ctx;
+
+    sjl_lifetime_init(ctx);
+    sjl_supervise_init(ctx);
 
     HASH_ADD_KEYPTR(hh, sjl_contexts, ctx->row.id, SJL_ID_LEN, ctx);
     HASH_ADD_KEYPTR(hh_name, sjl_contexts_by_name, ctx->row.name,
@@ -393,7 +402,11 @@ sjl_context_durable(sjl_context_t *ctx)
         return;
     }
 
-    if (sjl_context_spawn(ctx) == SJL_ERROR) {
+    if (sjl_conf->ports.first && ctx->row.ports == 0) {
+        sjl_failure_words(&why, sjl_ports_lacking());
+        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+
+    } else if (sjl_context_spawn(ctx) == SJL_ERROR) {
         sjl_failure_words(&why, sjl_strdup("its driver could not be started, "
                                            "the launcher's log tells why"));
         sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
@@ -461,8 +474,9 @@ sjl_context_ready(sjl_context_t *ctx, const char *application, const char *url,
 {
     /* one that comes back may tell it again; one that is to stop has no need */
 
-    if (ctx->row.state != SJP_CONTEXT_STARTED
-        && ctx->row.state != SJP_CONTEXT_RESTARTING)
+    if (ctx->restarting
+        || (ctx->row.state != SJP_CONTEXT_STARTED
+            && ctx->row.state != SJP_CONTEXT_RESTARTING))
     {
         return;
     }
@@ -482,6 +496,7 @@ sjl_context_ready(sjl_context_t *ctx, const char *application, const char *url,
     (void) sjl_context_set_state(ctx, SJP_CONTEXT_RUNNING);
     sjl_context_save(ctx, 0);
 
+    sjl_lifetime_begin(ctx);
     sjl_job_context_ready(ctx);
 }
 
@@ -493,7 +508,18 @@ sjl_context_failed(sjl_context_t *ctx, sjp_error_e code, const char *error,
     sjl_failure_t  why;
 
     sjl_failure_reported(&why, code, error, size);
-    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    sjl_context_fail(ctx, &why);
+}
+
+
+/* the end of a context that nobody has asked for, unless it is supervised */
+
+static void
+sjl_context_fail(sjl_context_t *ctx, sjl_failure_t *why)
+{
+    if (!sjl_supervise_take(ctx, why)) {
+        sjl_context_end(ctx, SJP_CONTEXT_ERROR, why);
+    }
 }
 
 
@@ -516,7 +542,7 @@ sjl_context_late(sjl_context_t *ctx, int connected)
     sjl_failure_t  why;
 
     sjl_failure_late(&why, ctx, connected);
-    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    sjl_context_fail(ctx, &why);
 }
 
 
@@ -527,8 +553,12 @@ sjl_context_lost(sjl_context_t *ctx, char *reason)
 
     sjl_failure_words(&why, reason);
 
-    sjl_context_end(ctx, ctx->row.state == SJP_CONTEXT_STOPPING
-                         ? SJP_CONTEXT_KILLED : SJP_CONTEXT_ERROR, &why);
+    if (ctx->row.state == SJP_CONTEXT_STOPPING) {
+        sjl_context_end(ctx, SJP_CONTEXT_KILLED, &why);
+
+    } else {
+        sjl_context_fail(ctx, &why);
+    }
 }
 
 
@@ -544,6 +574,10 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
     sjl_failure_t        why;
     sjp_context_state_e  state;
 
+    if (sjl_supervise_ended(ctx)) {
+        return;
+    }
+
     if (d->respawn && !ctx->respawned && ctx->row.state == SJP_CONTEXT_STARTED)
     {
         sjl_context_respawn(ctx, d);
@@ -557,7 +591,7 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
             state = SJP_CONTEXT_KILLED;
         }
 
-        sjl_failure_stopped(&why, d, status);
+        sjl_failure_stopped(&why, ctx, d, status);
 
     } else if (d->stopped && d->reason) {
         state = SJP_CONTEXT_KILLED;
@@ -569,8 +603,9 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
         sjl_failure_words(&why, sjl_strdup("its driver stopped by itself"));
 
     } else {
-        state = SJP_CONTEXT_ERROR;
         sjl_failure_exit(&why, ctx, status);
+        sjl_context_fail(ctx, &why);
+        return;
     }
 
     sjl_context_end(ctx, state, &why);
@@ -602,8 +637,51 @@ sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d)
 
 
 void
+sjl_context_credentials_void(sjl_context_t *ctx)
+{
+    free(ctx->row.secret);
+    ctx->row.secret = sjl_strdup("");
+    free(ctx->row.token);
+    ctx->row.token = sjl_strdup("");
+}
+
+
+void
+sjl_context_restart(sjl_context_t *ctx)
+{
+    sjl_failure_t  why;
+
+    sjl_context_renew(&ctx->secret, &ctx->row.secret);
+    sjl_context_renew(&ctx->token, &ctx->row.token);
+
+    if (sjl_context_spawn(ctx) == SJL_ERROR) {
+        sjl_failure_words(&why, sjl_strdup("its driver could not be started "
+                                           "again"));
+        sjl_context_fail(ctx, &why);
+    }
+}
+
+
+void
+sjl_context_stop_because(sjl_context_t *ctx, char *reason)
+{
+    if (ctx->row.final || ctx->row.state == SJP_CONTEXT_STOPPING) {
+        free(reason);
+        return;
+    }
+
+    free(ctx->row.reason);
+    ctx->row.reason = reason;
+
+    sjl_context_stop(ctx, 0);
+}
+
+
+void
 sjl_context_stop(sjl_context_t *ctx, int force)
 {
+    sjl_failure_t  why;
+
     if (ctx->row.final) {
         return;
     }
@@ -615,6 +693,13 @@ sjl_context_stop(sjl_context_t *ctx, int force)
 
     if (ctx->driver) {
         sjl_driver_stop(ctx->driver, force);
+
+    } else if (ctx->durable) {
+
+        /* it was to be restarted, so there is nobody to wait for */
+
+        sjl_failure_stopped(&why, ctx, NULL, 0);
+        sjl_context_end(ctx, SJP_CONTEXT_FINISHED, &why);
     }
 }
 
@@ -637,9 +722,12 @@ sjl_context_idle(sjl_context_t *ctx)
 {
     sjl_job_t  *job;
 
-    if (!ctx->row.adhoc || ctx->ending
-        || ctx->row.state == SJP_CONTEXT_STOPPING)
-    {
+    if (ctx->ending || ctx->row.state == SJP_CONTEXT_STOPPING) {
+        return;
+    }
+
+    if (!ctx->row.adhoc) {
+        sjl_lifetime_idle(ctx);
         return;
     }
 
@@ -669,6 +757,9 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
 
     ctx->ending = 1;
 
+    sjl_lifetime_end(ctx);
+    sjl_supervise_stop(ctx);
+
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);
 
@@ -678,13 +769,11 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
         ctx->row.error.len = strlen(why->error);
     }
 
+    free(ctx->row.reason);
     ctx->row.reason = sjl_strdup(why->reason);
     ctx->row.end = sjl_now();
 
-    free(ctx->row.secret);
-    ctx->row.secret = sjl_strdup("");
-    free(ctx->row.token);
-    ctx->row.token = sjl_strdup("");
+    sjl_context_credentials_void(ctx);
 
     HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
 
@@ -744,12 +833,17 @@ sjl_context_adopted_all(void)
         if (ctx->driver) {
             ev_timer_set(&ctx->timer, SJL_CONTEXT_GRACE, 0.);
             ev_timer_start(sjl_loop, &ctx->timer);
+
+            if (ctx->row.state == SJP_CONTEXT_RUNNING) {
+                sjl_lifetime_begin(ctx);
+            }
+
             continue;
         }
 
         sjl_failure_words(&why, sjl_strdup("its driver has ended while no "
                                            "launcher ran"));
-        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+        sjl_context_fail(ctx, &why);
     }
 }
 

@@ -50,10 +50,15 @@ struct sjl_context_s {
     unsigned            gone:1;         /* its row could not be added */
     unsigned            ending:1;       /* its jobs are told that it ends */
     unsigned            failed:1;       /* a job of it has */
+    unsigned            restarting:1;   /* a new driver is to be started */
     int64_t             published;      /* rev */
     size_t              nops;           /* changes on their way */
     uint64_t            number;         /* in the order of making */
     ev_timer            timer;          /* of one that was found idle */
+    ev_timer            idle;           /* see sjl_lifetime.h */
+    ev_timer            ttl;
+    ev_timer            restart;        /* see sjl_supervise.h */
+    double              pause;
 
     UT_hash_handle      hh;             /* by id */
     UT_hash_handle      hh_name;        /* by name, while not final */
@@ -126,6 +131,12 @@ void sjl_context_ready(sjl_context_t *ctx, const char *application,
 void sjl_context_failed(sjl_context_t *ctx, sjp_error_e code,
     const char *error, size_t size);
 
+/* no driver can say any longer that it is this context's */
+void sjl_context_credentials_void(sjl_context_t *ctx);
+
+/* starts another driver in the place of one that is gone */
+void sjl_context_restart(sjl_context_t *ctx);
+
 /* its secret is used up; a token for the driver to come back with is made */
 void sjl_context_secret_used(sjl_context_t *ctx);
 
@@ -139,9 +150,15 @@ void sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status);
 
 /* has it stopped, by force or by asking; may be called again */
 void sjl_context_stop(sjl_context_t *ctx, int force);
+
+/* the same by ourselves; the reason is taken over */
+void sjl_context_stop_because(sjl_context_t *ctx, char *reason);
 void sjl_context_stop_all(int force);
 
-/* stops an ad hoc context unless it has a job that is not final */
+/*
+ * Stops an ad hoc context unless it has a job that is not final; others may
+ * have to stop some time after their last job.
+ */
 void sjl_context_idle(sjl_context_t *ctx);
 
 /* keeps the row as it is now */

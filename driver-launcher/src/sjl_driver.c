@@ -111,6 +111,7 @@ sjl_driver_make(sjl_context_t *ctx)
 
     d = sjl_alloc(sizeof(sjl_driver_t));
     d->context = ctx;
+    d->ports = ctx->row.ports;
     d->since = sjl_now();
     d->process.exited = sjl_driver_exited;
 
@@ -274,8 +275,8 @@ sjl_driver_attach(sjl_driver_t *d, sjl_conn_t *c)
     c->data = d;
 
     if (d->phase == SJL_DRIVER_AWAY) {
-        sjl_driver_enter(d, d->context->ready ? SJL_DRIVER_READY
-                                              : SJL_DRIVER_STARTING);
+        sjl_driver_enter(d, d->context->row.state == SJP_CONTEXT_RUNNING
+                            ? SJL_DRIVER_READY : SJL_DRIVER_STARTING);
 
     } else if (d->phase == SJL_DRIVER_STOPPING) {
         sjl_driver_send(d, SJP_LINK_STOP, NULL, NULL, 0);

@@ -41,6 +41,7 @@ struct sjl_driver_s {
     unsigned             stopped:1;     /* it has said so */
     unsigned             whole:1;       /* all of its folder is swept */
     json_t              *respawn;       /* options that it wants instead */
+    int64_t              ports;         /* see sjl_ports.h */
     char                *folder;        /* to be swept when it has ended */
     char                *reason;        /* why it has stopped, in its words */
 

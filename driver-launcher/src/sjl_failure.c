@@ -108,24 +108,28 @@ sjl_failure_late(sjl_failure_t *why, const sjl_context_t *ctx, int connected)
 
 
 void
-sjl_failure_stopped(sjl_failure_t *why, const sjl_driver_t *d, int status)
+sjl_failure_stopped(sjl_failure_t *why, const sjl_context_t *ctx,
+    const sjl_driver_t *d, int status)
 {
-    char  *words;
+    char        *words;
+    const char  *reason;
 
-    if (d->stopped) {
-        sjl_failure_words(why, sjl_strdup("it was stopped"));
+    reason = ctx->row.reason ? ctx->row.reason : "it was stopped";
+
+    if (d == NULL || d->stopped) {
+        sjl_failure_words(why, sjl_strdup(reason));
 
     } else if (d->phase == SJL_DRIVER_KILLED) {
-        sjl_failure_words(why, sjl_strdup("it was stopped, its driver was "
-                                          "killed"));
+        sjl_failure_words(why, sjl_format("%s, its driver was killed",
+                                          reason));
 
     } else if (d->phase == SJL_DRIVER_TERMINATED) {
-        sjl_failure_words(why, sjl_strdup("it was stopped, its driver was "
-                                          "terminated"));
+        sjl_failure_words(why, sjl_format("%s, its driver was terminated",
+                                          reason));
 
     } else {
         words = sjl_process_words(status);
-        sjl_failure_words(why, sjl_format("it was stopped, %s", words));
+        sjl_failure_words(why, sjl_format("%s, %s", reason, words));
         free(words);
     }
 }

@@ -34,8 +34,9 @@ void sjl_failure_reported(sjl_failure_t *why, sjp_error_e code,
 void sjl_failure_late(sjl_failure_t *why, const sjl_context_t *ctx,
     int connected);
 
-/* the driver has ended after it was asked to, or by itself */
-void sjl_failure_stopped(sjl_failure_t *why, const sjl_driver_t *d, int status);
+/* the driver (NULL: there was none) has ended after it was asked to, or not */
+void sjl_failure_stopped(sjl_failure_t *why, const sjl_context_t *ctx,
+    const sjl_driver_t *d, int status);
 void sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx, int status);
 
 /* makes the error that the context's creators are told, unless there is one */

@@ -10,6 +10,7 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_ports.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
 
@@ -32,6 +33,7 @@ static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
 static int sjl_link_welcome(sjl_context_t *ctx);
 static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body,
     size_t *size);
+static int64_t sjl_link_seconds(json_int_t n);
 static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
@@ -214,14 +216,20 @@ sjl_link_welcome(sjl_context_t *ctx)
 {
     char    *why, *body, *folder;
     size_t   size;
-    json_t  *meta, *options;
+    json_t  *meta, *options, *settings;
+
+    settings = json_copy(sjl_conf->context_settings);
+
+    if (ctx->row.ports) {
+        sjl_ports_set(settings, ctx->row.ports);
+    }
 
     options = json_copy(sjl_conf->options);
     (void) json_array_extend(options, ctx->options);
 
-    meta = json_pack("{s:s, s:O, s:O, s:s, s:I, s:o, s:b}",
+    meta = json_pack("{s:s, s:o, s:O, s:s, s:I, s:o, s:b}",
                      "name", ctx->row.name,
-                     "settings", sjl_conf->context_settings,
+                     "settings", settings,
                      "query", ctx->settings, "token", ctx->token,
                      "maxJobs", (json_int_t) ctx->row.max_jobs,
                      "options", options, "adhoc", (int) ctx->row.adhoc);
@@ -344,17 +352,22 @@ sjl_link_context(sjl_conn_t *c)
 void
 sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
 {
-    json_int_t      max_jobs, max_queued;
+    int             supervise;
+    json_int_t      max_jobs, max_queued, idle, ttl;
     const char     *application, *url;
     sjl_context_t  *ctx;
 
     url = NULL;
     max_jobs = 0;
     max_queued = -1;
+    idle = 0;
+    ttl = 0;
+    supervise = 0;
 
-    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I, s?I}", "applicationId",
-                        &application, "url", &url, "maxJobs", &max_jobs,
-                        "maxQueued", &max_queued)
+    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I, s?I, s?I, s?I, s?b}",
+                        "applicationId", &application, "url", &url, "maxJobs",
+                        &max_jobs, "maxQueued", &max_queued, "idleTimeout",
+                        &idle, "ttl", &ttl, "supervise", &supervise)
         == SJL_ERROR)
     {
         return;
@@ -367,8 +380,19 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
             ctx->row.max_queued = max_queued;
         }
 
+        ctx->row.idle_timeout = sjl_link_seconds(idle);
+        ctx->row.ttl = sjl_link_seconds(ttl);
+        ctx->row.supervise = supervise;
+
         sjl_context_ready(ctx, application, url, max_jobs);
     }
+}
+
+
+static int64_t
+sjl_link_seconds(json_int_t n)
+{
+    return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
 }
 
 

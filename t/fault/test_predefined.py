@@ -17,7 +17,7 @@ def jar(path, text):
 def binaries(c):
     stream = c.send("snapshot", {"jobs": 10})
     c.wait(stream)
-    return {m["record"]["name"]: m["record"] for m, _ in c.records[stream] if m["kind"] == "binary"}
+    return {m["record"]["name"]: m["record"] for m, _ in c.records.get(stream, []) if m["kind"] == "binary"}
 
 
 def running(c, name):

@@ -35,8 +35,10 @@ Settings of the context, from the body's spark.context-settings or the query:
 
     script.start    fail, badurl, badconfig, exit[:code], hang, slow:<ms>,
                     respawn
+    script.restart  the same, for all drivers of the context but its first
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
-    max-jobs-per-context, max-queued-jobs
+    max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
+    supervise       told in link-ready
 """
 
 import json
@@ -431,7 +433,11 @@ class Driver:
                               for key, value in posted.items()
                               if key.startswith(prefix)})
 
-        how, _, value = self.settings.get("script.start", "").partition(":")
+        began = os.path.join(self.work, "tmp", "began")
+        script = "script.restart" if os.path.exists(began) else "script.start"
+        open(began, "w").close()
+
+        how, _, value = self.settings.get(script, "").partition(":")
         if how == "fail":
             self.fail("context-init-failed", self.name,
                       error("the context does not start",
@@ -458,7 +464,10 @@ class Driver:
             "scalaVersion": "none",
             "maxJobs": int(self.settings.get("max-jobs-per-context",
                                              meta.get("maxJobs", 8))),
-            "maxQueued": int(self.settings.get("max-queued-jobs", -1))}
+            "maxQueued": int(self.settings.get("max-queued-jobs", -1)),
+            "idleTimeout": int(self.settings.get("context-idle-timeout", 0)),
+            "ttl": int(self.settings.get("context-ttl", 0)),
+            "supervise": str(self.settings.get("supervise")).lower() == "true"}
         self.link.send("link-ready", self.ready)
 
     def fail(self, code, name, payload=b""):

@@ -1,0 +1,152 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_lifetime.h"
+#include "sjl_job.h"
+
+#include <utlist.h>
+
+
+#define SJL_LIFETIME_STRAYS  1.         /* seconds */
+
+
+static void sjl_lifetime_idle_over(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_lifetime_arm(ev_timer *timer, double seconds);
+static void sjl_lifetime_check_ttl(sjl_context_t *ctx);
+
+
+void
+sjl_lifetime_init(sjl_context_t *ctx)
+{
+    ev_init(&ctx->idle, sjl_lifetime_idle_over);
+    ctx->idle.data = ctx;
+
+    ev_init(&ctx->ttl, sjl_lifetime_ttl_over);
+    ctx->ttl.data = ctx;
+}
+
+
+void
+sjl_lifetime_begin(sjl_context_t *ctx)
+{
+    int64_t  age;
+
+    if (ctx->row.ttl) {
+        age = (sjl_now() - ctx->row.start) / 1000;
+        sjl_lifetime_arm(&ctx->ttl, age < ctx->row.ttl
+                                    ? (double) (ctx->row.ttl - age) : 0.);
+    }
+
+    if (ctx->row.idle_timeout) {
+        sjl_lifetime_arm(&ctx->idle, (double) ctx->row.idle_timeout);
+    }
+}
+
+
+static void
+sjl_lifetime_arm(ev_timer *timer, double seconds)
+{
+    ev_timer_stop(sjl_loop, timer);
+    ev_timer_set(timer, seconds, 0.);
+    ev_timer_start(sjl_loop, timer);
+}
+
+
+int
+sjl_lifetime_busy(const sjl_context_t *ctx)
+{
+    sjl_job_t  *job;
+
+    DL_FOREACH(ctx->jobs, job) {
+        if (!job->row.final) {
+            return 1;
+        }
+    }
+
+    return ctx->strays != NULL;
+}
+
+
+void
+sjl_lifetime_idle(sjl_context_t *ctx)
+{
+    if (ctx->row.state != SJP_CONTEXT_RUNNING || sjl_lifetime_busy(ctx)) {
+        return;
+    }
+
+    if (ctx->row.idle_timeout) {
+        sjl_lifetime_arm(&ctx->idle, (double) ctx->row.idle_timeout);
+    }
+
+    sjl_lifetime_check_ttl(ctx);
+}
+
+
+/*
+ * One that is busy is looked at again when its last job has ended; the end of
+ * what is not ours is not told, so that is looked at from time to time.
+ */
+
+static void
+sjl_lifetime_idle_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_context_t  *ctx;
+
+    (void) loop;
+    (void) events;
+
+    ctx = timer->data;
+
+    if (ctx->strays) {
+        sjl_lifetime_arm(timer, (double) ctx->row.idle_timeout);
+
+    } else if (!sjl_lifetime_busy(ctx)) {
+        sjl_context_stop_because(ctx,
+            sjl_format("idle for %lld s", (long long) ctx->row.idle_timeout));
+    }
+}
+
+
+static void
+sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_context_t  *ctx;
+
+    (void) loop;
+    (void) events;
+
+    ctx = timer->data;
+
+    if (ctx->strays) {
+        sjl_lifetime_arm(timer, SJL_LIFETIME_STRAYS);
+
+    } else if (!sjl_lifetime_busy(ctx)) {
+        sjl_lifetime_check_ttl(ctx);
+    }
+}
+
+
+static void
+sjl_lifetime_check_ttl(sjl_context_t *ctx)
+{
+    if (ctx->row.ttl && !ev_is_active(&ctx->ttl)) {
+        sjl_context_stop_because(ctx,
+            sjl_format("its time to live of %lld s is over",
+                       (long long) ctx->row.ttl));
+    }
+}
+
+
+void
+sjl_lifetime_end(sjl_context_t *ctx)
+{
+    ev_timer_stop(sjl_loop, &ctx->idle);
+    ev_timer_stop(sjl_loop, &ctx->ttl);
+}

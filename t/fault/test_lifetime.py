@@ -1,0 +1,289 @@
+"""How long contexts live: idle timeout, time to live, supervision; fixed ports of their drivers."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+from sparkjob_channel import Channel, Refused
+from sparkjob_server import Server, wait_until
+
+
+def scripted(**launcher):
+    return Server(scripted=True, start=False, launcher=launcher)
+
+
+@pytest.fixture
+def server():
+    with scripted() as s:
+        s.start_launcher()
+        yield s
+
+
+def again(s):
+    s.launcher.kill()
+    s.launcher.wait()
+    s.start_launcher()
+
+
+def state(c, name, wanted, seconds=20):
+    return wait_until(f"{name} is {wanted}", lambda: (
+        lambda r: r if r["state"] == wanted else None)(c.context(name)), seconds)
+
+
+def pid(c, context="c"):
+    return json.loads(c.job(c.submit("pid", context=context, sync=True)["id"])[1])
+
+
+def ended(c, job_id, seconds=20):
+    """(record, payload) of a job, once it is final."""
+    return wait_until("the job is final", lambda: (
+        lambda j: j if j[0]["state"] in ("FINISHED", "ERROR", "KILLED") else None)(c.job(job_id)), seconds)
+
+
+# idle timeout and time to live
+
+def test_an_idle_context_stops_but_never_with_a_job(server):
+    with Channel(server.socket) as c:
+        c.create("c", settings={"context-idle-timeout": "1"})
+        job = c.submit("sleep", b'{"ms": 2500}')
+        assert ended(c, job["id"])[0]["state"] == "FINISHED"
+        over = time.monotonic()
+        assert c.context("c")["state"] == "RUNNING"
+        record = state(c, "c", "FINISHED")
+        assert record["reason"] == "idle for 1 s" and 0.7 < time.monotonic() - over < 3
+        # each job begins the time anew
+        c.create("d", settings={"context-idle-timeout": "1"})
+        for _ in range(5):
+            time.sleep(0.5)
+            c.submit("noop", context="d", sync=True)
+        assert c.context("d")["state"] == "RUNNING"
+        state(c, "d", "FINISHED")
+
+
+def test_time_to_live_ends_with_the_last_job(server):
+    with Channel(server.socket) as c:
+        c.create("c", settings={"context-ttl": "1"})
+        job = c.submit("sleep", b'{"ms": 2500}')
+        assert ended(c, job["id"])[0]["state"] == "FINISHED"
+        assert state(c, "c", "FINISHED", 2)["reason"] == "its time to live of 1 s is over"
+        began = time.monotonic()
+        c.create("d", settings={"context-ttl": "1"})
+        c.create("e")
+        state(c, "d", "FINISHED")
+        assert 0.5 < time.monotonic() - began < 4 and c.context("e")["state"] == "RUNNING"
+
+
+def test_limits_hold_after_adoption(server):
+    with Channel(server.socket) as c:
+        c.create("idle", settings={"context-idle-timeout": "1"})
+        c.create("ttl", settings={"context-ttl": "2"})
+        c.create("busy", settings={"context-idle-timeout": "1", "context-ttl": "1"})
+        job = c.submit("sleep", b'{"ms": 5000}', context="busy")
+        again(server)
+    with Channel(server.socket) as c:
+        assert state(c, "idle", "FINISHED")["reason"] == "idle for 1 s"
+        assert state(c, "ttl", "FINISHED")["reason"] == "its time to live of 2 s is over"
+        assert c.context("busy")["state"] == "RUNNING"
+        assert ended(c, job["id"])[0]["state"] == "FINISHED"
+        state(c, "busy", "FINISHED")
+
+
+# supervision
+
+def supervised(**launcher):
+    return scripted(supervise={"restarts": 3, "period": 60}, **launcher)
+
+
+def create(c, name="c", body=b"", **settings):
+    return c.create(name, body, settings={"supervise": "true", **settings})
+
+
+def test_a_lost_driver_is_replaced_and_its_jobs_run_again():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            record = create(c, body=b'{"x": "' + b"1" * 100000 + b'", "spark.context-settings.max-jobs-per-context": 2}')
+            first = pid(c)
+            running = c.submit("sleep", b'{"ms": 1500}')
+            os.kill(first, signal.SIGKILL)
+            wait_until("it restarts", lambda: any(e["kind"] == "context" and e["record"]["state"] == "RESTARTING"
+                                                  for e in c.events) or c.context("c") is None)
+            assert state(c, "c", "RUNNING")["id"] == record["id"]
+            assert pid(c) != first
+            job, result = ended(c, running["id"])
+            assert (job["state"], result) == ("FINISHED", b"true")
+            assert [e["record"]["state"] for e in c.events if e["record"].get("id") == running["id"]][-3:] == [
+                "RESTARTING", "RUNNING", "FINISHED"]
+            told = json.loads(c.job(c.submit("context", sync=True)["id"])[1])
+            assert told["query"] == {"supervise": "true"}
+            # what its settings say still holds: the body was kept
+            assert len([e for e in c.events if e["kind"] == "context"]) >= 3
+            c.ask("context-delete", {"name": "c"})
+            assert c.context("c")["state"] == "FINISHED"
+
+
+def test_restarts_have_pauses_and_an_end():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            times = []
+            for _ in range(3):
+                os.kill(pid(c), signal.SIGKILL)
+                began = time.monotonic()
+                wait_until("it is gone", lambda: c.context("c")["state"] == "RESTARTING", 5, 0.001)
+                state(c, "c", "RUNNING")
+                times.append(time.monotonic() - began)
+            assert times[0] < 1 and 1 <= times[1] < 2 and 2 <= times[2] < 3.5, times
+            job = c.submit("sleep", b'{"ms": 60000}')
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            record = state(c, "c", "ERROR")
+            assert record["reason"].startswith("given up after 3 restarts within 60 s: the driver was killed by signal 9")
+            assert "given up" in json.loads(ended(c, job["id"])[1])["message"]
+            wait_until("no driver is left", lambda: not s.drivers())
+
+
+def test_a_restart_that_fails_is_tried_again(tmp_path):
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c, **{"script.restart": "exit:4"})
+            os.kill(pid(c), signal.SIGKILL)
+            record = state(c, "c", "ERROR")
+            assert "given up after 3 restarts" in record["reason"] and "code 4" in record["reason"]
+
+
+def test_no_restart_without_the_setting_nor_of_one_that_never_ran_nor_of_one_that_stops():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("plain")
+            os.kill(pid(c, "plain"), signal.SIGKILL)
+            state(c, "plain", "ERROR")
+            with pytest.raises(Refused) as why:
+                create(c, "never", **{"script.start": "exit:3"})
+            assert why.value.code == "context-init-failed" and c.context("never")["state"] == "ERROR"
+            create(c, "stop", **{"script.stop": "hang"})
+            stream = c.send("context-delete", {"name": "stop"})
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            c.wait(stream)
+            assert c.context("stop")["state"] in ("FINISHED", "KILLED")
+
+
+def test_one_that_restarts_can_be_deleted():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            os.kill(pid(c), signal.SIGKILL)
+            time.sleep(0.3)
+            state(c, "c", "RUNNING")
+            os.kill(pid(c), signal.SIGKILL)
+            state(c, "c", "RESTARTING")             # for a second
+            began = time.monotonic()
+            c.ask("context-delete", {"name": "c"})
+            assert time.monotonic() - began < 0.9
+            assert c.context("c")["state"] == "FINISHED" and c.context("c")["reason"] == "it was stopped"
+            time.sleep(1.5)
+            assert not s.drivers()
+
+
+def test_a_restart_survives_the_launcher():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            record = create(c)
+            running = c.submit("sleep", b'{"ms": 1000}')
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            state(c, "c", "RUNNING")
+            wait_until("it runs again", lambda: c.job(running["id"])[0]["state"] == "RUNNING")
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            state(c, "c", "RESTARTING")             # for a second
+            again(s)
+        with Channel(s.socket) as c:
+            assert state(c, "c", "RUNNING")["id"] == record["id"]
+            assert ended(c, running["id"])[0]["state"] == "FINISHED"
+            # a driver that is lost while no launcher runs
+            running = c.submit("sleep", b'{"ms": 1000}')
+            s.launcher.kill()
+            s.launcher.wait()
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            time.sleep(0.3)
+            s.start_launcher()
+        with Channel(s.socket) as c:
+            assert state(c, "c", "RUNNING")["id"] == record["id"]
+            assert ended(c, running["id"])[0]["state"] == "FINISHED"
+
+
+def test_a_job_that_breaks_each_driver_does_so_only_so_often():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            job = c.submit("nonsense")
+            record = state(c, "c", "ERROR")
+            assert record["reason"] == "given up after 3 restarts within 60 s: its driver broke the protocol"
+            assert ended(c, job["id"])[0]["state"] == "ERROR"
+            wait_until("no driver is left", lambda: not s.drivers())
+
+
+# fixed ports
+
+def free_range(n):
+    """The first of n ports that nobody has, where the system hands out none by itself."""
+    for first in range(20000 + os.getpid() % 1000 * 8, 32000, n):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + n):
+                taken = stack.enter_context(socket.socket())
+                taken.bind(("0.0.0.0", port))
+            return first
+    raise AssertionError("no ports are free")
+
+
+def ports(c, context):
+    told = json.loads(c.job(c.submit("context", context=context, sync=True)["id"])[1])["settings"]
+    assert told["spark.port.maxRetries"] == "0"
+    return int(told["spark.driver.port"]), int(told["spark.driver.blockManager.port"])
+
+
+def test_each_driver_has_ports_of_its_own_until_its_end():
+    first = free_range(6)
+    with scripted(driver={"ports": f"{first}-{first + 5}"}) as s, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("0.0.0.0", first + 3))
+        other.listen()
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("a")
+            c.create("b", settings={"script.stop": "slow:500"})
+            assert ports(c, "a") == (first, first + 1)
+            assert ports(c, "b") == (first + 4, first + 5)       # the second pair is taken by somebody else
+            with pytest.raises(Refused) as why:
+                c.create("c")
+            assert why.value.code == "context-init-failed" and why.value.name == "c"
+            assert f"all ports of driver.ports, {first}-{first + 5}, are in use" in why.value.error["message"]
+            assert "all ports" in c.context("c")["reason"]
+            again(s)
+        with Channel(s.socket) as c:
+            with pytest.raises(Refused):
+                c.create("c")
+            assert ports(c, "b") == (first + 4, first + 5)
+            c.ask("context-delete", {"name": "b"})
+            c.create("c")
+            assert ports(c, "c") == (first + 4, first + 5)
+
+
+def test_a_restart_keeps_the_ports():
+    first = free_range(2)
+    with supervised(driver={"ports": f"{first}-{first + 1}"}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            os.kill(pid(c), signal.SIGKILL)
+            time.sleep(0.3)
+            state(c, "c", "RUNNING")
+            assert ports(c, "c") == (first, first + 1)
