@@ -360,6 +360,29 @@ sjl_binary_resolve(const json_t *names, char **missing)
 
 
 void
+sjl_binary_paths(json_t *cp)
+{
+    char        *path;
+    size_t       i;
+    json_t      *binary;
+    const char  *sha256;
+
+    json_array_foreach(cp, i, binary) {
+        sha256 = json_string_value(json_object_get(binary, "sha256"));
+
+        if (sha256) {
+            path = sjl_path_binary(
+                       sha256,
+                       json_string_value(json_object_get(binary, "type")));
+
+            (void) json_object_set_new(binary, "path", json_string(path));
+            free(path);
+        }
+    }
+}
+
+
+void
 sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
     char           *users;

@@ -45,6 +45,9 @@ void sjl_binary_sweep(void);
  */
 json_t *sjl_binary_resolve(const json_t *names, char **missing);
 
+/* adds to those that are binaries where they lie, for a driver */
+void sjl_binary_paths(json_t *cp);
+
 /* whether these bytes are the newest version of a name */
 int sjl_binary_is(const char *name, const char *type, const char *sha256);
 

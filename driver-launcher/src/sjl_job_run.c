@@ -92,25 +92,10 @@ sjl_job_frame(const sjl_job_t *job)
 static json_t *
 sjl_job_paths(const char *binaries)
 {
-    char        *path;
-    size_t       i;
-    json_t      *list, *binary;
-    const char  *sha256;
+    json_t  *list;
 
     list = json_loads(binaries, 0, NULL);
-
-    json_array_foreach(list, i, binary) {
-        sha256 = json_string_value(json_object_get(binary, "sha256"));
-
-        if (sha256) {
-            path = sjl_path_binary(
-                       sha256,
-                       json_string_value(json_object_get(binary, "type")));
-
-            (void) json_object_set_new(binary, "path", json_string(path));
-            free(path);
-        }
-    }
+    sjl_binary_paths(list);
 
     return list;
 }

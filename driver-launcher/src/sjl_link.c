@@ -6,6 +6,7 @@
 
 
 #include "sjl_link.h"
+#include "sjl_binary.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
@@ -38,6 +39,7 @@ static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
 static int sjl_link_file(sjl_context_t *ctx, const char *file, char **path);
+static void sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names);
 static char *sjl_link_error(sjl_frame_t *f, const char *file, int code,
     const char *name, size_t *size);
 
@@ -603,18 +605,16 @@ sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f)
 {
-    char        *file;
-    size_t       i;
-    json_t      *cp, *name;
-    sjl_job_t   *job;
-    const char  *id, *class;
+    char           *file;
+    size_t          i;
+    json_t         *cp, *name;
+    sjl_job_t      *job;
+    const char     *id, *class;
+    sjl_context_t  *ctx;
 
-    job = sjl_link_job(c, f, &id, &file);
-    free(file);
-
-    if (job == NULL
-        || sjl_link_unpack(c, f, "{s:s, s:o}", "class", &class, "cp", &cp)
-           == SJL_ERROR)
+    if (sjl_link_unpack(c, f, "{s:s, s:s, s:o}", "id", &id, "class", &class,
+                        "cp", &cp)
+        == SJL_ERROR)
     {
         return;
     }
@@ -631,7 +631,51 @@ sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f)
         }
     }
 
-    sjl_job_resolve(job, class, cp);
+    ctx = sjl_link_context(c);
+
+    if (ctx && strcmp(id, ctx->row.id) == 0) {
+        sjl_link_resolve_context(ctx, cp);
+        return;
+    }
+
+    job = sjl_link_job(c, f, &id, &file);
+    free(file);
+
+    if (job) {
+        sjl_job_resolve(job, class, cp);
+    }
+}
+
+
+/* what its settings name is the class path of all of its jobs */
+
+static void
+sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names)
+{
+    char    *missing, *error, *message;
+    json_t  *cp;
+
+    cp = sjl_binary_resolve(names, &missing);
+
+    if (cp == NULL) {
+        message = sjl_format("dependent-jar-uris or cp: there is no binary "
+                             "%s", missing);
+        error = sjl_error_text("java.lang.IllegalArgumentException", message,
+                               NULL);
+        sjl_context_failed(ctx, SJP_ERR_CONTEXT_INIT_FAILED, error,
+                           strlen(error));
+        free(error);
+        free(message);
+        free(missing);
+        return;
+    }
+
+    sjl_binary_paths(cp);
+
+    sjl_driver_send(ctx->driver, SJP_LINK_RUN,
+                    json_pack("{s:s, s:s, s:o}", "id", ctx->row.id, "class",
+                              "", "cp", cp),
+                    NULL, 0);
 }
 
 
