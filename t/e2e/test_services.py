@@ -103,30 +103,6 @@ def server(folder, web):
         yield s
 
 
-def text(server, path):
-    status, headers, body = server.request("GET", path)
-    assert status == 200 and headers["Content-Type"].startswith("text/plain"), body
-    return body.decode()
-
-
-def test_log_of_a_job_has_what_it_printed_and_logged(server):
-    _, body = server.run("mine.Talks", cp="jobs")
-    log = text(server, f"/jobs/{body['jobId']}/log")
-    for words in ("printed by the job", "printed by task 1", "printed by task 2", "the last words"):
-        assert words in log.splitlines()
-    assert any(" INFO " in line and line.endswith("Talks: logged by the job") for line in log.splitlines())
-    quiet = server.run("mine.WhoAmI", cp="jobs")[1]["jobId"]
-    assert text(server, f"/jobs/{quiet}/log") == ""
-
-
-def test_log_is_there_while_the_job_runs(server):
-    job = server.run("mine.Talks", "ms = 4000", cp="jobs", sync=False)[1]["jobId"]
-    wait_until("the first words are in the log", lambda: "printed by task 2" in text(server, f"/jobs/{job}/log"))
-    assert server.job(job)["status"] == "RUNNING"
-    server.wait_job(job)
-    assert "the last words" in text(server, f"/jobs/{job}/log")
-
-
 def test_progress_grows_and_ends_at_all(server):
     job = server.run("mine.Steps", cp="jobs", sync=False)[1]["jobId"]
     seen = []

@@ -208,11 +208,13 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     sc.addSparkListener(new SparkListener {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })
+    val progress = new Progress(sc, (id, counts) => link.send(Progress.frame(id, counts)))
+    progress.listen()
     val namedObjects = new JobNamedObjects
     val python = PythonWorkers.of(context, namedObjects, settings, folders)
     python.foreach(_.start())
-    site = Some(new JobSite(context, uris, new Binaries(sc, loader, jars), namedObjects, folders,
-      jobFailed, python))
+    site = Some(new JobSite(context, uris, new Binaries(sc, loader, jars), progress, namedObjects,
+      folders, jobFailed, python))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString)

@@ -38,6 +38,7 @@ class JobSite(
     val context: JobContext,
     val uris: Uris,
     val binaries: Binaries,
+    val progress: Progress,
     val namedObjects: NamedObjects,
     val folders: Folders,
     val failed: String => Unit,
@@ -125,7 +126,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   /** The launcher has given up what the job waits for. */
   def abandon(): Unit = answer.cancel(false)
 
-  private def tag: String = "sparkjob-" + id
+  private def tag: String = Progress.tag(id)
 
   override def run(): Unit = {
     begin()
@@ -139,6 +140,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     val stopped = sc.isStopped
     JobLog.end(id)
     val killed = end()
+    site.progress.end(id)
     if (killed || ending.cause.isDefined) {
       endStream()
     }
@@ -165,6 +167,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     thread.setName("job-" + id)
     MDC.put("jobId", id)
     JobLog.begin(id, site.folders.logs)
+    site.progress.begin(id)
     if (killed) {
       thread.interrupt()
     }

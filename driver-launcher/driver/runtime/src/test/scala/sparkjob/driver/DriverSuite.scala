@@ -193,6 +193,29 @@ class DriverSuite {
     assertFalse(Files.exists(launcher.folder.resolve(s"logs/$silent.log")))
   }
 
+  /** What is told of a job up to its end. */
+  private def progress(id: String): Seq[Seq[Int]] = {
+    val told = Iterator.continually(launcher.receiveAny()).takeWhile(_.kind != Message.Result)
+      .filter(_.kind == Message.Progress).toList
+    launcher.acknowledge(id)
+    assertTrue(told.forall(_.meta.get("id").asText == id))
+    told.map(told => Seq("stages", "stagesDone", "tasks", "tasksDone", "tasksFailed")
+      .map(told.meta.get(_).asInt))
+  }
+
+  @Test def howFarAJobIsIsToldNowAndThen(): Unit = {
+    val slow = progress(launcher.begin("mine.Steps", "ms = 700", Seq(UserJars.jobs)))
+    assertTrue(slow.toString, slow.size >= 3 && slow.size <= 6)
+    assertEquals(Seq(2, 0, 8, 0, 0), slow.head)
+    assertEquals(slow, slow.sortBy(_(3)))
+    for (last <- Seq(slow.last,
+        progress(launcher.begin("mine.Steps", "ms = 1", Seq(UserJars.jobs))).last)) {
+      assertEquals(Seq(3, 3, 12, 12, 0), last)
+    }
+    assertEquals(1, progress(launcher.begin("mine.Steps", "ms = 1", Seq(UserJars.jobs))).size)
+    assertEquals(Nil, progress(launcher.begin("mine.NoOp", "", Seq(UserJars.jobs))))
+  }
+
   private def told(path: Seq[String]): Told = {
     val resolve = launcher.receive()
     assertEquals(resolve.toString, Message.Resolve, resolve.kind)

@@ -74,7 +74,11 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
     }
   }
 
-  def receive(seconds: Int = 60): Told = {
+  def receive(seconds: Int = 60): Told =
+    Iterator.continually(receiveAny(seconds)).filter(_.kind != Message.Progress).next()
+
+  /** What comes next, also how far a job is. */
+  def receiveAny(seconds: Int = 60): Told = {
     val next = told.poll(seconds, TimeUnit.SECONDS)
     assertNotNull(s"the driver says nothing\n$log", next)
     next

@@ -128,6 +128,15 @@ object UserJars {
       }
     }
 
+    /** Two stages of four tasks, then the second one alone. */
+    object Steps extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val pairs = sc.parallelize(1 to 4, 4).map { n => Thread.sleep(config.getInt("ms")); (n, n) }
+        val counted = pairs.reduceByKey(_ + _)
+        counted.count() + counted.count()
+      }
+    }
+
     object Runs {
       var count = 0
     }
