@@ -489,6 +489,8 @@ static void
 ngx_http_sparkjob_hub_append(ngx_http_sparkjob_hub_t *hub,
     ngx_http_sparkjob_item_t *item)
 {
+    item->total = hub->last->total + item->event.size;
+
     hub->last->next = item;
     hub->last = item;
 

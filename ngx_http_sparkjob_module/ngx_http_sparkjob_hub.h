@@ -36,6 +36,7 @@ struct ngx_http_sparkjob_item_s {
     ngx_uint_t                    refs;
     ngx_uint_t                    cursors;
     ngx_uint_t                    reset;    /* what was before is void */
+    uint64_t                      total;    /* bytes in the list up to here */
     ngx_http_sparkjob_event_t     event;
 };
 
@@ -91,7 +92,8 @@ struct ngx_http_sparkjob_watch_s {
     ngx_http_sparkjob_link_t   **last;
     ngx_http_sparkjob_link_t    *unsent;
     ngx_http_sparkjob_link_t    *free;
-    size_t                       pending;
+    ngx_http_sparkjob_item_t    *counted;   /* the last one in "backlog" */
+    size_t                       backlog;   /* bytes that wait in the list */
 
     unsigned                     queued:1;
     unsigned                     entered:1;

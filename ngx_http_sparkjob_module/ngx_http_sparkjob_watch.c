@@ -16,9 +16,17 @@
 #include <ngx_http_sparkjob_hub.h>
 
 
-/* what may be pending for a client, and how many pieces it gets in a turn */
+/*
+ * What may wait for a client that does not read: of what it wants, and of all
+ * that the hub has to keep for it.
+ */
+
 #define NGX_HTTP_SPARKJOB_PENDING_MAX  (256 * 1024)
+#define NGX_HTTP_SPARKJOB_KEPT_MAX     (4 * 1024 * 1024)
+
+/* how many pieces a client gets in a turn, and events in a piece */
 #define NGX_HTTP_SPARKJOB_STEPS_MAX    8
+#define NGX_HTTP_SPARKJOB_LINKS_MAX    64
 
 #define NGX_HTTP_SPARKJOB_RESET        "event: reset\ndata: {}\n\n"
 #define NGX_HTTP_SPARKJOB_ID_MAX                                              \
@@ -47,6 +55,7 @@ static ngx_int_t ngx_http_sparkjob_watch_state_job(
 static ngx_int_t ngx_http_sparkjob_watch_state_end(
     ngx_http_sparkjob_watch_t *w);
 static ngx_int_t ngx_http_sparkjob_watch_live(ngx_http_sparkjob_watch_t *w);
+static ngx_int_t ngx_http_sparkjob_watch_wait(ngx_http_sparkjob_watch_t *w);
 static ngx_int_t ngx_http_sparkjob_watch_item(ngx_http_sparkjob_watch_t *w,
     ngx_http_sparkjob_item_t *item);
 static u_char *ngx_http_sparkjob_watch_copy(ngx_http_sparkjob_watch_t *w,
@@ -221,6 +230,7 @@ ngx_http_sparkjob_watch_missed(ngx_http_sparkjob_watch_t *w)
 
     if (rc == NGX_DONE) {
         w->cursor = ngx_http_sparkjob_hub_attach(w->hub, w->epoch, w->seq);
+        w->counted = w->cursor;
         w->step = ngx_http_sparkjob_watch_live;
     }
 
@@ -416,14 +426,25 @@ ngx_http_sparkjob_watch_state_end(ngx_http_sparkjob_watch_t *w)
 }
 
 
-/* the client may be blocked: then this only goes on as far as it may */
+/*
+ * What is new, as long as the client takes it; otherwise it waits in the list,
+ * and costs nothing more.
+ */
 
 static ngx_int_t
 ngx_http_sparkjob_watch_live(ngx_http_sparkjob_watch_t *w)
 {
+    ngx_uint_t                 n;
     ngx_http_sparkjob_item_t  *item;
 
-    for (item = w->cursor->next; item && !w->over; item = item->next) {
+    if (ngx_http_sparkjob_watch_blocked(w)) {
+        return ngx_http_sparkjob_watch_wait(w);
+    }
+
+    item = w->cursor;
+
+    for (n = 0; item->next && n < NGX_HTTP_SPARKJOB_LINKS_MAX && !w->over; ) {
+        item = item->next;
 
         if (item->reset) {
             ngx_http_sparkjob_watch_void(w);
@@ -438,20 +459,45 @@ ngx_http_sparkjob_watch_live(ngx_http_sparkjob_watch_t *w)
             return NGX_ERROR;
         }
 
-        if (w->pending > NGX_HTTP_SPARKJOB_PENDING_MAX) {
-            ngx_log_error(NGX_LOG_INFO, w->request->connection->log, 0,
-                          "client does not read its events, %uz bytes are "
-                          "pending", w->pending);
-            return NGX_ERROR;
-        }
-
         w->over = w->id.len && item->event.final;
+        n++;
     }
 
-    ngx_http_sparkjob_hub_move(w->hub, w->cursor, w->hub->last);
-    w->cursor = w->hub->last;
+    ngx_http_sparkjob_hub_move(w->hub, w->cursor, item);
+    w->cursor = item;
+    w->counted = item;
+    w->backlog = 0;
 
-    return NGX_DONE;
+    return item->next ? NGX_OK : NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_watch_wait(ngx_http_sparkjob_watch_t *w)
+{
+    uint64_t  kept;
+
+    while (w->counted->next) {
+        w->counted = w->counted->next;
+
+        if (ngx_http_sparkjob_watch_wants_event(w, &w->counted->event)) {
+            w->backlog += w->counted->event.len[NGX_HTTP_SPARKJOB_EVENT_TEXT];
+        }
+    }
+
+    kept = w->hub->last->total - w->cursor->total;
+
+    if (w->backlog <= NGX_HTTP_SPARKJOB_PENDING_MAX
+        && kept <= NGX_HTTP_SPARKJOB_KEPT_MAX)
+    {
+        return NGX_DONE;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, w->request->connection->log, 0,
+                  "client does not read its events, %uz bytes are pending, "
+                  "%uL are kept for it", w->backlog, kept);
+
+    return NGX_ERROR;
 }
 
 
@@ -678,8 +724,6 @@ ngx_http_sparkjob_watch_link(ngx_http_sparkjob_watch_t *w,
         w->unsent = link;
     }
 
-    w->pending += text.len;
-
     return NGX_OK;
 }
 
@@ -734,7 +778,6 @@ ngx_http_sparkjob_watch_sent(ngx_http_sparkjob_watch_t *w)
         }
 
         w->links = link->next;
-        w->pending -= link->buf.last - link->buf.start;
 
         ngx_http_sparkjob_item_release(link->item);
 

@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
 from sparkjob_server import EXAMPLES, Server, memory_kb, wait_until  # noqa: E402
+from watchers import measure  # noqa: E402
 
 ROUNDS = 5
 
@@ -78,5 +79,14 @@ def main():
               f"launcher {memory_kb(s.launcher.pid) / 1024:.1f} MiB (own {memory_kb(s.launcher.pid, 'RssAnon') / 1024:.1f})")
 
 
+def crowd(count=10000, seconds=10):
+    """10,000 watchers of GET /events; the client takes more CPU than nginx, so how late it sees events is an upper bound."""
+    seen = measure(count, seconds)
+    assert seen["over"] == count and seen["events"] == count * seen["sent"] and not seen["disordered"], seen
+    print(f"watchers: {count:,}, {seen['sent'] / seconds:.0f} events/s  p50 {seen['p50']:.1f} ms  p99 {seen['p99']:.1f} ms  "
+          f"worker {seen['cpu'] / seconds * 100:.0f} % of a CPU, {seen['memory']:.1f} KiB each (at most {seen['peak']:.1f})")
+
+
 if __name__ == "__main__":
     main()
+    crowd()

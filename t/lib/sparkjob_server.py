@@ -69,6 +69,13 @@ def memory_kb(pid, what="VmRSS"):
         return int(re.search(rf"{what}:\s+(\d+)", f.read()).group(1))
 
 
+def cpu_seconds(pid):
+    """What a process has used of the CPU, user and system."""
+    with open(f"/proc/{pid}/stat") as f:
+        user, system = f.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as f:
         return [int(c) for c in f.read().split()]
