@@ -220,6 +220,23 @@ def test_named_objects_of_all_types(server, context, capsys):
     warm(capsys, server, c, "NamedObjectsTestJob")
 
 
+def test_a_context_factory_of_ones_own(server, context, capsys):
+    own = {"context-factory": "spark.jobserver.GreetingContextFactory"}
+    for name in ("cp", "dependent-jar-uris"):
+        c = context("", **own, **{name: "examples"})
+        assert result(server, c, "HelloJob") == "Hello, World"
+        assert refusal(server, c, "NoOpJob")["result"] == "Invalid job type for this context"
+    c = context("", **own, cp="examples", greeting="Moin")
+    assert result(server, c, "HelloJob", "name = you") == "Moin, you"
+    warm(capsys, server, c, "HelloJob")
+    query = "context-factory=spark.jobserver.GreetingContextFactory"
+    status, answer = server.post(f"/contexts/bad?{query}&cp=nowhere")
+    assert status == 500 and "nowhere" in answer["result"]["message"], answer
+    # whatever a user's factory throws is told
+    status, answer = server.post(f"/contexts/bad?{query}&cp=examples&spark.executor.memory=x")
+    assert status == 500 and "Failed to parse byte string: x" in answer["result"]["message"], answer
+
+
 def test_unknown_context_factories_are_named(server):
     for factory, words in (("no.such.Factory", "no.such.Factory is not known here"),
                            ("java.lang.String", "java.lang.String is no "),

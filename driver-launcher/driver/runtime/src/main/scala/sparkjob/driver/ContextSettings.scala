@@ -17,7 +17,7 @@ import org.apache.spark.SparkConf
 import org.apache.spark.sparkjob.SparkInternals
 
 import spark.jobserver.context.DefaultSparkContextFactory
-import spark.jobserver.util.{JobserverConfig, SparkJobUtils, SparkMasterProvider}
+import spark.jobserver.util.{JobserverConfig, SparkJobUtils}
 
 /** A setting has a value that it cannot have; the message is for users. */
 class BadSettingException(message: String) extends Exception(message)
@@ -59,11 +59,8 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
 
   private def seconds(name: String): Long = get(name).map(duration(name, _)).getOrElse(0L)
 
-  def master(defaults: Map[String, String]): String = {
-    val known = get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
-    val settings = config.withValue(path("spark.master"), ConfigValueFactory.fromAnyRef(known))
-    SparkMasterProvider.fromConfig(settings).getSparkMaster(settings)
-  }
+  def master(defaults: Map[String, String]): String =
+    get("spark.master").orElse(defaults.get("spark.master")).getOrElse("local[*]")
 
   /** @param defaults Spark's own defaults, which all settings win over */
   def sparkConf(contextName: String, defaults: Map[String, String]): SparkConf = {

@@ -195,14 +195,16 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       folders: Folders,
       limits: ObjectNode): Unit = {
     val jars = cp.filter(_.kind == "Jar").map(_.file)
-    val urls = settings.classPath(defaults) ++ jars.map(_.toURI.toURL)
+    val urls = (SparkInternals.configurations(sys.env) ++ jars).map(_.toURI.toURL) ++
+      settings.classPath(defaults)
     val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
-    val conf = settings.sparkConf(name, defaults)
-    log.info(s"Making the context $name by ${settings.contextFactory} on ${conf.get("spark.master")}")
+    val conf = JobContext.forMaster(settings.config, settings.sparkConf(name, defaults))
+    val master = conf.get("spark.master")
+    log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()
-    Master.probe(conf.get("spark.master"))
+    Master.probe(master)
     val context = JobContext.make(factory, settings.config, conf, name)
     val sc = context.sparkContext
     sc.addSparkListener(new SparkListener {

@@ -14,7 +14,7 @@ import org.apache.spark.streaming.{StreamingContext, Streams}
 
 import spark.jobserver.ContextLike
 import spark.jobserver.context.{SparkContextFactory, StreamingFactory}
-import spark.jobserver.util.JobserverConfig
+import spark.jobserver.util.{JobserverConfig, SparkMasterProvider}
 
 /**
  * A driver's context, as its factory made it.
@@ -63,8 +63,10 @@ class JobContext(val factory: SparkContextFactory, val made: ContextLike, val co
 
 object JobContext {
 
+  private val Master = "spark.master"
+
   /** What must reach Spark as the driver has it, whatever the settings say. */
-  private val Fixed = Seq("spark.master", "spark.plugins", "spark.jars", "spark.kryo.pool")
+  private val Fixed = Seq(Master, "spark.plugins", "spark.jars", "spark.kryo.pool")
 
   /** @throws BadSettingException if there is no such factory */
   def factory(name: String, loader: ClassLoader): SparkContextFactory = {
@@ -82,6 +84,21 @@ object JobContext {
     instance match {
       case factory: SparkContextFactory => factory
       case other => bad(s"is no ${classOf[SparkContextFactory].getName}")
+    }
+  }
+
+  /**
+   * The configuration of a context, for the master that the settings name or that an object of the
+   * user's provides.
+   */
+  def forMaster(settings: Config, conf: SparkConf): SparkConf = {
+    val config = settings.withValue(Master, ConfigValueFactory.fromAnyRef(conf.get(Master)))
+    try {
+      conf.setMaster(SparkMasterProvider.fromConfig(config).getSparkMaster(config))
+    } catch {
+      case e@(_: ReflectiveOperationException | _: ClassCastException | _: LinkageError) =>
+        throw new BadSettingException(s"${SparkMasterProvider.SparkMasterProperty} names no "
+          + s"object that is a ${classOf[SparkMasterProvider].getName}: ${JobLoader.cause(e)}")
     }
   }
 

@@ -5,6 +5,7 @@
 
 package org.apache.spark.sparkjob
 
+import java.io.File
 import java.lang.reflect.Modifier
 import java.util.{Map => JMap, Properties}
 import java.util.concurrent.ConcurrentMap
@@ -35,7 +36,7 @@ object SparkInternals {
    */
   def isolateClasses(conf: SparkConf): SparkConf = {
     append(conf, "spark.plugins", classOf[JobClassesPlugin].getName)
-    val home = new java.io.File(getClass.getProtectionDomain.getCodeSource.getLocation.toURI)
+    val home = new File(getClass.getProtectionDomain.getCodeSource.getLocation.toURI)
     if (home.isFile && !Utils.isLocalMaster(conf)) {
       append(conf, "spark.jars", home.getPath)
     }
@@ -48,10 +49,18 @@ object SparkInternals {
 
   /** The settings of conf/spark-defaults.conf. */
   def defaults(environment: Map[String, String]): Map[String, String] = {
-    val folder = environment.get("SPARK_CONF_DIR")
-      .orElse(environment.get("SPARK_HOME").map(_ + "/conf"))
-    folder.map(_ + "/spark-defaults.conf").filter(new java.io.File(_).isFile)
-      .map(file => Utils.getPropertiesFromFile(file).toMap).getOrElse(Map.empty)
+    sparkFolder(environment).map(new File(_, "spark-defaults.conf")).filter(_.isFile)
+      .map(file => Utils.getPropertiesFromFile(file.getPath).toMap).getOrElse(Map.empty)
+  }
+
+  private def sparkFolder(environment: Map[String, String]): Option[String] =
+    environment.get("SPARK_CONF_DIR").orElse(environment.get("SPARK_HOME").map(_ + "/conf"))
+
+  /** The folders that hold hive-site.xml, core-site.xml and the like, as spark-submit knows them. */
+  def configurations(environment: Map[String, String]): Seq[File] = {
+    val folders = sparkFolder(environment).toSeq ++
+      Seq("HADOOP_CONF_DIR", "YARN_CONF_DIR").flatMap(environment.get(_))
+    folders.distinct.map(new File(_)).filter(_.isDirectory)
   }
 
   /** What a context of this configuration gives to Hadoop. */
