@@ -39,6 +39,24 @@ is(as('ann', 'DELETE', '/contexts/c1')->{status}, 404, 'users delete none of oth
 is(as('joe', 'DELETE', '/contexts/c1')->{status}, 200, 'but their own');
 is(http('GET', '/plain/contexts/c1')->{json}{state}, 'RUNNING', 'and nothing else');
 
+# Whom a driver acts for.
+
+sub told {
+    my ($user, $query) = @_;
+    my $answer = http('POST', "$query&cp=app&mainClass=context&sync=true&timeout=20", '', 'X-User' => $user);
+    return $answer->{json}{result};
+}
+as('joe', 'POST', '/contexts/who?spark.proxy.user=root&a=1');
+my $meta = told('joe', '/jobs?context=who');
+is($meta->{proxyUser}, 'joe', 'a context acts for its user');
+is_deeply($meta->{query}, {a => '1'}, 'whatever the client says');
+$meta = told('joe', '/jobs?spark.proxy.user=root');
+is($meta->{proxyUser}, 'joe', 'so does an ad hoc context');
+is(told('joe', '/plain/jobs?spark.proxy.user=eve')->{proxyUser}, 'eve', 'otherwise clients say for whom');
+http('POST', '/plain/contexts/who?spark.proxy.user=eve');
+is(told('', '/plain/jobs?context=who')->{query}{'spark.proxy.user'}, 'eve', 'in a context as one of its settings');
+is_deeply(as('joe', 'GET', '/contexts')->{json}, ['who'], 'an ad hoc context is nobody\'s after its job');
+
 # No user at all.
 
 for (['GET', '/contexts'], ['POST', '/contexts/x'], ['POST', '/jobs?cp=app&mainClass=noop'],

@@ -1,7 +1,8 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher('main', max_contexts => 64);
+launcher();
+launcher('two');
 run_tests();
 
 # More binaries than the zone takes: the launcher tells the rest.
@@ -38,16 +39,23 @@ is_deeply([keys %{http('GET', '/binaries')->{json}}], ['app'], 'what is deleted 
 
 # A context that has ended, and then left the zone for jobs.
 
-http('POST', '/jobs?cp=app&mainClass=big&context=c1&sync=true', '{"bytes": 20000}') for 1 .. 12;
-is(http('GET', '/contexts/c2')->{json}{state}, 'FINISHED', 'the launcher remembers what the zone does not');
+http('POST', '/two/jars/app', "PK\3\4 jar");
+http('POST', "/two/contexts/$_") for qw(old c1);
+http('DELETE', '/two/contexts/old');
+http('POST', '/two/jobs?cp=app&mainClass=big&context=c1&sync=true', '{"bytes": 20000}') for 1 .. 12;
+is(http('GET', '/two/contexts/old')->{json}{state}, 'FINISHED', 'the launcher remembers what the zone does not');
+is(http('GET', '/two/contexts/nope')->{json}{result}, "can't find context with name nope",
+   'and knows what never was');
 
 __DATA__
 
 === TEST 1: a zone that is as small as can be
 --- http_config
 sparkjob_zone main 128k unix:$TEST_NGINX_SPARKJOB_MAIN;
+sparkjob_zone two 128k unix:$TEST_NGINX_SPARKJOB_TWO;
 --- config
 location / { sparkjob main; }
+location /two/ { sparkjob two; }
 location /own/ { sparkjob main; sparkjob_user joe; sparkjob_proxy_user on; }
 --- init
 main::upload('app');
