@@ -360,6 +360,7 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     meta = ngx_http_sparkjob_meta_with(meta, "proxyUser",
                                        ctx->own.len ? &ctx->user
                                                     : &job->proxy_user);
+    meta = ngx_http_sparkjob_meta_with(meta, "own", &ctx->own);
 
     timeout = (job->timeout == -1) ? slcf->sync_timeout
                                    : (ngx_msec_t) job->timeout * 1000;

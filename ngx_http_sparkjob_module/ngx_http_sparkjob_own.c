@@ -21,8 +21,9 @@ ngx_int_t
 ngx_http_sparkjob_own_user(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t *ctx)
 {
-    u_char  *p;
-    size_t   i;
+    u_char            *p;
+    size_t             i;
+    static ngx_str_t   what = ngx_string("user, before names of contexts,");
 
     if (ctx->user.len == 0) {
         ctx->status = NGX_HTTP_FORBIDDEN;
@@ -59,7 +60,7 @@ ngx_http_sparkjob_own_user(ngx_http_request_t *r,
 
     (void) ngx_http_sparkjob_json(ctx->own_json.data, &ctx->own);
 
-    return NGX_OK;
+    return ngx_http_sparkjob_check_text(ctx, &what, &ctx->own, SJP_OWN_MAX);
 }
 
 

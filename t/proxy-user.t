@@ -52,6 +52,10 @@ is($meta->{proxyUser}, 'joe', 'a context acts for its user');
 is_deeply($meta->{query}, {a => '1'}, 'whatever the client says');
 $meta = told('joe', '/jobs?spark.proxy.user=root');
 is($meta->{proxyUser}, 'joe', 'so does an ad hoc context');
+like($meta->{name}, qr/^joe~[0-9a-f]{8}-context$/, 'which is named for the user, too');
+like(as('joe', 'GET', '/jobs?limit=1')->{json}[0]{context}, qr/^[0-9a-f]{8}-context$/, 'who sees no prefix');
+like(as('u' x 223, 'GET', '/contexts')->{json}{result}, qr/^The user, .* is too long: 224 bytes/,
+     'a user whose name leaves no room for that of a context');
 is(told('joe', '/plain/jobs?spark.proxy.user=eve')->{proxyUser}, 'eve', 'otherwise clients say for whom');
 http('POST', '/plain/contexts/who?spark.proxy.user=eve');
 is(told('', '/plain/jobs?context=who')->{query}{'spark.proxy.user'}, 'eve', 'in a context as one of its settings');

@@ -38,6 +38,9 @@
 #define SJP_NAME_MAX       255
 #define SJP_CLASS_MAX      1024
 
+/* of what the names of a user's contexts begin with: more has to follow */
+#define SJP_OWN_MAX        (SJP_NAME_MAX - 32)
+
 /* the payload is the content of the descriptor that came with the frame */
 #define SJP_FLAG_FD        0x0001
 #define SJP_FLAGS          SJP_FLAG_FD

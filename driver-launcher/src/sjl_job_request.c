@@ -36,6 +36,7 @@ typedef struct {
     char           *context;            /* NULL: ad hoc */
     char           *user;
     char           *proxy_user;         /* of an ad hoc context, or NULL */
+    char           *own;                /* what its name begins with */
     char           *callback;           /* URL, or NULL */
     json_t         *names;
     json_t         *dependent;          /* names too, or NULL */
@@ -118,7 +119,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 {
     int             early;
     json_t         *cp, *dependent;
-    const char     *id, *class, *context, *user, *proxy, *callback;
+    const char     *id, *class, *context, *user, *proxy, *own, *callback;
     sjl_request_t  *r;
 
     r = s->request;
@@ -128,13 +129,14 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     dependent = NULL;
     user = "";
     proxy = "";
+    own = "";
 
     if (sjl_request_unpack(r, f, "{s:s, s:o, s:s, s?s, s?b, s?s, s?b, s?b,"
-                           " s?o, s?s, s?s}", "id", &id, "cp", &cp, "class", &class,
-                           "context", &context, "sync", &s->sync, "user",
-                           &user, "early", &early, "again", &s->again,
-                           "dependent", &dependent, "proxyUser", &proxy,
-                           "callback", &callback)
+                           " s?o, s?s, s?s, s?s}", "id", &id, "cp", &cp,
+                           "class", &class, "context", &context, "sync",
+                           &s->sync, "user", &user, "early", &early, "again",
+                           &s->again, "dependent", &dependent, "proxyUser",
+                           &proxy, "own", &own, "callback", &callback)
         == SJL_ERROR)
     {
         return SJL_ERROR;
@@ -143,11 +145,11 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     r->early = early ? 1 : 0;
 
     if (!sjl_id_ok(id) || strlen(class) > SJP_CLASS_MAX
-        || strlen(proxy) > SJP_NAME_MAX)
+        || strlen(proxy) > SJP_NAME_MAX || strlen(own) > SJP_OWN_MAX)
     {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
                            : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
-                           : "class");
+                           : strlen(own) > SJP_OWN_MAX ? "own" : "class");
         return SJL_ERROR;
     }
 
@@ -176,6 +178,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     s->user = sjl_strdup(user);
     s->callback = sjl_strdup(callback);
     s->proxy_user = *proxy ? sjl_strdup(proxy) : NULL;
+    s->own = sjl_strdup(own);
     s->names = json_incref(cp);
     s->dependent = json_incref(dependent);
 
@@ -455,7 +458,8 @@ sjl_submit_adhoc(sjl_submit_t *s)
 
     do {
         sjl_id_make(id);
-        name = sjl_format("%.8s-%s", id, *s->class ? s->class : "job");
+        name = sjl_format("%s%.8s-%s", s->own, id,
+                          *s->class ? s->class : "job");
         sjl_text_cut(name, SJP_NAME_MAX);
 
         if (sjl_context_find_name(name) == NULL) {
@@ -572,6 +576,7 @@ sjl_submit_free(sjl_submit_t *s)
     free(s->context);
     free(s->user);
     free(s->proxy_user);
+    free(s->own);
     free(s->callback);
     free(s->body);
     json_decref(s->names);
