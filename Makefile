@@ -48,7 +48,7 @@ WHEEL        := $(BUILD)/driver/sparkjobserver-$(P_VERSION)-py3-none-any.whl
 export BUILD PORT
 
 
-.PHONY: FORCE all help deps module launcher cli driver python spark static demo stop test unit \
+.PHONY: FORCE all help deps module launcher cli driver python spark static demo stop test unit pyunit \
         prove api jvm e2e fault asan clang bench install clean
 
 all: module launcher cli driver python     ## build everything
@@ -200,7 +200,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit jvm prove api e2e fault ## everything that CI runs
+test: all spark unit pyunit jvm prove api e2e fault ## everything that CI runs
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
@@ -212,6 +212,9 @@ $(BUILD)/unit/test_cli: t/unit/test_cli.c $(filter-out %/sjc_main.o,$(C_SRC:driv
 
 unit: $(UNIT)                              ## unit tests of launcher and command (cmocka)
 	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
+
+pyunit:                                    ## tests of the Python package (pytest)
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider $(P_DIR)/tests
 
 jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
 	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test $(PLAIN)

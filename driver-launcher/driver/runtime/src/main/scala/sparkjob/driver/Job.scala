@@ -184,21 +184,18 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     val config = parse()
     ask(config)
     val binaries = fetch()
-    if (binaries.exists(_.isPython != site.python.isDefined)) {
-      throw refusal("wrong-job-type")
-    }
     try {
-      site.python match {
-        case Some(python) =>
-          val run = PythonRun(id, whole.mainClass, file("result"), () => joinSpark())
-          python.runWith(run, binaries)(perform(_, config))
-        case None =>
-          site.binaries.runWith(binaries) { loader =>
-            Thread.currentThread.setContextClassLoader(loader)
-            val job = load(loader, binaries)
-            joinSpark()
-            perform(job, config)
-          }
+      if (binaries.exists(_.isPython)) {
+        val python = site.python.getOrElse(throw refusal("wrong-job-type"))
+        val run = PythonRun(id, whole.mainClass, file("result"), () => joinSpark())
+        python.runWith(run, binaries)(perform(_, config))
+      } else {
+        site.binaries.runWith(binaries) { loader =>
+          Thread.currentThread.setContextClassLoader(loader)
+          val job = load(loader, binaries)
+          joinSpark()
+          perform(job, config)
+        }
       }
     } catch {
       case e: LoadingException => throw loadingFailed(e)

@@ -19,7 +19,7 @@ import com.typesafe.config.ConfigRenderOptions
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.api.SparkJobBase
-import spark.jobserver.python.PythonContextFactory
+import spark.jobserver.python.RunsPython
 
 /**
  * The Python processes of a context: one for each set of binary versions that was used lately, and a
@@ -92,7 +92,7 @@ class PythonWorkers(
   private def enroll(
       id: String,
       binaries: Seq[Binary]): (PythonWorker, BlockingQueue[PythonAnswer]) = synchronized {
-    val set = Binaries.idOf(binaries)
+    val set = Binaries.idOf(binaries.map(binary => binary.copy(sha256 = version(binary))))
     Option(bySet.get(set)).flatMap(worker => worker.enroll(id).map(worker -> _)).getOrElse {
       val worker = takeFor(set, binaries)
       val answers = worker.enroll(id).getOrElse(
@@ -141,8 +141,8 @@ class PythonWorkers(
   }
 
   private def kind: String = context.factory match {
-    case factory: PythonContextFactory => factory.pythonContext
-    case _ => PythonContextFactory.Custom
+    case factory: RunsPython => factory.pythonContext
+    case _ => RunsPython.Custom
   }
 
   private def newWorker(): PythonWorker = {
@@ -174,25 +174,28 @@ class PythonWorkers(
   }
 
   /** The archive of a binary that Python finds modules in; executors get it, too. */
-  private def file(binary: Binary): Path = files.getOrElse(binary.sha256 + binary.name, {
+  private def file(binary: Binary): Path = files.getOrElse(version(binary), {
     if (!binary.file.canRead) {
       throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
     }
     val path = binary.kind match {
       case "Python" => archive(binary)
-      case kind => link(binary.file.toPath, folder.resolve(s"${binary.sha256}.${Suffixes(kind)}"))
+      case kind if Suffixes.contains(kind) =>
+        link(binary.file.toPath, folder.resolve(s"${binary.sha256}.${Suffixes(kind)}"))
+      case kind => throw new LoadingException(
+        s"${binary.name} is of type $kind, not one of ${Kinds.toSeq.sorted.mkString(", ")}")
     }
     sc.addFile(path.toString)
-    files += binary.sha256 + binary.name -> path
+    files += version(binary) -> path
     path
   })
 
   /** A plain file is a module that has the binary's name. */
   private def archive(binary: Binary): Path = {
-    val path = folder.resolve(s"${binary.sha256}-${binary.name}.zip")
+    val path = folder.resolve(s"${version(binary)}.zip")
     val zip = new ZipOutputStream(new FileOutputStream(path.toFile))
     try {
-      zip.putNextEntry(new ZipEntry(binary.name + ".py"))
+      zip.putNextEntry(new ZipEntry(binary.name.stripSuffix(".py") + ".py"))
       Files.copy(binary.file.toPath, zip)
     } finally {
       zip.close()
@@ -242,6 +245,10 @@ object PythonWorkers {
   private val Suffixes = Map("Egg" -> "egg", "Wheel" -> "whl")
 
   val Kinds: Set[String] = Suffixes.keySet + "Python"
+
+  /** The same bytes under another name are another module, where they are a plain file. */
+  private def version(binary: Binary): String =
+    if (binary.kind == "Python") s"${binary.sha256}-${binary.name}" else binary.sha256
 
   private def executableOf(settings: ContextSettings): String = {
     settings.get("python.executable").orElse(settings.get("spark.pyspark.python"))

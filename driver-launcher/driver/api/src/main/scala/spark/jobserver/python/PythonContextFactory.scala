@@ -10,26 +10,30 @@ import org.scalactic.{Bad, Or}
 import spark.jobserver.JobCache
 import spark.jobserver.context._
 
-/**
- * A kind of context for Python jobs. What a factory of a user's own makes, the jobs' method
- * `build_context` turns into something of Python.
- */
-trait PythonContextFactory extends SparkContextFactory {
+/** A kind of context where Python jobs run, perhaps among others. */
+trait RunsPython extends SparkContextFactory {
 
   override def runsPython: Boolean = true
 
   /** What Python makes of the context; ours have names that it knows. */
-  def pythonContext: String = PythonContextFactory.Custom
+  def pythonContext: String = RunsPython.Custom
+}
+
+object RunsPython {
+  val Custom = "custom"
+}
+
+/**
+ * A kind of context for Python jobs alone. What a factory of a user's own makes, the jobs' method
+ * `build_context` turns into something of Python.
+ */
+trait PythonContextFactory extends RunsPython {
 
   /** Jobs of the JVM do not run here. */
   override def loadAndValidateJob(
       classPath: Seq[String],
       mainClass: String,
       jobCache: JobCache): J Or LoadingError = Bad(JobWrongType)
-}
-
-object PythonContextFactory {
-  val Custom = "custom"
 }
 
 /** Contexts for Python jobs that need a SparkSession. */
@@ -50,4 +54,9 @@ class PythonSQLContextFactory extends SQLContextFactory with PythonContextFactor
 /** The old name of sessions with Hive support; jobs get a HiveContext. */
 class PythonHiveContextFactory extends HiveContextFactory with PythonContextFactory {
   override def pythonContext: String = "hive"
+}
+
+/** Contexts for both Python jobs and Scala jobs that need a SparkSession: they share DataFrames. */
+class MixedSessionContextFactory extends SessionContextFactory with RunsPython {
+  override def pythonContext: String = "session"
 }
