@@ -143,7 +143,8 @@ sjl_dump_contexts(void)
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
         (void) json_array_append_new(list,
-            json_pack("{s:s, s:s, s:s, s:b, s:I, s:i, s:I, s:I, s:I}",
+            json_pack("{s:s, s:s, s:s, s:b, s:I, s:i, s:I, s:I, s:I, s:I,"
+                      " s:I}",
                       "name", ctx->row.name, "id", ctx->row.id,
                       "state", sjl_context_states[ctx->row.state],
                       "adhoc", (int) ctx->row.adhoc,
@@ -152,6 +153,8 @@ sjl_dump_contexts(void)
                                             : 0,
                       "slotsTaken", (json_int_t) ctx->nslots,
                       "maxJobs", (json_int_t) ctx->row.max_jobs,
+                      "waiting", (json_int_t) ctx->nwaiting,
+                      "maxQueued", (json_int_t) ctx->row.max_queued,
                       "changesOnTheWay", (json_int_t) ctx->nops));
     }
 

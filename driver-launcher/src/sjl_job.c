@@ -439,7 +439,7 @@ sjl_job_context_durable(sjl_context_t *ctx)
 
     DL_FOREACH(ctx->jobs, job) {
         if ((job->whole || job->row.final) && !job->added) {
-            sjl_job_save(job, 1);
+            sjl_job_save(job, !sjl_job_hurries(job));
         }
     }
 }

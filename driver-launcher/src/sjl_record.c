@@ -16,7 +16,7 @@ json_t *
 sjl_record_context(const sjl_context_row_t *row)
 {
     return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:I, s:I, s:s*, s:s*,"
-                     " s:s*}",
+                     " s:s*, s:I, s:I}",
                      "id", row->id, "rev", (json_int_t) row->rev,
                      "name", row->name, "user", row->user,
                      "adhoc", (int) row->adhoc,
@@ -24,7 +24,9 @@ sjl_record_context(const sjl_context_row_t *row)
                      "start", (json_int_t) row->start,
                      "end", (json_int_t) row->end,
                      "applicationId", row->application, "url", row->url,
-                     "reason", row->reason);
+                     "reason", row->reason,
+                     "maxJobs", (json_int_t) row->max_jobs,
+                     "maxQueued", (json_int_t) row->max_queued);
 }
 
 

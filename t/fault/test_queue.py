@@ -52,13 +52,14 @@ def test_users_take_turns_and_each_waits_in_order(server):
 
 def test_the_queue_is_bounded_and_refusals_leave_nothing(server):
     with Channel(server.socket) as c:
-        context(c)
+        record = context(c)
+        assert (record["maxJobs"], record["maxQueued"]) == (1, 5)
         running = sleep(c)
         queued = [sleep(c, 1) for _ in range(5)]
         with pytest.raises(Refused) as refused:
             sleep(c)
         assert (refused.value.code, refused.value.name) == ("queue-full", "5 c")
-        context(c, "n", **{"max-queued-jobs": "0"})
+        assert context(c, "n", **{"max-queued-jobs": "0"})["maxQueued"] == 0
         sleep(c, context="n")
         with pytest.raises(Refused) as refused:
             sleep(c, context="n")
