@@ -841,6 +841,11 @@ sjl_context_adopted_all(void)
             continue;
         }
 
+        if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
+            sjl_supervise_resume(ctx);
+            continue;
+        }
+
         sjl_failure_words(&why, sjl_strdup("its driver has ended while no "
                                            "launcher ran"));
         sjl_context_fail(ctx, &why);

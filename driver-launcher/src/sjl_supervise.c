@@ -184,6 +184,16 @@ sjl_supervise_arm(sjl_context_t *ctx)
 }
 
 
+void
+sjl_supervise_resume(sjl_context_t *ctx)
+{
+    ctx->restarting = 1;
+    ctx->pause = 0.;
+
+    sjl_supervise_arm(ctx);
+}
+
+
 int
 sjl_supervise_ended(sjl_context_t *ctx)
 {

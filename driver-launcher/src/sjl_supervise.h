@@ -24,6 +24,9 @@ void sjl_supervise_init(sjl_context_t *ctx);
  */
 int sjl_supervise_take(sjl_context_t *ctx, sjl_failure_t *why);
 
+/* another launcher was about to start one; that was counted already */
+void sjl_supervise_resume(sjl_context_t *ctx);
+
 /* the lost driver has ended at last; returns whether that was waited for */
 int sjl_supervise_ended(sjl_context_t *ctx);
 

@@ -102,6 +102,14 @@ def create(c, name="c", body=b"", **settings):
     return c.create(name, body, settings={"supervise": "true", **settings})
 
 
+def lose(c, driver, name="c"):
+    """Kills a driver and waits until the launcher has told so; the context may run again by then."""
+    seen = len(c.events)
+    os.kill(driver, signal.SIGKILL)
+    wait_until(f"{name} restarts", lambda: c.context(name) and any(
+        e["record"]["state"] == "RESTARTING" for e in c.events[seen:] if e["kind"] == "context"), 10, 0.005)
+
+
 def test_a_lost_driver_is_replaced_and_its_jobs_run_again():
     with supervised() as s:
         s.start_launcher()
@@ -109,9 +117,7 @@ def test_a_lost_driver_is_replaced_and_its_jobs_run_again():
             record = create(c, body=b'{"x": "' + b"1" * 100000 + b'", "spark.context-settings.max-jobs-per-context": 2}')
             first = pid(c)
             running = c.submit("sleep", b'{"ms": 1500}')
-            os.kill(first, signal.SIGKILL)
-            wait_until("it restarts", lambda: any(e["kind"] == "context" and e["record"]["state"] == "RESTARTING"
-                                                  for e in c.events) or c.context("c") is None)
+            lose(c, first)
             assert state(c, "c", "RUNNING")["id"] == record["id"]
             assert pid(c) != first
             job, result = ended(c, running["id"])
@@ -133,12 +139,11 @@ def test_restarts_have_pauses_and_an_end():
             create(c)
             times = []
             for _ in range(3):
-                os.kill(pid(c), signal.SIGKILL)
+                lose(c, pid(c))
                 began = time.monotonic()
-                wait_until("it is gone", lambda: c.context("c")["state"] == "RESTARTING", 5, 0.001)
                 state(c, "c", "RUNNING")
                 times.append(time.monotonic() - began)
-            assert times[0] < 1 and 1 <= times[1] < 2 and 2 <= times[2] < 3.5, times
+            assert times[0] < 1 and 0.9 < times[1] < 2 and 1.9 < times[2] < 3.5, times
             job = c.submit("sleep", b'{"ms": 60000}')
             os.kill(s.drivers()[0], signal.SIGKILL)
             record = state(c, "c", "ERROR")
@@ -179,11 +184,9 @@ def test_one_that_restarts_can_be_deleted():
         s.start_launcher()
         with Channel(s.socket) as c:
             create(c)
-            os.kill(pid(c), signal.SIGKILL)
-            time.sleep(0.3)
+            lose(c, pid(c))
             state(c, "c", "RUNNING")
-            os.kill(pid(c), signal.SIGKILL)
-            state(c, "c", "RESTARTING")             # for a second
+            lose(c, pid(c))                         # for a second
             began = time.monotonic()
             c.ask("context-delete", {"name": "c"})
             assert time.monotonic() - began < 0.9
@@ -198,11 +201,10 @@ def test_a_restart_survives_the_launcher():
         with Channel(s.socket) as c:
             record = create(c)
             running = c.submit("sleep", b'{"ms": 1000}')
-            os.kill(s.drivers()[0], signal.SIGKILL)
+            lose(c, s.drivers()[0])
             state(c, "c", "RUNNING")
             wait_until("it runs again", lambda: c.job(running["id"])[0]["state"] == "RUNNING")
-            os.kill(s.drivers()[0], signal.SIGKILL)
-            state(c, "c", "RESTARTING")             # for a second
+            lose(c, s.drivers()[0])                 # for a second
             again(s)
         with Channel(s.socket) as c:
             assert state(c, "c", "RUNNING")["id"] == record["id"]
@@ -283,7 +285,6 @@ def test_a_restart_keeps_the_ports():
         s.start_launcher()
         with Channel(s.socket) as c:
             create(c)
-            os.kill(pid(c), signal.SIGKILL)
-            time.sleep(0.3)
+            lose(c, pid(c))
             state(c, "c", "RUNNING")
             assert ports(c, "c") == (first, first + 1)
