@@ -195,7 +195,8 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
     case NGX_ABORT:
         slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-        meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->stored));
+        meta = json_pack("{s:s%}",
+                         "name", ngx_http_sparkjob_text(&ctx->stored));
 
         return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_get_call,
                                      meta, 0, slcf->reply_timeout);

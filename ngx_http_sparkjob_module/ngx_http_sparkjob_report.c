@@ -459,7 +459,7 @@ ngx_http_sparkjob_duration(u_char *p, uint64_t ms)
 
 
 #define NGX_HTTP_SPARKJOB_PROGRESS_FORMAT                                     \
-    ",\"progress\":{\"stages\":%uD,\"stagesDone\":%uD,\"tasks\":%uD,"           \
+    ",\"progress\":{\"stages\":%uD,\"stagesDone\":%uD,\"tasks\":%uD,"         \
     "\"tasksDone\":%uD,\"tasksFailed\":%uD,\"percent\":%ui}"
 
 /* ten digits at most, where the format has three characters */

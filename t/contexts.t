@@ -445,3 +445,12 @@ location / { sparkjob main; }
 GET /contexts
 --- json
 []
+
+
+=== TEST 49: a URI that may not be fetched
+--- request
+POST /contexts/baduri?script.start=baduri
+--- error_code: 400
+--- json
+{"status": "CONTEXT INIT ERROR: Malformed URL",
+ "result": {"message": "http://127.0.0.1/x.jar may not be fetched", "...": 1}}

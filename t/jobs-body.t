@@ -161,3 +161,12 @@ POST /jobs?cp=app&mainClass=noop&context=c1&callbackUrl=http://host/a%20b
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "~callbackUrl is too long"}
+
+
+=== TEST 20: a URI that may not be fetched
+--- request
+POST /jobs?cp=app&mainClass=baduri&context=c1
+--- error_code: 400
+--- json
+{"status": "JOB LOADING FAILED: Malformed URL",
+ "result": {"message": "http://127.0.0.1/x.jar may not be fetched", "...": 1}}

@@ -25,16 +25,16 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     hang            ends never, not even when killed
     nonsense        the driver breaks the protocol: metadata that is no JSON
     slowvalidate    {"ms": N} in validation, then true
-    invalid, validatethrows, notfound, wrongtype, loadfail, badurl, badconfig
-                    fail before they run, each in its own way
+    invalid, validatethrows, notfound, wrongtype, loadfail, badurl, baduri,
+    badconfig       fail before they run, each in its own way
 
 Without a class, or without binaries if the body has some, the body's mainClass
 and cp are what the launcher has to resolve.
 
 Settings of the context, from the body's spark.context-settings or the query:
 
-    script.start    fail, badurl, badconfig, exit[:code], hang, slow:<ms>,
-                    respawn
+    script.start    fail, badurl, baduri, badconfig, exit[:code], hang,
+                    slow:<ms>, respawn
     script.restart  the same, for all drivers of the context but its first
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
     max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
@@ -365,6 +365,9 @@ REFUSALS = {
                        "java.lang.NoClassDefFoundError")),
     "badurl": ("loading-bad-url", None,
                error("unknown protocol: x", "java.net.MalformedURLException")),
+    "baduri": ("bad-uri", "http://127.0.0.1/x.jar",
+               error("http://127.0.0.1/x.jar may not be fetched",
+                     "java.io.IOException")),
     "badconfig": ("bad-config", "expected a value at line 1", b""),
 }
 
@@ -446,6 +449,10 @@ class Driver:
             self.fail("context-bad-url", self.name,
                       error("unknown protocol: x",
                             "java.net.MalformedURLException"))
+        if how == "baduri":
+            self.fail("bad-uri", "http://127.0.0.1/x.jar",
+                      error("http://127.0.0.1/x.jar may not be fetched",
+                            "java.io.IOException"))
         if how == "badconfig":
             self.fail("bad-config", "expected a value at line 1")
         if how == "exit":
