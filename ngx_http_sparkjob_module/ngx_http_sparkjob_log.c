@@ -486,7 +486,7 @@ ngx_http_sparkjob_log_follow(ngx_http_sparkjob_log_t *log)
 
     if (ngx_http_sparkjob_stream_park(r, ngx_http_sparkjob_log_writer)
         != NGX_OK
-        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
+        || ngx_http_sparkjob_stream_headers(r) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -678,6 +678,7 @@ ngx_int_t ngx_http_sparkjob_stream_start(ngx_http_request_t *r,
     ngx_str_t *type, off_t length);
 ngx_int_t ngx_http_sparkjob_stream_park(ngx_http_request_t *r,
     ngx_http_event_handler_pt writer);
+ngx_int_t ngx_http_sparkjob_stream_headers(ngx_http_request_t *r);
 ngx_uint_t ngx_http_sparkjob_stream_blocked(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_stream_send(ngx_http_request_t *r,
     ngx_chain_t *out);

@@ -75,6 +75,40 @@ ngx_http_sparkjob_stream_park(ngx_http_request_t *r,
 }
 
 
+/*
+ * Headers that no body follows for a while.  HTTP/2 hands them to TLS without
+ * asking to flush them, as it does with a body.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_stream_headers(ngx_http_request_t *r)
+{
+#if (NGX_HTTP_V2 && NGX_HTTP_SSL)
+    ngx_connection_t  *c;
+#endif
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+#if (NGX_HTTP_V2 && NGX_HTTP_SSL)
+
+    if (r->stream) {
+        c = r->stream->connection->connection;
+
+        if ((c->buffered & NGX_SSL_BUFFERED)
+            && c->send_chain(c, NULL, 0) == NGX_CHAIN_ERROR)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_http_sparkjob_stream_blocked(ngx_http_request_t *r)
 {

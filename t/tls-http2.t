@@ -61,6 +61,17 @@ for my $version ('1.1', '2') {
                     '-d', '', "$base/jobs?cp=app&mainClass=user&context=c1&sync=true");
     json_like($user->{body}, '{"jobId": "<id>", "result": "CN=frank"}',
               "$name: the client's certificate says who it is");
+
+    my $job = curl($option, '-d', '{"ms": 500}', "$base/jobs?cp=app&mainClass=sleep&context=c1");
+    my ($id) = $job->{body} =~ /"jobId": ?"([^"]+)"/;
+    like(curl($option, "$base/jobs/$id/events")->{body},
+         qr/\Aevent: job\ndata: .*"$id".*\n\n(?s:.*)"FINISHED"\}\n\n\z/, "$name: events of a job");
+    $job = curl($option, '-d', '{"text": "said"}', "$base/jobs?cp=app&mainClass=print&context=c1&sync=true");
+    ($id) = $job->{body} =~ /"jobId": ?"([^"]+)"/;
+    is(curl($option, "$base/jobs/$id/log?follow=true")->{body}, 'said', "$name: its log");
+    like(curl($option, '-I', "$base/events")->{body}, qr/^content-type: text\/event-stream/mi, "$name: HEAD of events");
+    like(curl($option, '-N', '--max-time', '0.5', "$base/contexts/c1/log?follow=true")->{version}, qr/^\Q$version/,
+         "$name: a log that goes on");
 }
 
 # Twenty streams of one connection wait at once.
@@ -76,6 +87,24 @@ my $right = grep {
     (<$in> // '') =~ /"result": ?true/
 } 1 .. 20;
 is($right, 20, 'each stream has its own answer');
+
+# Watchers on one connection, one of them slow: the others see everything.
+
+my @watchers = map { my $n = $_; scalar fork // die "fork: $!" or do {
+    open STDOUT, '>', "$dir/watch.$n";
+    exec 'curl', '-s', '--no-progress-meter', '-N', '--http2', '--parallel', '--parallel-immediate', '--max-time', 4, '--cacert', "$dir/server.crt",
+         $n ? () : ('--limit-rate', 500), map { ('-o', "$dir/watch.$n.$_", "$base/events") } 1 .. 10;
+} } 0, 1;
+sleep 1;
+my @seen = map { curl('--http2', '-d', '', "$base/jobs?cp=app&mainClass=noop&context=c1&sync=true")->{body}
+                 =~ /"jobId": ?"([^"]+)"/ } 1 .. 20;
+waitpid $_, 0 for @watchers;
+my $complete = grep {
+    open my $in, '<', "$dir/watch.1.$_";
+    my $text = do { local $/; <$in> } // '';
+    20 == grep { $text =~ /"$_".*"FINISHED"/ } @seen
+} 1 .. 10;
+is($complete, 10, 'ten watchers of one connection see twenty jobs finish');
 
 # A stream that is reset while it waits.
 
