@@ -10,6 +10,8 @@
 #include "sjl_files.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
+#include <utlist.h>
 
 
 typedef struct {
@@ -18,12 +20,25 @@ typedef struct {
 } sjl_words_t;
 
 
+/* a folder of jars, as it was when it was read */
+
+typedef struct sjl_jars_s  sjl_jars_t;
+
+struct sjl_jars_s {
+    char             *folder;
+    char             *list;
+    struct timespec   changed;
+    sjl_jars_t       *next;
+};
+
+
 static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
 static void sjl_command_java(sjl_words_t *argv, const char *context,
     const json_t *options);
 static char *sjl_command_class_path(void);
-static char *sjl_command_add_jars(char *path, const char *folder);
+static const char *sjl_command_jars(const char *folder);
+static char *sjl_command_read_jars(const char *folder);
 static int sjl_command_is_jar(const struct dirent *entry);
 static char *sjl_command_find(const char *program);
 static void sjl_command_environment(sjl_words_t *envp, const char *context,
@@ -64,6 +79,9 @@ static const char *const  sjl_command_inherited[] = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME",
     "SPARK_LOCAL_IP", "HADOOP_CONF_DIR", "YARN_CONF_DIR"
 };
+
+
+static sjl_jars_t  *sjl_command_folders;
 
 
 int
@@ -170,48 +188,88 @@ sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
 static char *
 sjl_command_class_path(void)
 {
-    char  *path, *folder;
+    char  *path, *lib, *spark;
 
-    path = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar",
-                      sjl_conf->home, sjl_conf->home);
+    lib = sjl_format("%s/lib", sjl_conf->home);
+    spark = sjl_format("%s/jars", sjl_conf->spark_home);
 
-    folder = sjl_format("%s/lib", sjl_conf->home);
-    path = sjl_command_add_jars(path, folder);
-    free(folder);
-
-    folder = sjl_format("%s/jars", sjl_conf->spark_home);
-    path = sjl_command_add_jars(path, folder);
-    free(folder);
+    path = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar%s%s",
+                      sjl_conf->home, sjl_conf->home, sjl_command_jars(lib),
+                      sjl_command_jars(spark));
+    free(lib);
+    free(spark);
 
     return path;
 }
 
 
+/*
+ * The jars in a folder, ":" before each.  Reading it takes a while, with a cold
+ * cache or over a network, and so it is read again only when it has changed.
+ */
+
+static const char *
+sjl_command_jars(const char *folder)
+{
+    struct stat   sb;
+    sjl_jars_t   *jars;
+
+    LL_FOREACH(sjl_command_folders, jars) {
+        if (strcmp(jars->folder, folder) == 0) {
+            break;
+        }
+    }
+
+    if (stat(folder, &sb) == -1) {
+        sjl_log(SJL_LOG_CRIT, "stat(\"%s\") failed: %s", folder,
+                strerror(errno));
+        return "";
+    }
+
+    if (jars == NULL) {
+        jars = sjl_alloc(sizeof(sjl_jars_t));
+        jars->folder = sjl_strdup(folder);
+        LL_PREPEND(sjl_command_folders, jars);
+    }
+
+    if (jars->list == NULL || memcmp(&jars->changed, &sb.st_mtim,
+                                     sizeof(struct timespec)) != 0)
+    {
+        free(jars->list);
+        jars->list = sjl_command_read_jars(folder);
+        jars->changed = sb.st_mtim;
+    }
+
+    return jars->list;
+}
+
+
 static char *
-sjl_command_add_jars(char *path, const char *folder)
+sjl_command_read_jars(const char *folder)
 {
     int              i, n;
-    char            *longer;
+    char            *list, *longer;
     struct dirent  **entries;
 
+    list = sjl_strdup("");
     n = scandir(folder, &entries, sjl_command_is_jar, alphasort);
 
     if (n == -1) {
         sjl_log(SJL_LOG_CRIT, "scandir(\"%s\") failed: %s", folder,
                 strerror(errno));
-        return path;
+        return list;
     }
 
     for (i = 0; i < n; i++) {
-        longer = sjl_format("%s:%s/%s", path, folder, entries[i]->d_name);
-        free(path);
-        path = longer;
+        longer = sjl_format("%s:%s/%s", list, folder, entries[i]->d_name);
+        free(list);
+        list = longer;
         free(entries[i]);
     }
 
     free(entries);
 
-    return path;
+    return list;
 }
 
 
