@@ -286,6 +286,49 @@ def test_wait_and_follow(cli, server):
     assert cli.json(*submit(cli, "value", {"value": 1}, "--wait"))["status"] == "FINISHED"
 
 
+def test_logs(cli, server):
+    code, out, err = cli(*submit(cli, "print", {"text": "one\ntwo\n"}, "--follow"))
+    assert (code, out, err) == (OK, "null\n", "one\ntwo\n")
+    job = cli.json("jobs", "--limit", "1", "--class", "print")[0]["jobId"]
+    assert cli.ok("log", job) == "one\ntwo\n" == cli.ok("log", job, "-f")
+    assert cli.ok("log", job, "--tail", "1") == "two\n"
+    assert cli.ok("log", cli.ok(*submit(cli, "noop")).strip()) == ""
+    assert "(400)" in cli.fails(REFUSED, "log", job, "--tail", "some")
+    cli.fails(REFUSED, "log", "nix")
+    cli.ok("context", "log", "c")
+    cli.fails(REFUSED, "context", "log", "nix")
+
+
+def test_purge(cli, server):
+    job = cli.ok(*submit(cli, "value", {"value": 1})).strip()
+    server.wait_job(job)
+    assert cli.ok("purge", "--before", "2020-01-01T00:00:00Z") == "0 jobs deleted\n"
+    assert "purge wants --before" in cli.fails(WRONG_USE, "purge")
+    assert "(400)" in cli.fails(REFUSED, "purge", "--before", "yesterday")
+    assert re.fullmatch(r"\d+ jobs? deleted\n", cli.ok("purge", "--before", "9999999999999", "--context", "c"))
+    cli.fails(REFUSED, "job", job)
+
+
+def test_contexts_early_by_key_and_in_the_place_of_another(cli, server):
+    assert cli.ok("context", "create", "k1", "--async", "--idempotency-key", "x") == "Context initialization started\n"
+    assert cli.ok("context", "create", "k1", "--async", "--idempotency-key", "x") == "Context initialization started\n"
+    first = cli.json("context", "show", "k1")["id"]
+    assert cli.ok("context", "restart", "k1", "-s", "max-jobs-per-context=2") == "Context initialized\n"
+    assert cli.json("context", "show", "k1")["id"] != first
+    assert "Idempotency-Key 'x'" in cli.fails(REFUSED, "context", "create", "k2", "--idempotency-key", "x")
+    cli.ok("context", "delete", "k1")
+
+
+def test_jobs_early_and_by_key(cli, server):
+    one = cli.ok(*submit(cli, "value", {"value": 1}, "--idempotency-key", "y"))
+    assert one == cli.ok(*submit(cli, "value", {"value": 1}, "--idempotency-key", "y"))
+    cli.fails(REFUSED, *submit(cli, "value", {"value": 2}, "--idempotency-key", "y"))
+    refused = cli.ok(*submit(cli, "notfound", None, "--async")).strip()
+    server.wait_job(refused)
+    cli.fails(JOB_FAILED, "result", refused)
+    cli.fails(REFUSED, *submit(cli, "noop", None, "--callback", "gopher://x"))
+
+
 def test_what_happens_on_the_server(cli, server):
     with subprocess.Popen([CLI, "--json", "events", "--context", "c", "--kind", "job"], env=cli.env(),
                           stdout=subprocess.PIPE) as process:
