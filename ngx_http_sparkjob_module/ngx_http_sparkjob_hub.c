@@ -363,6 +363,11 @@ ngx_http_sparkjob_hub_format(ngx_http_sparkjob_hub_t *hub, uint64_t seq,
         {
             whose = (ngx_http_sparkjob_record_t *) hub->piece;
 
+            if (!ngx_http_sparkjob_record_same(whose, rec)) {
+                /* there is a newer one of that name, which stays */
+                return NGX_OK;
+            }
+
         } else if (ngx_http_sparkjob_hub_told(hub, seq, item) == NGX_OK) {
             return NGX_OK;
         }

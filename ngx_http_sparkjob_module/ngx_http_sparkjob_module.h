@@ -572,6 +572,8 @@ ngx_int_t ngx_http_sparkjob_record_kind(json_t *meta,
 ngx_str_t ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n);
 ngx_str_t ngx_http_sparkjob_record_progress(ngx_http_sparkjob_record_t *rec);
+ngx_uint_t ngx_http_sparkjob_record_same(ngx_http_sparkjob_record_t *one,
+    ngx_http_sparkjob_record_t *other);
 ngx_str_t *ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind,
     ngx_uint_t state);
 ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,

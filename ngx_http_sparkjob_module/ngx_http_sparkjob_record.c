@@ -416,6 +416,25 @@ ngx_http_sparkjob_record_string(ngx_http_sparkjob_record_t *rec, ngx_uint_t n)
 }
 
 
+/* of two records with one key: contexts that follow each other share a name */
+
+ngx_uint_t
+ngx_http_sparkjob_record_same(ngx_http_sparkjob_record_t *one,
+    ngx_http_sparkjob_record_t *other)
+{
+    ngx_str_t  id, oid;
+
+    if (one->kind != NGX_HTTP_SPARKJOB_CONTEXT) {
+        return 1;
+    }
+
+    id = ngx_http_sparkjob_record_string(one, NGX_HTTP_SPARKJOB_CONTEXT_ID);
+    oid = ngx_http_sparkjob_record_string(other, NGX_HTTP_SPARKJOB_CONTEXT_ID);
+
+    return ngx_memn2cmp(id.data, oid.data, id.len, oid.len) == 0;
+}
+
+
 /*
  * The member of a report, from its comma on; empty if there was no progress.
  * While the job runs its string in the record has room to grow, filled with

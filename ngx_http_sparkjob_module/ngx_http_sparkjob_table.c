@@ -243,20 +243,10 @@ static ngx_uint_t
 ngx_http_sparkjob_table_newer(ngx_http_sparkjob_record_t *old,
     ngx_http_sparkjob_record_t *rec)
 {
-    ngx_str_t  oid, id;
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_BINARY) {
+    if (rec->kind == NGX_HTTP_SPARKJOB_BINARY
+        || !ngx_http_sparkjob_record_same(old, rec))
+    {
         return rec->start >= old->start;
-    }
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_CONTEXT) {
-        oid = ngx_http_sparkjob_record_string(old,
-                                              NGX_HTTP_SPARKJOB_CONTEXT_ID);
-        id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_CONTEXT_ID);
-
-        if (oid.len != id.len || ngx_memcmp(oid.data, id.data, id.len) != 0) {
-            return rec->start >= old->start;
-        }
     }
 
     return rec->rev > old->rev;

@@ -441,7 +441,10 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
         node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
 
         if (node && op == NGX_HTTP_SPARKJOB_OP_REMOVE) {
-            ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
+
+            if (ngx_http_sparkjob_record_same(&node->record, rec)) {
+                ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
+            }
 
         } else if (node) {
             ngx_http_sparkjob_table_progress_locked(node, rec);

@@ -151,6 +151,19 @@ def test_reconnect_goes_on_where_it_stopped(fake):
             assert [d["jobId"] for _, d in stream.take(198)] == [job_id(n) for n in range(2, 200)]
 
 
+def test_an_old_context_that_is_forgotten_leaves_the_new_one_of_its_name(fake):
+    fake.put_context("c", id=job_id(1))
+    settled(fake)
+    with watch(fake) as stream:
+        stream.next()
+        fake.publish("remove", "context", {"id": job_id(2), "name": "c"})
+        fake.put_binary("jar")
+        assert stream.next()[0] == "binary"
+        assert fake.server.get("/contexts/c")[0] == 200
+        fake.remove("context", "c")
+        assert stream.next() == ("remove", {"kind": "context", "name": "c"})
+
+
 @pytest.mark.parametrize("last_id", ["nonsense", "1-1", "-", "12-", "99999999999999999999-1"])
 def test_an_id_that_cannot_be_continued_from_is_a_reset(fake, last_id):
     fake.put_job(job_id(1))

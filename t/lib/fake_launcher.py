@@ -109,8 +109,9 @@ class FakeLauncher:
 
     def remove(self, kind, key):
         with self.lock:
-            self.records.pop((kind, key), None)
-            return self.publish("remove", kind, {"id" if kind == "job" else "name": key})
+            gone = self.records.pop((kind, key), {})
+            names = {"job": {"id": key}, "binary": {"name": key}, "context": {"id": gone.get("id"), "name": key}}
+            return self.publish("remove", kind, names[kind])
 
     # what the module asks
 
