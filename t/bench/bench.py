@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
-from sparkjob_server import EXAMPLES, Server, memory_kb, wait_until  # noqa: E402
+from sparkjob_server import BUILD, EXAMPLES, Server, memory_kb, wait_until  # noqa: E402
 from watchers import measure  # noqa: E402
 
 ROUNDS = 5
@@ -32,13 +32,13 @@ def wrk(url, seconds=2, connections=64):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
 
 
-def sync_noop(server, count=500):
+def sync_noop(server, main_class="spark.jobserver.NoOpJob", cp="examples", context="c", count=500):
     """(client's times, times inside the job) in ms of warm sync no-op jobs on one connection"""
     c = http.client.HTTPConnection("127.0.0.1", server.port)
     client, inside = [], []
     for n in range(count + 100):
         began = time.perf_counter()
-        c.request("POST", "/jobs?cp=examples&mainClass=spark.jobserver.NoOpJob&context=c&sync=true", b"")
+        c.request("POST", f"/jobs?cp={cp}&mainClass={main_class}&context={context}&sync=true", b"")
         r = c.getresponse()
         body = json.loads(r.read())
         took = (time.perf_counter() - began) * 1000
@@ -71,6 +71,11 @@ def main():
         client, inside = sync_noop(s)
         print(f"sync no-op, 500 warm   p50  {percentile(client, 0.5):8.2f} ms  inside the job {percentile(inside, 0.5):.3f} ms")
         print(f"                       p99  {percentile(client, 0.99):8.2f} ms  inside the job {percentile(inside, 0.99):.3f} ms")
+        s.upload("python", BUILD + "/sparkjob-python-examples.whl", "application/python-wheel")
+        s.context("p", **{"context-factory": "spark.jobserver.python.PythonSparkContextFactory"})
+        client, inside = sync_noop(s, "example_jobs.word_count.NoOp", "python", "p")
+        print(f"sync-python, the same  p50  {percentile(client, 0.5):8.2f} ms  p99 {percentile(client, 0.99):.2f} ms")
+        s.delete("/contexts/p")
         job_id = s.run("spark.jobserver.NoOpJob")[1]["jobId"]
         for name, path in (("GET /jobs/<id>", f"/jobs/{job_id}"), ("GET /jobs?limit=50", "/jobs?limit=50"), ("GET /contexts", "/contexts")):
             ratio, low, high, rate = read_ratio(s, path)

@@ -6,8 +6,9 @@ import subprocess
 import urllib.request
 
 import pytest
-from sparkjob_server import EXAMPLES, SPARK_HOME, Server, free_port, wait_until
+from sparkjob_server import BUILD, EXAMPLES, SPARK_HOME, Server, free_port, wait_until
 from test_local import COUNTED, TEXT, check_versions_of_a_jar
+from test_python import SESSION, WHEEL, check_versions, job, result
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,25 @@ def test_deleting_the_context_ends_its_application(server, master):
     server.context("gone", **{"spark.cores.max": 1})
     assert server.delete("/contexts/gone")[0] == 200
     assert len(server.drivers()) == 1
+
+
+UDF = """
+from pyspark.sql.functions import udf
+def squared(n):
+    return n * n
+""" + job("return [context.range(4).select(udf(squared, 'long')('id').alias('n')).collect(),"
+          " context.sparkContext.parallelize([1, 2], 2).map(squared).collect()]")
+
+
+def test_python_functions_run_on_executors_in_their_versions(server):
+    server.delete("/contexts/c")
+    server.upload("pyexamples", os.path.join(BUILD, WHEEL[0]), WHEEL[1])
+    server.context("py", **{"context-factory": SESSION, "spark.session.hive.enabled": "false"})
+    try:
+        status, body = server.run("example_jobs.word_count.WordCount", 'input.strings = ["a b", b]', cp="pyexamples", context="py")
+        assert status == 200 and body["result"] == {"a": 1, "b": 2}, body
+        assert result(server, "udf", UDF, context="py") == [[{"n": n * n} for n in range(4)], [1, 4]]
+        check_versions(server, "py")
+    finally:
+        server.delete("/contexts/py")
+        server.context("c")
