@@ -178,6 +178,8 @@ ngx_http_sparkjob_job_events(ngx_http_request_t *r)
                                               &ngx_http_sparkjob_watch_call);
     }
 
+    w->ended = rec->final;
+
     return ngx_http_sparkjob_watch_start(w);
 }
 
@@ -299,6 +301,14 @@ ngx_http_sparkjob_watch_start(ngx_http_sparkjob_watch_t *w)
         } else {
             w->reset = 1;
         }
+    }
+
+    /* a browser comes back again and again, unless it is told not to */
+
+    if (w->ended && w->step == ngx_http_sparkjob_watch_missed
+        && ngx_http_sparkjob_watch_has_all(w))
+    {
+        return ngx_http_sparkjob_reply(r, NGX_HTTP_NO_CONTENT, NULL);
     }
 
     if (ngx_http_sparkjob_reply_header(r, "Cache-Control", &no_store)

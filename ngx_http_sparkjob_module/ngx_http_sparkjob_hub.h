@@ -99,6 +99,7 @@ struct ngx_http_sparkjob_watch_s {
     unsigned                     entered:1;
     unsigned                     reset:1;   /* to be told */
     unsigned                     over:1;    /* nothing more will come */
+    unsigned                     ended:1;   /* the job, before it came */
 };
 
 
@@ -129,6 +130,7 @@ void ngx_http_sparkjob_hub_soon(ngx_http_sparkjob_hub_t *hub);
 /* watch: steps to begin with, what lets a watcher go on, and its ends */
 ngx_int_t ngx_http_sparkjob_watch_state(ngx_http_sparkjob_watch_t *w);
 ngx_int_t ngx_http_sparkjob_watch_missed(ngx_http_sparkjob_watch_t *w);
+ngx_uint_t ngx_http_sparkjob_watch_has_all(ngx_http_sparkjob_watch_t *w);
 ngx_int_t ngx_http_sparkjob_watch_serve(ngx_http_sparkjob_watch_t *w);
 void ngx_http_sparkjob_watch_writer(ngx_http_request_t *r);
 void ngx_http_sparkjob_watch_cleanup(void *data);

@@ -269,6 +269,39 @@ ngx_http_sparkjob_watch_missed_put(ngx_http_sparkjob_watch_t *w, size_t size)
 }
 
 
+/* whether nothing that it wants has come after what it knows */
+
+ngx_uint_t
+ngx_http_sparkjob_watch_has_all(ngx_http_sparkjob_watch_t *w)
+{
+    u_char                     *p;
+    size_t                      size;
+    uint64_t                    seq;
+    ngx_int_t                   rc;
+    ngx_http_sparkjob_event_t  *ev;
+
+    seq = w->seq;
+
+    for ( ;; ) {
+        size = NGX_HTTP_SPARKJOB_PIECE;
+
+        rc = ngx_http_sparkjob_zone_events(w->hub->channel->zone, w->epoch,
+                                           &seq, w->hub->piece, &size);
+        if (rc != NGX_OK) {
+            return rc == NGX_DONE;
+        }
+
+        for (p = w->hub->piece; p < w->hub->piece + size; p += ev->size) {
+            ev = (ngx_http_sparkjob_event_t *) p;
+
+            if (ngx_http_sparkjob_watch_wants_event(w, ev)) {
+                return 0;
+            }
+        }
+    }
+}
+
+
 /* all that is not final, or one job */
 
 ngx_int_t

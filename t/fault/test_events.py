@@ -124,6 +124,21 @@ def test_one_job_until_it_ends(fake):
         assert [d["status"] for _, d in stream.rest()] == ["KILLED"]
 
 
+def test_who_knows_the_end_of_a_job_is_told_not_to_come_back(fake):
+    before = fake.put_job(job_id(1))
+    end = fake.put_job(job_id(1), "FINISHED")
+    fake.put_job(job_id(2))
+    settled(fake)
+    path = f"/jobs/{job_id(1)}/events"
+    for last in (end, end + 1):
+        with EventStream(fake.server, path, last_id=f"{fake.epoch}-{last}") as stream:
+            assert stream.status == 204 and stream.rest() == []
+    with watch(fake, path, last_id=f"{fake.epoch}-{before}") as stream:
+        assert [d["status"] for _, d in stream.rest()] == ["FINISHED"]
+    with watch(fake, path, last_id=f"{fake.epoch + 1}-{end}") as stream:
+        assert [e for e, _ in stream.rest()] == ["reset", "job"]
+
+
 def test_a_job_that_the_zone_does_not_hold(fake):
     """The launcher knows it: its history is longer than the zone."""
     fake.put_job(job_id(1), "FINISHED")
