@@ -401,7 +401,9 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
 
     /* an asynchronous one has not run at all if its validation has thrown */
 
-    if (job->sync || (rec->state == SJP_JOB_ERROR && rec->micros == 0)) {
+    if (job->sync
+        || (!job->early && rec->state == SJP_JOB_ERROR && rec->micros == 0))
+    {
         return ngx_http_sparkjob_job_ended(r, rec);
     }
 

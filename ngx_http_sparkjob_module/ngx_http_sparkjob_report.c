@@ -76,19 +76,25 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_kill_call = {
 ngx_int_t
 ngx_http_sparkjob_job_get(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_record_t  *rec;
+    ngx_int_t                     rc;
+    ngx_http_sparkjob_ctx_t      *ctx;
+    ngx_http_sparkjob_record_t   *rec;
+    ngx_http_sparkjob_channel_t  *ch;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB,
                                     &ctx->name, r->pool, &rec);
 
-    /* others may have left the queue since the zone was told of its place */
+    /*
+     * Others may have left the queue since the zone was told of a place in it;
+     * but an old place is better than none while the launcher is away.
+     */
+
+    ch = ctx->zone->channel;
 
     if (rc == NGX_OK && rec->payload != NGX_HTTP_SPARKJOB_NO_ROOM
-        && rec->queue == 0)
+        && (rec->queue == 0 || ch == NULL || !ch->up))
     {
         return ngx_http_sparkjob_job_known(r, rec);
     }

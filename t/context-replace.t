@@ -2,6 +2,7 @@ use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
 launcher();
+launcher('pre', contexts => {standing => {'script.stop' => 'slow:300'}});
 run_tests();
 
 # The name is taken while the old context stops.
@@ -16,6 +17,18 @@ is(http('POST', '/contexts/turn')->{json}{result}, 'context turn exists',
 is(http_finish($slow)->{status}, 200, 'the new one starts');
 is(http('GET', '/contexts/turn')->{json}{state}, 'RUNNING', 'and runs');
 is(scalar @{[drivers()]}, 4, 'each context has one driver');
+
+# A reset starts what the configuration wants again.
+
+wait_for('the predefined context runs', sub { @{http('GET', '/pre/contexts')->{json} // []} });
+http('POST', '/pre/contexts/other');
+my $old = http('GET', '/pre/contexts/standing')->{json}{id};
+is(http('PUT', '/pre/contexts?reset=reboot')->{json}{result}, 'Context reset', 'a reset');
+is_deeply(http('GET', '/pre/contexts')->{json}, ['standing'], 'starts the predefined context again');
+isnt(http('GET', '/pre/contexts/standing')->{json}{id}, $old, 'which is a new one');
+is(http('PUT', '/pre/contexts?reset=reboot&sync=false')->{json}{result}, 'Context reset requested',
+   'a reset that is not waited for');
+ok(wait_for('all have stopped', sub { !@{http('GET', '/pre/contexts')->{json}} }), 'only stops them');
 
 # Asynchronous ones.
 
@@ -47,8 +60,12 @@ like($failed->{reason}, qr/does not start/, 'its reason is told by GET');
 __DATA__
 
 === TEST 1: a context that was not there is created
+--- http_config
+sparkjob_zone main 1m unix:$TEST_NGINX_SPARKJOB_MAIN;
+sparkjob_zone pre 1m unix:$TEST_NGINX_SPARKJOB_PRE;
 --- config
 location / { sparkjob main; }
+location /pre/ { sparkjob pre; }
 --- request
 PUT /contexts/c1?max-jobs-per-context=1
 --- json

@@ -212,7 +212,6 @@ POST /garbage/jobs?cp=app&mainClass=noop
 === TEST 8: a fault of the request itself needs no launcher
 --- request
 POST /jobs?mainClass=noop
-{}
 --- error_code: 400
 --- json
 {"status": "ERROR", "result": "<string>"}

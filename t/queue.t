@@ -1,7 +1,7 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher();
+launcher('main', dao => 'sqlite');
 run_tests();
 
 sub job { http('POST', "/jobs?cp=app&mainClass=$_[0]&context=q$_[2]", $_[1]) }
@@ -61,6 +61,19 @@ like($report->{result}{message}, qr/No input.string/, 'and ends as it says');
 is(job('invalid', '', '&validate=sync')->{status}, 400, 'otherwise it is refused');
 is(job('value', '{"value": 7}', '&validate=async&sync=true')->{json}{result}, 7, 'who waits waits for the end');
 is(job('invalid', '', '&validate=async&sync=true')->{status}, 400, 'so the validation is told');
+
+# The launcher dies: the place is still told, and taken up again by the next one.
+
+my $runs = job('sleep', '{"ms": 60000}', '')->{json}{jobId};
+my @waits = map { job('value', qq({"value": $_}), '')->{json}{jobId} } 1 .. 2;
+kill_launcher();
+wait_for('the workers have noticed', sub { http('GET', '/healthz')->{status} == 500 }) for 1 .. 4;
+is(http('GET', "/jobs/$waits[1]")->{json}{queuePosition}, 2, 'a place in the queue of a launcher that is away');
+start_launcher();
+ok(wait_for('its driver has come back', sub { (http('GET', "/jobs/$waits[1]")->{json}{queuePosition} // 0) == 2 }),
+   'is kept by the next one');
+http('DELETE', "/jobs/$runs");
+ok(wait_job($waits[1], 'FINISHED'), 'where its turn comes');
 
 __DATA__
 

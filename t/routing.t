@@ -194,10 +194,10 @@ GET /spark/contexts/a%2fb
 
 === TEST 23: a wrong method tells the right ones
 --- request
-DELETE /jobs
+PUT /jobs
 --- error_code: 405
 --- response_headers_like
-Allow: GET, (HEAD, )?POST
+Allow: GET, (HEAD, )?POST, DELETE
 --- json
 {"status": "ERROR", "result": "<string>"}
 
@@ -227,7 +227,7 @@ Allow: GET(, HEAD)?
 FROB /jobs
 --- error_code: 405
 --- response_headers_like
-Allow: GET, (HEAD, )?POST
+Allow: GET, (HEAD, )?POST, DELETE
 --- json
 {"status": "ERROR", "result": "<string>"}
 
@@ -298,7 +298,7 @@ POST /contexts/c1?_method=FROB
 
 === TEST 35: a body that nobody asked for does not spoil the connection
 --- pipelined_requests eval
-["POST /nope\nsome body", "DELETE /jobs\nsome body", "GET /contexts\nsome body",
+["POST /nope\nsome body", "PUT /jobs\nsome body", "GET /contexts\nsome body",
  "POST /binaries/app\nno zip", "GET /healthz"]
 --- error_code eval
 [404, 405, 200, 415, 200]

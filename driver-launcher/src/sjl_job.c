@@ -399,7 +399,9 @@ sjl_job_record(const sjl_job_row_t *row)
 void
 sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
 {
-    if (row->code >= 0) {
+    /* who did not want to wait for it is not told, though it may be known */
+
+    if (row->code >= 0 && !r->early) {
         sjl_request_refuse_error(r, (sjp_error_e) row->code, row->code_name,
                                  row->data.data,
                                  sjl_error_explained(row->code)
