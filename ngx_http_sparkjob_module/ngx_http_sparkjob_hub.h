@@ -14,9 +14,6 @@
 #include <ngx_http_sparkjob_module.h>
 
 
-/* how much of the zone is copied at once; more than any record or event */
-#define NGX_HTTP_SPARKJOB_PIECE       (64 * 1024)
-
 #define NGX_HTTP_SPARKJOB_ANY_KIND    NGX_HTTP_SPARKJOB_NKINDS
 
 

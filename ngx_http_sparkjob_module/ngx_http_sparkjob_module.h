@@ -32,6 +32,9 @@
 #define NGX_HTTP_SPARKJOB_IN_SIZE                                             \
     (SJP_HEADER_SIZE + SJP_LENGTH_MAX + 64 * 1024)
 
+/* how much of the zone is copied at once for those who watch */
+#define NGX_HTTP_SPARKJOB_PIECE       (64 * 1024)
+
 /* what one turn of the event loop does at most: frames read, waiters asked */
 #define NGX_HTTP_SPARKJOB_BATCH       256
 

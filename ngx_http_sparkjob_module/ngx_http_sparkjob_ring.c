@@ -9,7 +9,7 @@
  * oldest events make room for the new ones.
  *
  * Events have consecutive numbers.  One that nobody can be told of has an empty
- * place; one that is too large for the ring ends it, and it begins anew.
+ * place; one that is too large for a piece ends the ring, and it begins anew.
  */
 
 
@@ -94,7 +94,7 @@ ngx_http_sparkjob_ring_put_locked(ngx_http_sparkjob_ring_t *ring, uint64_t seq,
         ngx_http_sparkjob_ring_clear_locked(ring, seq - 1);
     }
 
-    if (size > ring->size) {
+    if (size > ngx_min(ring->size, NGX_HTTP_SPARKJOB_PIECE)) {
         ngx_http_sparkjob_ring_clear_locked(ring, seq);
         return;
     }

@@ -640,7 +640,10 @@ ngx_http_sparkjob_watch_wants(ngx_http_sparkjob_watch_t *w, ngx_uint_t kind,
 }
 
 
-/* where contexts belong to users they, and jobs, are not others' business */
+/*
+ * Where contexts belong to users they, and jobs, are not others' business; but
+ * who knows the id of a job may ask for it.
+ */
 
 static ngx_uint_t
 ngx_http_sparkjob_watch_owns(ngx_http_sparkjob_watch_t *w, ngx_uint_t kind,
@@ -648,7 +651,9 @@ ngx_http_sparkjob_watch_owns(ngx_http_sparkjob_watch_t *w, ngx_uint_t kind,
 {
     ngx_str_t  *s;
 
-    if (w->ctx->own.len == 0 || kind == NGX_HTTP_SPARKJOB_BINARY) {
+    if (w->ctx->own.len == 0 || w->id.len
+        || kind == NGX_HTTP_SPARKJOB_BINARY)
+    {
         return 1;
     }
 

@@ -732,8 +732,15 @@ ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
         len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];
         room = ngx_align(len, NGX_ALIGNMENT);
 
-        if (room > size - used) {
+        if (room > size - used && (used || size == 0)) {
             break;
+        }
+
+        walk->last = node->stamp;
+
+        if (room > size) {
+            /* no launcher of ours says that much of what is alive */
+            continue;
         }
 
         rec = (ngx_http_sparkjob_record_t *) (buf + used);
@@ -742,7 +749,6 @@ ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
         rec->size = room;
         rec->len[NGX_HTTP_SPARKJOB_PAYLOAD] = 0;
 
-        walk->last = node->stamp;
         used += room;
     }
 

@@ -204,6 +204,24 @@ def test_an_id_that_the_ring_has_lost_is_a_reset(fake):
         assert [e for e, _ in stream.take(2)] == ["reset", "context"]
 
 
+def test_an_event_that_is_too_large_for_the_ring(fake):
+    with watch(fake) as stream:
+        fake.put_binary("jar")
+        stream.next()
+        last = stream.last_id
+        fake.put_context("c", "ERROR", reason="x" * 70000)
+        assert len(stream.next()[1]["reason"]) == 70000
+        fake.put_binary("jar")
+        stream.next()
+        late = stream.last_id
+    fake.put_binary("other")
+    settled(fake)
+    with watch(fake, last_id=last) as stream:
+        assert stream.next()[0] == "reset"
+    with watch(fake, last_id=late) as stream:
+        assert stream.next()[1]["app-name"] == "other"
+
+
 def test_reset_without_any_state(fake):
     with watch(fake, last_id="1-1") as stream:
         assert stream.next() == ("reset", {})
@@ -342,6 +360,10 @@ def test_users_who_own_their_contexts_see_only_theirs():
         assert streams["c"].next() == ("remove", {"kind": "context", "name": "c"})
         fake.put_context("ann~d")
         assert streams["d"].next()[1]["name"] == "d"
+        with watch(fake, f"/jobs/{job_id(3)}/events", X_User="an") as stream:
+            assert told(stream.next()[1]) == "ann~c"
+            fake.put_job(job_id(3), "FINISHED", "ann~c", "ann")
+            assert [told(d) for _, d in stream.rest()] == ["ann~c"]
         for stream in streams.values():
             stream.__exit__()
 
