@@ -33,7 +33,7 @@ static void sjc_follow_init(sjc_follow_t *follow, const char *id);
 static void sjc_follow_ask(sjc_stream_t *stream, sjc_buf_t *path,
     sjc_buf_t *header);
 static void sjc_follow_data(sjc_stream_t *stream, const char *p, size_t n);
-static int sjc_follow_ended(sjc_stream_t *stream);
+static int sjc_follow_ended(sjc_stream_t *stream, long status);
 static void sjc_follow_event(void *ctx, const char *event, const char *data);
 static void sjc_follow_job(sjc_follow_t *follow, const json_t *job);
 static void sjc_follow_progress(const json_t *progress);
@@ -47,7 +47,7 @@ static sjc_exit_e sjc_log(const char *folder, const char *name);
 static void sjc_log_ask(sjc_stream_t *stream, sjc_buf_t *path,
     sjc_buf_t *header);
 static void sjc_log_data(sjc_stream_t *stream, const char *p, size_t n);
-static int sjc_log_ended(sjc_stream_t *stream);
+static int sjc_log_ended(sjc_stream_t *stream, long status);
 
 
 /* in the order in which they are shown, of whatever kind the event is */
@@ -147,9 +147,11 @@ sjc_follow_data(sjc_stream_t *stream, const char *p, size_t n)
 
 
 static int
-sjc_follow_ended(sjc_stream_t *stream)
+sjc_follow_ended(sjc_stream_t *stream, long status)
 {
     sjc_follow_t  *follow = stream->ctx;
+
+    follow->ended |= status == 204;
 
     return follow->ended;
 }
@@ -429,9 +431,10 @@ sjc_log_data(sjc_stream_t *stream, const char *p, size_t n)
 
 
 static int
-sjc_log_ended(sjc_stream_t *stream)
+sjc_log_ended(sjc_stream_t *stream, long status)
 {
     (void) stream;
+    (void) status;
 
     return 1;
 }

@@ -217,7 +217,7 @@ sjc_stream_finished(sjc_stream_t *stream, CURLcode code)
     stream->answered = 1;
     stream->heard = sjc_now();
 
-    if (!stream->retries || stream->ended(stream)) {
+    if (!stream->retries || stream->ended(stream, status)) {
         stream->done = 1;
         return SJC_OK;
     }

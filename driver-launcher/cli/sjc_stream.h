@@ -26,8 +26,8 @@ struct sjc_stream_s {
     /* bytes of the answer */
     void       (*data)(sjc_stream_t *stream, const char *p, size_t n);
 
-    /* whether an answer that is complete was all there is */
-    int        (*ended)(sjc_stream_t *stream);
+    /* whether an answer that is complete was all there is; 204: for ever */
+    int        (*ended)(sjc_stream_t *stream, long status);
 
     void        *ctx;
     unsigned     retries:1;     /* ask again when it breaks */

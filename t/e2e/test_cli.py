@@ -369,6 +369,9 @@ class Breaks(http.server.BaseHTTPRequestHandler):
         status, chunks, cut = answers.pop(0) if len(answers) > 1 else answers[0]
         self.server.asked.append((self.path, self.headers.get("Last-Event-ID")))
         self.send_response(status)
+        if status == 204:
+            self.end_headers()
+            return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for chunk in chunks:
@@ -421,6 +424,14 @@ def test_follow_goes_on_where_it_broke(fake):
     assert events == [None, "1-2", "1-2"]
     logs = [path.partition("?")[2] for path, _ in fake.asked if "/log" in path]
     assert logs[:3] == ["follow=true&offset=0", "follow=true&offset=9", "follow=true&offset=14"]
+
+
+def test_follow_of_a_job_whose_end_was_told(fake):
+    """204: there is nothing to come back for."""
+    running_job(fake)
+    fake.script[f"/jobs/{JOB}/events"] = [(200, [event(1, "job", report("RUNNING"))], True), (204, [], False)]
+    assert fake.cli.ok("follow", JOB) == "[1,2]\n"
+    assert len([path for path, _ in fake.asked if path.endswith("/events")]) == 2
 
 
 def test_follow_of_a_job_that_fails(fake):
