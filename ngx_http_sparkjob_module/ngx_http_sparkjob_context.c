@@ -269,10 +269,6 @@ ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec,
         s[i] = ngx_http_sparkjob_record_string(rec, i);
     }
 
-    if (rec->state != SJP_CONTEXT_ERROR && rec->state != SJP_CONTEXT_KILLED) {
-        s[NGX_HTTP_SPARKJOB_CONTEXT_REASON].len = 0;
-    }
-
     p = ngx_sprintf(p, "{\"id\":\"%V\",\"name\":",
                     &s[NGX_HTTP_SPARKJOB_CONTEXT_ID]);
     p = ngx_http_sparkjob_row(p, rec, NGX_HTTP_SPARKJOB_ROW, own);

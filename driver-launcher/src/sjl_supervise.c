@@ -156,7 +156,7 @@ sjl_supervise_begin(sjl_context_t *ctx)
 
     sjl_context_save(ctx, 0);
 
-    /* an ad hoc context may be over with one of its jobs, but not within this */
+    /* an ad hoc context may be over with one of its jobs, but not in here */
 
     ctx->ending = 1;
     sjl_job_context_restarting(ctx);

@@ -92,6 +92,13 @@ def test_limits_hold_after_adoption(server):
         state(c, "busy", "FINISHED")
 
 
+def test_users_are_told_why():
+    with Server(scripted=True) as s:
+        s.context("c", **{"context-idle-timeout": "1"})
+        wait_until("it has stopped", lambda: s.get("/contexts/c")[1]["state"] == "FINISHED")
+        assert s.get("/contexts/c")[1]["reason"] == "idle for 1 s"
+
+
 # supervision
 
 def supervised(**launcher):
