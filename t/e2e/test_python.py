@@ -100,10 +100,12 @@ def test_rows_are_objects(server):
 
 
 def test_environment_is_there_in_validate_and_in_run_job(server):
-    source = job("return [runtime.jobId, data, runtime.contextConfig.get_string('context-factory'), type(context).__name__]",
-                 validate="return runtime.jobId")
+    source = job("import tempfile\nreturn [runtime.jobId, data, runtime.contextConfig.get_string('context-factory'), type(context).__name__,"
+                 " context.conf.get('spark.yarn.isPython'), tempfile.gettempdir()]", validate="return runtime.jobId")
     status, body = run(server, "env", source)
-    assert body["result"] == [body["jobId"], body["jobId"], SESSION, "SparkSession"], body
+    assert body["result"][:5] == [body["jobId"], body["jobId"], SESSION, "SparkSession", "true"], body
+    # what jobs leave there goes with the context
+    assert body["result"][5].startswith(server.dir + "/data/contexts/")
 
 
 def test_config_is_read_as_hocon(server):
@@ -389,11 +391,11 @@ def test_process_that_dies_is_replaced_and_others_hear_why(server, how):
 
 
 def test_sys_exit_ends_the_job_only(server):
-    before = set(workers(server))
-    status, body = run(server, "sysexit", job("import sys\nsys.exit(4)"))
-    assert body["status"] == "ERROR" and body["result"]["errorClass"] == "SystemExit"
-    assert server.run("sysexit.J", cp="sysexit")[1]["status"] == "ERROR"
-    assert before <= set(workers(server)) or len(workers(server)) >= 2
+    source = "import os\n" + job("if data.get('exit', False):\n    import sys\n    sys.exit(4)\nreturn os.getpid()")
+    before = result(server, "sysexit", source)
+    status, body = server.run("sysexit.J", "exit = true", cp="sysexit")
+    assert body["status"] == "ERROR" and (body["result"]["errorClass"], body["result"]["message"]) == ("SystemExit", "4")
+    assert server.run("sysexit.J", cp="sysexit")[1]["result"] == before
 
 
 def test_forked_child_cannot_speak_for_the_job(server):
@@ -535,10 +537,13 @@ def test_data_file_is_found(server):
 
 def test_context_that_ends_leaves_no_process(server):
     server.context("gone", **{"context-factory": SESSION})
-    before = set(server.drivers())
     assert result(server, "one", job("import subprocess\nsubprocess.Popen(['sleep', '300'])\nreturn 1"), context="gone") == 1
     job_id = run(server, "busy", job("import time\ntime.sleep(300)"), context="gone", sync=False)[1]["jobId"]
-    mine = set(workers(server))
+    mine = set(server.drivers())
     assert server.delete("/contexts/gone")[0] == 200
     assert server.wait_job(job_id)["status"] in ("KILLED", "ERROR")
-    wait_until("its processes are gone", lambda: len(set(server.drivers())) < len(before) and any(not alive(p) for p in mine), 10)
+    # driver, its two processes and the spare, the job's own child, Spark's
+    wait_until("its processes are gone", lambda: sum(not alive(p) for p in mine) >= 5, 10)
+    for pid in server.drivers():
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            assert b"sleep" not in f.read()

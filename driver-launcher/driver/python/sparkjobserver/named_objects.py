@@ -4,8 +4,7 @@
 """Objects that the jobs of one context share under a name."""
 
 from py4j.protocol import Py4JJavaError
-from pyspark import StorageLevel
-from pyspark.rdd import RDD
+from pyspark import RDD, StorageLevel
 from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
 from pyspark.sql import DataFrame, SparkSession
 

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 import java.security.SecureRandom
 import java.util.Base64
 import java.util.concurrent.{BlockingQueue, CompletableFuture, Executors, ExecutionException}
-import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.{LinkedBlockingQueue, RejectedExecutionException}
 
 import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
@@ -93,15 +93,22 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
     }
   }
 
+  /** A process that has ended gets nothing; its jobs are told so by themselves. */
   def send(message: ObjectNode): Unit = {
-    val line = Json.mapper.writeValueAsString(message) + "\n"
-    writer.execute { () =>
-      try {
-        process.getOutputStream.write(line.getBytes(UTF_8))
-        process.getOutputStream.flush()
-      } catch {
-        case e: IOException => log.debug(s"Python process ${process.pid} reads no more: $e")
-      }
+    val line = (Json.mapper.writeValueAsString(message) + "\n").getBytes(UTF_8)
+    try {
+      writer.execute(() => write(line))
+    } catch {
+      case e: RejectedExecutionException => log.debug(s"Python process ${process.pid} is gone: $e")
+    }
+  }
+
+  private def write(line: Array[Byte]): Unit = {
+    try {
+      process.getOutputStream.write(line)
+      process.getOutputStream.flush()
+    } catch {
+      case e: IOException => log.debug(s"Python process ${process.pid} reads no more: $e")
     }
   }
 

@@ -39,7 +39,8 @@ class PythonWorkers(
   private val log = LoggerFactory.getLogger(classOf[PythonWorkers])
   private val sc = context.sparkContext
   private val executable = executableOf(settings)
-  private val paths = settings.list("python.paths")
+  private val paths = settings.list("python.paths") ++
+    sys.env.get("PYTHONPATH").toSeq.flatMap(_.split(File.pathSeparator)).filter(_.nonEmpty)
   private val wheel = findWheel()
   private val command = PythonCommand(executable, environment())
 
@@ -166,7 +167,7 @@ class PythonWorkers(
   /** Ends processes that were not used lately, if nobody uses them now. */
   private def endIdle(): Unit = {
     bySet.values.removeIf(!_.isAlive)
-    val idle = bySet.asScala.filter(_._2.isIdle).take(bySet.size - KeptWorkers)
+    val idle = bySet.asScala.toVector.filter(_._2.isIdle).take(bySet.size - KeptWorkers)
     idle.foreach { case (set, worker) =>
       bySet.remove(set)
       worker.end("its binaries were not used lately")
@@ -218,6 +219,7 @@ class PythonWorkers(
       "PYTHONPATH" -> path.mkString(File.pathSeparator),
       "PYTHONHASHSEED" -> "0",
       "PYTHONUNBUFFERED" -> "1",
+      "TMPDIR" -> sys.props("java.io.tmpdir"),
       "PYSPARK_PYTHON" -> executable,
       "PYSPARK_PIN_THREAD" -> "true")
   }

@@ -5,6 +5,7 @@
 
 package spark.jobserver.python
 
+import com.typesafe.config.{Config, ConfigValueFactory}
 import org.scalactic.{Bad, Or}
 
 import spark.jobserver.JobCache
@@ -14,6 +15,10 @@ import spark.jobserver.context._
 trait RunsPython extends SparkContextFactory {
 
   override def runsPython: Boolean = true
+
+  /** YARN brings PySpark to the executors of what it takes for an application of Python. */
+  override def updateConfig(config: Config): Config =
+    super.updateConfig(config).withValue("spark.yarn.isPython", ConfigValueFactory.fromAnyRef(true))
 
   /** What Python makes of the context; ours have names that it knows. */
   def pythonContext: String = RunsPython.Custom
