@@ -207,6 +207,41 @@ object UserJars {
       def runJob(sc: SparkContext, config: Config): Any = sc.stop()
     }
 
+    /** Works on named objects of all types as fast as it can; returns how many shared ones it made. */
+    object SharesMuch extends Valid {
+      implicit def rdds[T]: NamedObjectPersister[NamedRDD[T]] = new RDDPersister[T]
+      implicit def broadcasts[T]: NamedObjectPersister[NamedBroadcast[T]] = new BroadcastPersister[T]
+      implicit val frames: NamedObjectPersister[NamedDataFrame] = new DataFramePersister
+
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val me = config.getString("me")
+        val session = org.apache.spark.sql.SparkSession.builder().getOrCreate()
+        val level = StorageLevel.MEMORY_ONLY
+        var made = 0
+        for (round <- 1 to config.getInt("rounds")) {
+          val shared = namedObjects.getOrElseCreate("shared",
+            { made += 1; NamedRDD(sc.parallelize(1 to 100, 2), true, level) })
+          check(shared.rdd.count() == 100)
+          namedObjects.update(s"frame-$me",
+            NamedDataFrame(session.range(round).toDF, round % 2 == 0, level))
+          check(namedObjects.get[NamedDataFrame](s"frame-$me").get.df.count() == round)
+          namedObjects.update("contended", NamedBroadcast(sc.broadcast(me -> round)))
+          check(namedObjects.get[NamedBroadcast[(String, Int)]]("contended").get
+            .broadcast.value._2 <= config.getInt("rounds"))
+          val mine = namedObjects.getOrElseCreate(s"brief-$me",
+            NamedRDD(sc.parallelize(1 to 3, 1), false, StorageLevel.NONE))
+          check(mine.rdd.sum() == 6.0 && mine.rdd.getStorageLevel == StorageLevel.NONE)
+          namedObjects.destroy(mine, s"brief-$me")
+          check(namedObjects.get[NamedRDD[Int]](s"brief-$me").isEmpty)
+          namedObjects.update(s"forgotten-$me", NamedBroadcast(sc.broadcast(1)))
+          namedObjects.forget(s"forgotten-$me")
+        }
+        Seq(made, namedObjects.getNames())
+      }
+
+      private def check(holds: Boolean): Unit = if (!holds) throw new AssertionError
+    }
+
     object Shared extends Valid with NamedRddSupport {
       def runJob(sc: SparkContext, config: Config): Any = {
         var made = false
