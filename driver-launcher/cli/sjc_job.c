@@ -206,10 +206,29 @@ sjc_job_show(char *const *args)
 }
 
 
+/* an error is told in one line, its stack is in the JSON */
+
 static void
 sjc_job_print(const json_t *answer)
 {
-    sjc_print_object(sjc_job_members, answer);
+    char        *error;
+    json_t      *short_one;
+    const char  *status;
+
+    short_one = json_copy((json_t *) answer);
+    status = json_string_value(json_object_get(answer, "status"));
+
+    if (status
+        && (strcmp(status, "ERROR") == 0 || strcmp(status, "KILLED") == 0)
+        && json_is_object(json_object_get(answer, "result")))
+    {
+        error = sjc_print_error(json_object_get(answer, "result"));
+        (void) json_object_set_new(short_one, "result", json_string(error));
+        free(error);
+    }
+
+    sjc_print_object(sjc_job_members, short_one);
+    json_decref(short_one);
 }
 
 

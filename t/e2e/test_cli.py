@@ -200,6 +200,7 @@ def test_a_job_by_its_id(cli, server):
     assert "is RUNNING" in cli.fails(TIMED_OUT, "result", job)
     assert cli.ok("kill", job) == "KILLED\n"
     assert "KILLED" in cli.fails(JOB_FAILED, "result", job)
+    assert re.search(rf"^result +Job {job} killed \(spark.jobserver.\S+\)$", cli.ok("job", job), re.M)
     assert "(404)" in cli.fails(REFUSED, "kill", job)
     assert "No such job ID nix (404)" in cli.fails(REFUSED, "job", "nix")
 
