@@ -260,7 +260,8 @@ sjc_http_handle(const char *path)
         (void) curl_easy_setopt(curl, CURLOPT_PASSWORD, sjc_server.password);
 
     } else {
-        (void) curl_easy_setopt(curl, CURLOPT_NETRC, (long) CURL_NETRC_OPTIONAL);
+        (void) curl_easy_setopt(curl, CURLOPT_NETRC,
+                                (long) CURL_NETRC_OPTIONAL);
         (void) curl_easy_setopt(curl, CURLOPT_NETRC_FILE,
                                 sjc_option(SJC_NETRC));
     }

@@ -277,11 +277,11 @@ sjc_job_result(char *const *args)
 sjc_exit_e
 sjc_job_outcome(const char *body, size_t len)
 {
-    char         *words;
-    size_t        n;
-    json_t       *root;
-    const char   *result, *status, *id;
-    sjc_exit_e    rc;
+    char        *words;
+    size_t       n;
+    json_t      *root, *error;
+    sjc_exit_e   rc;
+    const char  *result, *status, *id;
 
     if (sjc_option(SJC_JSON)) {
         sjc_print_raw(body, len);
@@ -310,8 +310,6 @@ sjc_job_outcome(const char *body, size_t len)
         rc = SJC_OK;
 
     } else if (strcmp(status, "ERROR") == 0 || strcmp(status, "KILLED") == 0) {
-        json_t  *error;
-
         error = result ? json_loadb(result, n, 0, NULL) : NULL;
         words = sjc_print_error(error);
         rc = sjc_say(SJC_JOB_FAILED, "job %s: %s: %s", id, status, words);

@@ -188,7 +188,7 @@ sjc_print_names(const json_t *array)
 char *
 sjc_print_words(const char *body)
 {
-    char          *words;
+    char          *words, *error;
     json_t        *root;
     const char    *status;
     const json_t  *result;
@@ -201,8 +201,6 @@ sjc_print_words(const char *body)
         words = sjc_format("%s", json_string_value(result));
 
     } else if (json_is_object(result)) {
-        char  *error;
-
         error = sjc_print_error(result);
         words = sjc_format("%s: %s", status ? status : "ERROR", error);
         free(error);
