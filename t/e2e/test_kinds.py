@@ -1,10 +1,12 @@
 """Each kind of context and job on real Spark, local[2], by the examples."""
 
+import json
 import statistics
 import time
+import urllib.request
 
 import pytest
-from sparkjob_server import EXAMPLES, Server, wait_until
+from sparkjob_server import EXAMPLES, Server, scalac, wait_until
 
 FACTORY = "spark.jobserver.context."
 WORDS = 'input.string = "a b c a b see"'
@@ -100,6 +102,65 @@ def test_session_jobs_with_hive_keep_tables_in_the_folder_of_the_context(server,
     warm(capsys, server, c, "SessionTestJob", CITIES)
 
 
+VERSIONED = """
+package mine
+import com.typesafe.config.Config
+import org.apache.spark.sql.{functions, SparkSession}
+import org.scalactic._
+import spark.jobserver.SparkSessionJob
+import spark.jobserver.api.{JobEnvironment, ValidationProblem}
+case class Item(n: Int) { def version = "%s" }
+object Versioned extends SparkSessionJob {
+  type JobData = Config
+  type JobOutput = Seq[String]
+  def validate(s: SparkSession, r: JobEnvironment, c: Config): JobData Or Every[ValidationProblem] = Good(c)
+  def runJob(s: SparkSession, r: JobEnvironment, c: Config): JobOutput = {
+    import s.implicits._
+    val items = s.range(4).map(n => Item(n.toInt))
+    val grouped = items.groupByKey(_.n %% 2).mapGroups((_, all) => all.map(_.version).next())
+    val version = functions.udf((n: Long) => Item(n.toInt).version)
+    s.udf.register("version_of", version)
+    (items.collect().map(_.version) ++ items.map(_.version).collect() ++ grouped.collect() ++
+      s.range(3).select(version($"id")).as[String].collect() ++
+      s.sql("SELECT version_of(id) FROM range(3)").as[String].collect()).toSeq.distinct
+  }
+}
+"""
+
+
+def check_versions_in_a_session(server, context, tmp_path):
+    """Of a newer jar also data sets and functions are the newer ones, in the same session."""
+    jars = {}
+    for version in ("one", "two"):
+        jars[version] = str(tmp_path / f"{version}.jar")
+        scalac(str(tmp_path / version), VERSIONED % version, jars[version])
+    for version in ("one", "two", "one"):
+        server.upload("versioned", jars[version])
+        status, answer = server.run("mine.Versioned", cp="versioned", context=context)
+        assert status == 200 and answer.get("result") == [version], answer
+
+
+def test_a_newer_jar_in_the_same_session(server, context, tmp_path):
+    check_versions_in_a_session(
+        server, context("SessionContextFactory", **{"spark.session.hive.enabled": "false"}), tmp_path)
+
+
+def test_hive_site_in_sparks_configuration_folder_counts(tmp_path):
+    (tmp_path / "hive-site.xml").write_text(f"""<configuration>
+        <property><name>javax.jdo.option.ConnectionURL</name>
+            <value>jdbc:derby:;databaseName={tmp_path}/metastore;create=true</value></property>
+        <property><name>hive.metastore.warehouse.dir</name><value>{tmp_path}/warehouse</value></property>
+        </configuration>""")
+    driver = {"environment": {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(tmp_path)}}
+    with Server(launcher={"driver": driver}) as s:
+        s.upload("examples", EXAMPLES)
+        for name, job, body, expected in (("one", "SessionLoaderTestJob", "", 3), ("two", "SessionTestJob", CITIES, COUNTED_CITIES)):
+            s.context(name, **{"context-factory": FACTORY + "SessionContextFactory"})
+            assert result(s, name, job, body) == expected
+            s.delete(f"/contexts/{name}")
+    assert (tmp_path / "metastore").is_dir() and (tmp_path / "warehouse" / "addresses").is_dir()
+
+
 def test_sessions_without_hive(server, context):
     c = context("SessionContextFactory", **{"spark.session.hive.enabled": "false"})
     assert result(server, c, "SessionLoaderTestJob", "temporary = true") == 3
@@ -135,11 +196,6 @@ def test_old_hive_names(server, context, capsys):
     warm(capsys, server, c, "SessionTestJob", count)
 
 
-def batches(server, job_id):
-    """How many batches a stream has told of in its context's log."""
-    return server.request("GET", f"/jobs/{job_id}/log")[2].decode().count(" words\n")
-
-
 def stream(server, context, body=""):
     status, answer = server.run("spark.jobserver.StreamingTestJob", body, context=context, sync=False)
     assert status == 202, answer
@@ -148,8 +204,6 @@ def stream(server, context, body=""):
 
 def spark_jobs(server, context):
     """How many Spark jobs the context's driver has begun, by its user interface."""
-    import json
-    import urllib.request
     report = server.get(f"/contexts/{context}")[1]
     url = f"{report['url']}/api/v1/applications/{report['applicationId']}/jobs"
     with urllib.request.urlopen(url) as answer:

@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 from sparkjob_server import BUILD, EXAMPLES, SPARK_HOME, Server, free_port, wait_until
+from test_kinds import FACTORY, check_versions_in_a_session
 from test_local import COUNTED, TEXT, check_versions_of_a_jar
 from test_python import SESSION, WHEEL, check_versions, job, result
 
@@ -67,6 +68,20 @@ def test_deleting_the_context_ends_its_application(server, master):
     server.context("gone", **{"spark.cores.max": 1})
     assert server.delete("/contexts/gone")[0] == 200
     assert len(server.drivers()) == 1
+
+
+def test_session_and_java_jobs_on_executors(server, tmp_path):
+    server.delete("/contexts/c")
+    try:
+        server.context("s", **{"context-factory": FACTORY + "SessionContextFactory", "spark.session.hive.enabled": "false"})
+        check_versions_in_a_session(server, "s", tmp_path)
+        server.delete("/contexts/s")
+        server.context("j", **{"context-factory": FACTORY + "JavaSparkContextFactory"})
+        status, body = server.run("spark.jobserver.JavaWordCountJob", TEXT, context="j")
+        assert status == 200 and body["result"] == COUNTED
+        server.delete("/contexts/j")
+    finally:
+        server.context("c")
 
 
 UDF = """
