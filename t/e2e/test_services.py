@@ -217,3 +217,10 @@ def test_jobs_read_data_files_and_no_others(server, folder):
     for other in ("/etc/passwd", "../launcher.json", f"{os.path.dirname(path)}/../sparkjob.db"):
         answer = server.run("mine.ReadsData", f'file = "{other}"', cp="jobs")[1]
         assert answer["status"] == "ERROR" and "data file" in answer["result"]["message"], answer
+
+
+def test_context_and_jobs_act_for_the_proxy_user(server):
+    server.context("alices", **{"spark.proxy.user": "alice"})
+    assert server.run("mine.WhoAmI", cp="jobs", context="alices")[1]["result"] == ["alice", "alice"]
+    server.delete("/contexts/alices")
+    assert "alice" not in server.run("mine.WhoAmI", cp="jobs")[1]["result"]

@@ -134,8 +134,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       }
       val conf = settings.sparkConf(name, defaults)
       val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf)
-      val cp = uris.fetch(contextPath.resolve(settings.binaries))
-      open(name, settings, defaults, uris, cp, folders(meta, work), limits)
+      val user = proxyUser(meta, settings)
+      user.run {
+        val cp = uris.fetch(contextPath.resolve(settings.binaries))
+        open(name, settings, defaults, uris, cp, folders(meta, work), user, limits)
+      }
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e@(_: MalformedUriException | _: ForbiddenUriException) =>
@@ -156,6 +159,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
     ContextSettings(Seq("settings", "query").flatMap(Json.optional(meta, _)), posted)
   }
+
+  /** The one that the server insists on, or the client's. */
+  private def proxyUser(meta: ObjectNode, settings: ContextSettings): ProxyUser = new ProxyUser(
+    Option(meta.get("proxyUser")).map(_.asText).orElse(settings.get("spark.proxy.user")))
 
   /** What the settings say that is the launcher's to heed. */
   private def limits(settings: ContextSettings, maxJobs: Int): ObjectNode = {
@@ -193,6 +200,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       uris: Uris,
       cp: Seq[Binary],
       folders: Folders,
+      user: ProxyUser,
       limits: ObjectNode): Unit = {
     val jars = cp.filter(_.kind == "Jar").map(_.file)
     val urls = (SparkInternals.configurations(sys.env) ++ jars).map(_.toURI.toURL) ++
@@ -215,7 +223,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val namedObjects = new JobNamedObjects
     val python = PythonWorkers.of(context, namedObjects, settings, folders)
     python.foreach(_.start())
-    site = Some(new JobSite(context, uris, new Binaries(sc, loader, jars), progress, namedObjects,
+    site = Some(new JobSite(context, user, uris, new Binaries(sc, loader, jars), progress, namedObjects,
       folders, jobFailed, python))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)

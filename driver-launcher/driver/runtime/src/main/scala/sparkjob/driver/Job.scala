@@ -36,6 +36,7 @@ final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
  */
 class JobSite(
     val context: JobContext,
+    val user: ProxyUser,
     val uris: Uris,
     val binaries: Binaries,
     val progress: Progress,
@@ -128,7 +129,9 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def tag: String = Progress.tag(id)
 
-  override def run(): Unit = {
+  override def run(): Unit = site.user.run(runAsUser())
+
+  private def runAsUser(): Unit = {
     begin()
     log.debug(s"Job $id begins: ${request.mainClass}")
     val ending = try {

@@ -115,6 +115,19 @@ class DriverEndSuite {
     }
   }
 
+  @Test def aContextAndItsJobsActForItsUser(): Unit = {
+    val settings = local + ("spark.proxy.user" -> "alice")
+    for ((more, user) <- Seq(Json.obj() -> "alice", Json.obj().put("proxyUser", "bob") -> "bob")) {
+      withDriver { launcher =>
+        assertEquals(Message.Ready, launcher.context(settings, more = more).kind)
+        val seen = launcher.run("mine.WhoAmI", "", Seq(UserJars.jobs))
+        assertEquals(seen.toString, Set(user), seen.json.elements.asScala.map(_.asText).toSet)
+        val failed = launcher.run("mine.LinksBadly", "", Seq(UserJars.jobs))
+        assertEquals("java.lang.NoSuchMethodError", failed.json.get("errorClass").asText)
+      }
+    }
+  }
+
   @Test def systemExitEndsTheDriver(): Unit = withDriver { launcher =>
     launcher.context(local)
     launcher.begin("mine.Exits", "", Seq(UserJars.jobs))

@@ -137,6 +137,16 @@ object UserJars {
       }
     }
 
+    object WhoAmI extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        def current = org.apache.hadoop.security.UserGroupInformation.getCurrentUser.getUserName
+        val inTasks = sc.parallelize(1 to 2, 2).map(_ => current).collect().distinct
+        val inThread = Await.result(Future(current)(ExecutionContext.fromExecutor(
+          task => new Thread(task).start())), 10.seconds)
+        Seq(sc.sparkUser, current, inThread) ++ inTasks
+      }
+    }
+
     object Runs {
       var count = 0
     }
