@@ -7,8 +7,10 @@ package sparkjob.driver
 
 import java.nio.charset.StandardCharsets.UTF_8
 
+import scala.collection.JavaConverters._
+
 import com.typesafe.config._
-import com.typesafe.config.impl.{Growth, GrowthException}
+import com.typesafe.config.impl.{Growth, GrowthException, RepetitionException}
 
 /** The text is no configuration, or asks for what it may not have; the message is for users. */
 class BadConfigException(message: String) extends Exception(message)
@@ -28,6 +30,10 @@ object Hocon {
   private val Resolve = ConfigResolveOptions.noSystem
 
   private val GrowthMax = 16
+  private val RenderedMax = 64
+  private val DepthMax = 200
+  private val Indent = 4
+  private val NamedMax = 100
 
   private val Render = ConfigRenderOptions.defaults.setOriginComments(false).setComments(false)
     .setFormatted(true).setJson(true)
@@ -39,18 +45,60 @@ object Hocon {
       if (text.isBlank) {
         ConfigFactory.empty()
       } else {
-        val config = ConfigFactory.parseString(text, Options)
-        Growth.check(config, GrowthMax * 1024L * 1024)
-        config.resolve(Resolve)
+        val parsed = ConfigFactory.parseString(text, Options)
+        Growth.check(parsed, GrowthMax * 1024L * 1024)
+        val config = parsed.resolve(Resolve)
+        measure(config.root, 1)
+        config
       }
     } catch {
       case e: ConfigException => throw new BadConfigException(e.getMessage)
       case _: GrowthException =>
         throw new BadConfigException("the posted configuration becomes larger than "
           + s"$GrowthMax MiB when its substitutions are resolved")
-      case _: StackOverflowError =>
-        throw new BadConfigException("the posted configuration is nested too deeply")
+      case _: RepetitionException =>
+        throw new BadConfigException("the posted configuration sets something too often, with "
+          + "substitutions: it would take too long to resolve them")
+      case _: StackOverflowError => throw tooDeep
     }
+  }
+
+  private def tooDeep = new BadConfigException(
+    s"the posted configuration is nested too deeply: more than $DepthMax values in one another")
+
+  /** What the value takes when it is rendered, about: small values deep inside take much. */
+  private def measure(value: ConfigValue, depth: Int): Long = {
+    if (depth > DepthMax) {
+      throw tooDeep
+    }
+    value match {
+      case members: ConfigObject => sum(members.entrySet.asScala.iterator) { member =>
+        checked(member.getKey).length + measure(member.getValue, depth + 1)
+      }
+      case list: ConfigList => sum(list.iterator.asScala)(measure(_, depth + 1))
+      case single if single.valueType == ConfigValueType.STRING =>
+        Indent * depth + checked(single.unwrapped.toString).length
+      case _ => Indent * depth
+    }
+  }
+
+  private def sum[T](values: Iterator[T])(size: T => Long): Long = values.foldLeft(0L) {
+    (sum, value) =>
+      val more = sum + size(value)
+      if (more > RenderedMax * 1024L * 1024) {
+        throw new BadConfigException("the posted configuration becomes larger than "
+          + s"$RenderedMax MiB when it is written with indentation")
+      }
+      more
+  }
+
+  /** Escapes can name half of a character, which no file or answer could hold. */
+  private def checked(text: String): String = {
+    if (text.exists(_.isSurrogate) && Json.text(text) != text) {
+      throw new BadConfigException("the posted configuration has half of a surrogate pair in "
+        + Json.text(text.take(NamedMax)))
+    }
+    text
   }
 
   /** JSON, indented by four spaces. */

@@ -11,6 +11,7 @@ import java.nio.file.{Files, Path}
 import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.core.{JsonFactory, JsonGenerator, JsonProcessingException}
+import org.apache.spark.sql.{Dataset, Row}
 
 /** What a job returned cannot be told as JSON; the message is for users. */
 class ResultException(message: String, cause: Throwable = null) extends Exception(message, cause)
@@ -77,10 +78,14 @@ object Body {
 
 /**
  * What jobs return, as JSON. Numbers of the types below, strings, booleans and null are
- * themselves; sequences, arrays and Java lists are arrays; maps are objects; any product (a tuple,
- * an option, a case class) is the array of its members; everything else is the string that
- * `toString` makes of it, or null. What is no number in JSON (NaN, infinities) is null. A `Stream`
- * of bytes is JSON text already, made while it is sent.
+ * themselves; sequences, arrays, iterators and Java collections are arrays; maps are objects; any
+ * product (a tuple, an option, a case class) is the array of its members; a Dataset is the array of
+ * its rows, and a row the object of its columns; everything else (decimals and dates, too) is the
+ * string that `toString` makes of it, or null. What is no number in JSON (NaN, infinities) is null.
+ * An iterator or lazy sequence of bytes is JSON text already.
+ *
+ * What can be made while it is written (iterators, lazy sequences, Datasets) is never in memory as
+ * a whole.
  */
 object JobResult {
 
@@ -93,7 +98,7 @@ object JobResult {
    * @throws InterruptedException if the thread is interrupted meanwhile
    */
   def write(result: () => Any, out: OutputStream): Unit = {
-    bytesOf(result) match {
+    opened(result) match {
       case Left(bytes) => copy(bytes, out)
       case Right(value) =>
         val json = Factory.createGenerator(out)
@@ -102,11 +107,23 @@ object JobResult {
     }
   }
 
-  private def bytesOf(result: () => Any): Either[Iterator[Byte], Any] = result() match {
-    case stream: Stream[_] if stream.headOption.exists(_.isInstanceOf[Byte]) =>
-      Left(stream.iterator.asInstanceOf[Iterator[Byte]])
+  /** Nobody keeps the beginning of what is lazy, once this has returned. */
+  private def opened(result: () => Any): Either[Iterator[Byte], Any] = result() match {
+    case values: Iterator[_] => bytesOrNot(values.buffered)
+    case values: collection.Seq[_] if isLazy(values) => bytesOrNot(values.iterator.buffered)
     case value => Right(value)
   }
+
+  /** A `Stream`, or what Scala 2.13 has instead. */
+  private def isLazy(values: collection.Seq[_]): Boolean =
+    values.isInstanceOf[Stream[_]] || values.getClass.getName.contains(".LazyList")
+
+  private def bytesOrNot(values: BufferedIterator[Any]): Either[Iterator[Byte], Any] =
+    if (values.hasNext && values.head.isInstanceOf[Byte]) {
+      Left(values.asInstanceOf[Iterator[Byte]])
+    } else {
+      Right(values)
+    }
 
   private def emit(value: Any, json: JsonGenerator, depth: Int): Unit = {
     if (depth > DepthMax) {
@@ -123,15 +140,38 @@ object JobResult {
       case b: Boolean => json.writeBoolean(b)
       case seq: collection.Seq[_] => array(seq.iterator, json, depth)
       case map: collection.Map[_, _] => members(map.iterator, json, depth)
+      case values: Iterator[_] => array(values, json, depth)
+      case row: Row => emitRow(row, json, depth)
+      case data: Dataset[_] => array(data.toDF().toLocalIterator().asScala, json, depth)
       case values: Array[_] => array(values.iterator, json, depth)
       case product: Product => array(product.productIterator, json, depth)
       case map: java.util.Map[_, _] =>
         members(map.entrySet.asScala.iterator.map(e => (e.getKey, e.getValue)), json, depth)
-      case list: java.util.List[_] => array(list.iterator.asScala, json, depth)
+      case values: java.util.Collection[_] => array(values.iterator.asScala, json, depth)
+      case values: java.util.Iterator[_] => array(values.asScala, json, depth)
       case other => Option(other.toString) match {
         case Some(text) => json.writeString(Json.text(text))
         case None => json.writeNull()
       }
+    }
+  }
+
+  /** By the names of its columns, if they have names. */
+  private def emitRow(row: Row, json: JsonGenerator, depth: Int): Unit = {
+    if (row.schema == null) {
+      array(row.toSeq.iterator, json, depth)
+    } else {
+      json.writeStartObject()
+      for ((name, value) <- row.schema.fieldNames.iterator.zip(row.toSeq.iterator)) {
+        json.writeFieldName(Json.text(name))
+        value match {
+          case n: Byte => json.writeNumber(n.toInt)
+          case n: Short => json.writeNumber(n.toInt)
+          case bytes: Array[Byte] => json.writeBinary(bytes)
+          case other => emit(other, json, depth + 1)
+        }
+      }
+      json.writeEndObject()
     }
   }
 

@@ -129,6 +129,23 @@ class DriverSuite {
     assertEquals(Nil, Files.list(launcher.folder.resolve("out")).iterator.asScala.toList)
   }
 
+  /** The driver has a heap of 600 MB; as objects these rows take more. */
+  @Test def resultsThatAreLargerThanTheHeapAreWrittenAsTheyAreMade(): Unit = {
+    for (inMemory <- Seq("lazy = false", "lazy = true")) {
+      val told = launcher.run("mine.Rows", s"n = 2400000, $inMemory", Seq(UserJars.jobs))
+      assertEquals(told.meta.toString, "FINISHED", told.state)
+      assertTrue(told.body.length.toString, told.body.length > 300000000)
+      assertEquals("[[0,\"00000000000000000000\"],", new String(told.body, 0, 26))
+    }
+  }
+
+  @Test def aDatasetIsTheArrayOfItsRows(): Unit = {
+    val told = launcher.run("mine.Frame", "n = 10000", Seq(UserJars.jobs))
+    assertEquals(10000, told.json.size)
+    assertEquals("""{"id":9999,"name":"9999","nested":{"half":4999.5}}""",
+      told.json.get(9999).toString)
+  }
+
   @Test def largeConfigurationsComeAndGoAsFiles(): Unit = {
     val text = "a" * 300000
     val file = Files.write(launcher.folder.resolve("config"), s"text = $text".getBytes)

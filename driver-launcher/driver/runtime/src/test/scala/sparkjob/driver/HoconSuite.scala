@@ -107,6 +107,38 @@ class HoconSuite {
     assertTrue(refused("a { b = ${a.b.c} }").nonEmpty)
   }
 
+  @Test def substitutionsCannotTakeSeconds(): Unit = {
+    val lines = Seq("a = x\n" + "a = ${a} x\n" * 300, "a += 1\n" * 300,
+      "l = [{ m = x\n" + "m = ${l} x\n" * 300 + "}]", "o.a = x\n" + "o.a = ${o.a} x\n" * 300,
+      (1 to 300).map(i => s"o = $${?o} { z$i = 1 }").mkString("\n"),
+      (1 to 60).map(p => s"a$p += 1\n" * 60).mkString)
+    for (text <- lines) {
+      val began = System.nanoTime()
+      assertTrue(text.take(40), refused(text).contains("too often"))
+      assertTrue(text.take(40), System.nanoTime() - began < 4000000000L)
+    }
+    assertEquals(90, parse("a += 1\n" * 90).getList("a").size)
+    assertEquals(2000, parse("a = x\n" + "b = ${a}\n" + (1 to 2000).map(i => s"c.k$i = 1\n").mkString)
+      .getObject("c").size)
+  }
+
+  @Test def configurationsThatRenderingWouldSwellAreRefused(): Unit = {
+    parse("a." * 198 + "a = 1")
+    for (text <- Seq("a." * 200 + "a = 1", "a." * 1500 + "a = 1", "a = " + "[" * 250 + "]" * 250,
+        "a = " + "{a=" * 250 + "1" + "}" * 250)) {
+      assertTrue(text.take(20), refused(text).contains("nested too deeply"))
+    }
+    assertTrue(refused("a." * 150 + "a = [" + "1," * 200000 + "1]").contains("larger than 64 MiB"))
+    assertEquals(200000, parse("a = [" + "1," * 199999 + "1]").getList("a").size)
+  }
+
+  @Test def halfACharacterIsRefused(): Unit = {
+    for (text <- Seq("a = \"b\\ud83d\"", "a = [\"\\ude00\"]", "\"x\\ud83d\" = 1", "a = \"\\ude00\\ud83d\"")) {
+      assertTrue(text, refused(text).contains("half of a surrogate pair"))
+    }
+    assertEquals("\ud83d\ude00", parse("a = \"\\ud83d\\ude00\"").getString("a"))
+  }
+
   @Test def renderedAsNestedJson(): Unit = {
     val json = new String(Hocon.render(parse("a.b = x # why\nc = [1, ${a.b}]")), UTF_8)
     assertEquals("""{"a":{"b":"x"},"c":[1,"x"]}""", Json.mapper.readTree(json).toString)

@@ -11,6 +11,9 @@ import java.nio.file.Files
 import java.util.Arrays.asList
 import java.util.Collections.singletonMap
 
+import org.apache.spark.sql.Row
+import org.apache.spark.sql.catalyst.expressions.GenericRowWithSchema
+import org.apache.spark.sql.types._
 import org.junit.Assert._
 import org.junit.Test
 
@@ -46,10 +49,33 @@ class JobResultSuite {
       asList(1, "a") -> "[1,\"a\"]", singletonMap("k", asList(1)) -> "{\"k\":[1]}",
       BigDecimal("1.50") -> "\"1.50\"", Set(1) -> "\"Set(1)\"", 'c' -> "\"c\"",
       Nameless -> "null", Seq(Nameless) -> "[null]", Map(Nameless -> 1) -> "{\"null\":1}",
-      Stream(1, 2) -> "[1,2]", Stream.empty -> "[]")
+      Stream(1, 2) -> "[1,2]", Stream.empty -> "[]", Iterator(1, 2) -> "[1,2]",
+      Iterator.empty -> "[]", Seq(Iterator(1), asList(2).iterator) -> "[[1],[2]]",
+      new java.util.TreeSet(asList(2, 1)) -> "[1,2]", asList(1, 2).iterator -> "[1,2]",
+      BigInt("123456789012345678901") -> "\"123456789012345678901\"",
+      new java.math.BigDecimal("0.10") -> "\"0.10\"",
+      java.time.Instant.EPOCH -> "\"1970-01-01T00:00:00Z\"",
+      java.sql.Date.valueOf("2020-02-29") -> "\"2020-02-29\"",
+      Row(1, "a", null, Seq(1L)) -> "[1,\"a\",null,[1]]",
+      row -> """{"n":1,"s":2,"b":"AQI=","inner":{"d":"2020-02-29"},"m":{"k":[null]}}""")
     for ((value, expected) <- cases) {
       assertEquals(String.valueOf(value), expected, json(value))
     }
+  }
+
+  private def row: Row = {
+    val inner = new StructType().add("d", DateType)
+    val schema = new StructType().add("n", IntegerType).add("s", ShortType).add("b", BinaryType)
+      .add("inner", inner).add("m", MapType(StringType, ArrayType(IntegerType)))
+    new GenericRowWithSchema(Array(1, 2.toShort, Array[Byte](1, 2),
+      new GenericRowWithSchema(Array(java.sql.Date.valueOf("2020-02-29")), inner),
+      Map("k" -> Seq(null))), schema)
+  }
+
+  @Test def iteratorsOfBytesAreWrittenAsTheyAre(): Unit = {
+    assertEquals("{\"a\": 1.50}", json("{\"a\": 1.50}".getBytes(UTF_8).iterator))
+    assertThrows(classOf[ResultException], () => json("{\"a\"".getBytes(UTF_8).iterator))
+    assertThrows(classOf[ResultException], () => json("1 2".getBytes(UTF_8).iterator))
   }
 
   @Test def textOfAllPlanesIsKept(): Unit = {

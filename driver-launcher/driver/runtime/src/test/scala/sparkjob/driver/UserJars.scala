@@ -137,6 +137,20 @@ object UserJars {
       }
     }
 
+    /** A result of many rows, made while it is written: more than the heap holds. */
+    object Rows extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val rows = Iterator.tabulate(config.getInt("n"))(n => Seq(n, n.toString * 20))
+        if (config.getBoolean("lazy")) rows.toStream else rows
+      }
+    }
+
+    object Frame extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any =
+        org.apache.spark.sql.SparkSession.builder.getOrCreate().range(0, config.getInt("n"), 1, 8)
+          .selectExpr("id", "cast(id as string) name", "named_struct('half', id / 2.0D) nested")
+    }
+
     object WhoAmI extends Valid {
       def runJob(sc: SparkContext, config: Config): Any = {
         def current = org.apache.hadoop.security.UserGroupInformation.getCurrentUser.getUserName

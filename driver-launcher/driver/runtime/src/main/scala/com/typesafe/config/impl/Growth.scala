@@ -13,6 +13,9 @@ import com.typesafe.config.{Config, ConfigValue}
 /** Substitutions would make a configuration too large. */
 class GrowthException extends Exception
 
+/** Too many values were set one after the other, with substitutions among them. */
+class RepetitionException extends Exception
+
 /**
  * Whether the substitutions of a configuration keep within a limit. A short text can stand for any
  * amount of memory, and the library resolves it without asking; it does not tell its unresolved
@@ -126,10 +129,31 @@ object Growth {
   /** Paths that go in circles may be looked up without end. */
   private val LookupsMax = 200000
 
-  /** @throws GrowthException if substitutions stand for more than about `limit` characters */
+  /** The cube of how many values one path has, which is how the library's time grows. */
+  private val RepetitionMax = 100L * 100 * 100
+
+  /**
+   * @throws GrowthException     if substitutions stand for more than about `limit` characters
+   * @throws RepetitionException if it would take seconds to resolve them
+   */
   def check(config: Config, limit: Long): Unit = config.root match {
-    case root: SimpleConfigObject if !config.isResolved => new Growth(root, limit).check()
+    case root: SimpleConfigObject if !config.isResolved =>
+      if (repetition(root) > RepetitionMax) {
+        throw new RepetitionException
+      }
+      new Growth(root, limit).check()
     case _ =>
+  }
+
+  private def repetition(value: ConfigValue): Long = value match {
+    case whole: AbstractConfigValue if whole.resolveStatus == ResolveStatus.RESOLVED => 0
+    case Stack(values) =>
+      val times = values.size.toLong
+      math.min(times * times * times, RepetitionMax + 1) + values.map(repetition).sum
+    case Pieces(pieces) => pieces.map(repetition).sum
+    case members: SimpleConfigObject => members.values.asScala.toSeq.map(repetition).sum
+    case list: SimpleConfigList => list.asScala.map(repetition).sum
+    case _ => 0
   }
 
   private def target(reference: ConfigReference): Names =
