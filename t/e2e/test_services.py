@@ -1,10 +1,8 @@
 """What jobs and contexts get from their driver, on real Spark: logs, progress, class paths, data files, results."""
 
 import http.server
-import json
 import os
 import threading
-import time
 
 import pytest
 from sparkjob_server import EXAMPLES, Server, scalac, wait_until
@@ -13,9 +11,8 @@ JOBS = """
 package mine
 import com.typesafe.config.Config
 import org.apache.spark.SparkContext
-import org.apache.spark.sql.{Row, SparkSession}
+import org.apache.spark.sql.SparkSession
 import org.scalactic._
-import scala.util.Try
 import spark.jobserver.{SparkJob => OldJob, SparkJobValid, SparkJobValidation}
 import spark.jobserver.api._
 
@@ -57,9 +54,7 @@ object WhoAmI extends Valid {
 
 object Rows extends Valid {
   def runJob(sc: SparkContext, config: Config): Any = {
-    val n = config.getLong("n")
-    val text = "x" * 90
-    Iterator.range(0, n.toInt).map(i => Seq(i, text))
+    Iterator.range(0, config.getInt("n")).map(i => Seq(i, "x" * 90))
   }
 }
 
@@ -101,6 +96,30 @@ def server(folder, web):
         s.upload("jobs", str(folder / "jobs.jar"))
         s.context("c")
         yield s
+
+
+def text(server, path):
+    status, headers, body = server.request("GET", path)
+    assert status == 200 and headers["Content-Type"].startswith("text/plain"), body
+    return body.decode()
+
+
+def test_log_of_a_job_has_what_it_printed_and_logged(server):
+    _, body = server.run("mine.Talks", cp="jobs")
+    log = text(server, f"/jobs/{body['jobId']}/log")
+    for words in ("printed by the job", "printed by task 1", "printed by task 2", "the last words"):
+        assert words in log.splitlines()
+    assert any(" INFO " in line and line.endswith("Talks: logged by the job") for line in log.splitlines())
+    quiet = server.run("mine.WhoAmI", cp="jobs")[1]["jobId"]
+    assert text(server, f"/jobs/{quiet}/log") == ""
+
+
+def test_log_is_there_while_the_job_runs(server):
+    job = server.run("mine.Talks", "ms = 4000", cp="jobs", sync=False)[1]["jobId"]
+    wait_until("the first words are in the log", lambda: "printed by task 2" in text(server, f"/jobs/{job}/log"))
+    assert server.job(job)["status"] == "RUNNING"
+    server.wait_job(job)
+    assert "the last words" in text(server, f"/jobs/{job}/log")
 
 
 def test_progress_grows_and_ends_at_all(server):
@@ -224,3 +243,15 @@ def test_context_and_jobs_act_for_the_proxy_user(server):
     assert server.run("mine.WhoAmI", cp="jobs", context="alices")[1]["result"] == ["alice", "alice"]
     server.delete("/contexts/alices")
     assert "alice" not in server.run("mine.WhoAmI", cp="jobs")[1]["result"]
+
+
+def test_a_result_larger_than_the_heap_comes_whole(server):
+    server.context("small", **{"launcher.spark.driver.memory": "500m"})
+    body = "n = 3000000"
+    status, headers, text = server.request(
+        "POST", "/jobs?cp=jobs&mainClass=mine.Rows&context=small&sync=true&timeout=200", body.encode(), timeout=300)
+    assert status == 200 and len(text) > 300_000_000, text[:500]
+    assert text.rstrip().endswith(b',[2999999,"' + b"x" * 90 + b'"]]}')
+    assert server.run("mine.Frame", "n = 3", cp="jobs", context="small")[1]["result"] == [
+        {"id": n, "name": str(n), "nested": {"half": n / 2}} for n in range(3)]
+    server.delete("/contexts/small")

@@ -240,11 +240,10 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
         tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
         // handed over, so that a stream is not kept from its beginning
         val result = new AtomicReference[Any](timed(job.runJob(c, Environment, data)))
-        val body = result.get match {
-          case written: Body => written
-          case _ => Body.of(file("result")) { out =>
-            JobResult.write(() => result.getAndSet(null), out)
-          }
+        val body = if (result.get.isInstanceOf[Body]) {
+          result.get.asInstanceOf[Body]
+        } else {
+          Body.of(file("result"))(out => JobResult.write(() => result.getAndSet(null), out))
         }
         Ending(resultLetter("FINISHED", body), None)
     }

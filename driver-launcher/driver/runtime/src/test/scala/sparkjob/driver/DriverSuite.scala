@@ -135,7 +135,7 @@ class DriverSuite {
       val told = launcher.run("mine.Rows", s"n = 2400000, $inMemory", Seq(UserJars.jobs))
       assertEquals(told.meta.toString, "FINISHED", told.state)
       assertTrue(told.body.length.toString, told.body.length > 300000000)
-      assertEquals("[[0,\"00000000000000000000\"],", new String(told.body, 0, 26))
+      assertEquals("[[0,\"00000000000000000000\"],", new String(told.body, 0, 28))
     }
   }
 
