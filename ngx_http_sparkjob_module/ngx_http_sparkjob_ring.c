@@ -143,9 +143,11 @@ ngx_http_sparkjob_ring_room_locked(ngx_http_sparkjob_ring_t *ring,
     while (ring->first <= ring->last) {
         place = ngx_http_sparkjob_ring_place(ring, ring->first);
 
+        /* an empty place at the head may have older events behind it */
+
         if (ring->last - ring->first + 1 < ring->nplaces
             && (place->offset >= ring->head + size
-                || place->offset + place->size <= ring->head))
+                || place->offset < ring->head))
         {
             return;
         }

@@ -225,6 +225,29 @@ def test_an_event_that_is_too_large_for_the_ring(fake):
         assert stream.next()[1]["app-name"] == "other"
 
 
+def test_a_ring_that_has_gone_round_leaves_nothing_out(fake):
+    """Events that nobody can be told of take a number there, but no room."""
+    told = []
+    for n in range(400):
+        if n % 3:
+            told.append(fake.put_context("c", reason="x" * 50000))
+        else:
+            fake.publish("put", "kind-of-a-later-launcher", {"name": "x"})
+    settled(fake)
+    for since in range(fake.seq - 1, 0, -1):
+        with watch(fake, last_id=f"{fake.epoch}-{since}") as stream:
+            seen = []
+            while not seen or seen[-1] != fake.seq:
+                event, _ = stream.next()
+                if event == "reset":
+                    break
+                seen.append(int(stream.last_id.split("-")[1]))
+        if event == "reset":
+            break
+        assert seen == [seq for seq in told if seq > since] + [fake.seq]
+    assert fake.seq - 200 < since < fake.seq - 50
+
+
 def test_reset_without_any_state(fake):
     with watch(fake, last_id="1-1") as stream:
         assert stream.next() == ("reset", {})
