@@ -88,6 +88,12 @@ def test_async_job_of_the_old_parameters(server):
     assert server.get(f"/jobs/{body['jobId']}/config") == (200, {"input": {"strings": ["a b c a", "b see"]}})
 
 
+def test_time_inside_the_job_is_pythons(server):
+    upload(server, "naps", job("import time\ntime.sleep(0.2)"))
+    _, headers, _ = server.request("POST", "/jobs?cp=naps&mainClass=naps.J&context=c&sync=true", b"")
+    assert 200 <= float(headers["Server-Timing"].split("dur=")[1]) < 2000
+
+
 def test_ad_hoc_context(server):
     body = TEXT + f'\nspark.context-settings {{ context-factory = "{SESSION}" }}'
     status, body = server.run("example_jobs.word_count.WordCount", body, cp="examples", context=None)

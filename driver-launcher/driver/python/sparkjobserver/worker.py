@@ -8,7 +8,7 @@
 and speaks with it over its standard input and output: lines of JSON, those of the worker followed by as many bytes as
 their `size` says. From the driver: `start` (attach to the context), `use` (the binaries), `run`, `kill`; the end of the
 input ends the process. From the worker: `ready` or `failed`; of each job `log` (what it printed), then `valid`, `problems`
-or `refused`, and last `result` or `error`, after which nothing of it comes.
+or `refused`, and last `result` or `error`, after which nothing of it comes, with the `micros` that its run took.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 
 from sparkjobserver import output, result
@@ -68,6 +69,7 @@ class Job:
         self.thread = threading.Thread(target=self._run, name="job-" + self.id, daemon=True)
         output.set_job(self.thread, self)
         self._lock = threading.Lock()
+        self._began = None
         self._killed = False
         self._over = False
 
@@ -88,7 +90,8 @@ class Job:
         self._seal()
         self.worker.ended(self)
         self.output.flush()
-        send(outcome.pop("op"), outcome.pop("body", b""), id=self.id, **outcome)
+        micros = 0 if self._began is None else max(1, int((time.perf_counter() - self._began) * 1e6))
+        send(outcome.pop("op"), outcome.pop("body", b""), id=self.id, micros=micros, **outcome)
 
     def _seal(self):
         """From here on no exception of a kill comes to this thread."""
@@ -115,6 +118,7 @@ class Job:
         if problems:
             return {"op": "problems", "problems": problems}
         self.worker.answers.send("valid", id=self.id)
+        self._began = time.perf_counter()
         value = job.run_job(context, runtime, data)
         problems = _problems(value)
         if problems:

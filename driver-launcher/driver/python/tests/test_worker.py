@@ -90,6 +90,13 @@ def test_a_job_is_valid_and_has_a_result(worker):
     assert [(op, body) for op, _, body in worker.last()] == [("valid", b""), ("result", b'[2,"the context",1]')]
 
 
+def test_the_time_of_the_run_is_told(worker):
+    worker.job("import time\ntime.sleep(0.05)", validate="import time; time.sleep(0.1)")
+    assert 50000 <= worker.last()[-1][1]["micros"] < 100000
+    worker.job("return 1", id="2", validate="raise ValueError()")
+    assert worker.last()[-1][1]["micros"] == 0
+
+
 def test_failing_to_attach_is_told_and_ends_it(tmp_path):
     w = Worker(tmp_path, fail=True)
     meta, _ = w.receive()

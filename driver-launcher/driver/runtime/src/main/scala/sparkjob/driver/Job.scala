@@ -9,7 +9,7 @@ import java.io.File
 import java.net.MalformedURLException
 import java.nio.file.Path
 import java.util.concurrent.CompletableFuture
-import java.util.concurrent.TimeUnit.NANOSECONDS
+import java.util.concurrent.TimeUnit.{MICROSECONDS, NANOSECONDS}
 import java.util.concurrent.atomic.AtomicReference
 
 import scala.collection.JavaConverters._
@@ -239,7 +239,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
       case Good(data) =>
         tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
         // handed over, so that a stream is not kept from its beginning
-        val result = new AtomicReference[Any](timed(job.runJob(c, Environment, data)))
+        val result = new AtomicReference[Any](timed(job)(job.runJob(c, Environment, data)))
         val body = if (result.get.isInstanceOf[Body]) {
           result.get.asInstanceOf[Body]
         } else {
@@ -260,9 +260,17 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     }
   }
 
-  private def timed[T](body: => T): T = {
+  private def timed[T](job: SparkJobBase)(body: => T): T = {
     val begin = System.nanoTime()
-    try body finally runNanos += System.nanoTime() - begin
+    try {
+      body
+    } finally {
+      runNanos += (job match {
+        case python: PythonJob => python.runNanos
+        // 0 microseconds would mean that it never ran
+        case _ => math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
+      })
+    }
   }
 
   private def parse(): Config = badConfig(Hocon.parse(request.body()))

@@ -36,6 +36,9 @@ class PythonJob(run: PythonRun, worker: PythonWorker, answers: BlockingQueue[Pyt
   override type JobData = Unit
   override type JobOutput = Body
 
+  /** How long the job's run took, as Python has measured it: it does not wait for [[runJob]]. */
+  var runNanos = 0L
+
   private var asked = false
   private var killedAt: Option[Long] = None
   private var ended = false
@@ -108,6 +111,7 @@ class PythonJob(run: PythonRun, worker: PythonWorker, answers: BlockingQueue[Pyt
       }
     }
     ended = answer.isLast
+    runNanos = TimeUnit.MICROSECONDS.toNanos(answer.meta.path("micros").asLong)
     answer
   }
 
