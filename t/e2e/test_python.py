@@ -541,6 +541,26 @@ def test_data_file_is_found(server):
     assert body["result"]["errorClass"] == "OSError" and "no data file" in body["result"]["message"]
 
 
+def test_job_acts_for_the_proxy_user_also_in_its_threads_and_in_later_processes(server):
+    server.context("proxied", **{"context-factory": SESSION, "spark.proxy.user": "carl"})
+    try:
+        source = job("""
+import threading
+sc, users = context.sparkContext, []
+def look():
+    users.append(sc._jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser().getShortUserName())
+look()
+t = threading.Thread(target=look)
+t.start()
+t.join()
+return users + [sc.sparkUser()]
+""")
+        for n in range(3):
+            assert result(server, "who", source + f"# {n}", context="proxied") == ["carl"] * 3
+    finally:
+        server.delete("/contexts/proxied")
+
+
 def test_context_that_ends_leaves_no_process(server):
     server.context("gone", **{"context-factory": SESSION})
     assert result(server, "one", job("import subprocess\nsubprocess.Popen(['sleep', '300'])\nreturn 1"), context="gone") == 1
