@@ -73,6 +73,7 @@ struct sjl_job_s {
     sjl_turn_t      *turn;              /* NULL: it is not in the queue */
     sjl_job_t       *queue_next;
     sjl_job_t       *queue_prev;
+    size_t           number;            /* of the turn's: they have no gaps */
 };
 
 

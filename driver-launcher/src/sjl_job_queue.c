@@ -33,20 +33,32 @@ sjl_job_queue_add(sjl_job_t *job)
     }
 
     DL_APPEND2(turn->jobs, job, queue_prev, queue_next);
-    turn->n++;
+    job->number = turn->first + turn->n++;
     job->turn = turn;
 }
 
 
+/* all ask for their positions, few leave from the middle */
+
 void
 sjl_job_queue_remove(sjl_job_t *job)
 {
+    sjl_job_t   *behind;
     sjl_turn_t  *turn;
 
     turn = job->turn;
 
     if (turn == NULL) {
         return;
+    }
+
+    if (job == turn->jobs) {
+        turn->first++;
+
+    } else {
+        for (behind = job->queue_next; behind; behind = behind->queue_next) {
+            behind->number--;
+        }
     }
 
     DL_DELETE2(turn->jobs, job, queue_prev, queue_next);
@@ -142,7 +154,6 @@ sjl_job_queue_position(const sjl_job_t *job)
 {
     size_t                place, turns, free_slots;
     sjl_turn_t           *turn;
-    const sjl_job_t      *other;
     const sjl_context_t  *ctx;
 
     ctx = job->context;
@@ -151,12 +162,7 @@ sjl_job_queue_position(const sjl_job_t *job)
         return 0;
     }
 
-    turns = 0;
-
-    for (other = job->turn->jobs; other != job; other = other->queue_next) {
-        turns++;
-    }
-
+    turns = job->number - job->turn->first;
     place = 1;
 
     DL_FOREACH(ctx->turns, turn) {

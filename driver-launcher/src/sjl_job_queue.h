@@ -22,6 +22,7 @@ struct sjl_turn_s {
     char           *user;
     sjl_job_t      *jobs;               /* in order */
     size_t          n;
+    size_t          first;              /* number of the first job */
 
     UT_hash_handle  hh;                 /* by user */
     sjl_turn_t     *next;               /* in the order of their turns */

@@ -11,6 +11,7 @@
 #include "unit.h"
 #include "sjl_job_queue.h"
 
+#include <time.h>
 #include <utlist.h>
 
 
@@ -149,6 +150,56 @@ test_what_is_removed_leaves_the_others_in_order(void **state)
 
 
 static void
+test_who_leaves_the_middle_or_the_end_moves_those_behind(void **state)
+{
+    fixture_t  *f;
+
+    f = *state;
+    add(f, "aaaaaaabb");
+
+    sjl_job_queue_remove(&f->jobs[2]);
+    sjl_job_queue_remove(&f->jobs[6]);
+    assert_ptr_equal(sjl_job_queue_next(&f->context), &f->jobs[0]);
+    sjl_job_queue_remove(&f->jobs[4]);
+    add(f, "a");
+
+    assert_int_equal(sjl_job_queue_position(&f->jobs[9]), 6);
+    assert_int_equal(sjl_job_queue_position(&f->jobs[2]), 0);
+    assert_order(f, "hbidfj");
+}
+
+
+/* each is told its position, in events and lists, from the launcher's loop */
+
+static void
+test_a_position_costs_the_same_in_a_long_queue(void **state)
+{
+    enum { N = 100000 };
+
+    clock_t      began;
+    size_t       i;
+    sjl_job_t   *jobs;
+    fixture_t   *f;
+
+    f = *state;
+    jobs = sjl_alloc(N * sizeof(sjl_job_t));
+    began = clock();
+
+    for (i = 0; i < N; i++) {
+        jobs[i].row.user = f->users[0];
+        jobs[i].context = &f->context;
+        sjl_job_queue_add(&jobs[i]);
+        assert_int_equal(sjl_job_queue_position(&jobs[i]), i + 1);
+    }
+
+    assert_true(clock() - began < 2 * CLOCKS_PER_SEC);
+
+    while (sjl_job_queue_next(&f->context)) { /* void */ }
+    free(jobs);
+}
+
+
+static void
 test_free_slots_are_not_waited_for(void **state)
 {
     fixture_t  *f;
@@ -220,6 +271,8 @@ main(void)
         TEST(test_users_take_turns),
         TEST(test_who_was_served_is_behind_those_who_were_not),
         TEST(test_what_is_removed_leaves_the_others_in_order),
+        TEST(test_who_leaves_the_middle_or_the_end_moves_those_behind),
+        TEST(test_a_position_costs_the_same_in_a_long_queue),
         TEST(test_free_slots_are_not_waited_for),
         TEST(test_a_new_queue_has_what_can_be_sent),
         TEST(test_nothing_is_sent_without_a_driver)
