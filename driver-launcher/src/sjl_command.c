@@ -240,9 +240,11 @@ sjl_command_jars(const char *folder)
         jars->changed = sb.st_mtim;
     }
 
-    return jars->list;
+    return jars->list ? jars->list : "";
 }
 
+
+/* NULL: the next driver may be luckier */
 
 static char *
 sjl_command_read_jars(const char *folder)
@@ -251,14 +253,15 @@ sjl_command_read_jars(const char *folder)
     char            *list, *longer;
     struct dirent  **entries;
 
-    list = sjl_strdup("");
     n = scandir(folder, &entries, sjl_command_is_jar, alphasort);
 
     if (n == -1) {
         sjl_log(SJL_LOG_CRIT, "scandir(\"%s\") failed: %s", folder,
                 strerror(errno));
-        return list;
+        return NULL;
     }
+
+    list = sjl_strdup("");
 
     for (i = 0; i < n; i++) {
         longer = sjl_format("%s:%s/%s", list, folder, entries[i]->d_name);

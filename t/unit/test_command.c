@@ -12,6 +12,7 @@
 #include "sjl_config.h"
 #include "sjl_files.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 
@@ -133,11 +134,39 @@ test_the_class_path_follows_the_folders(void **state)
 }
 
 
+/* a driver without Spark's jars cannot start, the next one shall have them */
+
+static void
+test_a_folder_that_could_not_be_read_is_read_again(void **state)
+{
+    char           *path;
+    struct rlimit   limit, none;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+
+    (void) usleep(20000);
+    put("spark/jars/u.jar");
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    path = class_path();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_null(strstr(path, "spark/jars"));
+    free(path);
+
+    path = class_path();
+    assert_non_null(strstr(path, "spark/jars/u.jar"));
+    free(path);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_the_class_path_follows_the_folders)
+        cmocka_unit_test(test_the_class_path_follows_the_folders),
+        cmocka_unit_test(test_a_folder_that_could_not_be_read_is_read_again)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
