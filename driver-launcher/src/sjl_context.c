@@ -825,7 +825,6 @@ sjl_context_adopt(const sjl_context_row_t *row)
 void
 sjl_context_adopted_all(void)
 {
-    sjl_failure_t   why;
     sjl_context_t  *ctx, *next;
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
@@ -846,9 +845,8 @@ sjl_context_adopted_all(void)
             continue;
         }
 
-        sjl_failure_words(&why, sjl_strdup("its driver has ended while no "
-                                           "launcher ran"));
-        sjl_context_fail(ctx, &why);
+        sjl_context_lost(ctx, sjl_strdup("its driver has ended while no "
+                                         "launcher ran"));
     }
 }
 

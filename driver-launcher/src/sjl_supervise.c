@@ -19,6 +19,7 @@ static json_t *sjl_supervise_recent(const sjl_context_t *ctx);
 static void sjl_supervise_note(sjl_context_t *ctx, json_t *times);
 static double sjl_supervise_pause(size_t n);
 static void sjl_supervise_begin(sjl_context_t *ctx);
+static int sjl_supervise_hold(sjl_context_t *ctx);
 static void sjl_supervise_arm(sjl_context_t *ctx);
 static void sjl_supervise_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -156,14 +157,7 @@ sjl_supervise_begin(sjl_context_t *ctx)
 
     sjl_context_save(ctx, 0);
 
-    /* an ad hoc context may be over with one of its jobs, but not in here */
-
-    ctx->ending = 1;
-    sjl_job_context_restarting(ctx);
-    ctx->ending = 0;
-    sjl_context_idle(ctx);
-
-    if (ctx->row.state != SJP_CONTEXT_RESTARTING) {
+    if (!sjl_supervise_hold(ctx)) {
         return;
     }
 
@@ -173,6 +167,22 @@ sjl_supervise_begin(sjl_context_t *ctx)
     } else {
         sjl_supervise_arm(ctx);
     }
+}
+
+
+/* its jobs wait for the next driver; returns whether there is to be one */
+
+static int
+sjl_supervise_hold(sjl_context_t *ctx)
+{
+    /* an ad hoc context may be over with one of its jobs, but not in here */
+
+    ctx->ending = 1;
+    sjl_job_context_restarting(ctx);
+    ctx->ending = 0;
+    sjl_context_idle(ctx);
+
+    return ctx->row.state == SJP_CONTEXT_RESTARTING;
 }
 
 
@@ -190,7 +200,11 @@ sjl_supervise_resume(sjl_context_t *ctx)
     ctx->restarting = 1;
     ctx->pause = 0.;
 
-    sjl_supervise_arm(ctx);
+    /* it may have died before it could keep that they wait */
+
+    if (sjl_supervise_hold(ctx)) {
+        sjl_supervise_arm(ctx);
+    }
 }
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -226,6 +227,39 @@ def test_a_restart_survives_the_launcher():
         with Channel(s.socket) as c:
             assert state(c, "c", "RUNNING")["id"] == record["id"]
             assert ended(c, running["id"])[0]["state"] == "FINISHED"
+
+
+def test_a_launcher_that_died_before_it_kept_that_jobs_wait_runs_them_again():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            running = c.submit("sleep", b'{"ms": 500, "pad": "' + b"x" * 100000 + b'"}')
+            s.launcher.kill()
+            s.launcher.wait()
+            os.kill(s.drivers()[0], signal.SIGKILL)
+            wait_until("the driver is gone", lambda: not s.drivers())
+        with contextlib.closing(sqlite3.connect(s.dir + "/data/sparkjob.db")) as db, db:
+            db.execute("UPDATE contexts SET state = 'RESTARTING', secret = '', token = ''")
+            assert db.execute("SELECT state FROM jobs").fetchall() == [("RUNNING",)]
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            state(c, "c", "RUNNING")
+            assert ended(c, running["id"])[0]["state"] == "FINISHED"
+
+
+def test_one_that_stopped_while_no_launcher_ran_is_no_error(server):
+    with Channel(server.socket) as c:
+        c.create("c", settings={"script.stop": "hang"})
+        c.send("context-delete", {"name": "c"})
+        state(c, "c", "STOPPING")
+        server.launcher.kill()
+        server.launcher.wait()
+        os.kill(server.drivers()[0], signal.SIGKILL)
+        wait_until("the driver is gone", lambda: not server.drivers())
+        server.start_launcher()
+    with Channel(server.socket) as c:
+        assert state(c, "c", "KILLED")["reason"] == "its driver has ended while no launcher ran"
 
 
 def test_a_job_that_breaks_each_driver_does_so_only_so_often():
