@@ -345,6 +345,14 @@ sjl_submit_accept(sjl_submit_t *s)
         return;
     }
 
+    /* its record was deleted, or could not be kept, before its thread ended */
+
+    if (sjl_job_find(s->id)) {
+        sjl_request_refuse(s->request, SJP_ERR_UNAVAILABLE,
+                           "a job of this id has not ended in its driver yet");
+        return;
+    }
+
     dependent = NULL;
     cp = sjl_binary_resolve(s->names, &missing);
 

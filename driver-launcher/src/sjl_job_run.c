@@ -172,6 +172,10 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
             (void) sjl_job_over(job);
             sjl_job_release(job);
 
+        } else if (job->killing) {
+            sjl_job_unsend(job);
+            sjl_job_killed(job, "its driver does not know it");
+
         } else if (job->row.state != SJP_JOB_RUNNING) {
             sjl_job_unsend(job);
 

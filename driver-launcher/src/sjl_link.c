@@ -34,7 +34,7 @@ static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
 static int sjl_link_welcome(sjl_context_t *ctx);
 static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body,
     size_t *size);
-static int64_t sjl_link_seconds(json_int_t n);
+static int64_t sjl_link_limit(json_int_t n);
 static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
@@ -379,20 +379,22 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
 
     if (ctx) {
         if (max_queued >= 0) {
-            ctx->row.max_queued = max_queued;
+            ctx->row.max_queued = sjl_link_limit(max_queued);
         }
 
-        ctx->row.idle_timeout = sjl_link_seconds(idle);
-        ctx->row.ttl = sjl_link_seconds(ttl);
+        ctx->row.idle_timeout = sjl_link_limit(idle);
+        ctx->row.ttl = sjl_link_limit(ttl);
         ctx->row.supervise = supervise;
 
-        sjl_context_ready(ctx, application, url, max_jobs);
+        sjl_context_ready(ctx, application, url, sjl_link_limit(max_jobs));
     }
 }
 
 
+/* small enough to be added to others */
+
 static int64_t
-sjl_link_seconds(json_int_t n)
+sjl_link_limit(json_int_t n)
 {
     return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
 }

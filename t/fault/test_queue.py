@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 import uuid
 
 import pytest
@@ -322,3 +323,51 @@ def test_progress_is_told_and_kept_with_the_end(server):
         assert c.ask("job-kill", {"id": job["id"]})[0]["record"]["progress"] == last
         assert c.job(job["id"])[0]["progress"] == last
         assert "progress" not in c.submit("noop")
+
+
+# kills that the driver could not be told of
+
+
+def test_a_kill_while_the_driver_is_away_keeps_the_job_from_running(server):
+    with Channel(server.socket) as c:
+        context(c, **{"max-queued-jobs": "100"})
+        running, killed, last = sleep(c), c.submit("runs"), c.submit("runs")
+    server.launcher.kill()
+    server.launcher.wait()
+    driver, = server.drivers()
+    os.kill(driver, signal.SIGSTOP)         # so that it does not come back yet
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        stream = c.send("job-kill", {"id": killed["id"]})
+        assert not c.answered(stream)
+        os.kill(driver, signal.SIGCONT)
+        assert c.wait(stream)[0]["record"]["state"] == "KILLED"
+        c.ask("job-kill", {"id": running["id"]})
+        until(c, last, "FINISHED")
+        assert c.job(last["id"])[1] == b"2"
+
+
+def test_an_id_is_not_taken_again_while_its_job_goes_on_in_the_driver():
+    with Server(scripted=True, start=False, launcher={"driver": {"kill_timeout": 1}}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            context(c, slots=2)
+            key = {"main_class": "hang", "id": str(uuid.uuid4()), "again": True}
+            job = c.submit(**key)
+            assert c.ask("job-kill", {"id": job["id"]})[0]["record"]["state"] == "KILLED"
+            assert c.ask("job-purge", {"before": int(time.time() * 1000) + 1000})[0]["count"] == 1
+            with pytest.raises(Refused) as refused:
+                c.submit(**key)
+            assert refused.value.code == "unavailable"
+            # nothing of it is left in the slots
+            assert c.submit("noop", sync=True)["state"] in ("RUNNING", "FINISHED")
+            with pytest.raises(Refused) as refused:
+                sleep(c) and sleep(c)
+            assert refused.value.code == "no-slots"
+
+
+def test_a_limit_that_a_driver_tells_may_be_any_number(server):
+    with Channel(server.socket) as c:
+        context(c, **{"max-queued-jobs": str(2 ** 63 - 1)})
+        sleep(c)
+        assert sleep(c)["queue"] == 1
