@@ -227,14 +227,12 @@ sjl_job_context_restarting(sjl_context_t *ctx)
             continue;
         }
 
-        if (job->killing) {
-            sjl_job_killed(job, "its driver is gone");
-            continue;
-        }
-
         sjl_job_unsend(job);
 
-        if (job->row.state == SJP_JOB_RUNNING) {
+        if (job->killing) {
+            sjl_job_killed(job, "its driver is gone");
+
+        } else if (job->row.state == SJP_JOB_RUNNING) {
             (void) sjl_job_set_state(job, SJP_JOB_RESTARTING);
             sjl_job_save(job, 0);
         }
@@ -353,6 +351,12 @@ sjl_job_config_moved(sjl_file_op_t *fop)
         if (job->sent) {
             sjl_job_running(job);
         }
+
+    } else if (fop->rc == SJL_OK) {
+
+        /* its row does not tell of it, so nobody would ever delete it */
+
+        sjl_files_delete(sjl_path_result(job->row.id, ".config"));
     }
 
     if (job->late.data) {

@@ -120,6 +120,16 @@ def test_a_purge_takes_all_that_belongs_to_its_jobs(server):
         assert c.job(running["id"])[0]["state"] == "RUNNING"
 
 
+def test_a_job_that_dies_with_its_driver_leaves_no_configuration(server):
+    with Channel(server.socket) as c:
+        for name in "abcdef":
+            c.create(name)
+            job = c.submit("exit", b'{"code": 1, "pad": "' + b"x" * 3000000 + b'"}', context=name)
+            wait_until("it has ended", lambda: c.job(job["id"])[0]["end"])
+        assert c.ask("job-purge", {"before": int(time.time() * 1000) + 1000})[0]["count"] == 6
+        wait_until("its file is gone", lambda: not files(server, "results"), 5)
+
+
 def test_many_are_purged_in_parts(server):
     with Channel(server.socket) as c:
         c.create("c", settings={"max-queued-jobs": "1000"})
