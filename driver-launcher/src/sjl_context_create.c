@@ -343,6 +343,14 @@ sjl_create_attach(sjl_create_t *create)
         return 1;
     }
 
+    /* those who wait for it were told, it only waits for a job's body */
+
+    if (ctx->gone) {
+        sjl_request_refuse(r, SJP_ERR_UNAVAILABLE, "the context of this id "
+                           "could not be kept");
+        return 1;
+    }
+
     /* what is durable already, as far as is asked, the database answers */
 
     if (ctx->answered || (r->early && ctx->durable)) {

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 import uuid
 
 import pytest
@@ -190,6 +191,24 @@ def test_the_limit_counts_what_is_to_come():
                 refused("too-many-contexts", "1", c.create, "d")
             assert c.wait(stream)[0]["record"]["state"] == "RUNNING"
             refused("too-many-contexts", "1", c.create, "d", message="context-replace")
+
+
+def test_one_that_could_not_be_kept_leaves_nobody_without_an_answer(server):
+    with Channel(server.socket) as c, tempfile.TemporaryFile() as body:
+        os.rename(server.dir + "/data/contexts", server.dir + "/data/away")
+        meta = {"id": str(uuid.uuid4()), "name": "c"}
+        body.truncate(150 << 20)
+        # while its body is copied the job keeps the context in memory
+        first = c.send("data-put", {"name": "x"}, body)
+        create = c.send("context-create", meta)
+        job = c.send("job-submit", {"id": str(uuid.uuid4()), "cp": [], "class": "noop", "context": "c"}, body)
+        c.wait(first)
+        refused("storage-failed", "", c.wait, create)
+        again = c.send("context-create", meta)
+        refused("unavailable", "the context of this id could not be kept", c.wait, again)
+        refused("storage-failed", "", c.wait, job)
+        os.rename(server.dir + "/data/away", server.dir + "/data/contexts")
+        assert c.ask("context-create", meta)[0]["record"]["state"] == "RUNNING"
 
 
 def test_an_ending_launcher_refuses_what_waits(server):

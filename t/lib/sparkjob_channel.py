@@ -76,16 +76,18 @@ class Channel:
         self.fds = []
 
     def send(self, name, meta=None, body=b""):
-        """Sends a request; returns its stream."""
-        self.stream += 1
-        raw = json.dumps(meta or {}).encode()
-        if len(body) > PAYLOAD_MAX:
+        """Sends a request, with bytes or an open file; returns its stream."""
+        if isinstance(body, bytes) and len(body) > PAYLOAD_MAX:
             with tempfile.TemporaryFile() as f:
                 f.write(body)
                 f.flush()
-                head = HEADER.pack(len(raw), TYPES[name], 1, self.stream, len(raw))
-                self.sock.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f.fileno()]))])
-                self.sock.sendall(raw)
+                return self.send(name, meta, f)
+        self.stream += 1
+        raw = json.dumps(meta or {}).encode()
+        if not isinstance(body, bytes):
+            head = HEADER.pack(len(raw), TYPES[name], 1, self.stream, len(raw))
+            self.sock.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [body.fileno()]))])
+            self.sock.sendall(raw)
         else:
             self.sock.sendall(HEADER.pack(len(raw) + len(body), TYPES[name], 0, self.stream, len(raw)) + raw + body)
         return self.stream
