@@ -97,6 +97,7 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
 
 static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_submit_refusals[] = {
     { SJP_ERR_CONTEXT_INIT_FAILED, 500, "CONTEXT INIT FAILED", NULL },
+    { SJP_ERR_BAD_SETTING, 400, "CONTEXT INIT FAILED", NULL },
     { 0, 0, NULL, NULL }
 };
 

@@ -45,6 +45,7 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_NO_SUCH_CONTEXT, 404, "ERROR", "context %V not found" },
     { SJP_ERR_CONTEXT_STOPPING, 409, "ERROR", "Context stop in progress" },
     { SJP_ERR_CONTEXT_INIT_FAILED, 500, "CONTEXT INIT ERROR", NULL },
+    { SJP_ERR_BAD_SETTING, 400, "CONTEXT INIT ERROR", NULL },
     { SJP_ERR_CONTEXT_BAD_URL, 400, "CONTEXT INIT ERROR: Malformed URL", NULL },
     { SJP_ERR_TOO_MANY_CONTEXTS, 503, "ERROR",
       "Too many contexts (at most %V)" },

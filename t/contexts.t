@@ -454,3 +454,12 @@ POST /contexts/baduri?script.start=baduri
 --- json
 {"status": "CONTEXT INIT ERROR: Malformed URL",
  "result": {"message": "http://127.0.0.1/x.jar may not be fetched", "...": 1}}
+
+
+=== TEST 50: a setting that cannot be is the client's fault
+--- request
+POST /contexts/badsetting?script.start=badsetting
+--- error_code: 400
+--- json
+{"status": "CONTEXT INIT ERROR",
+ "result": {"message": "supervise must be true or false: maybe", "...": 1}}

@@ -155,7 +155,8 @@
     X(NO_SUCH_DATA,         "no-such-data")                                   \
     X(QUEUE_FULL,           "queue-full")                                     \
     X(KEY_REUSED,           "key-reused")                                     \
-    X(BAD_URI,              "bad-uri")
+    X(BAD_URI,              "bad-uri")                                        \
+    X(BAD_SETTING,          "bad-setting")
 
 
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,

@@ -78,7 +78,8 @@ static const unsigned char  sjl_errors_explained[SJP_NERRORS] = {
     [SJP_ERR_LOADING_FAILED] = 1,
     [SJP_ERR_LOADING_BAD_URL] = 1,
     [SJP_ERR_BAD_URI] = 1,
-    [SJP_ERR_VALIDATION_FAILED] = 1
+    [SJP_ERR_VALIDATION_FAILED] = 1,
+    [SJP_ERR_BAD_SETTING] = 1
 };
 
 

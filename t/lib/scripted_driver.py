@@ -33,8 +33,8 @@ and cp are what the launcher has to resolve.
 
 Settings of the context, from the body's spark.context-settings or the query:
 
-    script.start    fail, badurl, baduri, badconfig, exit[:code], hang,
-                    slow:<ms>, respawn
+    script.start    fail, badurl, baduri, badsetting, badconfig, exit[:code],
+                    hang, slow:<ms>, respawn
     script.restart  the same, for all drivers of the context but its first
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
     max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
@@ -453,6 +453,10 @@ class Driver:
             self.fail("bad-uri", "http://127.0.0.1/x.jar",
                       error("http://127.0.0.1/x.jar may not be fetched",
                             "java.io.IOException"))
+        if how == "badsetting":
+            self.fail("bad-setting", self.name,
+                      error("supervise must be true or false: maybe",
+                            "sparkjob.driver.BadSettingException"))
         if how == "badconfig":
             self.fail("bad-config", "expected a value at line 1")
         if how == "exit":

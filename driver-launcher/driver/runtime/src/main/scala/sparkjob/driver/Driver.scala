@@ -143,7 +143,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e@(_: MalformedUriException | _: ForbiddenUriException) =>
         fail("context-bad-url", name, ErrorJson(e))
-      case e: BadSettingException => fail("context-init-failed", name, ErrorJson(e))
+      case e: BadSettingException => fail("bad-setting", name, ErrorJson(e))
       case t: Throwable =>
         log.error(s"The context $name cannot be made", t)
         fail("context-init-failed", name, ErrorJson(t))

@@ -263,7 +263,7 @@ object PythonWorkers {
       .getParentFile
     Option(home.listFiles).toSeq.flatten
       .find(file => file.getName.startsWith("sparkjobserver-") && file.getName.endsWith(".whl"))
-      .getOrElse(throw new BadSettingException(s"There is no sparkjobserver-*.whl in $home"))
+      .getOrElse(throw new IllegalStateException(s"There is no sparkjobserver-*.whl in $home"))
   }
 
   /** PySpark and py4j, of the very Spark that runs here. */
@@ -271,7 +271,7 @@ object PythonWorkers {
     val folder = new File(sys.env.getOrElse("SPARK_HOME", ""), "python/lib")
     val found = Option(folder.listFiles).toSeq.flatten.map(_.getPath).filter(_.endsWith(".zip"))
     if (!found.exists(_.endsWith("pyspark.zip"))) {
-      throw new BadSettingException(s"There is no pyspark.zip in $folder: this Spark has no Python")
+      throw new IllegalStateException(s"There is no pyspark.zip in $folder: this Spark has no Python")
     }
     found.sorted.reverse
   }

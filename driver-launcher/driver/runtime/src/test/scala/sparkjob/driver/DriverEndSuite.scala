@@ -41,10 +41,11 @@ class DriverEndSuite {
   }
 
   @Test def badSettingsAreNamed(): Unit = {
-    for ((name, value) <- Seq("spark.master" -> "nonsense", "context-factory" -> "x.Y",
-        "launcher.spark.driver.memory" -> "lots")) {
+    for ((name, value, code) <- Seq(("spark.master", "nonsense", "context-init-failed"),
+        ("context-factory", "x.Y", "bad-setting"),
+        ("launcher.spark.driver.memory", "lots", "bad-setting"))) {
       val told = failure(Map(name -> value))
-      assertEquals("context-init-failed", told.code)
+      assertEquals(code, told.code)
       assertTrue(told.toString, told.json.get("message").asText.contains(value))
     }
   }
