@@ -340,8 +340,11 @@ ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
                                            NGX_HTTP_SPARKJOB_JOB_PROGRESS);
     s = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_JOB_PROGRESS);
 
-    ngx_memcpy(room.data, s.data, room.len);
-    ngx_memcpy(node->record.progress, rec->progress, sizeof(rec->progress));
+    if (s.len == room.len) {
+        ngx_memcpy(room.data, s.data, s.len);
+        ngx_memcpy(node->record.progress, rec->progress,
+                   sizeof(rec->progress));
+    }
 }
 
 

@@ -52,6 +52,7 @@ def test_progress_that_makes_no_sense_does_no_harm(fake):
     fake.publish("progress", "context", {"name": "c", "stages": 1})
     fake.publish("progress", "job", {"stages": 1})
     fake.progress(job, 1, "x", 10, 40, -1)
+    fake.publish("progress", "job", {"id": job, "state": "FINISHED", "stages": 7, "tasks": 7})
     progress = {"stages": 1, "stagesDone": 0, "tasks": 10, "tasksDone": 40, "tasksFailed": 0, "percent": 100}
     assert report_of(fake, job, progress=progress)
     assert "progress" not in fake.server.job(ended)
