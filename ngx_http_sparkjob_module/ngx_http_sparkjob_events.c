@@ -184,7 +184,7 @@ ngx_http_sparkjob_job_events(ngx_http_request_t *r)
 }
 
 
-/* what the zone does not hold any longer is over */
+/* what the zone does not hold: it is over, or there is no room for it */
 
 static ngx_int_t
 ngx_http_sparkjob_watch_job(ngx_http_request_t *r,
@@ -200,6 +200,8 @@ ngx_http_sparkjob_watch_job(ngx_http_request_t *r,
     if (w->record == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    w->ended = w->record->final;
 
     return ngx_http_sparkjob_watch_start(w);
 }
@@ -293,7 +295,7 @@ ngx_http_sparkjob_watch_start(ngx_http_sparkjob_watch_t *w)
     w->hub = ctx->zone->channel->hub;
     w->step = ngx_http_sparkjob_watch_state;
 
-    if (w->since.len && w->record == NULL) {
+    if (w->since.len) {
 
         if (ngx_http_sparkjob_watch_since(w) == NGX_OK) {
             w->step = ngx_http_sparkjob_watch_missed;
@@ -362,5 +364,13 @@ ngx_http_sparkjob_watch_park(ngx_http_sparkjob_watch_t *w)
 
     ctx->data = w;
 
-    return ngx_http_sparkjob_stream_park(r, ngx_http_sparkjob_watch_writer);
+    if (ngx_http_sparkjob_stream_park(r, ngx_http_sparkjob_watch_writer)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* it may be long until there is something to tell */
+
+    return ngx_http_sparkjob_stream_headers(r);
 }

@@ -76,11 +76,13 @@ static ngx_int_t ngx_http_sparkjob_log_serve(ngx_http_sparkjob_log_t *log);
 static ngx_int_t ngx_http_sparkjob_log_steps(ngx_http_sparkjob_log_t *log);
 static ngx_chain_t *ngx_http_sparkjob_log_part(ngx_http_sparkjob_log_t *log,
     off_t last);
-static ngx_uint_t ngx_http_sparkjob_log_final(ngx_http_sparkjob_log_t *log);
+static ngx_int_t ngx_http_sparkjob_log_final(ngx_http_sparkjob_log_t *log);
 static ngx_int_t ngx_http_sparkjob_log_ask_again(
     ngx_http_sparkjob_log_t *log);
 static ngx_int_t ngx_http_sparkjob_log_again(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
+static ngx_uint_t ngx_http_sparkjob_log_same(ngx_http_sparkjob_log_t *log,
+    ngx_fd_t fd);
 static json_t *ngx_http_sparkjob_log_meta(ngx_http_sparkjob_log_t *log);
 
 
@@ -578,8 +580,8 @@ static ngx_int_t
 ngx_http_sparkjob_log_steps(ngx_http_sparkjob_log_t *log)
 {
     off_t        last;
-    ngx_int_t    rc;
-    ngx_uint_t   n, final;
+    ngx_int_t    rc, final;
+    ngx_uint_t   n;
 
     if (ngx_http_sparkjob_stream_blocked(log->request)) {
         return NGX_AGAIN;
@@ -608,18 +610,25 @@ ngx_http_sparkjob_log_steps(ngx_http_sparkjob_log_t *log)
         return NGX_AGAIN;
     }
 
-    if (log->size == 0
-        && (final || ++log->looks % NGX_HTTP_SPARKJOB_LOG_AGAIN == 0)
-        && log->live)
+    if (log->live
+        && (log->size == 0 || final == NGX_DECLINED)
+        && (final == NGX_OK
+            || ++log->looks % NGX_HTTP_SPARKJOB_LOG_AGAIN == 0))
     {
         return ngx_http_sparkjob_log_ask_again(log);
     }
 
-    return final ? ngx_http_sparkjob_stream_end(log->request) : NGX_AGAIN;
+    if (final == NGX_OK || (final == NGX_DECLINED && !log->live)) {
+        return ngx_http_sparkjob_stream_end(log->request);
+    }
+
+    return NGX_AGAIN;
 }
 
 
-static ngx_uint_t
+/* NGX_OK: it is; NGX_AGAIN: not yet; NGX_DECLINED: the launcher knows */
+
+static ngx_int_t
 ngx_http_sparkjob_log_final(ngx_http_sparkjob_log_t *log)
 {
     ngx_int_t                    rc;
@@ -636,13 +645,17 @@ ngx_http_sparkjob_log_final(ngx_http_sparkjob_log_t *log)
     rc = ngx_http_sparkjob_zone_peek(ctx->zone, log->kind, &log->key, rec,
                                      NGX_HTTP_SPARKJOB_PIECE);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_DECLINED) {
         /* only what is final leaves a zone that is whole */
-        return rc == NGX_DECLINED;
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return rc == NGX_ABORT ? NGX_DECLINED : NGX_AGAIN;
     }
 
     if (log->kind == NGX_HTTP_SPARKJOB_JOB) {
-        return rec->final;
+        return rec->final ? NGX_OK : NGX_AGAIN;
     }
 
     id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_CONTEXT_ID);
@@ -652,16 +665,18 @@ ngx_http_sparkjob_log_final(ngx_http_sparkjob_log_t *log)
         log->context_id.len = log->context_id.data ? id.len : 0;
     }
 
-    return rec->final
-           || ngx_memn2cmp(id.data, log->context_id.data, id.len,
-                           log->context_id.len)
-              != 0;
+    return (rec->final
+            || ngx_memn2cmp(id.data, log->context_id.data, id.len,
+                            log->context_id.len)
+               != 0)
+           ? NGX_OK : NGX_AGAIN;
 }
 
 
 /*
  * Nothing had been said yet, and the file that was handed over is but a
- * substitute for the one that may be there by now.
+ * substitute for the one that may be there by now.  Or the zone has no room for
+ * all that is not final, and cannot tell whether this is.
  */
 
 static ngx_int_t
@@ -699,9 +714,29 @@ ngx_http_sparkjob_log_again(ngx_http_request_t *r,
         ngx_del_timer(&ctx->timer);
     }
 
+    if (log->size && !ngx_http_sparkjob_log_same(log, msg->fd)) {
+        /* that of a later context */
+        return ngx_http_sparkjob_stream_end(r);
+    }
+
     if (ngx_http_sparkjob_log_take(log, msg) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_sparkjob_log_serve(log);
+    /* otherwise at the next look: two that do not agree ask no faster */
+
+    return log->live ? NGX_AGAIN : ngx_http_sparkjob_log_serve(log);
+}
+
+
+static ngx_uint_t
+ngx_http_sparkjob_log_same(ngx_http_sparkjob_log_t *log, ngx_fd_t fd)
+{
+    ngx_file_info_t  fi, other;
+
+    return fd == -1
+           || ngx_fd_info(log->file.fd, &fi) == NGX_FILE_ERROR
+           || ngx_fd_info(fd, &other) == NGX_FILE_ERROR
+           || (ngx_file_uniq(&fi) == ngx_file_uniq(&other)
+               && fi.st_dev == other.st_dev);
 }

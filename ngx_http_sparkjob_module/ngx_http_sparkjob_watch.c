@@ -228,6 +228,12 @@ ngx_http_sparkjob_watch_missed(ngx_http_sparkjob_watch_t *w)
         return NGX_OK;
     }
 
+    if (rc == NGX_DONE && w->ended) {
+        /* the end of the job was not missed, and will not come again */
+        w->over = 1;
+        return NGX_DONE;
+    }
+
     if (rc == NGX_DONE) {
         w->cursor = ngx_http_sparkjob_hub_attach(w->hub, w->epoch, w->seq);
         w->counted = w->cursor;
@@ -392,9 +398,19 @@ ngx_http_sparkjob_watch_state_job(ngx_http_sparkjob_watch_t *w)
         }
 
         if (rc != NGX_OK) {
-            /* it has ended and gone meanwhile: whoever comes back is told */
+            /*
+             * It has ended and gone meanwhile, or the zone has no room for it.
+             * Whoever comes back is told more: without an id, since nobody
+             * knows what this state belongs to.
+             */
+
             w->over = 1;
-            return NGX_OK;
+
+            if (w->record == NULL) {
+                return NGX_OK;
+            }
+
+            rec = w->record;
         }
     }
 
@@ -414,11 +430,15 @@ ngx_http_sparkjob_watch_state_job(ngx_http_sparkjob_watch_t *w)
 
     p = ngx_http_sparkjob_event_put(p, rec, &w->ctx->own_json);
 
-    w->over = rec->final;
-
     if (ngx_http_sparkjob_watch_text(w, item, p) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    if (w->over) {
+        return NGX_OK;
+    }
+
+    w->over = rec->final;
 
     return ngx_http_sparkjob_watch_state_end(w);
 }

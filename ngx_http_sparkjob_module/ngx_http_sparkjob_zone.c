@@ -758,7 +758,8 @@ ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
 
 /*
  * NGX_OK: *rec is a copy of the record, without payload.  NGX_DECLINED: there
- * is none, or not enough room.  NGX_AGAIN: the zone is being loaded.
+ * is none.  NGX_ABORT: there may be one, for which the zone, or *rec, has no
+ * room.  NGX_AGAIN: the zone is being loaded.
  */
 
 ngx_int_t
@@ -768,13 +769,19 @@ ngx_http_sparkjob_zone_peek(ngx_http_sparkjob_zone_t *zone,
 {
     size_t                     len;
     ngx_int_t                  rc;
+    ngx_uint_t                 lost;
     ngx_http_sparkjob_sh_t    *sh;
     ngx_http_sparkjob_node_t  *node;
 
     sh = ngx_http_sparkjob_zone_lock(zone);
 
     node = ngx_http_sparkjob_table_find_locked(sh, kind, key);
-    rc = (node || sh->complete) ? NGX_DECLINED : NGX_AGAIN;
+
+    lost = (kind == NGX_HTTP_SPARKJOB_JOB) ? sh->horizon != 0
+                                           : sh->overflow || sh->forgotten;
+
+    rc = (node || lost) ? NGX_ABORT : NGX_DECLINED;
+    rc = (node || sh->complete) ? rc : NGX_AGAIN;
 
     if (node) {
         len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];

@@ -144,13 +144,32 @@ def test_who_knows_the_end_of_a_job_is_told_not_to_come_back(fake):
 
 def test_a_job_that_the_zone_does_not_hold(fake):
     """The launcher knows it: its history is longer than the zone."""
+    before = fake.put_job(job_id(1))
     fake.put_job(job_id(1), "FINISHED")
-    record = dict(fake.records["job", job_id(1)])
-    for n in range(2, 40):
-        fake.put_job(job_id(n), "FINISHED", payload="result", size=60000)
+    fake.overfill()
+    fake.put_job(job_id(2), "FINISHED")
     settled(fake)
-    fake.records["job", job_id(1)] = record
-    with watch(fake, f"/jobs/{job_id(1)}/events") as stream:
+    path = f"/jobs/{job_id(1)}/events"
+    with watch(fake, path) as stream:
+        assert [d["status"] for _, d in stream.rest()] == ["FINISHED"]
+    with EventStream(fake.server, path, last_id=stream.last_id) as stream:
+        assert stream.status == 204
+    with watch(fake, path, last_id=f"{fake.epoch}-{before}") as stream:
+        assert [e for e, _ in stream.rest()] == ["job"]
+
+
+def test_a_running_job_that_the_zone_has_no_room_for(fake):
+    """Only the launcher knows it, but events of it do come."""
+    fake.overfill()
+    settled(fake)
+    now = int(time.time() * 1000)
+    fake.records["job", job_id(1)] = {"id": job_id(1), "state": "RUNNING", "class": "Job", "start": now}
+    path = f"/jobs/{job_id(1)}/events"
+    with watch(fake, path) as stream:
+        assert [d["status"] for _, d in stream.rest()] == ["RUNNING"]
+        assert stream.last_id is None
+    with watch(fake, path, last_id=f"{fake.epoch}-{fake.seq}") as stream:
+        fake.put_job(job_id(1), "FINISHED")
         assert [d["status"] for _, d in stream.rest()] == ["FINISHED"]
 
 
@@ -167,6 +186,14 @@ def test_reconnect_goes_on_where_it_stopped(fake):
     for how in ({"last_id": last}, {"path": "/events?lastEventId=" + last}):
         with watch(fake, **how) as stream:
             assert [d["jobId"] for _, d in stream.take(198)] == [job_id(n) for n in range(2, 200)]
+
+
+def test_a_stream_opens_though_there_is_nothing_to_tell(fake):
+    seq = fake.put_job(job_id(1))
+    settled(fake)
+    with watch(fake, f"/jobs/{job_id(1)}/events", last_id=f"{fake.epoch}-{seq}", timeout=3) as stream:
+        fake.put_job(job_id(1), "FINISHED")
+        assert stream.next()[1]["status"] == "FINISHED"
 
 
 def test_an_old_context_that_is_forgotten_leaves_the_new_one_of_its_name(fake):

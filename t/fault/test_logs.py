@@ -175,6 +175,34 @@ def test_the_log_of_a_context_and_of_its_successor(fake):
     assert follower.rest() == other.rest() == b"old\nend\n"
 
 
+def test_a_follower_of_a_job_that_the_zone_has_no_room_for(fake):
+    fake.overfill()
+    fake.records["job", job_id(2)] = {"id": job_id(2), "state": "RUNNING", "class": "Job"}
+    fake.logs["job", job_id(2)] = fake.path_of_log
+    write(fake, b"one\n")
+    follower = Follower(fake, f"/jobs/{job_id(2)}/log?follow=true")
+    follower.until(b"one\n")
+    time.sleep(2)                       # it asks whether the job goes on
+    write(fake, b"two\n")
+    follower.until(b"two\n")
+    fake.records["job", job_id(2)]["state"] = "FINISHED"
+    assert follower.rest() == b"one\ntwo\n"
+
+
+def test_a_follower_of_a_context_that_the_zone_has_no_room_for(fake):
+    fake.put_context("gone", "FINISHED")
+    fake.overfill()
+    fake.records["context", "c"] = {"id": job_id(5), "name": "c", "state": "RUNNING"}
+    fake.logs["context", "c"] = fake.path_of_log
+    write(fake, b"old\n")
+    follower = Follower(fake, "/contexts/c/log?follow=true")
+    follower.until(b"old\n")
+    fake.logs["context", "c"] = fake.server.dir + "/new.log"
+    with open(fake.logs["context", "c"], "w") as f:
+        f.write("the log of a context that follows it\n")
+    assert follower.rest() == b"old\n"
+
+
 def test_a_follower_survives_the_launcher(fake):
     write(fake, b"one\n")
     follower = Follower(fake, LOG + "?follow=true")

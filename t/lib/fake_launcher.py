@@ -113,6 +113,13 @@ class FakeLauncher:
             names = {"job": {"id": key}, "binary": {"name": key}, "context": {"id": gone.get("id"), "name": key}}
             return self.publish("remove", kind, names[kind])
 
+    def overfill(self):
+        """More than the zone holds: it lacks the oldest jobs from then on."""
+        now = int(time.time() * 1000)
+        for n in range(90000, 90600):
+            self.publish("put", "job", {"id": job_id(n), "state": "FINISHED", "class": "Job", "context": "c", "rev": 1,
+                                        "start": now, "end": now, "payload": "result"}, b"1" * 60000)
+
     # what the module asks
 
     def serve(self):
