@@ -62,7 +62,10 @@ void sjc_buf_print(sjc_buf_t *buf, const char *fmt, ...)
 /* the buffer is empty afterwards, and may be used again */
 void sjc_buf_free(sjc_buf_t *buf);
 
-/* one sentence on stderr, control characters of it replaced; returns "rc" */
+/* a server's words may be anything: control characters become blanks */
+void sjc_clean(char *text);
+
+/* one sentence on stderr, cleaned; returns "rc" */
 sjc_exit_e sjc_say(sjc_exit_e rc, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

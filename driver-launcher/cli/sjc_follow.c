@@ -319,6 +319,7 @@ sjc_events_event(void *ctx, const char *event, const char *data)
 {
     size_t         i;
     json_t        *root, *value;
+    sjc_buf_t      line;
     sjc_follow_t  *follow = ctx;
 
     if (sjc_option(SJC_JSON)) {
@@ -331,22 +332,25 @@ sjc_events_event(void *ctx, const char *event, const char *data)
 
     root = json_loads(data, 0, NULL);
 
-    (void) printf("%-8s", event);
+    memset(&line, 0, sizeof(sjc_buf_t));
+    sjc_buf_print(&line, "%-8s", event);
 
     for (i = 0; i < sjc_nelts(sjc_event_members); i++) {
         value = json_object_get(root, sjc_event_members[i]);
 
         if (json_is_string(value)) {
-            (void) printf(" %s", json_string_value(value));
+            sjc_buf_print(&line, " %s", json_string_value(value));
 
         } else if (json_is_number(value)) {
-            (void) printf(" %g%%", json_number_value(value));
+            sjc_buf_print(&line, " %g%%", json_number_value(value));
         }
     }
 
-    (void) putchar('\n');
+    sjc_clean(line.data);
+    (void) puts(line.data);
     (void) fflush(stdout);
 
+    sjc_buf_free(&line);
     json_decref(root);
 }
 

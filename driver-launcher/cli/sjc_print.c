@@ -98,7 +98,7 @@ sjc_print_object(const sjc_column_t *members, const json_t *object)
 static char *
 sjc_print_cell(const json_t *object, const char *member)
 {
-    char          *text, *p;
+    char          *text;
     size_t         len;
     const json_t  *value;
 
@@ -126,11 +126,7 @@ sjc_print_cell(const json_t *object, const char *member)
         }
     }
 
-    for (p = text; *p; p++) {
-        if ((unsigned char) *p < ' ' || *p == 0x7f) {
-            *p = ' ';
-        }
-    }
+    sjc_clean(text);
 
     return text;
 }

@@ -100,11 +100,22 @@ sjc_buf_free(sjc_buf_t *buf)
 }
 
 
+void
+sjc_clean(char *text)
+{
+    for ( /* void */ ; *text; text++) {
+        if ((unsigned char) *text < ' ' || *text == 0x7f) {
+            *text = ' ';
+        }
+    }
+}
+
+
 sjc_exit_e
 sjc_say(sjc_exit_e rc, const char *fmt, ...)
 {
     int       n;
-    char     *s, *p;
+    char     *s;
     va_list   args;
 
     va_start(args, fmt);
@@ -115,13 +126,7 @@ sjc_say(sjc_exit_e rc, const char *fmt, ...)
         return rc;
     }
 
-    /* a server's words may be anything, and this is a terminal */
-
-    for (p = s; *p; p++) {
-        if ((unsigned char) *p < ' ' || *p == 0x7f) {
-            *p = ' ';
-        }
-    }
+    sjc_clean(s);
 
     (void) fprintf(stderr, "sparkjob: %s\n", s);
     free(s);

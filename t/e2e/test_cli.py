@@ -488,6 +488,12 @@ def test_events(fake):
                           ("/events?context=c%20d&user=u&kind=job", "1-2")]
 
 
+def test_what_an_event_says_cannot_steer_the_terminal(fake):
+    said = event(1, "context", {"name": "c\x1b[2J", "state": "ERROR", "reason": "one\ntwo\x7f"})
+    fake.script = {"/events": [(200, [said, lambda: threading.Event().wait(1.5)], False)]}
+    assert fake.cli.ok("events", "--timeout", "1") == "context  c [2J ERROR one two \n"
+
+
 def test_events_as_json(fake):
     fake.script = {"/events": [(200, [event(1, "job", report("RUNNING")), lambda: threading.Event().wait(1.5)], False)]}
     told = json.loads(fake.cli.ok("--json", "events", "--timeout", "1"))
