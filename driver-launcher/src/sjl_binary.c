@@ -19,6 +19,10 @@
 /* so many jobs are named as the users of a binary */
 #define SJL_BINARY_USERS  50
 
+/* so many names and bytes of them can be asked for at once */
+#define SJL_BINARY_NAMES  256
+#define SJL_BINARY_TEXT   (SJP_META_MAX / 4)
+
 
 typedef struct {
     sjl_db_op_t       op;
@@ -321,6 +325,15 @@ sjl_binary_adopt(const sjl_binary_row_t *row)
 
     HASH_ADD_KEYPTR(hh, sjl_binaries, binary->row.name,
                     strlen(binary->row.name), binary);
+}
+
+
+int
+sjl_binary_names_fit(const json_t *names, const json_t *more)
+{
+    return json_array_size(names) + json_array_size(more) <= SJL_BINARY_NAMES
+           && json_dumpb(names, NULL, 0, JSON_COMPACT)
+              + json_dumpb(more, NULL, 0, JSON_COMPACT) <= SJL_BINARY_TEXT;
 }
 
 

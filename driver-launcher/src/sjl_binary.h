@@ -39,6 +39,12 @@ void sjl_binary_adopt(const sjl_binary_row_t *row);
 void sjl_binary_sweep(void);
 
 /*
+ * Whether two arrays of names, of which the second may be NULL, are short
+ * enough: with their paths and hashes all have to go into one frame.
+ */
+int sjl_binary_names_fit(const json_t *names, const json_t *more);
+
+/*
  * The newest versions of some names as a new array of {"name", "type",
  * "sha256"}.  What is no name and has a colon is {"uri"}; anything else is
  * *missing, to be freed, and NULL comes back.

@@ -22,10 +22,6 @@
 #define SJL_JOB_LOST  "spark.jobserver.ContextTerminatedException"
 
 
-/* paths and hashes of all have to go into one frame */
-#define SJL_JOB_BINARIES  256
-
-
 typedef struct sjl_job_op_s  sjl_job_op_t;
 
 

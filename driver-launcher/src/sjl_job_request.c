@@ -165,9 +165,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (json_array_size(cp) + json_array_size(dependent)
-        > SJL_JOB_BINARIES)
-    {
+    if (!sjl_binary_names_fit(cp, dependent)) {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "too many binaries");
         return SJL_ERROR;
     }

@@ -250,16 +250,20 @@ sjl_job_context_restarting(sjl_context_t *ctx)
 void
 sjl_job_resolve(sjl_job_t *job, const char *class, json_t *names)
 {
+    int      fit;
     char    *missing;
-    json_t  *cp;
+    json_t  *cp, *dependent;
 
     if (job->ended || job->row.final || job->row.state == SJP_JOB_RUNNING) {
         return;
     }
 
-    if (*class == '\0' || strlen(class) > SJP_CLASS_MAX
-        || json_array_size(names) > SJL_JOB_BINARIES)
-    {
+    dependent = job->row.dependent ? json_loads(job->row.dependent, 0, NULL)
+                                   : NULL;
+    fit = sjl_binary_names_fit(names, dependent);
+    json_decref(dependent);
+
+    if (*class == '\0' || strlen(class) > SJP_CLASS_MAX || !fit) {
         sjl_job_unresolved(job, SJP_ERR_BAD_CONFIG,
                            "mainClass or cp is missing, or too long", "");
         return;

@@ -657,11 +657,18 @@ sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names)
     char    *missing, *error, *message;
     json_t  *cp;
 
-    cp = sjl_binary_resolve(names, &missing);
+    cp = NULL;
+    missing = NULL;
+
+    if (sjl_binary_names_fit(names, NULL)) {
+        cp = sjl_binary_resolve(names, &missing);
+    }
 
     if (cp == NULL) {
-        message = sjl_format("dependent-jar-uris or cp: there is no binary "
-                             "%s", missing);
+        message = missing ? sjl_format("dependent-jar-uris or cp: there is no "
+                                       "binary %s", missing)
+                          : sjl_strdup("dependent-jar-uris or cp: too many, "
+                                       "or too long");
         error = sjl_error_text("java.lang.IllegalArgumentException", message,
                                NULL);
         sjl_context_failed(ctx, SJP_ERR_CONTEXT_INIT_FAILED, error,

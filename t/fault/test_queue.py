@@ -286,6 +286,31 @@ def test_a_body_names_class_and_class_path(server):
         assert named(c, mainClass="noop")["state"] in ("RUNNING", "FINISHED")
 
 
+@pytest.mark.parametrize("cp", [["http://" + "x" * 65536], ["http://" + "x" * 261544], ["a"] * 257])
+def test_what_a_body_names_is_bounded(server, cp):
+    with Channel(server.socket) as c:
+        jar(c, "a")
+        context(c, slots=2)
+        with pytest.raises(Refused) as refused:
+            named(c, mainClass="cp", cp=cp)
+        assert refused.value.code == "bad-config"
+        # with what the query has named
+        with pytest.raises(Refused) as refused:
+            c.submit("", json.dumps({"mainClass": "cp", "cp": ["a"] * 56}).encode(), dependent=["a"] * 201)
+        assert refused.value.code == "bad-config"
+        most = ["a"] * 256
+        job = named(c, mainClass="cp", cp=most)
+        until(c, job, "FINISHED")
+        assert json.loads(c.job(job["id"])[1]) == most
+        # of a context, too
+        with pytest.raises(Refused) as refused:
+            c.create("d", json.dumps({"spark.context-settings.cp": cp}).encode())
+        assert refused.value.code == "context-init-failed" and "too many" in refused.value.error["message"]
+        c.create("e", json.dumps({"spark.context-settings.cp": most}).encode())
+        told = json.loads(c.job(c.submit("context", context="e", sync=True)["id"])[1])
+        assert [binary["name"] for binary in told["cp"]] == most and "path" in told["cp"][0]
+
+
 def test_uris_and_dependent_binaries_reach_the_driver(server):
     with Channel(server.socket) as c:
         context(c, slots=2)

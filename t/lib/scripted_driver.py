@@ -37,6 +37,7 @@ Settings of the context, from the body's spark.context-settings or the query:
                     hang, slow:<ms>, respawn
     script.restart  the same, for all drivers of the context but its first
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
+    cp              names that the launcher has to resolve, as for a job
     max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
     supervise       told in link-ready
 """
@@ -383,6 +384,7 @@ class Driver:
         self.work = "."
         self.files = 0
         self.lock = threading.Lock()
+        self.resolved = threading.Event()
 
     def post(self, job_id, name, meta, payload):
         """Sends a frame; a payload too large for one goes by file."""
@@ -469,6 +471,11 @@ class Driver:
         if how == "respawn" and RESPAWN_OPTION not in meta.get("options", []):
             self.link.send("link-respawn", {"options": [RESPAWN_OPTION]})
             os._exit(0)
+        if "cp" in self.settings:
+            self.link.send("link-resolve", {
+                "id": os.environ["SPARKJOB_CONTEXT"], "class": "",
+                "cp": self.settings["cp"]})
+            self.resolved.wait()
         self.ready = {
             "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
@@ -486,6 +493,10 @@ class Driver:
         os._exit(1)
 
     def on_run(self, _, meta, body):
+        if meta["id"] == os.environ["SPARKJOB_CONTEXT"]:
+            self.context["cp"] = meta["cp"]
+            self.resolved.set()
+            return
         job = self.jobs.get(meta["id"])
         if job is not None and job.incomplete() and meta["class"]:
             job.take(meta)
