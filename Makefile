@@ -4,15 +4,17 @@ SHELL        := /bin/bash
 .SHELLFLAGS  := -o pipefail -c
 .DEFAULT_GOAL := all
 
-BUILD        := build
+# SPARK=4 builds and tests all for Spark 4, in a folder of its own
+SPARK        ?= 3
+SCALA        ?= $(if $(filter 4,$(SPARK)),2.13,2.12)
+PYSPARK      := $(if $(filter 2.13,$(SCALA)),4.2.0,3.5.9)
+BUILD        := build$(if $(filter 4,$(SPARK)),/spark4)
 PORT         ?= 8090
 PREFIX       ?= /usr
 DESTDIR      ?=
 CC           ?= gcc
 CFLAGS       ?= -O2 -g
 MVN          ?= mvn -q -B -ntp
-SCALA        ?= 2.12
-PYSPARK      := 3.5.9
 
 # nginx: the distribution's nginx-dev, or any source tree >= 1.18
 NGINX_SRC    ?=
@@ -134,7 +136,7 @@ clang:                                     ## launcher and command once more, by
 PLAIN        := 2>&1 | sed -u 's/\x1b\[[0-9;]*m//g; /^$$/d'
 TARGET       := target$(if $(filter 2.13,$(SCALA)),/scala-2.13)
 
-driver: $(DRIVER)                          ## driver, job API and examples (SCALA=2.13 for Spark 4)
+driver: $(DRIVER)                          ## driver, job API and examples (SPARK=4 for Spark 4)
 
 $(DRIVER): $(D_SRC) | deps
 	@echo "== building the JVM side with Maven (Scala $(SCALA); the first time it fetches Spark's jars)"
@@ -200,7 +202,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit pyunit jvm prove api e2e fault ## everything that CI runs
+test: all spark unit pyunit jvm prove api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
