@@ -61,6 +61,22 @@ http('POST', '/plain/contexts/who?spark.proxy.user=eve');
 is(told('', '/plain/jobs?context=who')->{query}{'spark.proxy.user'}, 'eve', 'in a context as one of its settings');
 is_deeply(as('joe', 'GET', '/contexts')->{json}, ['who'], 'an ad hoc context is nobody\'s after its job');
 
+# What is not kept apart: see docs/decisions.md.
+
+as('joe', 'POST', '/contexts/own');
+my $job = as('joe', 'POST', '/jobs?cp=app&mainClass=noop&context=own&sync=true')->{json}{jobId};
+is(as('ann', 'GET', '/jobs?limit=1')->{json}[0]{context}, 'joe~own', 'jobs of others are listed, with the stored name');
+is_deeply(as('ann', 'GET', '/jobs?context=own')->{json}, [], 'but context names one of one\'s own');
+is(as('ann', 'GET', "/jobs/$job")->{json}{context}, 'joe~own', 'who knows its id can read a job');
+is(as('ann', 'GET', "/jobs/$job/log")->{status}, 200, 'and its log');
+is(as('ann', 'GET', '/contexts/own/log')->{status}, 404, 'but not that of its context');
+like(as('ann', 'POST', '/jobs?cp=app&mainClass=noop&context=own')->{json}{result}, qr/^context own not found/,
+     'in which nobody else runs jobs');
+like(as('ann', 'DELETE', '/jobs?before=2100-01-01T00:00:00Z&context=own')->{json}{result}, qr/^0 jobs/,
+     'a purge of a context is one of one\'s own');
+is(as('ann', 'DELETE', '/jobs?before=2100-01-01T00:00:00Z&user=joe')->{status}, 200, 'a purge takes those of others');
+is(as('joe', 'GET', "/jobs/$job")->{status}, 404, 'if they are not left out');
+
 # No user at all.
 
 for (['GET', '/contexts'], ['POST', '/contexts/x'], ['POST', '/jobs?cp=app&mainClass=noop'],
