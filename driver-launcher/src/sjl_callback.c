@@ -259,7 +259,12 @@ sjl_callback_looked(void *data, const void *row, const char *error)
         cb->row.due = sjl_now() + 1000;
         sjl_callback_put(&cb->op);
 
-    } else if (job == NULL || job->state == SJP_JOB_KILLED) {
+    } else if (job == NULL) {
+        sjl_log(SJL_LOG_INFO, "job %s was deleted, and so is its callback to "
+                "%s", cb->row.job, cb->host ? cb->host : "nowhere");
+        sjl_callback_over(cb);
+
+    } else if (job->state == SJP_JOB_KILLED) {
         sjl_callback_over(cb);
 
     } else if (sjl_callback_post(cb, job) == SJL_ERROR) {

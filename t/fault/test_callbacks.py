@@ -208,6 +208,21 @@ def test_attempts_are_counted_across_restarts(server, receiver):
         assert len(receiver.got) == 3 and "is given up" in server.read("launcher.log")
 
 
+def test_a_job_that_is_deleted_calls_nobody_any_longer(server, receiver):
+    receiver.answers = {"/": 500}
+    with Channel(server.socket) as c:
+        c.create("c")
+        job = c.submit("big", b'{"bytes": 100000}', callback=receiver.url())
+        receiver.wait(1)
+        assert c.ask("job-purge", {"before": int(time.time() * 1000) + 1000})[0]["count"] == 1
+        idle(c)
+        assert f"job {job['id']} was deleted, and so is its callback" in server.read("launcher.log")
+        again(server)
+    with Channel(server.socket) as c:
+        idle(c)
+        assert len(receiver.got) == 1
+
+
 def test_a_job_whose_context_is_lost_is_told_too(server, receiver):
     with Channel(server.socket) as c:
         c.create("c")
