@@ -58,8 +58,7 @@ typedef struct {
 
 
 static int sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f);
-static int sjl_submit_names(sjl_request_t *r, json_t *names,
-    const char *member);
+static int sjl_submit_names_ok(const json_t *names);
 static void sjl_submit_digested(sjl_file_op_t *fop);
 static void sjl_submit_hash(sjl_submit_t *s, const char *body);
 static void sjl_submit_begin(sjl_submit_t *s);
@@ -120,6 +119,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     int             early;
     json_t         *cp, *dependent;
     const char     *id, *class, *context, *user, *proxy, *own, *callback;
+    const char     *wrong;
     sjl_request_t  *r;
 
     r = s->request;
@@ -144,29 +144,18 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 
     r->early = early ? 1 : 0;
 
-    if (!sjl_id_ok(id) || strlen(class) > SJP_CLASS_MAX
-        || strlen(proxy) > SJP_NAME_MAX || strlen(own) > SJP_OWN_MAX)
-    {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
-                           : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
-                           : strlen(own) > SJP_OWN_MAX ? "own" : "class");
-        return SJL_ERROR;
-    }
+    wrong = !sjl_id_ok(id) ? "id"
+            : strlen(class) > SJP_CLASS_MAX ? "class"
+            : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
+            : strlen(own) > SJP_OWN_MAX ? "own"
+            : callback && !sjl_http_url_ok(callback) ? "callback"
+            : !sjl_submit_names_ok(cp) ? "cp"
+            : dependent && !sjl_submit_names_ok(dependent) ? "dependent"
+            : !sjl_binary_names_fit(cp, dependent) ? "too many binaries"
+            : NULL;
 
-    if (callback && !sjl_http_url_ok(callback)) {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "callback");
-        return SJL_ERROR;
-    }
-
-    if (sjl_submit_names(r, cp, "cp") == SJL_ERROR
-        || (dependent
-            && sjl_submit_names(r, dependent, "dependent") == SJL_ERROR))
-    {
-        return SJL_ERROR;
-    }
-
-    if (!sjl_binary_names_fit(cp, dependent)) {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "too many binaries");
+    if (wrong) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, wrong);
         return SJL_ERROR;
     }
 
@@ -194,24 +183,18 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 
 
 static int
-sjl_submit_names(sjl_request_t *r, json_t *names, const char *member)
+sjl_submit_names_ok(const json_t *names)
 {
-    int      ok;
     size_t   i;
     json_t  *name;
 
-    ok = json_is_array(names);
-
     json_array_foreach(names, i, name) {
-        ok = ok && json_is_string(name);
+        if (!json_is_string(name)) {
+            return 0;
+        }
     }
 
-    if (!ok) {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, member);
-        return SJL_ERROR;
-    }
-
-    return SJL_OK;
+    return json_is_array(names);
 }
 
 

@@ -24,6 +24,7 @@
 #define SJL_LINK_OPTIONS  64
 
 
+static void sjl_link_process(sjl_context_t *ctx, pid_t pid);
 static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
     ...);
 static void sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f,
@@ -57,7 +58,7 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
 {
     int             protocol;
     json_t         *jobs;
-    const char     *id, *secret, *token;
+    const char     *id, *secret, *token, *wrong;
     sjl_context_t  *ctx;
 
     jobs = NULL;
@@ -74,15 +75,16 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
 
     ctx = sjl_context_find(id);
 
-    if (protocol != SJP_VERSION || c->greeted || ctx == NULL
-        || ctx->driver == NULL || !sjl_link_credentials(ctx, secret, token))
-    {
+    wrong = protocol != SJP_VERSION ? "another protocol"
+            : c->greeted ? "a second hello"
+            : ctx == NULL || ctx->driver == NULL ? "none is expected"
+            : !sjl_link_credentials(ctx, secret, token)
+              ? "wrong secret or token"
+            : NULL;
+
+    if (wrong) {
         sjl_log(SJL_LOG_ERR, "connection %u of process %d is no driver of "
-                "context %.40s: %s", c->number, (int) c->pid, id,
-                protocol != SJP_VERSION ? "another protocol"
-                : c->greeted ? "a second hello"
-                : ctx == NULL || ctx->driver == NULL ? "none is expected"
-                : "wrong secret or token");
+                "context %.40s: %s", c->number, (int) c->pid, id, wrong);
         sjl_conn_close(c);
         return;
     }
@@ -94,15 +96,7 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     c->greeted = 1;
     ev_timer_stop(sjl_loop, &c->timer);
 
-    /* the launcher that has started it died before it could note its number */
-
-    if (ctx->driver->process.pid == 0
-        && sjl_process_adopt_pid(&ctx->driver->process, c->pid) == SJL_OK)
-    {
-        free(ctx->row.process);
-        ctx->row.process = sjl_process_text(&ctx->driver->process);
-        sjl_context_save(ctx, 0);
-    }
+    sjl_link_process(ctx, c->pid);
 
     if (token) {
         free(ctx->token);
@@ -128,6 +122,23 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     sjl_job_reconcile(ctx, jobs);
+}
+
+
+/* the launcher that has started it may have died before it noted its number */
+
+static void
+sjl_link_process(sjl_context_t *ctx, pid_t pid)
+{
+    sjl_process_t  *process;
+
+    process = &ctx->driver->process;
+
+    if (process->pid == 0 && sjl_process_adopt_pid(process, pid) == SJL_OK) {
+        free(ctx->row.process);
+        ctx->row.process = sjl_process_text(process);
+        sjl_context_save(ctx, 0);
+    }
 }
 
 
