@@ -133,6 +133,14 @@ void ngx_http_sparkjob_watch_writer(ngx_http_request_t *r);
 void ngx_http_sparkjob_watch_cleanup(void *data);
 void ngx_http_sparkjob_watch_free(void *data);
 
+/* choice: "whose" is as ngx_http_sparkjob_event_whose() fills it */
+ngx_uint_t ngx_http_sparkjob_watch_wants_event(ngx_http_sparkjob_watch_t *w,
+    ngx_http_sparkjob_event_t *ev);
+ngx_uint_t ngx_http_sparkjob_watch_wants(ngx_http_sparkjob_watch_t *w,
+    ngx_uint_t kind, ngx_str_t *whose);
+u_char *ngx_http_sparkjob_watch_copy(ngx_http_sparkjob_watch_t *w, u_char *p,
+    ngx_http_sparkjob_event_t *ev);
+
 /* from the hub: its turn, or its end; it is in no queue meanwhile */
 void ngx_http_sparkjob_watch_turn(ngx_queue_t *q);
 void ngx_http_sparkjob_watch_end(ngx_queue_t *q);
