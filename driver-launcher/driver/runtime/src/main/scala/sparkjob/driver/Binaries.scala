@@ -168,6 +168,6 @@ private object Binaries {
   val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
     .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
 
-  def idOf(binaries: Seq[Binary]): String =
-    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)).toString
+  def idOf(binaries: Seq[Binary]): String = SparkInternals.idOfSet(
+    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)))
 }

@@ -7,7 +7,7 @@ package org.apache.spark.sparkjob
 
 import java.io.File
 import java.lang.reflect.Modifier
-import java.util.{Map => JMap, Properties}
+import java.util.{Map => JMap, Properties, UUID}
 import java.util.concurrent.ConcurrentMap
 
 import scala.collection.mutable.HashMap
@@ -26,9 +26,16 @@ import org.apache.spark.util.{DependencyUtils, MutableURLClassLoader, Utils}
  */
 object SparkInternals {
 
+  private val Mark = "binaries-"
+
+  /** The id of a set of binaries; by it executors tell the sets apart. */
+  def idOfSet(versions: UUID): String = Mark + versions
+
   /** Spark jobs that `body` starts, and jars that it adds, belong to this set of binaries. */
   def withBinaries[T](set: String)(body: => T): T =
     JobArtifactSet.withActiveJobArtifactState(JobArtifactState(set, None))(body)
+
+  private def isBinaries(state: JobArtifactState): Boolean = state.uuid.startsWith(Mark)
 
   /**
    * Has a context's executors load classes as [[JobClassesPlugin]] does. It comes to them with the
@@ -94,6 +101,12 @@ object SparkInternals {
     val unsafe = theUnsafe.get(null).asInstanceOf[sun.misc.Unsafe]
     val inherited = new InheritableThreadLocal[Option[JobArtifactState]] {
       override protected def initialValue(): Option[JobArtifactState] = None
+
+      // a session of Spark 4 puts its own set in the place of the job's
+      override def set(state: Option[JobArtifactState]): Unit =
+        if (!get.exists(isBinaries) || state.forall(isBinaries)) {
+          super.set(state)
+        }
     }
     val (owner, offset) = if (Modifier.isStatic(field.getModifiers)) {
       (unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field))
