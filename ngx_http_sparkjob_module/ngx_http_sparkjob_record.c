@@ -446,7 +446,11 @@ ngx_http_sparkjob_record_progress(ngx_http_sparkjob_record_t *rec)
 {
     ngx_str_t  s;
 
-    if (rec->kind != NGX_HTTP_SPARKJOB_JOB) {
+    /* most have none, and lists ask for each row */
+
+    if (rec->kind != NGX_HTTP_SPARKJOB_JOB
+        || rec->progress[NGX_HTTP_SPARKJOB_STAGES] == 0)
+    {
         ngx_str_null(&s);
         return s;
     }

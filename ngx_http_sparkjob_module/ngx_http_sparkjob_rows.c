@@ -128,9 +128,10 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         *p++ = '}';
 
         rows->start = rec->start;
-        ngx_memcpy(rows->key, rec + 1,
-                   ngx_min(rec->len[NGX_HTTP_SPARKJOB_KEY],
-                           NGX_HTTP_SPARKJOB_ID_LEN));
+
+        if (rec->len[NGX_HTTP_SPARKJOB_KEY] == NGX_HTTP_SPARKJOB_ID_LEN) {
+            ngx_memcpy(rows->key, rec + 1, NGX_HTTP_SPARKJOB_ID_LEN);
+        }
     }
 
     b->last = p;
