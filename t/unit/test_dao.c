@@ -8,7 +8,7 @@
 
 
 #include "unit.h"
-#include "sjl_dao.h"
+#include "sjl_dao_sqlite.h"
 
 #include <sqlite3.h>
 
@@ -1083,6 +1083,58 @@ test_a_newer_database_is_refused(void **state)
 }
 
 
+/* those that want all rows, or just the last ones, have nothing to look up */
+
+static int
+wants_all(size_t n)
+{
+    return n == SJL_SQL_CONTEXT_LAST || n == SJL_SQL_JOB_NTH
+           || n == SJL_SQL_BINARY_NEWEST || n == SJL_SQL_DATA_ALL
+           || n == SJL_SQL_CALLBACK_ALL;
+}
+
+
+static void
+test_no_statement_walks_a_table_or_sorts(void **state)
+{
+    char          *sql;
+    size_t         i, steps;
+    sqlite3       *db;
+    fixture_t     *f;
+    const char    *text, *detail;
+    sqlite3_stmt  *plan;
+
+    f = *state;
+    db = ((sjl_sqlite_t *) (void *) f->dao)->db;
+    steps = 0;
+
+    for (i = 0; i < SJL_NSTATEMENTS; i++) {
+        text = sqlite3_sql(sjl_sqlite_statement(f->dao, (sjl_sql_e) i));
+        sql = sjl_format("EXPLAIN QUERY PLAN %s", text);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL),
+                         SQLITE_OK);
+
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            detail = (const char *) sqlite3_column_text(plan, 3);
+            steps++;
+
+            if (strstr(detail, "TEMP B-TREE")
+                || (strncmp(detail, "SCAN ", 5) == 0 && !wants_all(i)
+                    && strstr(detail, "INDEX contexts_alive") == NULL
+                    && strstr(detail, "subquery") == NULL))
+            {
+                fail_msg("%s: %s", text, detail);
+            }
+        }
+
+        assert_int_equal(sqlite3_finalize(plan), SQLITE_OK);
+        free(sql);
+    }
+
+    assert_true(steps > 20);
+}
+
+
 #define EACH(test)                                                            \
     cmocka_unit_test_setup_teardown(test, setup_sqlite, teardown),            \
     cmocka_unit_test_setup_teardown(test, setup_memory, teardown)
@@ -1106,6 +1158,7 @@ main(void)
         EACH(test_contexts_are_the_last_of_their_name),
         EACH(test_the_newest_binary_wins),
         EACH(test_rows_with_a_key_only),
+        SQLITE(test_no_statement_walks_a_table_or_sorts),
         SQLITE(test_a_list_looks_at_so_many_rows_in_one_go),
         SQLITE(test_what_was_committed_is_there_again),
         SQLITE(test_a_job_needs_its_context),
