@@ -41,6 +41,13 @@ final case class Binary(name: String, kind: String, file: File, sha256: String)
 final case class Uri(name: String) extends ClassPathEntry
 
 object ClassPathEntry {
+  private val NamesMax = 256
+  private val NamesBytesMax = 64 * 1024
+
+  /** Whether the launcher takes so many names, as long ones: more would make no frame. */
+  def fit(names: Seq[String]): Boolean =
+    names.size <= NamesMax &&
+      Json.bytes(Json.mapper.valueToTree(names.asJava)).length <= NamesBytesMax
 
   /** A class path as a message has it. */
   def list(meta: ObjectNode, name: String): Seq[ClassPathEntry] = meta.get(name) match {

@@ -22,6 +22,8 @@ class ContextPath(id: String, link: Link) {
   def resolve(names: Seq[String]): Seq[ClassPathEntry] = {
     if (names.isEmpty) {
       Nil
+    } else if (!ClassPathEntry.fit(names)) {
+      throw new BadSettingException("dependent-jar-uris or cp: too many, or too long")
     } else {
       val meta = Json.obj().put("id", id).put("class", "")
       meta.set("cp", Json.mapper.valueToTree(names.asJava))

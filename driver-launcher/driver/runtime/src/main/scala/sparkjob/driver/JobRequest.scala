@@ -42,12 +42,17 @@ final case class JobRequest(
           "To start the job appName or cp parameters should be configured!")
       }
       val main = if (mainClass.isEmpty) JobRequest.mainClass(config) else mainClass
-      Some((main, before ++ names))
+      val path = before ++ names
+      if (main.length > JobRequest.ClassMax || !ClassPathEntry.fit(path)) {
+        throw new BadConfigException("mainClass or cp is too long, or names too many binaries")
+      }
+      Some((main, path))
     }
   }
 }
 
 object JobRequest {
+  private val ClassMax = 1024
 
   /** @throws IllegalArgumentException if a member is missing */
   def apply(meta: ObjectNode, body: () => Array[Byte]): JobRequest =

@@ -103,6 +103,12 @@ class DriverEndSuite {
     assertEquals("[\"two\"]", launcher.run("mine.Versioned", "", Seq(UserJars.jobs)).text)
   }
 
+  @Test def aClassPathThatIsTooLongIsABadSetting(): Unit = withDriver { launcher =>
+    val told = launcher.context(local + ("cp" -> "http://".padTo(70000, 'x')))
+    assertEquals("bad-setting", told.code)
+    assertTrue(told.toString, told.json.get("message").asText.contains("too long"))
+  }
+
   @Test def aContextsUriThatCannotBeHadIsNamed(): Unit = {
     for ((uri, code) <- Seq("nosuch:x" -> "context-bad-url",
         "file:/etc/passwd" -> "context-bad-url",

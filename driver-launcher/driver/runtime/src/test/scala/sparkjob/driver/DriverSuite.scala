@@ -285,6 +285,26 @@ class DriverSuite {
     }
   }
 
+  /** The launcher would take the frame for the end of what the driver has to say. */
+  @Test def whatIsTooLongForAFrameIsRefusedHere(): Unit = {
+    for (config <- Seq("cp = \"http://" + "x" * 70000 + "\", mainClass = a",
+        "cp = [" + "a," * 257 + "], mainClass = a",
+        "cp = \"a" + "\\u0001" * 11000 + "b\", mainClass = a",
+        "cp = a, mainClass = " + "a" * 300000)) {
+      val file = Files.write(launcher.folder.resolve("config"), config.getBytes)
+      val id = launcher.begin("", file = Some(file))
+      val refused = launcher.receive()
+      assertEquals("bad-config", refused.code)
+      assertTrue(refused.toString, refused.meta.get("name").asText.contains("too long"))
+      launcher.acknowledge(id)
+    }
+    val id = launcher.begin("", "cp = [" + "a," * 256 + "], mainClass = a")
+    assertEquals("a", told(Seq.fill(256)("a")).meta.get("class").asText)
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    assertEquals("KILLED", launcher.receive().state)
+    launcher.acknowledge(id)
+  }
+
   @Test def aJobThatWaitsForTheLauncherIsToldAgainAndKilled(): Unit = {
     val id = launcher.begin("", "cp = a, mainClass = mine.NoOp")
     told(Seq("a"))
