@@ -492,6 +492,10 @@ sjl_job_free(sjl_job_t *job)
     (void) sjl_job_over(job);
     ev_timer_stop(sjl_loop, &job->timer);
 
+    if (job->spent) {
+        sjl_files_delete(sjl_path_job_body(job->row.context_id, job->row.id));
+    }
+
     HASH_DELETE(hh, sjl_jobs, job);
     DL_DELETE(ctx->jobs, job);
 

@@ -51,6 +51,7 @@ struct sjl_job_s {
     unsigned         mute:1;            /* its id is another job's */
     unsigned         known:1;           /* to its driver, from before */
     unsigned         resolved:1;        /* what its body has named */
+    unsigned         spent:1;           /* the file of its body is of no use */
 
     /* the end as its driver tells it */
     int64_t          end;

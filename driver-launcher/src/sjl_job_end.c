@@ -206,9 +206,9 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
     job->row.progress = job->progress;
     job->progress = NULL;
 
-    if (job->row.body_file) {
-        sjl_files_delete(sjl_path_job_body(job->row.context_id, job->row.id));
-    }
+    /* until its end is durable the next launcher may need the file */
+
+    job->spent = job->row.body_file ? 1 : 0;
 
     job->row.body.data = NULL;
     job->row.body.len = 0;
