@@ -8,6 +8,7 @@ import glob
 import os
 import re
 
+import pytest
 import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -16,6 +17,18 @@ MODULE = os.path.join(ROOT, "ngx_http_sparkjob_module")
 ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|replace|post|delete)\("([^"]+)",\s*(\w+)\)', re.M)
 TABLE = re.compile(r"^static ngx_http_sparkjob_param_t\s+(\w+)\[\] = \{(.*?)^\};", re.M | re.S)
 FUNCTION = re.compile(r"^(?:static )?\w[\w *]*\n(\w+)\([^;{]*?\)\n\{\n(.*?)^\}", re.M | re.S)
+
+
+class Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which PyYAML would silently take the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"found twice: {', '.join(twice)}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
 
 # read as settings, by name, or by the launcher: not in a table
 SETTINGS = {"settings"}
@@ -34,7 +47,7 @@ def routes(text):
 def documented():
     """{(method, path pattern): names of its query parameters}"""
     with open(os.path.join(ROOT, "docs", "openapi.yaml"), encoding="utf-8") as f:
-        api = yaml.safe_load(f)
+        api = yaml.load(f, Loader)
     found = {}
     for path, item in api["paths"].items():
         for method in ("get", "put", "post", "delete", "patch", "head", "options"):
@@ -73,6 +86,11 @@ def test_the_module_is_understood():
     assert len(TABLE.findall(text)) == len(re.findall(r"^static ngx_http_sparkjob_param_t", text, re.M))
     assert "limit" in parameters(text, "ngx_http_sparkjob_job_list")
     assert "force" not in parameters(text, "ngx_http_sparkjob_job_list")
+
+
+def test_a_key_that_stands_twice_is_refused():
+    with pytest.raises(yaml.YAMLError, match="found twice: b"):
+        yaml.load("a: {b: 1, c: 2, b: 3}", Loader)
 
 
 def test_every_route_is_documented():
