@@ -235,7 +235,9 @@ sjl_config_unknown(sjl_config_ctx_t *ctx, json_t *object, const char *prefix)
     json_object_foreach(object, key, value) {
         path = sjl_format("%s%s", prefix, key);
 
-        switch (sjl_config_known(path, value)) {
+        /* dots are how we name a member of a group, not how it is written */
+
+        switch (strchr(key, '.') ? 0 : sjl_config_known(path, value)) {
 
         case 0:
             sjl_config_error(ctx, "%s: no such member", path);

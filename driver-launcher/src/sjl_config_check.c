@@ -176,8 +176,11 @@ sjl_config_check_contexts(sjl_config_ctx_t *ctx)
     json_t      *settings;
     const char  *name;
 
-    if ((int64_t) json_object_size(ctx->conf->contexts)
-        > ctx->conf->max_contexts)
+    /* 0: it is wrong itself, and that is told */
+
+    if (ctx->conf->max_contexts
+        && (int64_t) json_object_size(ctx->conf->contexts)
+           > ctx->conf->max_contexts)
     {
         sjl_config_error(ctx, "contexts: expected at most as many as "
                          "max_contexts, which is %d, got %zu",

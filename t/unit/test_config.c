@@ -330,10 +330,13 @@ static void
 test_all_errors_are_told(void **state)
 {
     refused("{\"channel\": 1, \"drivr\": {}, \"driver\": {\"command\": [\"x\"],"
-            " \"jav\": \"y\"}, \"max_contexts\": true}",
+            " \"jav\": \"y\"}, \"max_contexts\": true, \"contexts\":"
+            " {\"a\": {}}, \"outbound.hosts\": [], \"outbound\": {\"hosts\":"
+            " []}}",
             "channel: no such member\n"
             "drivr: no such member\n"
             "driver.jav: no such member\n"
+            "outbound.hosts: no such member\n"
             "max_contexts: expected a number of contexts from 1 to 10000,"
             " got true\n"
             "data_dir: expected the path of a folder, got nothing\n"
