@@ -10,6 +10,7 @@
 #include "sjc_command.h"
 
 #include <strings.h>
+#include <sys/stat.h>
 
 
 static const char *sjc_binary_media(const char *file);
@@ -112,6 +113,7 @@ static sjc_exit_e
 sjc_binary_send(const char *path, const char *file, const char *media)
 {
     sjc_exit_e     rc;
+    struct stat    sb;
     sjc_request_t  request;
 
     memset(&request, 0, sizeof(sjc_request_t));
@@ -125,7 +127,15 @@ sjc_binary_send(const char *path, const char *file, const char *media)
                        strerror(errno));
     }
 
-    rc = sjc_command_do(&request);
+    /* a folder can be opened, too */
+
+    if (fstat(fileno(request.file), &sb) == 0 && S_ISDIR(sb.st_mode)) {
+        rc = sjc_say(SJC_WRONG_USE, "\"%s\" cannot be read: %s", file,
+                     strerror(EISDIR));
+
+    } else {
+        rc = sjc_command_do(&request);
+    }
 
     if (request.file != stdin) {
         (void) fclose(request.file);

@@ -303,7 +303,7 @@ sjc_events_ask(sjc_stream_t *stream, sjc_buf_t *path, sjc_buf_t *header)
     sjc_follow_t  *follow = stream->ctx;
 
     sjc_path(path, "/events", NULL, NULL);
-    sjc_query(path, "context", sjc_option(SJC_CONTEXT));
+    sjc_query(path, "context", sjc_option(SJC_WITHIN));
     sjc_query(path, "user", sjc_option(SJC_OWNER));
     sjc_query(path, "kind", sjc_option(SJC_KIND));
     sjc_sse_reset(&follow->sse);

@@ -60,7 +60,7 @@ static const struct {
     const char    *name;
 } sjc_job_filters[] = {
     { SJC_STATUS, "status" },
-    { SJC_CONTEXT, "context" },
+    { SJC_WITHIN, "context" },
     { SJC_OWNER, "user" },
     { SJC_CLASS, "mainClass" },
     { SJC_FROM, "from" },

@@ -27,13 +27,14 @@ static sjc_exit_e sjc_main_call(const sjc_command_t *command, int argc,
     char **argv);
 static sjc_exit_e sjc_main_unknown(int argc, char **argv);
 static void sjc_main_help(FILE *out);
+static void sjc_main_help_line(FILE *out, const sjc_command_t *command);
 static void sjc_main_help_command(const sjc_command_t *command);
 
 
 #define SJC_CONFIGURED  (sjc_bit(SJC_CONFIG)|sjc_bit(SJC_HOCON)               \
                          |sjc_bit(SJC_IDEMPOTENCY)|sjc_bit(SJC_ASYNC))
 
-#define SJC_FILTERS     (sjc_bit(SJC_STATUS)|sjc_bit(SJC_CONTEXT)             \
+#define SJC_FILTERS     (sjc_bit(SJC_STATUS)|sjc_bit(SJC_WITHIN)              \
                          |sjc_bit(SJC_OWNER))
 
 
@@ -89,7 +90,7 @@ static const sjc_command_t  sjc_commands[] = {
       "delete records of jobs that ended --before" },
 
     { "events", "", 0, 0,
-      sjc_bit(SJC_CONTEXT)|sjc_bit(SJC_OWNER)|sjc_bit(SJC_KIND)
+      sjc_bit(SJC_WITHIN)|sjc_bit(SJC_OWNER)|sjc_bit(SJC_KIND)
       |sjc_bit(SJC_TIMEOUT),
       sjc_events, "what happens, as it happens" },
     { "dump", "", 0, 0, 0, sjc_dump,
@@ -120,7 +121,7 @@ main(int argc, char **argv)
     /* what nobody could write must not look well */
 
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        rc = rc ? rc : sjc_say(SJC_FAILED, "stdout cannot be written: %s",
+        rc = rc ? rc : sjc_say(SJC_WRONG_USE, "stdout cannot be written: %s",
                                strerror(errno));
     }
 
@@ -229,10 +230,15 @@ sjc_main_call(const sjc_command_t *command, int argc, char **argv)
 static sjc_exit_e
 sjc_main_unknown(int argc, char **argv)
 {
+    int                   help;
     size_t                len;
     sjc_buf_t             list;
     sjc_exit_e            rc;
     const sjc_command_t  *command;
+
+    help = sjc_option(SJC_HELP) != NULL
+           || (argc > 1 && (strcmp(argv[1], "--help") == 0
+                            || strcmp(argv[1], "-h") == 0));
 
     memset(&list, 0, sizeof(sjc_buf_t));
     len = strlen(argv[0]);
@@ -244,10 +250,17 @@ sjc_main_unknown(int argc, char **argv)
         {
             sjc_buf_print(&list, "%s%s", list.len ? ", " : "",
                           command->words + len + 1);
+
+            if (help) {
+                sjc_main_help_line(stdout, command);
+            }
         }
     }
 
-    if (list.len) {
+    if (list.len && help) {
+        rc = SJC_OK;
+
+    } else if (list.len) {
         rc = sjc_say(SJC_WRONG_USE, "%s wants one of: %s", argv[0], list.data);
 
     } else {
@@ -256,7 +269,6 @@ sjc_main_unknown(int argc, char **argv)
     }
 
     sjc_buf_free(&list);
-    (void) argc;
 
     return rc;
 }
@@ -265,15 +277,12 @@ sjc_main_unknown(int argc, char **argv)
 static void
 sjc_main_help(FILE *out)
 {
-    int                   n;
     const sjc_command_t  *command;
 
     (void) fprintf(out, "usage: sparkjob [options] COMMAND [arguments]\n\n");
 
     for (command = sjc_commands; command->words; command++) {
-        n = fprintf(out, "  %s %s", command->words, command->args);
-        (void) fprintf(out, "%*s%s\n", n < 30 ? 30 - n : 1, "",
-                       command->help);
+        sjc_main_help_line(out, command);
     }
 
     (void) fprintf(out, "\nOptions of every command (sparkjob COMMAND --help "
@@ -281,9 +290,20 @@ sjc_main_help(FILE *out)
     sjc_option_help(out, SJC_GLOBAL);
 
     (void) fprintf(out, "\nEnds with 0: done, the job FINISHED; 1: the job "
-                   "ended ERROR or KILLED; 2: wrong use;\n3: the server "
-                   "refused (4xx); 4: the server failed (5xx) or does not "
-                   "answer; 5: the wait\nwas too short.\n");
+                   "ended ERROR or KILLED; 2: wrong use, or\nstdout cannot be "
+                   "written; 3: the server refused (4xx); 4: the server "
+                   "failed (5xx) or does\nnot answer; 5: the wait was too "
+                   "short.\n");
+}
+
+
+static void
+sjc_main_help_line(FILE *out, const sjc_command_t *command)
+{
+    int  n;
+
+    n = fprintf(out, "  %s %s", command->words, command->args);
+    (void) fprintf(out, "%*s%s\n", n < 30 ? 30 - n : 1, "", command->help);
 }
 
 

@@ -21,7 +21,7 @@ typedef struct {
 
 
 static void sjc_option_add(sjc_option_e option, char *value);
-static sjc_option_e sjc_option_found(int c);
+static sjc_option_e sjc_option_found(int c, uint64_t allowed);
 
 
 static const struct {
@@ -89,15 +89,17 @@ sjc_option_parse(int argc, char **argv, uint64_t allowed, int first)
             return -1;
         }
 
-        sjc_option_add(sjc_option_found(c), optarg);
+        sjc_option_add(sjc_option_found(c, allowed), optarg);
     }
 
     return optind;
 }
 
 
+/* a letter may stand for one option here, and for another there */
+
 static sjc_option_e
-sjc_option_found(int c)
+sjc_option_found(int c, uint64_t allowed)
 {
     size_t  i;
 
@@ -105,7 +107,11 @@ sjc_option_found(int c)
         return c - SJC_OPTION_BASE;
     }
 
-    for (i = 0; sjc_options[i].letter != c; i++) { /* void */ }
+    i = 0;
+
+    while (!(allowed & sjc_bit(i)) || sjc_options[i].letter != c) {
+        i++;
+    }
 
     return i;
 }

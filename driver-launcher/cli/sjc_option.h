@@ -35,6 +35,7 @@
       "binaries and URIs of the class path, separated by commas")             \
     X(CLASS, 0, "class", "CLASS", "main class of the job")                    \
     X(CONTEXT, 'c', "context", "NAME", "the context (none: one of its own)")  \
+    X(WITHIN, 'c', "context", "NAME", "only those of this context")           \
     X(CONFIG, 0, "config", "FILE", "configuration (HOCON; - is stdin)")       \
     X(HOCON, 'e', "hocon", "TEXT", "configuration, as text")                  \
     X(SET, 's', "set", "NAME=VALUE", "a setting; may be given many times")    \
@@ -50,7 +51,7 @@
     X(STATUS, 0, "status", "STATE", "only those in this state")               \
     X(OWNER, 0, "owner", "NAME", "only those of this user")                   \
     X(FROM, 0, "from", "TIME", "started at or after (ISO, or ms)")            \
-    X(TO, 0, "to", "TIME", "started before (ISO, or ms)")                     \
+    X(TO, 0, "to", "TIME", "started at or before (ISO, or ms)")               \
     X(BEFORE, 0, "before", "TIME", "ended before (ISO, or ms)")               \
     X(LIMIT, 'n', "limit", "N", "how many at most (50)")                      \
     X(ALL, 'a', "all", NULL, "all of them")                                   \

@@ -77,6 +77,15 @@ def test_help_and_wrong_use(cli):
     assert cli()[0] == WRONG_USE
     assert 'no command "fly"' in cli.fails(WRONG_USE, "fly")
     assert "create, show, restart, delete, log" in cli.fails(WRONG_USE, "context")
+    for group in (("context", "--help"), ("context", "-h"), ("-h", "context")):
+        help = cli.ok(*group)
+        assert "context create NAME" in help and "context log NAME" in help and "submit" not in help
+    assert "one of its own" in cli.ok("submit", "--help")
+    for command in ("jobs", "events", "purge"):
+        assert re.search("-c, --context NAME +only those of this context", cli.ok(command, "--help"))
+    assert "started at or before" in cli.ok("jobs", "--help")
+    assert "Is a directory" in cli.fails(WRONG_USE, "upload", "n5", cli.folder, "--type", "jar")
+    assert "Is a directory" in cli.fails(WRONG_USE, "data", "upload", "n5", cli.folder)
     assert "usage: sparkjob job ID" in cli.fails(WRONG_USE, "job")
     assert "usage: sparkjob job ID" in cli.fails(WRONG_USE, "job", "1", "2")
     assert "--frobnicate" in cli.fails(WRONG_USE, "jobs", "--frobnicate")
@@ -276,7 +285,7 @@ def test_a_password_is_not_in_the_list_of_processes(cli):
 def test_a_full_disk_is_told(cli):
     with open("/dev/full", "w") as full:
         done = subprocess.run([CLI, "--help"], stdout=full, stderr=subprocess.PIPE, env=cli.env(), check=False)
-    assert done.returncode == FAILED and b"stdout cannot be written" in done.stderr
+    assert done.returncode == WRONG_USE and b"stdout cannot be written" in done.stderr
 
 
 def test_wait_and_follow(cli, server):
