@@ -49,6 +49,25 @@ json_like($answer->{body}, '{"status": "SUCCESS", "result": "Context initializat
 ok(wait_for('it runs again', sub { http('GET', '/contexts/late')->{json}{state} eq 'RUNNING' }),
    'and runs again');
 
+
+# One that is replaced without waiting, while the old one does not stop.
+
+context('stuck?script.stop=slow:4000');
+my $stuck = http('GET', '/contexts/stuck')->{json}{id};
+$began = Time::HiRes::time();
+for my $key ('again', 'again', 'another') {
+    $answer = http('PUT', '/contexts/stuck?async=true', '', 'Idempotency-Key' => $key);
+    is($answer->{status}, 202, "a replacement ($key) that is asked for only");
+    is($answer->{headers}{location}, '/contexts/stuck', 'says where to look');
+}
+cmp_ok(Time::HiRes::time() - $began, '<', 2, 'at once, though the old one has not stopped');
+is(http('GET', '/contexts/stuck')->{json}{id}, $stuck, 'which is the one that is known');
+is(http('POST', '/contexts/stuck')->{json}{result}, 'context stuck exists', 'and the name is taken');
+ok(wait_for('the new one runs', sub {
+    my $context = http('GET', '/contexts/stuck')->{json};
+    $context->{id} ne $stuck && $context->{state} eq 'RUNNING'
+}), 'the new one runs in the end');
+
 is(http('POST', '/contexts/fails?async=true&script.start=fail')->{status}, 202,
    'one that will fail is not known to');
 my $failed = wait_for('it has failed', sub {

@@ -338,6 +338,11 @@ sjl_create_attach(sjl_create_t *create)
         return 1;
     }
 
+    if (ctx == NULL && r->early) {
+        sjl_request_reply(r, NULL, NULL, 0);
+        return 1;
+    }
+
     if (ctx == NULL) {
         LL_PREPEND2(other->requests, r, waiting);
         return 1;

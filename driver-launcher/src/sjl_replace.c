@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 
+static void sjl_replace_answer_early(sjl_create_t *create);
 static int sjl_replace_step(sjl_create_t *create);
 static int sjl_replace_first(const sjl_create_t *create);
 static sjl_context_t *sjl_replace_old(const char *name);
@@ -23,9 +24,34 @@ static sjl_create_t  *sjl_replaces;
 void
 sjl_replace_add(sjl_create_t *create)
 {
+    if (sjl_replace_old(create->spec.name)
+        || sjl_replace_reserved(create->spec.name))
+    {
+        sjl_replace_answer_early(create);
+    }
+
     LL_APPEND(sjl_replaces, create);
 
     sjl_replace_check();
+}
+
+
+/*
+ * The old context may take long to end, and the new one has no row before it
+ * has: who does not wait for a context that runs does not wait for that either.
+ */
+
+static void
+sjl_replace_answer_early(sjl_create_t *create)
+{
+    sjl_request_t  *r, *next;
+
+    LL_FOREACH_SAFE2(create->requests, r, next, waiting) {
+        if (r->early) {
+            LL_DELETE2(create->requests, r, waiting);
+            sjl_request_reply(r, NULL, NULL, 0);
+        }
+    }
 }
 
 
