@@ -38,6 +38,8 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_STORAGE_FAILED, 500, "Storage Failure", NULL },
 
     { SJP_ERR_BAD_BINARY, 400, "ERROR", "Binary is not of the right format" },
+    { SJP_ERR_BAD_SOURCE, 400, "ERROR",
+      "Binary is not of the right format: %V" },
     { SJP_ERR_NO_SUCH_BINARY, 404, "ERROR", "appName %V not found" },
     { SJP_ERR_BINARY_IN_USE, 403, "ERROR", "Binary is in use by job(s): %V" },
 

@@ -396,7 +396,7 @@ GET /binaries/source
 Content-Type: text/x-python
 --- error_code: 400
 --- json
-{"status": "ERROR", "result": "Binary is not of the right format"}
+{"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
 
 
 === TEST 42: an archive is none
@@ -406,7 +406,7 @@ Content-Type: text/x-python
 Content-Type: text/x-python
 --- error_code: 400
 --- json
-{"status": "ERROR", "result": "Binary is not of the right format"}
+{"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
 
 
 === TEST 43: nor is nothing
@@ -416,7 +416,7 @@ POST /binaries/nothing
 Content-Type: text/x-python
 --- error_code: 400
 --- json
-{"status": "ERROR", "result": "Binary is not of the right format"}
+{"status": "ERROR", "result": "Binary is not of the right format: it is empty"}
 
 
 === TEST 44: a character that two pieces of a large file share
@@ -436,4 +436,70 @@ Content-Type: text/x-python
 Content-Type: text/x-python
 --- error_code: 400
 --- json
-{"status": "ERROR", "result": "Binary is not of the right format"}
+{"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
+
+
+=== TEST 46: my.dots cannot be a module
+--- request
+POST /binaries/my.dots
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my.dots\""}
+
+
+=== TEST 47: my py cannot be a module
+--- request
+POST /binaries/my%20py
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my py\""}
+
+
+=== TEST 48: 1st cannot be a module
+--- request
+POST /binaries/1st
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"1st\""}
+
+
+=== TEST 49: class cannot be a module
+--- request
+POST /binaries/class
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"class\""}
+
+
+=== TEST 50: my-py cannot be a module
+--- request
+POST /binaries/my-py
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my-py\""}
+
+
+=== TEST 51: a word that only begins like a keyword can
+--- request
+POST /binaries/class_2
+print(1)
+--- more_headers
+Content-Type: text/x-python
+--- error_code: 201
+--- json
+{"status": "SUCCESS"}

@@ -156,7 +156,8 @@
     X(QUEUE_FULL,           "queue-full")                                     \
     X(KEY_REUSED,           "key-reused")                                     \
     X(BAD_URI,              "bad-uri")                                        \
-    X(BAD_SETTING,          "bad-setting")
+    X(BAD_SETTING,          "bad-setting")                                    \
+    X(BAD_SOURCE,           "bad-source")
 
 
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,

@@ -12,6 +12,7 @@
 #include "sjl_job.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
+#include "sjl_text.h"
 
 #include <utlist.h>
 
@@ -111,6 +112,7 @@ sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f)
 static int
 sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 {
+    char        *why;
     const char  *name, *type, *user, *extension;
 
     user = "";
@@ -131,6 +133,14 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
     }
 
     if (sjl_request_file(put->request, f, &fop->size) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    if (strcmp(extension, ".py") == 0 && !sjl_text_is_module(name)) {
+        why = sjl_format("the name of a source of Python has to be one of a "
+                         "module, not \"%s\"", name);
+        sjl_request_refuse(put->request, SJP_ERR_BAD_REQUEST, why);
+        free(why);
         return SJL_ERROR;
     }
 
@@ -196,6 +206,9 @@ sjl_put_stored(sjl_file_op_t *fop)
         if (put->request == NULL) {
             sjl_log(SJL_LOG_ERR, "predefined binary %s is not stored: %s",
                     put->row.name, fop->why);
+
+        } else if (fop->bad && strcmp(fop->to, ".py") == 0) {
+            sjl_request_refuse(put->request, SJP_ERR_BAD_SOURCE, fop->why);
 
         } else if (fop->bad) {
             sjl_request_refuse(put->request, SJP_ERR_BAD_BINARY,

@@ -9,6 +9,7 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_outbound.h"
+#include "sjl_text.h"
 
 #include <ctype.h>
 #include <libgen.h>
@@ -272,6 +273,12 @@ sjl_config_check_binaries(sjl_config_ctx_t *ctx)
             sjl_config_error(ctx, "binaries.%s: expected a path that ends with "
                              ".jar, .egg, .whl or .py, got \"%s\"", name,
                              path);
+
+        } else if (strcmp(sjl_files_type(path), "Python") == 0
+                   && !sjl_text_is_module(name))
+        {
+            sjl_config_error(ctx, "binaries.%s: expected a name that a module "
+                             "of Python can have", name);
 
         } else if (access(path, R_OK) == -1) {
             sjl_config_error(ctx, "binaries.%s: expected a file that can be "

@@ -376,11 +376,16 @@ sjl_files_check(sjl_file_op_t *op, sjl_text_t *text, const char *chunk,
         return SJL_OK;
     }
 
-    if (zip || (first && n == 0)
+    if (first && n == 0) {
+        op->why = sjl_strdup("it is empty");
+        return SJL_ERROR;
+    }
+
+    if (zip
         || sjl_text_check(text, chunk, n) == SJL_ERROR
         || (n == 0 && sjl_text_end(text) == SJL_ERROR))
     {
-        op->why = sjl_strdup("what was uploaded is no text in UTF-8");
+        op->why = sjl_strdup("a source of Python has to be text in UTF-8");
         return SJL_ERROR;
     }
 

@@ -7,6 +7,8 @@
 
 #include "sjl_text.h"
 
+#include <ctype.h>
+
 
 typedef struct {
     unsigned char  first;               /* up to the next row's */
@@ -17,6 +19,14 @@ typedef struct {
 
 
 static const sjl_text_lead_t *sjl_text_lead(unsigned char byte);
+
+
+static const char *const  sjl_text_keywords[] = {
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break",
+    "class", "continue", "def", "del", "elif", "else", "except", "finally",
+    "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"
+};
 
 
 /* what may follow a character's first byte; overlong forms are no characters */
@@ -95,4 +105,30 @@ int
 sjl_text_end(const sjl_text_t *text)
 {
     return text->left ? SJL_ERROR : SJL_OK;
+}
+
+
+/* of characters beyond ASCII Python itself knows which are letters */
+
+int
+sjl_text_is_module(const char *name)
+{
+    size_t       i;
+    const char  *p;
+
+    for (p = name; *p; p++) {
+        if (!isalpha((unsigned char) *p) && *p != '_' && !(*p & 0x80)
+            && (p == name || !isdigit((unsigned char) *p)))
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < sjl_nelts(sjl_text_keywords); i++) {
+        if (strcmp(name, sjl_text_keywords[i]) == 0) {
+            return 0;
+        }
+    }
+
+    return *name != '\0';
 }

@@ -3,7 +3,7 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * Whether bytes that come in pieces are text in UTF-8.
+ * Whether bytes that come in pieces are text in UTF-8, and names are Python's.
  */
 
 
@@ -28,6 +28,9 @@ int sjl_text_check(sjl_text_t *text, const char *p, size_t n);
 
 /* SJL_ERROR: the text ends within a character */
 int sjl_text_end(const sjl_text_t *text);
+
+/* whether a module of Python can be called so */
+int sjl_text_is_module(const char *name);
 
 
 #endif /* _SJL_TEXT_H_INCLUDED_ */

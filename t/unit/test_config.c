@@ -260,6 +260,10 @@ test_binaries_are_files_of_a_known_kind(void **state)
     free(got);
     free(path);
 
+    refused(WITH("\"binaries\": {\"my-py\": \"a.py\"}"),
+            "binaries.my-py: expected a name that a module of Python can "
+            "have\n");
+
     refused(WITH("\"binaries\": {\"a\": \"/x/a.txt\", \"b\": \"/x/b.jar\"}"),
             "binaries.a: expected a path that ends with .jar, .egg, .whl or "
             ".py, got \"/x/a.txt\"\n"
