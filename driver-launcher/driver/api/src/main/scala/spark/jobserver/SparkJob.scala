@@ -44,6 +44,7 @@ trait SparkJobBase extends NewSparkJobBase {
     validate(sc, config) match {
       case SparkJobValid => Good(config)
       case invalid: SparkJobInvalid => Bad(One(invalid))
+      case null => Bad(One(SparkJobInvalid("validate returned null")))
     }
   }
 

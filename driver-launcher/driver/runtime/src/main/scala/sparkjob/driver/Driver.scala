@@ -118,7 +118,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       frame.payload
     } else {
       val file = Paths.get(Json.string(meta, "file"))
-      try Files.readAllBytes(file) finally Files.deleteIfExists(file)
+      try Hocon.read(file) finally Files.deleteIfExists(file)
     }
   }
 
@@ -151,7 +151,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   }
 
   /** The body of an ad hoc context is its job's, which will say what is wrong with it. */
-  private def readSettings(meta: ObjectNode, body: Array[Byte]): ContextSettings = {
+  private def readSettings(meta: ObjectNode, body: => Array[Byte]): ContextSettings = {
     val posted = try {
       Hocon.parse(body)
     } catch {

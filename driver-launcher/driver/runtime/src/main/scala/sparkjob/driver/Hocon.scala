@@ -6,6 +6,7 @@
 package sparkjob.driver
 
 import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Path}
 
 import scala.collection.JavaConverters._
 
@@ -29,6 +30,7 @@ object Hocon {
 
   private val Resolve = ConfigResolveOptions.noSystem
 
+  private val TextMax = 16
   private val GrowthMax = 16
   private val RenderedMax = 64
   private val DepthMax = 200
@@ -38,8 +40,23 @@ object Hocon {
   private val Render = ConfigRenderOptions.defaults.setOriginComments(false).setComments(false)
     .setFormatted(true).setJson(true)
 
-  /** @throws BadConfigException if it cannot be parsed or resolved */
+  /**
+   * The bytes of a text.
+   *
+   * @throws BadConfigException if they are too many
+   */
+  def read(file: Path): Array[Byte] = {
+    checkSize(Files.size(file))
+    Files.readAllBytes(file)
+  }
+
+  private def checkSize(size: Long): Unit = if (size > TextMax * 1024L * 1024) {
+    throw new BadConfigException(s"The configuration is larger than $TextMax MiB")
+  }
+
+  /** @throws BadConfigException if it is too large, or cannot be parsed or resolved */
   def parse(bytes: Array[Byte]): Config = {
+    checkSize(bytes.length)
     val text = new String(bytes, UTF_8).stripPrefix("\uFEFF")
     try {
       if (text.isBlank) {

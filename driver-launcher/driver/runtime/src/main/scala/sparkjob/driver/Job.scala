@@ -21,7 +21,7 @@ import org.apache.spark.streaming.Streams
 import org.scalactic.{Bad, Every, Good, One, Or}
 import org.slf4j.{Logger, LoggerFactory, MDC}
 
-import spark.jobserver.NamedObjects
+import spark.jobserver.{ContextLike, NamedObjects}
 import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase, ValidationProblem}
 import spark.jobserver.context._
 
@@ -147,6 +147,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     if (killed || ending.cause.isDefined) {
       endStream()
     }
+    site.context.leave(id)
     if (killed) {
       // what still runs was started by threads that a killed job has left
       cancelSparkJobs()
@@ -232,10 +233,11 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
-    val c = site.context.forJob().asInstanceOf[job.C]
+    val c = context().asInstanceOf[job.C]
     validate(job)(c, config) match {
+      case null => throw invalid("validate returned null")
       case Bad(problems) =>
-        throw refusal("validation-failed", ErrorJson(new Throwable(problems.toString)))
+        throw invalid(problems.toString)
       case Good(data) =>
         tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
         // handed over, so that a stream is not kept from its beginning
@@ -246,6 +248,14 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
           Body.of(file("result"))(out => JobResult.write(() => result.getAndSet(null), out))
         }
         Ending(resultLetter("FINISHED", body), None)
+    }
+  }
+
+  private def context(): ContextLike = {
+    try {
+      site.context.forJob(id)
+    } catch {
+      case e: StreamRunsException => throw invalid(e.getMessage)
     }
   }
 
@@ -301,6 +311,9 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   private def refusal(code: String, error: Array[Byte] = Frame.Nothing): RefusedException =
     new RefusedException(code, whole.mainClass, error)
+
+  private def invalid(why: String): RefusedException =
+    refusal("validation-failed", ErrorJson(new Throwable(why)))
 
   private def loadingFailed(t: Throwable): RefusedException = t match {
     case _: MalformedURLException => refusal("loading-bad-url", ErrorJson(t))

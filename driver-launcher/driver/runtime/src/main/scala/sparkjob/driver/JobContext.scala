@@ -16,6 +16,10 @@ import spark.jobserver.ContextLike
 import spark.jobserver.context.{SparkContextFactory, StreamingFactory}
 import spark.jobserver.util.{JobserverConfig, SparkMasterProvider}
 
+/** A stream has the context for itself; the message is for users. */
+class StreamRunsException(jobId: String)
+  extends Exception(s"A stream runs in this context already: job $jobId")
+
 /**
  * A driver's context, as its factory made it.
  *
@@ -25,7 +29,9 @@ class JobContext(val factory: SparkContextFactory, val made: ContextLike, val co
 
   val sparkContext: SparkContext = made.sparkContext
 
+  // guarded by this
   private var fresh = true
+  private var streamer: Option[String] = None
 
   /** Whether a job that ends with an error ends the context. */
   val stopsOnJobError: Boolean = config.hasPath(JobserverConfig.STOP_CONTEXT_ON_JOB_ERROR) &&
@@ -33,20 +39,29 @@ class JobContext(val factory: SparkContextFactory, val made: ContextLike, val co
 
   /**
    * What the next job gets as its `C`. Where that is a StreamingContext each job has its own, as
-   * one is good for one start; while there is one that runs, it is that.
+   * one is good for one start, and Spark runs one at a time: the job has the context for itself
+   * until it leaves it, and until the stream has ended that it may leave behind.
+   *
+   * @throws StreamRunsException if another job has it
    */
-  def forJob(): ContextLike = synchronized {
-    val next = factory match {
-      case streaming: StreamingFactory if !fresh =>
-        running.getOrElse(streaming.streamingContext(sparkContext, config))
+  def forJob(id: String): ContextLike = synchronized {
+    factory match {
+      case streaming: StreamingFactory =>
+        streamer.orElse(Streams.owner(Job.IdProperty)).foreach { other =>
+          throw new StreamRunsException(other)
+        }
+        val next = if (fresh) made else streaming.streamingContext(sparkContext, config)
+        fresh = false
+        streamer = Some(id)
+        next
       case _ => made
     }
-    fresh = false
-    next
   }
 
-  private def running: Option[ContextLike] =
-    StreamingContext.getActive().collect { case context: ContextLike => context }
+  /** To be called at the end of each job. */
+  def leave(id: String): Unit = synchronized {
+    streamer = streamer.filter(_ != id)
+  }
 
   def hasStreams: Boolean = StreamingContext.getActive().isDefined
 

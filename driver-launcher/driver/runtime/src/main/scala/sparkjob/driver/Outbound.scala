@@ -20,16 +20,15 @@ class HostRefusedException(host: String, address: InetAddress)
 
 /**
  * What clients may have the driver fetch, as the launcher's configuration says. Addresses of the
- * host itself and its link are refused unless they are listed.
+ * host itself and its link are refused unless they are listed; the rules are the launcher's.
  *
- * @param hosts names, names with ports, addresses, and networks as 10.0.0.0/8
+ * @param hosts names, addresses, both also with ports, and networks as 10.0.0.0/8
  * @param files folders below which files may be read
  */
 class Outbound(hosts: Seq[String], files: Seq[Path]) {
   import Outbound._
 
-  private val networks = hosts.flatMap(network)
-  private val names = hosts.map(_.toLowerCase).toSet
+  private val rules = hosts.map(rule)
 
   /**
    * To be called with the very address that is connected to.
@@ -37,10 +36,9 @@ class Outbound(hosts: Seq[String], files: Seq[Path]) {
    * @throws HostRefusedException if it may not be
    */
   def check(host: String, address: InetAddress, port: Int): Unit = {
-    val name = host.toLowerCase.stripPrefix("[").stripSuffix("]")
-    val listed = names(name) || names(s"$name:$port") || names(s"[$name]:$port") ||
-      networks.exists(_.contains(address))
-    if (!listed && isNear(address)) {
+    val bytes = whole(address)
+    val name = host.toLowerCase.stripSuffix(".")
+    if (isNear(bytes) && !rules.exists(_.permits(name, bytes, port))) {
       throw new HostRefusedException(host, address)
     }
   }
@@ -57,29 +55,64 @@ object Outbound {
     new Outbound(texts("hosts"), texts("files").map(Path.of(_)))
   }
 
-  private def isNear(address: InetAddress): Boolean =
-    address.isLoopbackAddress || address.isLinkLocalAddress || address.isMulticastAddress ||
-      address.isAnyLocalAddress
+  /** IPv4 addresses are kept as IPv6, ::ffff:a.b.c.d. */
+  private def whole(address: InetAddress): Seq[Byte] = {
+    val bytes = address.getAddress.toSeq
+    if (bytes.length == V4Bytes) V4 ++ bytes else bytes
+  }
 
-  private case class Network(bytes: Array[Byte], bits: Int) {
+  private val V4Bytes = 4
+  private val V4: Seq[Byte] = Seq.fill[Byte](10)(0) ++ Seq.fill[Byte](2)(-1)
 
-    def contains(address: InetAddress): Boolean = {
-      val other = address.getAddress
-      other.length == bytes.length && (0 until bits).forall { i =>
-        val mask = 0x80 >> (i % 8)
-        (other(i / 8) & mask) == (bytes(i / 8) & mask)
-      }
+  private case class Network(bytes: Seq[Byte], bits: Int) {
+
+    def contains(other: Seq[Byte]): Boolean = (0 until bits).forall { i =>
+      val mask = 0x80 >> (i % 8)
+      (other(i / 8) & mask) == (bytes(i / 8) & mask)
     }
   }
 
-  private val Literal = """([0-9.]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)(?:/([0-9]{1,3}))?""".r
+  /** @param of a network, or a name */
+  private case class Rule(of: Either[Network, String], port: Option[Int]) {
+
+    def permits(name: String, address: Seq[Byte], port: Int): Boolean =
+      this.port.forall(_ == port) && of.fold(_.contains(address), _ == name)
+  }
+
+  private val Bracketed = """\[(.*)\](?::([0-9]{1,5}))?""".r
+  private val Ported = """([^:]+):([0-9]{1,5})""".r
+  private val Literal = """([0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(?:/([0-9]{1,3}))?""".r
+
+  private def rule(text: String): Rule = {
+    val (host, port) = text match {
+      case Bracketed(address, port) => (address, Option(port))
+      case Ported(host, port) => (host, Some(port))
+      case _ => (text, None)
+    }
+    Rule(network(host).toLeft(host.toLowerCase), port.map(_.toInt))
+  }
 
   /** None for what is no address: no name is looked up here. */
   private def network(text: String): Option[Network] = text match {
     case Literal(address, bits) =>
-      Try(InetAddress.getByName(address).getAddress).toOption.map { bytes =>
-        Network(bytes, Option(bits).map(_.toInt).getOrElse(bytes.length * 8).min(bytes.length * 8))
+      Try(whole(InetAddress.getByName(address))).toOption.map { bytes =>
+        val before = if (address.contains(":")) 0 else V4.length * 8
+        Network(bytes, Option(bits).map(_.toInt + before).getOrElse(bytes.length * 8))
       }
     case _ => None
   }
+
+  /** This host, its links, and groups of hosts. */
+  private val Near = Seq("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
+    "255.255.255.255", "::/127", "fe80::/10", "ff00::/8").flatMap(network)
+
+  /** Where an IPv6 address stands for the IPv4 one that it holds, and at which byte. */
+  private val Holders = Seq("::/96" -> 12, "64:ff9b::/96" -> 12, "2002::/16" -> 2).flatMap {
+    case (text, at) => network(text).map(_ -> at)
+  }
+
+  private def isNear(address: Seq[Byte]): Boolean = Near.exists(_.contains(address)) ||
+    Holders.find(_._1.contains(address)).exists { case (_, at) =>
+      isNear(V4 ++ address.slice(at, at + V4Bytes))
+    }
 }

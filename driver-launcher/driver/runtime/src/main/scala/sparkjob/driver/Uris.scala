@@ -9,8 +9,9 @@ import java.io.{InputStream, IOException, InterruptedIOException}
 import java.net.{InetAddress, URI, URISyntaxException, UnknownHostException}
 import java.nio.file.{Files, InvalidPathException, Path, Paths, StandardCopyOption}
 import java.security.MessageDigest
-import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent._
 
+import scala.concurrent.duration._
 import scala.util.Try
 import scala.util.control.NonFatal
 
@@ -33,8 +34,13 @@ class ForbiddenUriException(val uri: String, message: String) extends Exception(
  *
  * @param folder where the files go
  * @param conf   the context's configuration: of Hadoop's file systems, and of Maven repositories
+ * @param patience how long one of them may take
  */
-class Uris(folder: Path, outbound: Outbound, conf: SparkConf) {
+class Uris(
+    folder: Path,
+    outbound: Outbound,
+    conf: SparkConf,
+    patience: FiniteDuration = Uris.Patience) {
   import Uris._
 
   private lazy val hadoop: Configuration = SparkInternals.hadoopConfiguration(conf)
@@ -53,16 +59,37 @@ class Uris(folder: Path, outbound: Outbound, conf: SparkConf) {
    *
    * @throws MalformedUriException if a URI is none
    * @throws ForbiddenUriException if it may not be fetched
-   * @throws IOException           if it cannot be
+   * @throws IOException           if it cannot be, or the thread is interrupted
    */
   def fetch(entries: Seq[ClassPathEntry]): Seq[Binary] = entries.flatMap {
     case binary: Binary => Seq(binary)
-    case Uri(text) =>
-      val source = sources.computeIfAbsent(text, _ => new Source)
-      source.synchronized {
-        update(text.trim, source)
-        source.binaries
-      }
+    case Uri(text) => aside(text, sources.computeIfAbsent(text, _ => new Source))
+  }
+
+  /**
+   * In a thread of its own, since what connects by itself may wait for ever, whoever interrupts it.
+   * Such a thread is left behind with its source; who asks for that URI next begins anew.
+   */
+  private def aside(text: String, source: Source): Seq[Binary] = {
+    val task = new FutureTask[Seq[Binary]](() => source.synchronized {
+      update(text.trim, source)
+      source.binaries
+    })
+    val thread = new Thread(task, "sparkjob-fetch")
+    thread.setDaemon(true)
+    thread.start()
+    def leave(why: String) = {
+      sources.remove(text, source)
+      task.cancel(true)
+      throw new InterruptedIOException(why)
+    }
+    try {
+      task.get(patience.toMillis, TimeUnit.MILLISECONDS)
+    } catch {
+      case e: ExecutionException => throw e.getCause
+      case _: InterruptedException => leave(s"interrupted while $text was fetched")
+      case _: TimeoutException => leave(s"$text was not there within ${patience.toSeconds} seconds")
+    }
   }
 
   private def update(text: String, source: Source): Unit = text match {
@@ -74,7 +101,10 @@ class Uris(folder: Path, outbound: Outbound, conf: SparkConf) {
         case "file" | "local" => copy(uri, source)
         case "ivy" =>
           resolve(text, source, coordinates(uri), Option(uri.getRawQuery).getOrElse(""))
-        case _ => read(uri, source)
+        case scheme if HadoopSchemes(scheme) => read(uri, source)
+        case _ =>
+          throw new ForbiddenUriException(text,
+            s"The scheme ${uri.getScheme} is not served: $text")
       }
   }
 
@@ -130,9 +160,6 @@ class Uris(folder: Path, outbound: Outbound, conf: SparkConf) {
 
   /** By Hadoop's file systems. */
   private def read(uri: URI, source: Source): Unit = {
-    if (Wrappers(uri.getScheme.toLowerCase)) {
-      throw new ForbiddenUriException(uri.toString, s"${uri.getScheme}: is not allowed")
-    }
     checkHost(uri.toString, uri)
     val fs = try {
       FileSystem.get(uri, hadoop)
@@ -269,8 +296,15 @@ object Uris {
   private val Coordinates = """([^:/\s]+):([^:/\s]+):([^:/\s]+)""".r
   private val Query = """([^&=]+)=([^&]*)""".r
 
-  /** Schemes that stand for files of others, those of this host among them. */
-  private val Wrappers = Set("har", "jar", "viewfs")
+  val Patience: FiniteDuration = 10.minutes
+
+  /**
+   * Of Hadoop's file systems those of clusters and clouds. Others connect to any host, without a
+   * limit of time (ftp, webhdfs), or stand for files of others, those of this host among them (har,
+   * viewfs with the mounts that a context's settings name).
+   */
+  private val HadoopSchemes = Set("hdfs", "s3a", "abfs", "abfss", "gs", "wasb", "wasbs", "o3fs",
+    "ofs")
 
   /** Spark's resolver replaces the output of the JVM while it works. */
   private object Maven

@@ -70,6 +70,28 @@ class DriverSuite {
     assertTrue(refused("mine.NoOp", "a = ${HOME}").meta.get("name").asText.contains("HOME"))
   }
 
+  @Test def aValidationThatReturnsNullIsNamed(): Unit = {
+    for (mainClass <- Seq("mine.OldNull", "mine.NewNull")) {
+      val told = refused(mainClass)
+      assertEquals("validation-failed", told.code)
+      assertTrue(told.toString, told.json.get("message").asText.contains("validate returned null"))
+    }
+  }
+
+  @Test def aConfigurationAboveSixteenMebibytesEndsNothing(): Unit = {
+    val file = Files.createTempFile(launcher.folder, "config", "")
+    val out = new java.io.RandomAccessFile(file.toFile, "rw")
+    out.setLength(2000L << 20)
+    out.close()
+    val id = launcher.begin("mine.NoOp", "", Seq(UserJars.jobs), file = Some(file))
+    val told = launcher.receive()
+    launcher.acknowledge(id)
+    assertEquals("bad-config", told.code)
+    assertEquals("The configuration is larger than 16 MiB", told.meta.get("name").asText)
+    assertFalse(Files.exists(file))
+    assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
+  }
+
   @Test def aJarThatIsNotThereIsALoadingError(): Unit = {
     val told = launcher.run("mine.NoOp", "", Seq(new java.io.File("/no/such.jar")))
     assertEquals("loading-failed", told.code)
@@ -335,7 +357,8 @@ class DriverSuite {
   @Test def whatComesByUriIsFetched(): Unit = {
     val file = UserJars.jobs.toURI.toString
     assertEquals("1", launcher.runUris("mine.NoOp", Seq(file)).text)
-    for ((uri, code) <- Seq("nosuch:x" -> "loading-bad-url", "file:/etc/passwd" -> "bad-uri",
+    for ((uri, code) <- Seq("nosuch:x" -> "bad-uri", "no-scheme/:" -> "loading-bad-url",
+        "file:/etc/passwd" -> "bad-uri",
         "http://127.0.0.1/x.jar" -> "bad-uri",
         "http://no.such.host.invalid/" -> "loading-failed")) {
       val told = launcher.runUris("mine.NoOp", Seq(uri, file))

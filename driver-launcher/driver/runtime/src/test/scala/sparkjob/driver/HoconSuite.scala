@@ -5,8 +5,11 @@
 
 package sparkjob.driver
 
+import java.io.RandomAccessFile
 import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.Files
 
+import com.typesafe.config.Config
 import org.junit.Assert._
 import org.junit.Test
 
@@ -35,6 +38,30 @@ class HoconSuite {
         "required(\"a\")", "\"file:///etc/passwd\"", "\"http://127.0.0.1:1/x\"")) {
       assertTrue(what, refused("include " + what).contains("include is not allowed"))
       assertTrue(what, refused("a { include " + what + " }").contains("include is not allowed"))
+    }
+  }
+
+  @Test def textsAboveSixteenMebibytesAreNotRead(): Unit = {
+    val most = "a = 1" + " " * ((16 << 20) - 5)
+    val file = Files.createTempFile("sparkjob-", ".conf")
+    try {
+      for (text <- Seq(most, most + " ")) {
+        Files.write(file, text.getBytes(UTF_8))
+        for (read <- Seq[() => Config](() => parse(text), () => Hocon.parse(Hocon.read(file)))) {
+          if (text eq most) {
+            assertEquals(1, read().getInt("a"))
+          } else {
+            assertEquals("The configuration is larger than 16 MiB",
+              assertThrows(classOf[BadConfigException], () => read()).getMessage)
+          }
+        }
+      }
+      val huge = new RandomAccessFile(file.toFile, "rw")
+      huge.setLength(1L << 40)
+      huge.close()
+      assertThrows(classOf[BadConfigException], () => Hocon.read(file))
+    } finally {
+      Files.delete(file)
     }
   }
 

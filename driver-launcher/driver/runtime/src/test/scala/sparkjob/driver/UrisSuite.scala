@@ -6,12 +6,13 @@
 package sparkjob.driver
 
 import java.io.IOException
-import java.net.{InetAddress, InetSocketAddress}
+import java.net.{InetAddress, InetSocketAddress, ServerSocket}
 import java.nio.file.{Files, Path}
 import java.nio.file.attribute.FileTime
 import java.util.Comparator
 
 import scala.collection.JavaConverters._
+import scala.concurrent.duration._
 
 import com.sun.net.httpserver.{HttpExchange, HttpServer}
 import org.apache.spark.SparkConf
@@ -146,7 +147,7 @@ class UrisSuite {
   }
 
   @Test def whatIsNoUriIsSaid(): Unit = {
-    for (uri <- Seq("http://a b/", "no-scheme", "http:///x", "http:x", "nosuch://h/x.jar",
+    for (uri <- Seq("http://a b/", "no-scheme", "http:///x", "http:x",
         "file://elsewhere/x.jar", "file:x.jar", "ivy://a:b", "ivy:///", "ivy:a", ":", "http://[",
         "://")) {
       assertTrue(uri, malformed(uri).nonEmpty)
@@ -167,9 +168,47 @@ class UrisSuite {
         "/no/such", s"$open/no-such.jar", s"$open-and-more/x.jar")) {
       assertTrue(path, forbidden(mine, s"file:$path").contains("outbound.files"))
     }
-    assertTrue(forbidden(mine, s"har://file-localhost$open/x.har/y.jar").contains("har:"))
+    assertTrue(forbidden(mine, s"har://file-localhost$open/x.har/y.jar").contains("har is not"))
     assertTrue(forbidden(mine, "ivy://a:b:1?repos=file:///etc").contains("file:///etc"))
     assertTrue(forbidden(mine, s"ivy://a:b:1?repos=http://127.0.0.1:$port/").contains("127.0.0.1"))
+  }
+
+  @Test def onlySomeFileSystemsOfHadoopAreServed(): Unit = {
+    val mine = uris("127.0.0.1")
+    for (scheme <- Seq("ftp", "FTP", "sftp", "webhdfs", "swebhdfs", "viewfs", "nosuch", "dav")) {
+      val uri = s"$scheme://127.0.0.1:$port/x.jar"
+      assertEquals(s"The scheme $scheme is not served: $uri", forbidden(mine, uri))
+    }
+    for (host <- Seq("127.0.0.1", "localhost")) {
+      assertTrue(forbidden(uris(), s"hdfs://$host:$port/x.jar").contains("outbound.hosts"))
+    }
+    assertEquals(0, asked.size)
+  }
+
+  /** A server that takes connections and says nothing. */
+  private def silent(check: String => Unit): Unit = {
+    val socket = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))
+    try check(s"http://127.0.0.1:${socket.getLocalPort}/x.jar") finally socket.close()
+  }
+
+  @Test def whatTakesTooLongIsLeftBehind(): Unit = silent { uri =>
+    val mine = new Uris(work, new Outbound(Seq("127.0.0.1"), Nil), new SparkConf(false),
+      300.millis)
+    for (_ <- 1 to 2) {
+      val began = System.nanoTime()
+      assertTrue(failed(mine, uri).contains("was not there within"))
+      assertTrue(System.nanoTime() - began < 5000000000L)
+    }
+  }
+
+  @Test def whoIsInterruptedLeavesWhatIsFetchedBehind(): Unit = silent { uri =>
+    @volatile var message = ""
+    val thread = new Thread(() => message = failed(uris("127.0.0.1"), uri))
+    thread.start()
+    Thread.sleep(500)
+    thread.interrupt()
+    thread.join(5000)
+    assertTrue(message, message.contains("interrupted while"))
   }
 
   @Test def mavenArtifactsComeWithWhatTheyDependOn(): Unit = {

@@ -27,6 +27,7 @@ object UserJars {
     import com.typesafe.config.Config
     import org.apache.spark.SparkContext
     import org.apache.spark.storage.StorageLevel
+    import org.apache.spark.streaming.StreamingContext
     import org.apache.spark.util.AccumulatorV2
     import scala.concurrent.{Await, Future}
     import scala.concurrent.ExecutionContext
@@ -93,6 +94,31 @@ object UserJars {
 
     object NoOp extends Valid {
       def runJob(sc: SparkContext, config: Config): Any = 1
+    }
+
+    object OldNull extends Valid {
+      override def validate(sc: SparkContext, config: Config): SparkJobValidation = null
+      def runJob(sc: SparkContext, config: Config): Any = 1
+    }
+
+    object NewNull extends api.SparkJob {
+      type JobData = Config
+      type JobOutput = Any
+      def validate(sc: SparkContext, runtime: api.JobEnvironment, config: Config) = null
+      def runJob(sc: SparkContext, runtime: api.JobEnvironment, data: Config): Any = 1
+    }
+
+    /** Streams until it is stopped, or only says that it is valid. */
+    object Streams extends SparkStreamingJob {
+      def validate(ssc: StreamingContext, config: Config): SparkJobValidation =
+        if (config.hasPath("bad")) SparkJobInvalid("bad") else SparkJobValid
+      def runJob(ssc: StreamingContext, config: Config): Any = {
+        ssc.queueStream(scala.collection.mutable.Queue(ssc.sparkContext.parallelize(1 to 2)))
+          .foreachRDD(_.count())
+        ssc.start()
+        if (!config.hasPath("leave")) ssc.awaitTermination()
+        1
+      }
     }
 
     object Large extends Valid {

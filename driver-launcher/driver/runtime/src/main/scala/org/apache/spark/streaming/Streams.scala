@@ -20,6 +20,10 @@ object Streams {
       .foreach(_.stop(stopSparkContext = false, stopGracefully = false))
   }
 
+  /** The job that has started the stream that runs, if there is one; "" if it was none. */
+  def owner(property: String): Option[String] = StreamingContext.getActive()
+    .map(context => Option(context.savedProperties.get.getProperty(property)).getOrElse(""))
+
   def stopAll(gracefully: Boolean): Unit = StreamingContext.getActive()
     .foreach(_.stop(stopSparkContext = false, stopGracefully = gracefully))
 }
