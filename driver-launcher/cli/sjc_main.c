@@ -290,9 +290,9 @@ sjc_main_help(FILE *out)
     sjc_option_help(out, SJC_GLOBAL);
 
     (void) fprintf(out, "\nEnds with 0: done, the job FINISHED; 1: the job "
-                   "ended ERROR or KILLED; 2: wrong use, or\nstdout cannot be "
-                   "written; 3: the server refused (4xx); 4: the server "
-                   "failed (5xx) or does\nnot answer; 5: the wait was too "
+                   "ended ERROR or KILLED; 2: wrong\nuse, or stdout cannot be "
+                   "written; 3: the server refused (4xx); 4: the server\n"
+                   "failed (5xx) or does not answer; 5: the wait was too "
                    "short.\n");
 }
 
