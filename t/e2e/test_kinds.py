@@ -296,4 +296,4 @@ def test_unknown_context_factories_are_named(server):
                            ("java.lang.String", "java.lang.String is no "),
                            ("spark.jobserver.context.ScalaContextFactory", "ScalaContextFactory")):
         status, answer = server.post(f"/contexts/bad?context-factory={factory}")
-        assert status == 500 and words in answer["result"]["message"], answer
+        assert status == 400 and words in answer["result"]["message"], answer

@@ -161,7 +161,7 @@ return [mine_only.VALUE, sys.executable] + context.sparkContext.parallelize([1],
 def test_python_that_cannot_run_fails_the_context_and_says_why(server):
     for executable, words in (("/no/such/python", "/no/such/python"), ("/bin/false", "exit code 1")):
         status, body = server.post(f"/contexts/bad?context-factory={SESSION}&python.executable={executable}")
-        assert status == 500 and words in body["result"]["message"], body
+        assert status == 400 and words in body["result"]["message"], body
 
 
 # refusals and errors
