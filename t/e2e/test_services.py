@@ -186,7 +186,7 @@ def test_uris_that_cannot_be_used_are_clear_400s(server, folder, web):
     port = web.rsplit(":", 1)[1]
     for uri, label, words in (
             ("nosuch://x/y.jar", "JOB LOADING FAILED: Malformed URL", "nosuch"),
-            (f"http://localhost:{port}/jobs.jar", "JOB LOADING FAILED: Malformed URL", "outbound.hosts"),
+            (f"http://127.0.0.2:{port}/jobs.jar", "JOB LOADING FAILED: Malformed URL", "outbound.hosts"),
             ("file:/etc/passwd", "JOB LOADING FAILED: Malformed URL", "outbound.files"),
             (f"{web}/none.jar", "JOB LOADING FAILED", "404"),
             ("http://no.such.host.invalid/x.jar", "JOB LOADING FAILED", "no.such.host.invalid")):
