@@ -114,8 +114,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   def runWith[T](binaries: Seq[Binary])(body: JobClassLoader => T): T = {
     val loader = acquire(idOf(binaries), binaries)
     try {
-      sc.setLocalProperty(SetProperty, loader.set)
-      SparkInternals.withBinaries(loader.set)(body(loader))
+      SparkInternals.withBinaries(sc, loader.set)(body(loader))
     } finally {
       release(loader)
     }
@@ -143,7 +142,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
     loaders.put(set, new WeakReference(loader))
     loaders.values.removeIf(_.get == null)
     if (known == null) {
-      SparkInternals.withBinaries(set) {
+      SparkInternals.withBinaries(sc, set) {
         (binaries.map(_.file) ++ common ++ JobApi).foreach(file => sc.addJar(file.getPath))
       }
     }
@@ -160,7 +159,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   }
 
   private def loaderOf(properties: Properties): Option[ClassLoader] =
-    Option(properties.getProperty(SetProperty)).flatMap(set => Option(loaders.get(set)))
+    Option(properties.getProperty(SparkInternals.SetProperty)).flatMap(set => Option(loaders.get(set)))
       .flatMap(ref => Option(ref.get))
 }
 
@@ -169,12 +168,11 @@ class LoadingException(message: String) extends Exception(message)
 
 private object Binaries {
   val KeptLoaders = 16
-  val SetProperty = "sparkjob.binaries"
 
   /** What every job is compiled against: executors in other processes have Spark's jars only. */
   val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
     .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
 
-  def idOf(binaries: Seq[Binary]): String = SparkInternals.idOfSet(
-    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)))
+  def idOf(binaries: Seq[Binary]): String =
+    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)).toString
 }

@@ -102,6 +102,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def cancelSparkJobs(): Unit = {
+    site.progress.kill(id)
     try {
       sc.cancelJobsWithTag(tag)
     } catch {

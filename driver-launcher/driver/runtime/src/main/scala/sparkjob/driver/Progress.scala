@@ -43,6 +43,7 @@ class Progress(sc: SparkContext, tell: (String, Counts) => Unit) extends JobEven
   private val watched = mutable.HashMap.empty[String, Watched]
   private val jobs = mutable.HashMap.empty[Int, (Watched, String, Seq[Int])]
   private val stages = mutable.HashMap.empty[Int, (Stage, String)]
+  private val killed = mutable.LinkedHashSet.empty[String]
 
   private val timer = Executors.newSingleThreadScheduledExecutor { (task: Runnable) =>
     val thread = new Thread(task, "sparkjob-progress")
@@ -65,7 +66,16 @@ class Progress(sc: SparkContext, tell: (String, Counts) => Unit) extends JobEven
     }
   }
 
+  /** Spark work that threads of the job begin from now on is cancelled. */
+  def kill(id: String): Unit = synchronized {
+    killed += id
+    killed --= killed.take(killed.size - KilledMax).toVector
+  }
+
   override def onJobStart(event: SparkListenerJobStart): Unit = synchronized {
+    if (owner(event.properties).exists(killed)) {
+      sc.cancelJob(event.jobId)
+    }
     for (id <- owner(event.properties); job <- watched.get(id)) {
       jobs.put(event.jobId, (job, id, event.stageInfos.map(_.stageId).toVector))
       for (info <- event.stageInfos if !job.stages.contains(info.stageId)) {
@@ -141,6 +151,7 @@ final case class Counts(stages: Int, stagesDone: Int, tasks: Int, tasksDone: Int
 object Progress {
   private val Interval = 500L
   private val AwaitMax = 500L
+  private val KilledMax = 1000
   private val Prefix = "sparkjob-"
 
   /** The tag by which the Spark work of a job is known. */

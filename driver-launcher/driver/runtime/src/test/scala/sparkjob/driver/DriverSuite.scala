@@ -193,6 +193,17 @@ class DriverSuite {
     assertEquals("1", launcher.run("mine.NoOp", "", Seq(UserJars.jobs)).text)
   }
 
+  @Test def whatAKilledJobLeavesBeginsNoMoreSparkWork(): Unit = {
+    val id = launcher.begin("mine.Leaves", "", Seq(UserJars.jobs))
+    assertEquals(Message.Started, launcher.receive().kind)
+    Thread.sleep(500)
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    assertEquals("KILLED", launcher.receive(10).state)
+    launcher.acknowledge(id)
+    Thread.sleep(500)
+    assertEquals("0", launcher.run("mine.Counts", "", Seq(UserJars.jobs)).text)
+  }
+
   @Test def whatWasNotAcknowledgedIsToldAgain(): Unit = {
     val ended = launcher.begin("mine.Large", "", Seq(UserJars.jobs))
     assertEquals(Message.Started, launcher.receive().kind)

@@ -30,6 +30,7 @@ object UserJars {
     import org.apache.spark.streaming.StreamingContext
     import org.apache.spark.util.AccumulatorV2
     import scala.concurrent.{Await, Future}
+    import scala.util.Try
     import scala.concurrent.ExecutionContext
     import scala.concurrent.duration._
     import scala.collection.JavaConverters._
@@ -290,6 +291,25 @@ object UserJars {
       }
 
       private def check(holds: Boolean): Unit = if (!holds) throw new AssertionError
+    }
+
+    /** Leaves a thread that begins new Spark work when the last was cancelled. */
+    object Leaves extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        new Thread(() => for (_ <- 1 to 20) {
+          Try(sc.parallelize(Seq(1), 1).foreach(_ => Thread.sleep(60000)))
+          Thread.sleep(100)
+        }).start()
+        Thread.sleep(60000)
+      }
+    }
+
+    /** How many Spark jobs there are, at the least within half a second. */
+    object Counts extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = (1 to 50).map { _ =>
+        Thread.sleep(10)
+        sc.statusTracker.getActiveJobIds().length
+      }.min
     }
 
     object Shared extends Valid with NamedRddSupport {

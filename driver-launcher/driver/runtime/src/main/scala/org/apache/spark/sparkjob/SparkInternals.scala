@@ -7,7 +7,7 @@ package org.apache.spark.sparkjob
 
 import java.io.File
 import java.lang.reflect.Modifier
-import java.util.{Map => JMap, Properties, UUID}
+import java.util.{Map => JMap, Properties}
 import java.util.concurrent.ConcurrentMap
 
 import scala.collection.mutable.HashMap
@@ -26,16 +26,36 @@ import org.apache.spark.util.{DependencyUtils, MutableURLClassLoader, Utils}
  */
 object SparkInternals {
 
-  private val Mark = "binaries-"
-
-  /** The id of a set of binaries; by it executors tell the sets apart. */
-  def idOfSet(versions: UUID): String = Mark + versions
+  /** The local property that names the set of binaries whose work a thread does. */
+  val SetProperty = "sparkjob.binaries"
 
   /** Spark jobs that `body` starts, and jars that it adds, belong to this set of binaries. */
-  def withBinaries[T](set: String)(body: => T): T =
-    JobArtifactSet.withActiveJobArtifactState(JobArtifactState(set, None))(body)
+  def withBinaries[T](sc: SparkContext, set: String)(body: => T): T = {
+    val before = sc.getLocalProperty(SetProperty)
+    sc.setLocalProperty(SetProperty, set)
+    try {
+      JobArtifactSet.withActiveJobArtifactState(JobArtifactState(set, None))(body)
+    } finally {
+      sc.setLocalProperty(SetProperty, before)
+    }
+  }
 
-  private def isBinaries(state: JobArtifactState): Boolean = state.uuid.startsWith(Mark)
+  /**
+   * The artifacts of a thread's work. Those of a job are told by its local properties, which reach
+   * all threads that work for it; a session of Spark 4 would put its own in their place.
+   */
+  private object Artifacts extends ThreadLocal[Option[JobArtifactState]] {
+
+    override def get: Option[JobArtifactState] = binaries.orElse(super.get)
+
+    override def set(state: Option[JobArtifactState]): Unit = super.set(state.filterNot(binaries.contains))
+
+    override protected def initialValue(): Option[JobArtifactState] = None
+
+    private def binaries: Option[JobArtifactState] =
+      SparkContext.getActive.flatMap(sc => Option(sc.getLocalProperty(SetProperty)))
+        .map(JobArtifactState(_, None))
+  }
 
   /**
    * Has a context's executors load classes as [[JobClassesPlugin]] does. It comes to them with the
@@ -49,6 +69,8 @@ object SparkInternals {
     }
     // a pooled instance would keep the class loader of the first job that it served
     conf.setIfMissing("spark.kryo.pool", "false")
+    // in Spark 4 a session's queries would not see what was added to the context
+    conf.setIfMissing("spark.sql.artifact.isolation.enabled", "false")
   }
 
   private def append(conf: SparkConf, name: String, value: String): Unit =
@@ -87,9 +109,9 @@ object SparkInternals {
   def splitOptions(line: String): Seq[String] = Utils.splitCommandString(line)
 
   /**
-   * Threads that a job starts belong to the job's set of binaries, too, as Spark's local
-   * properties are inherited. Spark has a plain ThreadLocal there, in a final field, which no
-   * reflection can set in Scala 2.13 (it is static); hence Unsafe.
+   * Threads that a job starts belong to the job's set of binaries, too. Spark has a plain
+   * ThreadLocal there, in a final field, which no reflection can set in Scala 2.13 (it is static);
+   * hence Unsafe.
    */
   def inheritBinaries(): Unit = {
     val module = JobArtifactSet
@@ -99,21 +121,12 @@ object SparkInternals {
     val theUnsafe = classOf[sun.misc.Unsafe].getDeclaredField("theUnsafe")
     theUnsafe.setAccessible(true)
     val unsafe = theUnsafe.get(null).asInstanceOf[sun.misc.Unsafe]
-    val inherited = new InheritableThreadLocal[Option[JobArtifactState]] {
-      override protected def initialValue(): Option[JobArtifactState] = None
-
-      // a session of Spark 4 puts its own set in the place of the job's
-      override def set(state: Option[JobArtifactState]): Unit =
-        if (!get.exists(isBinaries) || state.forall(isBinaries)) {
-          super.set(state)
-        }
-    }
     val (owner, offset) = if (Modifier.isStatic(field.getModifiers)) {
       (unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field))
     } else {
       (module, unsafe.objectFieldOffset(field))
     }
-    unsafe.putObjectVolatile(owner, offset, inherited)
+    unsafe.putObjectVolatile(owner, offset, Artifacts)
   }
 
   /** From now on the results of tasks are read by the loader that their properties stand for. */
