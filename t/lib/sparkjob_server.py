@@ -93,6 +93,7 @@ class Server:
         self.launcher = self.nginx = None
         self.expected = []
         self.plain_size = 300
+        self.zone_size = "32m"
         self.start_at_once = start
 
     # start and end
@@ -155,7 +156,7 @@ events {{ worker_connections 25000; }}
 http {{
     access_log off;
 {temp}
-    sparkjob_zone spark 32m unix:{self.socket};
+    sparkjob_zone spark {self.zone_size} unix:{self.socket};
     {self.http_lines}
     server {{
         listen 127.0.0.1:{self.port} backlog=16384;

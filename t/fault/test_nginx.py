@@ -1,0 +1,180 @@
+"""nginx reloaded, upgraded, its workers killed, its zone of another size; all under a load whose every failure counts."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from sparkjob_server import EXAMPLES, NGINX, Server, alive, children, wait_until
+from steady_load import SteadyLoad
+
+KILLED = r"worker process \d+ exited on signal 9"
+
+
+def prepared(s):
+    s.upload("examples", EXAMPLES)
+    s.context("c", **{"max-jobs-per-context": 64})
+    s.context("parked")
+
+
+def parked(s, ms):
+    """A sync job that waits so long."""
+    return subprocess.Popen(
+        ["curl", "-sS", "-m", "60", "-d", '{"ms": %d}' % ms,
+         f"http://127.0.0.1:{s.port}/jobs?cp=examples&mainClass=sleep&context=parked&sync=true&timeout=60"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def answered(process):
+    out = process.communicate(timeout=60)[0]
+    assert '"result"' in out, out
+
+
+def reload(s, wait=True):
+    old = s.worker_pids()
+    s.nginx.send_signal(signal.SIGHUP)
+    if wait:
+        wait_until("new workers", lambda: len(set(s.worker_pids()) - set(old)) >= s.workers)
+    return old
+
+
+def all_left(pids):
+    wait_until("the old workers left", lambda: not any(alive(p) for p in pids), 30)
+
+
+def test_twenty_reloads_under_load():
+    with Server(scripted=True) as s:
+        prepared(s)
+        waits = parked(s, 8000)
+        old = set()
+        with SteadyLoad(s, "c") as load:
+            for _ in range(20):
+                old |= set(reload(s))
+                time.sleep(0.1)
+        load.check()
+        answered(waits)
+        all_left(old)
+
+
+def test_zone_grows_and_shrinks_under_load():
+    with Server(scripted=True) as s:
+        prepared(s)
+        waits = parked(s, 6000)
+        old = set()
+        sizes = ("64m", "256k", "1m", "128k", "32m")
+        with SteadyLoad(s, "c", resets=len(sizes)) as load:
+            for size in sizes:
+                s.zone_size = size
+                s.write_nginx_conf()
+                old |= set(reload(s))
+                time.sleep(0.5)
+        load.check()
+        answered(waits)
+        all_left(old)
+
+
+def test_workers_killed_under_load():
+    with Server(scripted=True) as s:
+        prepared(s)
+        s.expected.append(KILLED)
+        with SteadyLoad(s, "c", broken=("read", "sync", "async", "watch")) as load:
+            for _ in range(10):
+                time.sleep(0.2)
+                victim = s.worker_pids()[0]
+                os.kill(victim, signal.SIGKILL)
+                wait_until("a new worker", lambda: len(s.worker_pids()) == 2 and victim not in s.worker_pids())
+        counts = load.check()
+        # two readers, three and two writers: that many may be on the killed worker
+        assert sum(counts.get(k + " broken", 0) for k in ("read", "sync", "async")) <= 10 * 7, counts
+
+
+class Daemon(Server):
+    """With an nginx that is a daemon, as it has to be to be upgraded."""
+
+    def start_nginx(self):
+        self.write_nginx_conf()
+        subprocess.run([NGINX, "-p", self.dir + "/nginx", "-e", self.dir + "/nginx/logs/error.log", "-c", self.dir + "/nginx.conf"],
+                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir + "/nginx.err", "ab"))
+        self.nginx = Master(self.pid_in("nginx.pid"))
+
+    def pid_in(self, name):
+        return wait_until("a pid in " + name, lambda: int(self.read(name) or 0))
+
+
+class Master:
+    """A process that is not our child, with what Server asks of one."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def poll(self):
+        return None if alive(self.pid) else 0
+
+    def wait(self, timeout):
+        wait_until(f"nginx {self.pid} has ended", lambda: not alive(self.pid), timeout)
+        return 0
+
+    def send_signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+def upgrade(s):
+    """USR2: the new master beside the old one, with workers that are healthy."""
+    old = s.nginx
+    old.send_signal(signal.SIGUSR2)
+    new = Master(wait_until("the new master", lambda: (
+        lambda pid: pid if pid not in (0, old.pid) else None)(int(s.read("nginx.pid") or 0))))
+    wait_until("its workers", lambda: len(workers(new)) == s.workers)
+    return old, new
+
+
+def workers(master):
+    return [p for p in children(master.pid) if alive(p) and "worker" in cmdline(p)]
+
+
+def cmdline(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as f:
+        return f.read()
+    return ""
+
+
+def test_binary_upgrade_under_load():
+    with Daemon(scripted=True) as s:
+        prepared(s)
+        waits = parked(s, 5000)
+        with SteadyLoad(s, "c", resets=2) as load:
+            old, new = upgrade(s)
+            time.sleep(0.5)
+            old.send_signal(signal.SIGWINCH)
+            time.sleep(0.5)
+            old.send_signal(signal.SIGQUIT)
+            s.nginx = new
+            time.sleep(1)
+        load.check()
+        answered(waits)
+        old.wait(30)
+
+
+def test_binary_upgrade_taken_back_under_load():
+    with Daemon(scripted=True) as s:
+        prepared(s)
+        waits = parked(s, 6000)
+        with SteadyLoad(s, "c", resets=4) as load:
+            old, new = upgrade(s)
+            old.send_signal(signal.SIGWINCH)
+            wait_until("some of the old workers left", lambda: len(workers(old)) < 2 + s.workers)
+            time.sleep(0.5)
+            old.send_signal(signal.SIGHUP)
+            wait_until("the old master has workers again", lambda: len(workers(old)) >= s.workers)
+            time.sleep(0.5)
+            new.send_signal(signal.SIGQUIT)
+            time.sleep(1)
+        load.check()
+        answered(waits)
+        new.wait(30)
+        assert s.get("/healthz")[0] == 200
