@@ -34,7 +34,7 @@ C_HDR        := $(wildcard driver-launcher/cli/*.h)
 C_CFLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARN) -Idriver-launcher/cli
 C_LIBS       := -lcurl -ljansson
 M_SRC        := config $(wildcard ngx_http_sparkjob_module/*.[ch]) \
-                driver-launcher/include/sparkjob_protocol.h
+                $(wildcard driver-launcher/include/*.h)
 D_DIR        := driver-launcher/driver
 D_SRC        := $(shell find $(D_DIR) \( -name target -o -path $(D_DIR)/python \) -prune -o -type f -print 2>/dev/null)
 P_DIR        := $(D_DIR)/python
@@ -50,7 +50,7 @@ WHEEL        := $(BUILD)/driver/sparkjobserver-$(P_VERSION)-py3-none-any.whl
 export BUILD PORT
 
 
-.PHONY: FORCE all help deps module launcher cli driver python spark static demo stop test unit pyunit \
+.PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
         prove api jvm e2e fault asan clang bench install clean
 
 all: module launcher cli driver python     ## build everything
@@ -126,6 +126,13 @@ $(BUILD)/cli/%.o: driver-launcher/cli/%.c $(C_HDR) | deps
 	@mkdir -p $(@D)
 	@echo "cc  $<"
 	@$(CC) $(CFLAGS) $(C_CFLAGS) -c -o $@ $<
+
+# with fault points (driver-launcher/include/sparkjob_fault.h), for the fault matrix
+
+FAULTS       := $(BUILD)/faults
+
+faults:                                    ## module and launcher once more, with fault points
+	@$(MAKE) -s module launcher CC="$(CC) -DSPARKJOB_FAULTS" BUILD=$(FAULTS)
 
 clang:                                     ## launcher and command once more, by clang
 	@$(MAKE) -s launcher cli CC=clang BUILD=$(BUILD)/clang

@@ -205,7 +205,8 @@ ngx_http_sparkjob_frame_recv(ngx_http_sparkjob_channel_t *ch)
     msg.msg_controllen = sizeof(control);
 
     do {
-        n = recvmsg(ch->connection->fd, &msg, MSG_CMSG_CLOEXEC);
+        n = SPARKJOB_FAILS("reply.receive")
+            ? -1 : recvmsg(ch->connection->fd, &msg, MSG_CMSG_CLOEXEC);
         err = (n == -1) ? ngx_socket_errno : 0;
     } while (err == NGX_EINTR);
 
@@ -423,7 +424,8 @@ ngx_http_sparkjob_frame_flush(ngx_http_sparkjob_channel_t *ch)
             ngx_memcpy(CMSG_DATA(&control.cm), &fd, sizeof(int));
         }
 
-        n = sendmsg(ch->connection->fd, &msg, MSG_NOSIGNAL);
+        n = SPARKJOB_FAILS("ask.send")
+            ? -1 : sendmsg(ch->connection->fd, &msg, MSG_NOSIGNAL);
 
         if (n == -1) {
             err = ngx_socket_errno;

@@ -130,7 +130,8 @@ ngx_http_sparkjob_message_welcome(ngx_http_sparkjob_channel_t *ch,
     ch->seen = json_integer_value(json_object_get(msg->meta, "seq"));
     ch->checked = 0;
 
-    rc = ngx_http_sparkjob_load(ch, 0);
+    rc = SPARKJOB_FAILS("channel.welcome") ? NGX_ERROR
+                                           : ngx_http_sparkjob_load(ch, 0);
 
     if (rc == NGX_OK) {
         ngx_http_sparkjob_op_up(ch);
@@ -287,9 +288,13 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
 
     ch->seen = seq;
 
-    if (ngx_http_sparkjob_hub_event(ch, seq, rec, op) != NGX_OK) {
+    if (SPARKJOB_FAILS("event.take")
+        || ngx_http_sparkjob_hub_event(ch, seq, rec, op) != NGX_OK)
+    {
         return NGX_ERROR;
     }
+
+    SPARKJOB_FAULT("event.taken");
 
     if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT
         && kind == NGX_HTTP_SPARKJOB_JOB)

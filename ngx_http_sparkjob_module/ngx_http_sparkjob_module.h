@@ -18,6 +18,7 @@
 #include <ngx_http.h>
 
 #include <jansson.h>
+#include <sparkjob_fault.h>
 #include <sparkjob_protocol.h>
 
 

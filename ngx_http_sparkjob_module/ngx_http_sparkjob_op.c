@@ -48,7 +48,8 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     op->call = call;
     op->node.key = ngx_http_sparkjob_op_stream(ch);
 
-    rc = ngx_http_sparkjob_op_encode(op, meta, body);
+    rc = SPARKJOB_FAILS("ask.encode")
+         ? NGX_ERROR : ngx_http_sparkjob_op_encode(op, meta, body);
 
     json_decref(meta);
 
@@ -319,6 +320,8 @@ ngx_http_sparkjob_op_sent(ngx_http_sparkjob_op_t *op)
 
     op->left = 1;
 
+    SPARKJOB_FAULT("ask.sent");
+
     if (op->call->sent) {
         r = op->request;
         ngx_http_sparkjob_finish(r, op->call->sent(r));
@@ -345,6 +348,8 @@ ngx_http_sparkjob_op_answer(ngx_http_sparkjob_channel_t *ch,
 
     r = op->request;
     call = op->call;
+
+    SPARKJOB_FAULT("ask.answered");
 
     ngx_http_set_log_request(r->connection->log, r);
 

@@ -328,6 +328,8 @@ ngx_http_sparkjob_wake(ngx_http_sparkjob_channel_t *ch,
 
         ngx_http_set_log_request(r->connection->log, r);
 
+        SPARKJOB_FAULT("result.wake");
+
         ngx_http_sparkjob_unlink(ctx);
         ngx_http_sparkjob_finish(r, ctx->wake(r, rec));
     }

@@ -434,6 +434,8 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
 
     ngx_http_sparkjob_zone_write(sh);
 
+    SPARKJOB_FAULT("event.dirty");
+
     if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT) {
         ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 0);
 
@@ -555,6 +557,8 @@ ngx_http_sparkjob_zone_load_record(ngx_http_sparkjob_channel_t *ch,
     if (sh->generation == ch->generation) {
         ngx_http_sparkjob_zone_write(sh);
 
+        SPARKJOB_FAULT("load.record");
+
         sh->loader_time = ngx_current_msec;
         ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 1);
 
@@ -574,6 +578,8 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
 
     if (sh->generation == ch->generation) {
         ngx_http_sparkjob_zone_write(sh);
+
+        SPARKJOB_FAULT("load.end");
 
         ngx_http_sparkjob_table_sweep_locked(ch->zone, sh);
 

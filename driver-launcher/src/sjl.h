@@ -29,6 +29,7 @@
 #include <ev.h>
 #include <jansson.h>
 
+#include "sparkjob_fault.h"
 #include "sparkjob_protocol.h"
 #include "sjl_log.h"
 

@@ -104,6 +104,8 @@ sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
+    SPARKJOB_FAULT("upload.taken");
+
     sjl_binary_uploads++;
     sjl_file_op_add(fop);
 }
@@ -202,6 +204,8 @@ sjl_put_stored(sjl_file_op_t *fop)
 
     put = fop->data;
 
+    SPARKJOB_FAULT("upload.stored");
+
     if (fop->rc == SJL_ERROR) {
         if (put->request == NULL) {
             sjl_log(SJL_LOG_ERR, "predefined binary %s is not stored: %s",
@@ -254,6 +258,10 @@ sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao)
 
     put = sjl_container(op, sjl_put_t, op);
 
+    if (SPARKJOB_FAILS("upload.row")) {
+        return SJL_ERROR;
+    }
+
     rc = dao->type->binary_add(dao, &put->row);
 
     while (rc == SJL_DAO_EXISTS) {
@@ -271,6 +279,8 @@ sjl_put_committed(sjl_db_op_t *op)
     sjl_put_t  *put;
 
     put = sjl_container(op, sjl_put_t, op);
+
+    SPARKJOB_FAULT("upload.committed");
 
     if (op->rc == SJL_OK) {
         sjl_log(SJL_LOG_INFO, "binary %s %s: %lld bytes", put->row.name,
@@ -443,6 +453,8 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 
     sjl_log(SJL_LOG_INFO, "binary %s is deleted by \"%s\"", name, user);
 
+    SPARKJOB_FAULT("delete.binary");
+
     binary->deleting = 1;
 
     d = sjl_alloc(sizeof(sjl_delete_t));
@@ -526,7 +538,8 @@ sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao)
         return SJL_ERROR;
     }
 
-    return dao->type->binary_delete(dao, d->name);
+    return SPARKJOB_FAILS("delete.row")
+           ? SJL_ERROR : dao->type->binary_delete(dao, d->name);
 }
 
 
@@ -553,6 +566,8 @@ sjl_delete_committed(sjl_db_op_t *op)
 
     d = sjl_container(op, sjl_delete_t, op);
     binary = sjl_binary_find(d->name);
+
+    SPARKJOB_FAULT("delete.committed");
 
     if (op->rc == SJL_OK) {
         HASH_DEL(sjl_binaries, binary);

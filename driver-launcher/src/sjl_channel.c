@@ -103,6 +103,8 @@ sjl_channel_publish(const char *op, const char *kind, json_t *record,
                      (json_int_t) sjl_channel_epoch, "seq",
                      (json_int_t) ++sjl_channel_seq);
 
+    SPARKJOB_FAULT("event.publish");
+
     sjl_conn_broadcast(SJP_EVENT, meta, payload, size);
 
     json_decref(meta);

@@ -185,6 +185,8 @@ sjl_context_made(sjl_file_op_t *fop)
     ctx = fop->data;
     ctx->nops--;
 
+    SPARKJOB_FAULT("create.made");
+
     if (fop->rc == SJL_ERROR) {
         sjl_context_not_added(ctx, fop->why);
 
@@ -236,6 +238,10 @@ sjl_context_queue(sjl_context_t *ctx, int lazy,
 static int
 sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    if (SPARKJOB_FAILS("create.row")) {
+        return SJL_ERROR;
+    }
+
     return dao->type->context_add(dao, &sjl_container(op, sjl_context_op_t,
                                                       op)->row);
 }
@@ -244,6 +250,10 @@ sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
 static int
 sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    if (SPARKJOB_FAILS("context.row")) {
+        return SJL_ERROR;
+    }
+
     return dao->type->context_put(dao, &sjl_container(op, sjl_context_op_t,
                                                       op)->row);
 }
@@ -259,6 +269,8 @@ sjl_context_saved(sjl_db_op_t *op)
     ctx = cop->context;
 
     ctx->nops--;
+
+    SPARKJOB_FAULT(cop->row.final ? "delete.saved" : "create.saved");
 
     if (op->rc != SJL_OK) {
         sjl_context_not_added(ctx, op->rc == SJL_DAO_EXISTS
@@ -423,6 +435,8 @@ sjl_context_spawn(sjl_context_t *ctx)
         return SJL_ERROR;
     }
 
+    SPARKJOB_FAULT("create.spawned");
+
     free(ctx->row.process);
     ctx->row.process = sjl_process_text(&ctx->driver->process);
     sjl_context_save(ctx, 0);
@@ -489,6 +503,8 @@ sjl_context_ready(sjl_context_t *ctx, const char *application, const char *url,
     if (max_jobs > 0) {
         ctx->row.max_jobs = max_jobs;
     }
+
+    SPARKJOB_FAULT("create.ready");
 
     ctx->ready = 1;
 
@@ -691,6 +707,8 @@ sjl_context_stop(sjl_context_t *ctx, int force)
         sjl_context_save(ctx, 0);
     }
 
+    SPARKJOB_FAULT("delete.stop");
+
     if (ctx->driver) {
         sjl_driver_stop(ctx->driver, force);
 
@@ -754,6 +772,8 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
         sjl_failure_clear(why);
         return;
     }
+
+    SPARKJOB_FAULT("delete.end");
 
     ctx->ending = 1;
 

@@ -412,6 +412,8 @@ sjl_create_make(sjl_create_t *create)
 {
     sjl_context_t  *ctx;
 
+    SPARKJOB_FAULT("create.make");
+
     ctx = sjl_context_make(&create->spec);
 
     LL_CONCAT2(ctx->creators, create->requests, waiting);

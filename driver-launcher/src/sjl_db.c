@@ -105,13 +105,16 @@ sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
     sjl_op_t     *op;
     sjl_db_op_t  *dbop;
 
-    if (sjl_dao->type->begin(sjl_dao) != SJL_OK) {
+    if (SPARKJOB_FAILS("db.begin")
+        || sjl_dao->type->begin(sjl_dao) != SJL_OK)
+    {
         return SJL_ERROR;
     }
 
     for (op = ops; op != last; op = op->next) {
         dbop = sjl_container(op, sjl_db_op_t, op);
-        dbop->rc = dbop->run(dbop, sjl_dao);
+        dbop->rc = SPARKJOB_FAILS("db.run") ? SJL_ERROR
+                                          : dbop->run(dbop, sjl_dao);
 
         if (dbop->rc == SJL_ERROR) {
             sjl_dao->type->rollback(sjl_dao);
@@ -119,10 +122,14 @@ sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
         }
     }
 
-    if (sjl_dao->type->commit(sjl_dao) != SJL_OK) {
+    if (SPARKJOB_FAILS("db.commit")
+        || sjl_dao->type->commit(sjl_dao) != SJL_OK)
+    {
         sjl_dao->type->rollback(sjl_dao);
         return SJL_ERROR;
     }
+
+    SPARKJOB_FAULT("db.committed");
 
     atomic_fetch_add(&sjl_db_ncommits, 1);
 

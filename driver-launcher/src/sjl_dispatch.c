@@ -123,6 +123,8 @@ sjl_dispatch(sjl_conn_t *c, sjl_frame_t *f)
             c->number, m->name, (unsigned) f->stream, f->size,
             f->fd == -1 ? "" : ", descriptor");
 
+    SPARKJOB_FAULT(m->from == SJL_ROLE_MODULE ? "frame.channel" : "frame.link");
+
     m->handler(c, f);
 
     return SJL_OK;

@@ -355,6 +355,8 @@ sjl_driver_exited(sjl_process_t *p, int status)
 
     d = sjl_container(p, sjl_driver_t, process);
 
+    SPARKJOB_FAULT("delete.exited");
+
     if (d->conn) {
         sjl_conn_read_all(d->conn);
     }

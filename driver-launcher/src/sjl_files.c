@@ -130,7 +130,12 @@ sjl_files_work(void *data, sjl_op_t *ops)
     (void) data;
 
     op = sjl_container(ops, sjl_file_op_t, op);
+
+    SPARKJOB_FAULT("file.begin");
+
     op->rc = op->run(op);
+
+    SPARKJOB_FAULT("file.done");
 }
 
 
@@ -217,7 +222,7 @@ sjl_files_store(sjl_file_op_t *op)
 
     /* replacing the same bytes by the same bytes does no harm */
 
-    if (rename(tmp, path) == -1) {
+    if (SPARKJOB_FAILS("upload.rename") || rename(tmp, path) == -1) {
         rc = sjl_files_fail(op, "rename", path);
         (void) unlink(tmp);
 
@@ -244,7 +249,8 @@ sjl_files_write_tmp(sjl_file_op_t *op, char **path)
     sjl_random_hex(name, 16);
     *path = sjl_format("%s/tmp/%s", sjl_files_root, name);
 
-    fd = open(*path, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+    fd = SPARKJOB_FAILS("file.open")
+         ? -1 : open(*path, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
     if (fd == -1) {
         rc = sjl_files_fail(op, "open", *path);
@@ -253,7 +259,7 @@ sjl_files_write_tmp(sjl_file_op_t *op, char **path)
 
     rc = sjl_files_copy_all(op, fd);
 
-    if (rc == SJL_OK && fsync(fd) == -1) {
+    if (rc == SJL_OK && (SPARKJOB_FAILS("file.fsync") || fsync(fd) == -1)) {
         rc = sjl_files_fail(op, "fsync", *path);
     }
 
@@ -439,7 +445,8 @@ sjl_files_sync_folder(sjl_file_op_t *op, const char *path)
         return sjl_files_fail(op, "open", path);
     }
 
-    rc = fsync(fd) == -1 ? sjl_files_fail(op, "fsync", path) : SJL_OK;
+    rc = SPARKJOB_FAILS("file.sync-folder") || fsync(fd) == -1
+         ? sjl_files_fail(op, "fsync", path) : SJL_OK;
 
     (void) close(fd);
 
@@ -459,7 +466,7 @@ sjl_files_copy(sjl_file_op_t *op)
 
     rc = SJL_OK;
 
-    if (rename(tmp, op->to) == -1) {
+    if (SPARKJOB_FAILS("file.copy") || rename(tmp, op->to) == -1) {
         rc = sjl_files_fail(op, "rename", op->to);
         (void) unlink(tmp);
     }
@@ -519,7 +526,9 @@ sjl_files_make_context(sjl_file_op_t *op)
     for (i = 0; i < sjl_nelts(parts) && rc == SJL_OK; i++) {
         path = sjl_format("%s%s", folder, parts[i]);
 
-        if (sjl_files_mkdir(path) == SJL_ERROR) {
+        if (SPARKJOB_FAILS("create.folder")
+            || sjl_files_mkdir(path) == SJL_ERROR)
+        {
             rc = sjl_files_fail(op, "mkdir", path);
         }
 
@@ -700,7 +709,9 @@ sjl_files_move(sjl_file_op_t *op)
     } else if (fsync(fd) == -1) {
         rc = sjl_files_fail(op, "fsync", op->from);
 
-    } else if (rename(op->from, op->to) == -1) {
+    } else if (SPARKJOB_FAILS("result.move")
+               || rename(op->from, op->to) == -1)
+    {
         rc = sjl_files_fail(op, "rename", op->to);
 
     } else {
@@ -725,7 +736,9 @@ sjl_files_hash(sjl_file_op_t *op)
 int
 sjl_files_remove(sjl_file_op_t *op)
 {
-    if (unlink(op->from) == -1 && errno != ENOENT) {
+    if (SPARKJOB_FAILS("delete.file")
+        || (unlink(op->from) == -1 && errno != ENOENT))
+    {
         return sjl_files_fail(op, "unlink", op->from);
     }
 

@@ -236,7 +236,8 @@ sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
     sjl_job_op_t  *jop;
 
     jop = sjl_container(op, sjl_job_op_t, op);
-    rc = dao->type->job_add(dao, &jop->row);
+    rc = SPARKJOB_FAILS("submit.row") ? SJL_ERROR
+                                      : dao->type->job_add(dao, &jop->row);
 
     if (rc == SJL_OK && jop->job->callback) {
         rc = sjl_callback_add(dao, jop->row.id, jop->job->callback);
@@ -249,6 +250,10 @@ sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
 static int
 sjl_job_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    if (SPARKJOB_FAILS("run.row")) {
+        return SJL_ERROR;
+    }
+
     return dao->type->job_put(dao, &sjl_container(op, sjl_job_op_t, op)->row);
 }
 
@@ -264,6 +269,8 @@ sjl_job_saved(sjl_db_op_t *op)
     job = jop->job;
 
     job->nops--;
+
+    SPARKJOB_FAULT(jop->row.final ? "result.saved" : "submit.saved");
 
     if (op->rc != SJL_OK) {
         job->mute = op->rc == SJL_DAO_EXISTS;
@@ -281,6 +288,9 @@ sjl_job_saved(sjl_db_op_t *op)
 
     if (op->rc == SJL_OK && !newer && jop->row.rev > job->published) {
         sjl_job_publish(job, &jop->row);
+
+        SPARKJOB_FAULT("submit.published");
+
         sjl_job_answer(job, &jop->row);
     }
 
@@ -471,6 +481,8 @@ sjl_job_release(sjl_job_t *job)
         sjl_context_idle(job->context);
         return;
     }
+
+    SPARKJOB_FAULT("result.release");
 
     /* nothing of it is on its way: whoever asks now finds its end */
 

@@ -55,6 +55,8 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
             job->row.id, sjl_job_states[result->state], result->size,
             result->file ? ", in a file" : "");
 
+    SPARKJOB_FAULT("result.taken");
+
     if (!sjl_job_over(job)) {
         /* told again, while it is on its way to the disk */
         return;
@@ -148,6 +150,8 @@ sjl_job_result_moved(sjl_file_op_t *fop)
     job = fop->data;
     job->nops--;
     job->moving = 0;
+
+    SPARKJOB_FAULT("result.moved");
 
     if (job->row.final) {
         /* it was killed meanwhile */
@@ -267,6 +271,8 @@ sjl_job_end(sjl_job_t *job)
     }
 
     sjl_job_send_id(job, SJP_LINK_KILL);
+
+    SPARKJOB_FAULT("kill.sent");
 
     ev_timer_init(&job->timer, sjl_job_kill_timeout,
                   (double) sjl_conf->kill_timeout, 0.);

@@ -348,6 +348,8 @@ sjl_submit_accept(sjl_submit_t *s)
         return;
     }
 
+    SPARKJOB_FAULT("submit.accept");
+
     ctx = s->context ? sjl_submit_context(s) : sjl_submit_adhoc(s);
 
     if (ctx) {
@@ -518,6 +520,8 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
             "\"%s\"", job->row.id, ctx->row.name, ctx->row.id, s->class,
             s->user);
 
+    SPARKJOB_FAULT("submit.made");
+
     if (s->fd == -1) {
         sjl_job_admit(job);
         return;
@@ -540,6 +544,8 @@ sjl_submit_copied(sjl_file_op_t *fop)
 
     job = fop->data;
     job->nops--;
+
+    SPARKJOB_FAULT("submit.copied");
 
     if (fop->rc == SJL_OK) {
         sjl_job_admit(job);
@@ -601,6 +607,8 @@ sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
     if (job && !job->row.final) {
         sjl_log(SJL_LOG_INFO, "job %s is to be killed, asked by \"%s\"", id,
                 user);
+
+        SPARKJOB_FAULT("kill.asked");
 
         LL_PREPEND2(job->killers, r, waiting);
         sjl_job_end(job);

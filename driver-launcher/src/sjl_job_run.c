@@ -66,6 +66,8 @@ sjl_job_send(sjl_job_t *job)
 
     sjl_driver_send(job->context->driver, SJP_LINK_RUN, meta, job->body.data,
                     job->body.len);
+
+    SPARKJOB_FAULT("run.sent");
 }
 
 
@@ -302,6 +304,8 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     const char *file)
 {
     sjl_file_op_t  *fop;
+
+    SPARKJOB_FAULT("run.started");
 
     if (job->row.final || job->row.state == SJP_JOB_RUNNING
         || job->configuring)

@@ -28,7 +28,7 @@ sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
 {
     pid_t  pid;
 
-    pid = fork();
+    pid = SPARKJOB_FAILS("create.fork") ? -1 : fork();
 
     if (pid == 0) {
         sjl_process_child(argv, envp, folder, log);

@@ -129,6 +129,8 @@ void
 sjl_request_reply(sjl_request_t *r, json_t *meta, const void *payload,
     size_t size)
 {
+    SPARKJOB_FAULT("reply.send");
+
     if (r->conn) {
         sjl_conn_send(r->conn, SJP_REPLY, r->stream, meta, payload, size, -1);
     }
