@@ -82,6 +82,9 @@ void sjl_hash(char *p, const void *data, size_t n);
 /* compares strings in a time that does not tell where they differ */
 int sjl_same_secret(const char *a, const char *b);
 
+/* frees it, and leaves nothing of it in memory */
+void sjl_free_secret(char *s);
+
 /* the text of a JSON value, to be freed */
 char *sjl_json_text(const json_t *value);
 

@@ -41,8 +41,7 @@ static const char *sjl_command_jars(const char *folder);
 static char *sjl_command_read_jars(const char *folder);
 static int sjl_command_is_jar(const struct dirent *entry);
 static char *sjl_command_find(const char *program);
-static void sjl_command_environment(sjl_words_t *envp, const char *context,
-    const char *secret);
+static void sjl_command_environment(sjl_words_t *envp, const char *context);
 static void sjl_command_set(sjl_words_t *envp, const char *name,
     const char *value);
 
@@ -85,7 +84,7 @@ static sjl_jars_t  *sjl_command_folders;
 
 
 int
-sjl_command_make(sjl_command_t *cmd, const char *context, const char *secret,
+sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options)
 {
     char         *program;
@@ -101,7 +100,7 @@ sjl_command_make(sjl_command_t *cmd, const char *context, const char *secret,
         sjl_command_java(&argv, context, options);
     }
 
-    sjl_command_environment(&envp, context, secret);
+    sjl_command_environment(&envp, context);
 
     cmd->argv = argv.list;
     cmd->envp = envp.list;
@@ -322,8 +321,7 @@ sjl_command_find(const char *program)
 
 
 static void
-sjl_command_environment(sjl_words_t *envp, const char *context,
-    const char *secret)
+sjl_command_environment(sjl_words_t *envp, const char *context)
 {
     char         timeout[24];
     size_t       i;
@@ -346,7 +344,6 @@ sjl_command_environment(sjl_words_t *envp, const char *context,
 
     sjl_command_set(envp, "SPARKJOB_SOCKET", sjl_conf->channel_socket);
     sjl_command_set(envp, "SPARKJOB_CONTEXT", context);
-    sjl_command_set(envp, "SPARKJOB_SECRET", secret);
     sjl_command_set(envp, "SPARKJOB_ORPHAN_TIMEOUT", timeout);
 }
 

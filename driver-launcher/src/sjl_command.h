@@ -26,7 +26,7 @@ typedef struct {
  * when the program is nowhere to be found.
  */
 int sjl_command_make(sjl_command_t *cmd, const char *context,
-    const char *secret, const json_t *options);
+    const json_t *options);
 
 void sjl_command_free(sjl_command_t *cmd);
 

@@ -167,7 +167,7 @@ sjl_context_renew(char **secret, char **kept)
 {
     char  hash[SJL_HASH_LEN + 1];
 
-    free(*secret);
+    sjl_free_secret(*secret);
     *secret = sjl_alloc(2 * SJL_CONTEXT_SECRET + 1);
     sjl_random_hex(*secret, SJL_CONTEXT_SECRET);
 
@@ -471,6 +471,8 @@ sjl_context_secret_used(sjl_context_t *ctx)
 {
     free(ctx->row.secret);
     ctx->row.secret = sjl_strdup("");
+    sjl_free_secret(ctx->secret);
+    ctx->secret = NULL;
 
     /* one that another launcher has made is known by its hash only */
 
@@ -895,8 +897,8 @@ sjl_context_release(sjl_context_t *ctx)
 
     json_decref(ctx->settings);
     json_decref(ctx->options);
-    free(ctx->secret);
-    free(ctx->token);
+    sjl_free_secret(ctx->secret);
+    sjl_free_secret(ctx->token);
 
     sjl_row_clear(&sjl_contexts_table, &ctx->row);
     free(ctx);

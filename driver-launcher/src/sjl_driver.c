@@ -72,22 +72,31 @@ sjl_driver_t *
 sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
 {
     int             rc;
-    char           *folder, *log;
+    char           *folder, *log, *input;
+    sjl_spawn_t     spawn;
     sjl_driver_t   *d;
     sjl_command_t   cmd;
 
-    if (sjl_command_make(&cmd, ctx->row.id, secret, options) == SJL_ERROR) {
+    if (sjl_command_make(&cmd, ctx->row.id, options) == SJL_ERROR) {
         return NULL;
     }
 
     d = sjl_driver_make(ctx);
     folder = sjl_path_context(ctx->row.id, "");
     log = sjl_path_context(ctx->row.id, "/driver.log");
+    input = sjl_format("%s\n", secret);
 
-    rc = sjl_process_spawn(&d->process, cmd.argv, cmd.envp, folder, log);
+    spawn.argv = cmd.argv;
+    spawn.envp = cmd.envp;
+    spawn.input = input;
+    spawn.folder = folder;
+    spawn.log = log;
+
+    rc = sjl_process_spawn(&d->process, &spawn);
 
     free(folder);
     free(log);
+    sjl_free_secret(input);
     sjl_command_free(&cmd);
 
     if (rc == SJL_ERROR) {

@@ -7,14 +7,15 @@
 
 #include "sjl_process.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 
-static void sjl_process_child(char *const *argv, char *const *envp,
-    const char *folder, const char *log);
+static int sjl_process_input(const char *text);
+static void sjl_process_child(const sjl_spawn_t *spawn, int input);
 static int sjl_process_watch(sjl_process_t *p);
 static uint64_t sjl_process_ticks(pid_t pid);
 static int sjl_process_is_over(const sjl_process_t *p);
@@ -23,16 +24,24 @@ static void sjl_process_ended(struct ev_loop *loop, ev_io *io, int events);
 
 
 int
-sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
-    const char *folder, const char *log)
+sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn)
 {
+    int    input;
     pid_t  pid;
+
+    input = sjl_process_input(spawn->input);
+
+    if (input == -1) {
+        return SJL_ERROR;
+    }
 
     pid = SPARKJOB_FAILS("create.fork") ? -1 : fork();
 
     if (pid == 0) {
-        sjl_process_child(argv, envp, folder, log);
+        sjl_process_child(spawn, input);
     }
+
+    (void) close(input);
 
     if (pid == -1) {
         sjl_log(SJL_LOG_CRIT, "fork() failed: %s", strerror(errno));
@@ -64,13 +73,46 @@ sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
 
 
 /*
+ * A pipe that has the text already, and ends behind it.  It is where secrets
+ * are told: others can read neither it, nor what was read from it, as they can
+ * read a command line, or an environment.
+ */
+
+static int
+sjl_process_input(const char *text)
+{
+    int     fds[2];
+    size_t  len;
+
+    if (pipe2(fds, O_CLOEXEC) == -1) {
+        sjl_log(SJL_LOG_CRIT, "pipe2() failed: %s", strerror(errno));
+        return -1;
+    }
+
+    len = strlen(text);
+
+    /* PIPE_BUF bytes always fit */
+
+    if (len > PIPE_BUF || write(fds[1], text, len) != (ssize_t) len) {
+        sjl_log(SJL_LOG_ALERT, "%zu bytes of input do not fit into a pipe",
+                len);
+        (void) close(fds[0]);
+        fds[0] = -1;
+    }
+
+    (void) close(fds[1]);
+
+    return fds[0];
+}
+
+
+/*
  * Other threads may hold any lock at the time of the fork, so nothing but
  * system calls happens here.
  */
 
 static void
-sjl_process_child(char *const *argv, char *const *envp, const char *folder,
-    const char *log)
+sjl_process_child(const sjl_spawn_t *spawn, int input)
 {
     int               fd, signo;
     sigset_t          none;
@@ -89,7 +131,7 @@ sjl_process_child(char *const *argv, char *const *envp, const char *folder,
         (void) sigaction(signo, &sa, NULL);
     }
 
-    fd = open(log, O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW, 0600);
+    fd = open(spawn->log, O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW, 0600);
 
     if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1
         || dup2(fd, STDERR_FILENO) == -1)
@@ -97,19 +139,17 @@ sjl_process_child(char *const *argv, char *const *envp, const char *folder,
         _exit(127);
     }
 
-    fd = open("/dev/null", O_RDONLY);
-
-    if (fd == -1 || dup2(fd, STDIN_FILENO) == -1 || chdir(folder) == -1) {
+    if (dup2(input, STDIN_FILENO) == -1 || chdir(spawn->folder) == -1) {
         _exit(127);
     }
 
     (void) close_range(3, ~0U, 0);
 
-    (void) execve(argv[0], argv, envp);
+    (void) execve(spawn->argv[0], spawn->argv, spawn->envp);
 
     why = strerrordesc_np(errno);
 
-    if (write(STDERR_FILENO, argv[0], strlen(argv[0])) == -1
+    if (write(STDERR_FILENO, spawn->argv[0], strlen(spawn->argv[0])) == -1
         || write(STDERR_FILENO, ": ", 2) == -1
         || write(STDERR_FILENO, why, strlen(why)) == -1
         || write(STDERR_FILENO, "\n", 1) == -1)

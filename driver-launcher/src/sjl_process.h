@@ -34,12 +34,22 @@ struct sjl_process_s {
 };
 
 
+/* what a program is started with */
+
+typedef struct {
+    char *const  *argv;
+    char *const  *envp;
+    const char   *input;                /* all of its standard input, short */
+    const char   *folder;
+    const char   *log;                  /* its output is appended to it */
+} sjl_spawn_t;
+
+
 /*
- * Starts a program in a session of its own, in a folder, with its output
- * appended to a file.  Returns SJL_OK or SJL_ERROR, and has logged why.
+ * Starts a program in a session of its own.  Returns SJL_OK or SJL_ERROR, and
+ * has logged why.
  */
-int sjl_process_spawn(sjl_process_t *p, char *const *argv, char *const *envp,
-    const char *folder, const char *log);
+int sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn);
 
 /* the process as text, to be freed, and back; SJL_ERROR: it is gone */
 char *sjl_process_text(const sjl_process_t *p);

@@ -179,6 +179,16 @@ sjl_same_secret(const char *a, const char *b)
 }
 
 
+void
+sjl_free_secret(char *s)
+{
+    if (s) {
+        OPENSSL_cleanse(s, strlen(s));
+        free(s);
+    }
+}
+
+
 char *
 sjl_json_text(const json_t *value)
 {

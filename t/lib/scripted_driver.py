@@ -377,6 +377,7 @@ class Driver:
     def __init__(self):
         self.link = Link()
         self.jobs = {}
+        self.secret = sys.stdin.readline().strip()
         self.token = None
         self.ready = None
         self.settings = {}
@@ -403,7 +404,7 @@ class Driver:
                 "jobs": [job.id for job in self.jobs.values()
                          if not job.acknowledged]}
         if self.token is None:
-            meta["secret"] = os.environ["SPARKJOB_SECRET"]
+            meta["secret"] = self.secret
         else:
             meta["token"] = self.token
         self.link.send("link-hello", meta)

@@ -81,7 +81,7 @@ class_path(void)
     sjl_command_t   cmd;
 
     options = json_array();
-    assert_int_equal(sjl_command_make(&cmd, "id", "secret", options), SJL_OK);
+    assert_int_equal(sjl_command_make(&cmd, "id", options), SJL_OK);
     json_decref(options);
 
     path = NULL;

@@ -240,7 +240,8 @@ process_exited(sjl_process_t *p, int status)
 static void
 spawn(sjl_process_t *p, const char *folder, const char *script)
 {
-    char  *log;
+    char         *log;
+    sjl_spawn_t   how;
 
     char *const  argv[] = { "/bin/sh", "-c", (char *) (uintptr_t) script,
                             NULL };
@@ -252,7 +253,13 @@ spawn(sjl_process_t *p, const char *folder, const char *script)
     p->exited = process_exited;
     ended = 0;
 
-    assert_int_equal(sjl_process_spawn(p, argv, envp, folder, log), SJL_OK);
+    how.argv = argv;
+    how.envp = envp;
+    how.input = "";
+    how.folder = folder;
+    how.log = log;
+
+    assert_int_equal(sjl_process_spawn(p, &how), SJL_OK);
     free(log);
 }
 

@@ -56,7 +56,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       .put("pid", ProcessHandle.current.pid)
     token match {
       case Some(token) => meta.put("token", token)
-      case None => meta.put("secret", surroundings.secret)
+      case None => meta.put("secret", surroundings.secret.text)
     }
     val ids = meta.putArray("jobs")
     jobs.ids.foreach(ids.add(_))
@@ -86,6 +86,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   private def onContext(meta: ObjectNode, frame: Frame): Unit = {
     val first = token.isEmpty
     token = Some(Json.string(meta, "token"))
+    surroundings.secret.wipe()
     jobs.synchronized {
       link.establish {
         contextPath.askAgain()

@@ -5,30 +5,42 @@
 
 package sparkjob.driver
 
-import java.lang.reflect.Field
+import java.io.{FileDescriptor, FileInputStream, InputStream}
+import java.nio.charset.StandardCharsets.US_ASCII
 import java.nio.file.{Path, Paths}
-import java.util.{Map => JMap}
+import java.util.Arrays
 
 import scala.concurrent.duration._
 import scala.util.Try
-import scala.util.control.NonFatal
 
 import org.slf4j.LoggerFactory
+
+/** What says that this is the driver that the launcher has started; it is good for one use. */
+class Secret(bytes: Array[Byte]) {
+
+  def text: String = new String(bytes, US_ASCII)
+
+  /** It is used up. */
+  def wipe(): Unit = Arrays.fill(bytes, '-'.toByte)
+}
 
 /** What the launcher started this JVM with. */
 final case class Surroundings(
     socket: Path,
     context: String,
-    secret: String,
+    secret: Secret,
     orphanTimeout: FiniteDuration)
 
 object Surroundings {
 
-  private val Secret = "SPARKJOB_SECRET"
   private val DefaultOrphanTimeout = 600L
+  private val SecretMax = 256
 
-  /** @throws IllegalArgumentException if something is missing */
-  def read(environment: Map[String, String]): Surroundings = {
+  /**
+   * @param input its first line is the secret; not buffered, or the buffer would keep it
+   * @throws IllegalArgumentException if something is missing
+   */
+  def read(environment: Map[String, String], input: InputStream): Surroundings = {
     def member(name: String) = environment.getOrElse(name,
       throw new IllegalArgumentException(s"$name is not set: drivers are started by the launcher"))
     val timeout = "SPARKJOB_ORPHAN_TIMEOUT"
@@ -36,24 +48,21 @@ object Surroundings {
       Try(text.toLong).toOption.filter(_ > 0).getOrElse(
         throw new IllegalArgumentException(s"$timeout is not a number of seconds: $text"))
     }
-    Surroundings(Paths.get(member("SPARKJOB_SOCKET")), member("SPARKJOB_CONTEXT"), member(Secret),
+    Surroundings(Paths.get(member("SPARKJOB_SOCKET")), member("SPARKJOB_CONTEXT"), secret(input),
       seconds.getOrElse(DefaultOrphanTimeout).seconds)
   }
 
-  /**
-   * Takes the secret out of what `System.getenv` shows and child processes get. It stays in
-   * /proc/self/environ, which no process can change; it is good for one use, which was ours.
-   */
-  def hideSecret(): Unit = {
-    val unmodifiable = System.getenv()
-    field(unmodifiable.getClass, "m").get(unmodifiable).asInstanceOf[JMap[String, String]]
-      .remove(Secret)
-  }
-
-  private def field(owner: Class[_], name: String): Field = {
-    val field = owner.getDeclaredField(name)
-    field.setAccessible(true)
-    field
+  private def secret(input: InputStream): Secret = {
+    val bytes = new Array[Byte](SecretMax)
+    val length = input.readNBytes(bytes, 0, SecretMax)
+    val end = bytes.take(length).indexOf('\n'.toByte)
+    if (end <= 0) {
+      throw new IllegalArgumentException(
+        "There is no secret on the standard input: drivers are started by the launcher")
+    }
+    val secret = new Secret(Arrays.copyOf(bytes, end))
+    Arrays.fill(bytes, 0.toByte)
+    secret
   }
 }
 
@@ -66,16 +75,11 @@ object Main {
     sys.props.getOrElseUpdate("log4j2.configurationFile", "sparkjob-log4j2.properties")
     val log = LoggerFactory.getLogger("sparkjob.driver.Main")
     val surroundings = try {
-      Surroundings.read(sys.env)
+      Surroundings.read(sys.env, new FileInputStream(FileDescriptor.in))
     } catch {
       case e: IllegalArgumentException =>
         log.error(e.getMessage)
         sys.exit(2)
-    }
-    try {
-      Surroundings.hideSecret()
-    } catch {
-      case NonFatal(e) => log.warn(s"Jobs can see the driver's secret, which is used up: $e")
     }
     new Driver(surroundings).start()
     // all other threads are daemons

@@ -165,9 +165,12 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
     val builder = new ProcessBuilder(command.asJava).directory(folder.toFile)
       .redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile)
     (environment ++ Map("SPARKJOB_SOCKET" -> socket.toString, "SPARKJOB_CONTEXT" -> "id",
-      "SPARKJOB_SECRET" -> Secret, "SPARKJOB_ORPHAN_TIMEOUT" -> "5"))
+      "SPARKJOB_ORPHAN_TIMEOUT" -> "5"))
       .foreach { case (name, value) => builder.environment.put(name, value) }
-    builder.start()
+    val process = builder.start()
+    process.getOutputStream.write(s"$Secret\n".getBytes(UTF_8))
+    process.getOutputStream.close()
+    process
   }
 
   private def read(input: InputStream, to: LinkedBlockingQueue[Told]): Unit = {
