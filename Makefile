@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove api jvm e2e fault asan clang bench install clean
+        prove api jvm e2e fault lockcheck asan clang bench install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -209,7 +209,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit pyunit jvm prove api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
+test: all spark unit pyunit jvm prove lockcheck api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
@@ -245,6 +245,17 @@ e2e: all spark                             ## real Spark, local and standalone
 
 fault: all spark                           ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault
+
+# the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
+
+T            ?= t/zone.t t/events.t
+
+lockcheck: module launcher                 ## prove that the zone is never used without its lock
+	@mkdir -p $(BUILD)/lockcheck
+	@$(MAKE) -s -C $(or $(NGINX_SRC),$(NGINX_DEV)) -f $(CURDIR)/t/lockcheck/Makefile \
+	    OUT=$(CURDIR)/$(BUILD) HERE=$(CURDIR)/t/lockcheck lockcheck
+	@/usr/bin/python3 -m pytest -q t/lockcheck
+	@SPARKJOB_MODULE=$(CURDIR)/$(BUILD)/lockcheck/module.so prove $(PROVE_LIB) $(T)
 
 # the suite under sanitizers: the module inside an nginx built from the distribution's source package
 

@@ -93,7 +93,7 @@ class Server:
         self.launcher = self.nginx = None
         self.expected = []
         self.plain_size = 300
-        self.zone_size = "32m"
+        self.zone_size, self.module = "32m", MODULE
         self.start_at_once = start
 
     # start and end
@@ -145,7 +145,7 @@ class Server:
                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(self.dir + "/nginx.conf", "w") as f:
             f.write(f"""
-{"load_module " + MODULE + ";" if MODULE else ""}
+{"load_module " + self.module + ";" if self.module else ""}
 {"user root;" if os.getuid() == 0 else ""}
 worker_processes {self.workers};
 worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[1]};
