@@ -54,6 +54,8 @@ ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool)
     ngx_rbtree_init(&sh->by_start, &sh->start_sentinel,
                     ngx_http_sparkjob_table_insert);
 
+    SPARKJOB_FAULT("zone.rebuild");
+
     ngx_queue_init(&sh->final);
     ngx_queue_init(&sh->alive);
 
@@ -62,8 +64,20 @@ ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool)
         return NGX_ERROR;
     }
 
-    shpool->data = sh;
+    /*
+     * whoever was loading, if these are not the first tables, must not take a
+     * later load for its own
+     */
+
+    sh->generation = (ngx_uint_t) ngx_random() << 31 | ngx_random();
+
     shpool->log_nomem = 0;
+
+    /* there is "data" when all of it is there */
+
+    ngx_memory_barrier();
+
+    shpool->data = sh;
 
     return NGX_OK;
 }
@@ -184,6 +198,8 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
     } else {
         order = ++sh->order;
     }
+
+    SPARKJOB_FAULT("zone.put");
 
     size = rec->size;
     node = ngx_http_sparkjob_table_alloc_locked(zone, sh, size);

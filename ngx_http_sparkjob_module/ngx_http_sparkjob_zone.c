@@ -40,6 +40,8 @@ typedef struct {
 
 static ngx_http_sparkjob_sh_t *ngx_http_sparkjob_zone_lock(
     ngx_http_sparkjob_zone_t *zone);
+static ngx_http_sparkjob_sh_t *ngx_http_sparkjob_zone_rebuild_locked(
+    ngx_http_sparkjob_zone_t *zone);
 static void ngx_http_sparkjob_zone_unlock(ngx_http_sparkjob_zone_t *zone);
 static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
     ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
@@ -101,7 +103,6 @@ ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_http_sparkjob_sh_t *
 ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
 {
-    ngx_uint_t               generation;
     ngx_slab_pool_t         *shpool;
     ngx_http_sparkjob_sh_t  *sh;
 
@@ -109,25 +110,35 @@ ngx_http_sparkjob_zone_lock(ngx_http_sparkjob_zone_t *zone)
 
     ngx_shmtx_lock(&shpool->mutex);
 
+    SPARKJOB_FAULT("zone.locked");
+
     sh = shpool->data;
 
-    if (sh->dirty) {
-        zone->reset = 1;
-        generation = sh->generation;
+    return (sh && !sh->dirty) ? sh
+                              : ngx_http_sparkjob_zone_rebuild_locked(zone);
+}
 
-        ngx_slab_init(shpool);
 
-        /* cannot fail: the pool is empty, and it was large enough before */
-        (void) ngx_http_sparkjob_table_init_locked(shpool);
+/* this worker may die as well: until all is made there is no "data" */
 
-        sh = shpool->data;
+static ngx_http_sparkjob_sh_t *
+ngx_http_sparkjob_zone_rebuild_locked(ngx_http_sparkjob_zone_t *zone)
+{
+    ngx_slab_pool_t  *shpool;
 
-        /* whoever is loading must not take a later load for its own */
+    shpool = zone->shpool;
+    zone->reset = 1;
 
-        sh->generation = generation + 1;
-    }
+    shpool->data = NULL;
 
-    return sh;
+    ngx_memory_barrier();
+
+    ngx_slab_init(shpool);
+
+    /* cannot fail: the pool is empty, and it was large enough before */
+    (void) ngx_http_sparkjob_table_init_locked(shpool);
+
+    return shpool->data;
 }
 
 

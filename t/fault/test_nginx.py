@@ -6,7 +6,10 @@ import signal
 import subprocess
 import time
 
-from sparkjob_server import EXAMPLES, NGINX, Server, alive, children, wait_until
+import faults
+import pytest
+
+from sparkjob_server import BUILD, EXAMPLES, NGINX, Server, alive, children, wait_until
 from steady_load import SteadyLoad
 
 KILLED = r"worker process \d+ exited on signal 9"
@@ -178,3 +181,34 @@ def test_binary_upgrade_taken_back_under_load():
         answered(waits)
         new.wait(30)
         assert s.get("/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("points", (["zone.locked"], ["event.dirty"], ["zone.put"], ["load.record"], ["event.dirty", "zone.rebuild"],
+                                    ["event.dirty", "zone.rebuild", "load.end"]), ids="-".join)
+def test_worker_dies_with_the_lock(points, tmp_path, monkeypatch):
+    """Within a change of the zone, and within what makes it good again: the next one who comes makes it anew."""
+    armed = faults.Faults(tmp_path / "faults")
+    os.chmod(tmp_path, 0o755)
+    monkeypatch.setenv("SPARKJOB_FAULT_FILE", str(tmp_path / "faults"))
+    with Server(scripted=True, start=False, workers=3) as s:
+        s.module = BUILD + "/faults/ngx_http_sparkjob_module.so"
+        s.start_launcher()
+        s.start_nginx()
+        s.wait_ready()
+        s.expected += [KILLED, "was locked by"]
+        prepared(s)
+        jobs = [s.run("noop", context="parked")[1]["jobId"] for _ in range(20)]
+        with SteadyLoad(s, "c", broken=("read", "sync", "async", "watch"), resets=2) as load:
+            slots = [armed.arm(point, "kill") for point in points]
+            if points == ["load.record"]:
+                s.launcher.kill()
+                s.launcher.wait()
+                s.start_launcher()
+            wait_until(f"{points} were passed", lambda: all(map(armed.struck, slots)), 20)
+            wait_until("all workers", lambda: len(s.worker_pids()) == 3)
+            time.sleep(1)
+        load.check()
+        assert all(s.job(i)["status"] == "FINISHED" for i in jobs)
+        assert s.get("/contexts")[1] == ["c", "parked"] and list(s.get("/binaries")[1]) == ["examples"]
+        anew = s.read("nginx/logs/error.log").count("loading it anew")
+        assert (anew > 0) == (points != ["zone.locked"]), anew
