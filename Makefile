@@ -243,7 +243,7 @@ $(BUILD)/api/bin/st: t/api/requirements.txt | deps
 e2e: all spark                             ## real Spark, local and standalone
 	@/usr/bin/python3 -m pytest -q t/e2e
 
-fault: all spark                           ## what is killed, hung or missing
+fault: all faults spark                           ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault
 
 # the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
