@@ -169,7 +169,7 @@ ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_BINARY,
-                                    &ctx->name, r->pool, &rec);
+                                    &ctx->name, NULL, r->pool, &rec);
 
     if (rc == NGX_ABORT) {
         return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_get_call,
@@ -391,6 +391,8 @@ ngx_http_sparkjob_binary_delete(ngx_http_request_t *r)
     meta = json_pack("{s:s%, s:s%}",
                      "name", ngx_http_sparkjob_text(&ctx->name),
                      "user", ngx_http_sparkjob_text(&ctx->user));
+
+    meta = ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);
 
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_delete_call,
                                  meta, 0, slcf->reply_timeout);

@@ -181,7 +181,7 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
-                                    &ctx->stored, r->pool, &rec);
+                                    &ctx->stored, NULL, r->pool, &rec);
 
     switch (rc) {
 
@@ -357,7 +357,7 @@ ngx_http_sparkjob_context_start(ngx_http_request_t *r,
                      "again", ctx->key.len != 0,
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
-    if (ctx->own.len) {
+    if (slcf->proxy_user) {
         meta = ngx_http_sparkjob_meta_with(meta, "proxyUser", &ctx->user);
     }
 
@@ -416,12 +416,16 @@ static ngx_uint_t
 ngx_http_sparkjob_context_is_setting(ngx_http_sparkjob_ctx_t *ctx,
     ngx_str_t *key)
 {
-    ngx_str_t   *other;
-    ngx_uint_t   i, n;
+    ngx_str_t                     *other;
+    ngx_uint_t                     i, n;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(ctx->request,
+                                        ngx_http_sparkjob_module);
 
     n = sizeof(ngx_http_sparkjob_context_others) / sizeof(ngx_str_t);
 
-    if (ctx->own.len == 0) {
+    if (!slcf->proxy_user) {
         n--;
     }
 
@@ -565,6 +569,10 @@ ngx_http_sparkjob_context_put(ngx_http_request_t *r)
     meta = json_pack("{s:b, s:s%}",
                      "recreate", (int) sync,
                      "user", ngx_http_sparkjob_text(&ctx->user));
+
+    if (ctx->owner.len) {
+        meta = ngx_http_sparkjob_meta_with(meta, "own", &ctx->own);
+    }
 
     call = sync ? &ngx_http_sparkjob_context_reset_call
                 : &ngx_http_sparkjob_context_reset_async_call;

@@ -83,12 +83,17 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_data_reset_async_call = {
 ngx_int_t
 ngx_http_sparkjob_data_list(ngx_http_request_t *r)
 {
+    json_t                        *meta;
+    ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_data_list_call,
-                                 json_object(), 0, slcf->reply_timeout);
+    meta = ngx_http_sparkjob_meta_with(json_object(), "owner", &ctx->owner);
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_data_list_call, meta, 0,
+                                 slcf->reply_timeout);
 }
 
 
@@ -173,6 +178,8 @@ ngx_http_sparkjob_data_delete(ngx_http_request_t *r)
                      "file", ngx_http_sparkjob_text(&path),
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
+    meta = ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);
+
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_data_delete_call, meta,
                                  0, slcf->reply_timeout);
 }
@@ -247,6 +254,7 @@ ngx_http_sparkjob_data_put(ngx_http_request_t *r)
     }
 
     meta = json_pack("{s:s%}", "user", ngx_http_sparkjob_text(&ctx->user));
+    meta = ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);
 
     call = sync ? &ngx_http_sparkjob_data_reset_call
                 : &ngx_http_sparkjob_data_reset_async_call;

@@ -162,7 +162,7 @@ ngx_http_sparkjob_job_events(ngx_http_request_t *r)
     w->kinds = 1 << NGX_HTTP_SPARKJOB_JOB;
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB,
-                                    &ctx->name, r->pool, &rec);
+                                    &ctx->name, &ctx->owner, r->pool, &rec);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_sparkjob_no_such_job(r);

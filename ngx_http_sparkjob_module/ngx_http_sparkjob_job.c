@@ -158,6 +158,8 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
         rc = ngx_http_sparkjob_own_name(ctx, &job->context, &job->context);
     }
 
+    ctx->about = job->context;
+
     if (rc == NGX_OK) {
         rc = ngx_http_sparkjob_job_what(r, job);
     }
@@ -359,8 +361,8 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     meta = ngx_http_sparkjob_meta_with(meta, "context", &job->context);
     meta = ngx_http_sparkjob_meta_with(meta, "callback", &job->callback);
     meta = ngx_http_sparkjob_meta_with(meta, "proxyUser",
-                                       ctx->own.len ? &ctx->user
-                                                    : &job->proxy_user);
+                                       slcf->proxy_user ? &ctx->user
+                                                        : &job->proxy_user);
     meta = ngx_http_sparkjob_meta_with(meta, "own", &ctx->own);
 
     timeout = (job->timeout == -1) ? slcf->sync_timeout
@@ -572,7 +574,7 @@ ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
     job = ctx->data;
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB, &ctx->id,
-                                    r->pool, &rec);
+                                    &ctx->owner, r->pool, &rec);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

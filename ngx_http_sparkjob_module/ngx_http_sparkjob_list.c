@@ -174,6 +174,10 @@ ngx_http_sparkjob_job_list(ngx_http_request_t *r)
     query.to = filter.to;
     query.cursor = filter.cursor;
 
+    if (!ngx_http_sparkjob_own_filter(ctx, &query.user)) {
+        query.limit = 0;
+    }
+
     if (filter.status.len) {
         state = ngx_http_sparkjob_list_status(&filter.status);
 
@@ -512,6 +516,11 @@ ngx_http_sparkjob_job_purge(ngx_http_request_t *r)
 
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? ngx_http_sparkjob_reply_problem(r) : rc;
+    }
+
+    if (!ngx_http_sparkjob_own_filter(ctx, &filter.user)) {
+        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK,
+                                               "0 jobs deleted");
     }
 
     meta = json_pack("{s:I}", "before", (json_int_t) filter.before);

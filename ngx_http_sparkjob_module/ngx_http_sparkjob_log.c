@@ -236,9 +236,18 @@ ngx_http_sparkjob_param_offset(ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg,
 static json_t *
 ngx_http_sparkjob_log_meta(ngx_http_sparkjob_log_t *log)
 {
-    return json_pack("{s:s%}",
-                     log->kind == NGX_HTTP_SPARKJOB_JOB ? "id" : "name",
-                     ngx_http_sparkjob_text(&log->key));
+    json_t                   *meta;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(log->request, ngx_http_sparkjob_module);
+
+    if (log->kind == NGX_HTTP_SPARKJOB_CONTEXT) {
+        return json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&log->key));
+    }
+
+    meta = json_pack("{s:s%}", "id", ngx_http_sparkjob_text(&log->key));
+
+    return ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);
 }
 
 

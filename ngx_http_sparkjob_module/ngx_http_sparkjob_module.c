@@ -52,6 +52,27 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
       offsetof(ngx_http_sparkjob_loc_conf_t, user),
       NULL },
 
+    { ngx_string("sparkjob_allow"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_sparkjob_allow,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("sparkjob_owner"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sparkjob_loc_conf_t, owner),
+      NULL },
+
+    { ngx_string("sparkjob_audit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_sparkjob_audit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sparkjob_proxy_user"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -341,8 +362,11 @@ ngx_http_sparkjob_create_loc_conf(ngx_conf_t *cf)
      *     slcf->routes = NULL;
      *     slcf->prefix = { 0, NULL };
      *     slcf->user = NULL;
+     *     slcf->allow = NULL;
      */
 
+    slcf->audit = NGX_CONF_UNSET_PTR;
+    slcf->owner = NGX_CONF_UNSET;
     slcf->proxy_user = NGX_CONF_UNSET;
     slcf->sync_timeout = NGX_CONF_UNSET_MSEC;
     slcf->context_timeout = NGX_CONF_UNSET_MSEC;
@@ -381,6 +405,12 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->user = prev->user;
     }
 
+    if (conf->allow == NULL) {
+        conf->allow = prev->allow;
+    }
+
+    ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
+    ngx_conf_merge_value(conf->owner, prev->owner, 0);
     ngx_conf_merge_value(conf->proxy_user, prev->proxy_user, 0);
     ngx_conf_merge_msec_value(conf->sync_timeout, prev->sync_timeout, 10000);
     ngx_conf_merge_msec_value(conf->context_timeout, prev->context_timeout,
@@ -390,6 +420,10 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->launcher_timeout, prev->launcher_timeout,
                               5000);
     ngx_conf_merge_msec_value(conf->reply_timeout, prev->reply_timeout, 60000);
+
+    if (conf->zone && ngx_http_sparkjob_allow_init(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -414,6 +448,10 @@ ngx_http_sparkjob_init(ngx_conf_t *cf)
                           &zonep[i]->name, zonep[i]->file, zonep[i]->line);
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_sparkjob_audit_init(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_sparkjob_filter_init(cf);

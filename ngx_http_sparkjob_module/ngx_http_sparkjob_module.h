@@ -40,6 +40,16 @@
 #define NGX_HTTP_SPARKJOB_BATCH       256
 
 
+/* what requests may be allowed to do */
+
+#define NGX_HTTP_SPARKJOB_NO_ROLE     0x00
+#define NGX_HTTP_SPARKJOB_READ        0x01
+#define NGX_HTTP_SPARKJOB_SUBMIT      0x02
+#define NGX_HTTP_SPARKJOB_CONTEXTS    0x04
+#define NGX_HTTP_SPARKJOB_BINARIES    0x08
+#define NGX_HTTP_SPARKJOB_ADMIN       0x10      /* everything */
+
+
 typedef struct ngx_http_sparkjob_channel_s  ngx_http_sparkjob_channel_t;
 typedef struct ngx_http_sparkjob_hub_s      ngx_http_sparkjob_hub_t;
 typedef struct ngx_http_sparkjob_op_s       ngx_http_sparkjob_op_t;
@@ -324,6 +334,9 @@ typedef struct {
                                                that names a context */
     ngx_uint_t                    body;
     ngx_http_sparkjob_handler_pt  handler;
+    ngx_uint_t                    role;     /* that it needs; 0: none */
+    ngx_uint_t                    own_role; /* where all that it reaches is
+                                               the user's own */
 } ngx_http_sparkjob_route_t;
 
 
@@ -337,6 +350,9 @@ typedef struct {
     ngx_http_sparkjob_route_t    *routes;
     ngx_str_t                     prefix;
     ngx_http_complex_value_t     *user;
+    ngx_array_t                  *allow;    /* NULL: everybody everything */
+    ngx_open_file_t              *audit;    /* NULL: off */
+    ngx_flag_t                    owner;
     ngx_flag_t                    proxy_user;
     ngx_msec_t                    sync_timeout;
     ngx_msec_t                    context_timeout;
@@ -350,10 +366,15 @@ typedef struct {
     ngx_http_request_t           *request;
     ngx_http_sparkjob_zone_t     *zone;
     ngx_http_sparkjob_route_t    *route;
+    ngx_open_file_t              *audit;
     ngx_str_t                     name;     /* what stands for "*" */
     ngx_str_t                     stored;   /* a context's, in the launcher */
+    ngx_str_t                     about;    /* a job's context, likewise */
     ngx_array_t                  *args;     /* ngx_keyval_t, decoded */
     ngx_str_t                     user;
+    ngx_uint_t                    denied;   /* the role that it lacks */
+    ngx_str_t                     owner;    /* the user, if what belongs to
+                                               others is not there for it */
     ngx_str_t                     own;      /* stands before the names of the
                                                user's contexts: "<user>~" */
     ngx_str_t                     own_json;
@@ -378,6 +399,7 @@ typedef struct {
 
     ngx_str_t                     error;    /* the body of an error page */
 
+    unsigned                      isolated:1;   /* by sparkjob_owner */
     unsigned                      parked:1;
     unsigned                      waiting:1;
     unsigned                      asked:1;  /* is in the queue "asking" */
@@ -441,6 +463,13 @@ typedef struct {
 /* route */
 extern ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[];
 ngx_int_t ngx_http_sparkjob_handler(ngx_http_request_t *r);
+ngx_http_sparkjob_ctx_t *ngx_http_sparkjob_route_of(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf);
+ngx_str_t *ngx_http_sparkjob_route_method(ngx_http_sparkjob_route_t *route);
+u_char *ngx_http_sparkjob_route_path(u_char *p,
+    ngx_http_sparkjob_route_t *route);
+
+#define NGX_HTTP_SPARKJOB_ROUTE_LEN  32
 
 /*
  * param: query parameters.  NGX_DECLINED: ctx->problem says what is wrong, and
@@ -584,10 +613,27 @@ ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
     ngx_str_t *name);
 
 /*
- * own: users' names for their contexts, if sparkjob_proxy_user is on.
+ * allow: who may do what.  NGX_DECLINED: ctx->problem says why not.
+ */
+char *ngx_http_sparkjob_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_sparkjob_allow_init(ngx_conf_t *cf,
+    ngx_http_sparkjob_loc_conf_t *slcf);
+ngx_int_t ngx_http_sparkjob_allowed(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
+ngx_str_t *ngx_http_sparkjob_role_name(ngx_uint_t role);
+
+/* audit: a line for each change that is asked for, whatever becomes of it */
+char *ngx_http_sparkjob_audit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_sparkjob_audit_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_sparkjob_audit_add(ngx_http_sparkjob_ctx_t *ctx);
+
+/*
+ * own: what is the user's, if sparkjob_owner or sparkjob_proxy_user is on.
  */
 ngx_int_t ngx_http_sparkjob_own_user(ngx_http_request_t *r,
-    ngx_http_sparkjob_ctx_t *ctx);
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
+ngx_uint_t ngx_http_sparkjob_own_filter(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_str_t *user);
 ngx_int_t ngx_http_sparkjob_own_name(ngx_http_sparkjob_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *stored);
 ngx_uint_t ngx_http_sparkjob_is_own(ngx_str_t *own, u_char *data, size_t len);
@@ -639,8 +685,8 @@ u_char *ngx_http_sparkjob_binary_report(u_char *p,
 /* zone: see the comments there */
 ngx_int_t ngx_http_sparkjob_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_pool_t *pool,
-    ngx_http_sparkjob_record_t **rec);
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_str_t *owner,
+    ngx_pool_t *pool, ngx_http_sparkjob_record_t **rec);
 ngx_int_t ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows);
 ngx_uint_t ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,

@@ -3,12 +3,15 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * Users' own names for their contexts.
+ * What is the user's own.
  *
- * If sparkjob_proxy_user is on a context is stored as "<user>~<name>", where
- * each "~" of the user is doubled, and users see but the names of their own
- * ones, without what stands before them.  No name begins with "~": so none of
- * "a" can be taken for one of "a~".
+ * If sparkjob_proxy_user or sparkjob_owner is on a context is stored as
+ * "<user>~<name>", where each "~" of the user is doubled, and users see but the
+ * names of their own ones, without what stands before them.  No name begins
+ * with "~": so none of "a" can be taken for one of "a~".
+ *
+ * sparkjob_owner keeps jobs and data files apart, too.  To an admin everything
+ * is there, under the names that it is stored by.
  */
 
 
@@ -19,17 +22,29 @@
 
 ngx_int_t
 ngx_http_sparkjob_own_user(ngx_http_request_t *r,
-    ngx_http_sparkjob_ctx_t *ctx)
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
 {
     u_char            *p;
     size_t             i;
     static ngx_str_t   what = ngx_string("user, before names of contexts,");
+
+    if (ctx->route->role == 0 || (!slcf->proxy_user && !ctx->isolated)) {
+        return NGX_OK;
+    }
 
     if (ctx->user.len == 0) {
         ctx->status = NGX_HTTP_FORBIDDEN;
 
         return ngx_http_sparkjob_problem(ctx, "Contexts belong to users here, "
                                          "and this request has no user");
+    }
+
+    if (slcf->owner && !ctx->isolated) {
+        return NGX_OK;
+    }
+
+    if (ctx->isolated) {
+        ctx->owner = ctx->user;
     }
 
     ctx->own.data = ngx_pnalloc(r->pool, 2 * ctx->user.len + 1);
@@ -118,4 +133,22 @@ ngx_http_sparkjob_own_strip(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *name)
         name->data += ctx->own.len;
         name->len -= ctx->own.len;
     }
+}
+
+
+/* whether a list by that user can have anything; empty: by any */
+
+ngx_uint_t
+ngx_http_sparkjob_own_filter(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *user)
+{
+    if (ctx->owner.len == 0) {
+        return 1;
+    }
+
+    if (user->len == 0) {
+        *user = ctx->owner;
+    }
+
+    return user->len == ctx->owner.len
+           && ngx_memcmp(user->data, ctx->owner.data, user->len) == 0;
 }

@@ -84,7 +84,7 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB,
-                                    &ctx->name, r->pool, &rec);
+                                    &ctx->name, &ctx->owner, r->pool, &rec);
 
     /*
      * Others may have left the queue since the zone was told of a place in it;
@@ -145,6 +145,8 @@ ngx_http_sparkjob_job_ask(ngx_http_request_t *r,
     meta = json_pack("{s:s%, s:s%}",
                      "id", ngx_http_sparkjob_text(id),
                      "user", ngx_http_sparkjob_text(&ctx->user));
+
+    meta = ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);
 
     return ngx_http_sparkjob_ask(r, call, meta, 0, timeout);
 }

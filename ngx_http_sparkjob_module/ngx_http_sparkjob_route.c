@@ -26,13 +26,15 @@ static ngx_int_t ngx_http_sparkjob_method(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t *method);
 static ngx_int_t ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
-    ngx_uint_t method);
+    ngx_uint_t method, ngx_uint_t *allowed);
 static ngx_int_t ngx_http_sparkjob_path(ngx_http_request_t *r,
     ngx_str_t *path);
 static ngx_uint_t ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path,
     ngx_str_t *name);
 static ngx_int_t ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t marked);
+static ngx_int_t ngx_http_sparkjob_no_route(ngx_http_request_t *r,
+    ngx_uint_t allowed);
 static ngx_int_t ngx_http_sparkjob_not_allowed(ngx_http_request_t *r,
     ngx_uint_t allowed);
 static ngx_int_t ngx_http_sparkjob_user(ngx_http_request_t *r,
@@ -50,57 +52,75 @@ static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
                  (route)->pattern.data + (route)->pattern.len, '~')           \
      != NULL)
 
-#define ngx_http_sparkjob_get(pattern, handler)                               \
-    { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
-#define ngx_http_sparkjob_delete(pattern, handler)                            \
+#define ngx_http_sparkjob_get(pattern, handler, role)                         \
+    { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,         \
+      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
+#define ngx_http_sparkjob_delete(pattern, handler, role)                      \
     { NGX_HTTP_DELETE, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,      \
-      handler }
-#define ngx_http_sparkjob_put(pattern, handler)                               \
-    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE, handler }
-#define ngx_http_sparkjob_replace(pattern, handler)                           \
-    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ, handler }
-#define ngx_http_sparkjob_post(pattern, handler)                              \
-    { NGX_HTTP_POST, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ, handler }
+      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
+#define ngx_http_sparkjob_replace(pattern, handler, role)                     \
+    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ,         \
+      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
+#define ngx_http_sparkjob_post(pattern, handler, role)                        \
+    { NGX_HTTP_POST, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ,        \
+      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
+
+/* what concerns all that there is, or all that the user has */
+
+#define ngx_http_sparkjob_put(pattern, handler, role)                         \
+    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,         \
+      handler, NGX_HTTP_SPARKJOB_ADMIN, NGX_HTTP_SPARKJOB_##role }
+#define ngx_http_sparkjob_purge(pattern, handler, role)                       \
+    { NGX_HTTP_DELETE, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,      \
+      handler, NGX_HTTP_SPARKJOB_ADMIN, NGX_HTTP_SPARKJOB_##role }
 
 
 ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
 
-    ngx_http_sparkjob_get("/jobs/*", ngx_http_sparkjob_job_get),
-    ngx_http_sparkjob_delete("/jobs/*", ngx_http_sparkjob_job_delete),
-    ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config),
-    ngx_http_sparkjob_get("/jobs/*/events", ngx_http_sparkjob_job_events),
-    ngx_http_sparkjob_get("/jobs/*/log", ngx_http_sparkjob_job_log),
-    ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list),
-    ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post),
-    ngx_http_sparkjob_delete("/jobs", ngx_http_sparkjob_job_purge),
+    ngx_http_sparkjob_get("/jobs/*", ngx_http_sparkjob_job_get, READ),
+    ngx_http_sparkjob_delete("/jobs/*", ngx_http_sparkjob_job_delete, SUBMIT),
+    ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config, READ),
+    ngx_http_sparkjob_get("/jobs/*/events", ngx_http_sparkjob_job_events, READ),
+    ngx_http_sparkjob_get("/jobs/*/log", ngx_http_sparkjob_job_log, READ),
+    ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list, READ),
+    ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post, SUBMIT),
+    ngx_http_sparkjob_purge("/jobs", ngx_http_sparkjob_job_purge, SUBMIT),
 
-    ngx_http_sparkjob_get("/contexts", ngx_http_sparkjob_context_list),
-    ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put),
-    ngx_http_sparkjob_get("/contexts/~", ngx_http_sparkjob_context_get),
-    ngx_http_sparkjob_get("/contexts/~/log", ngx_http_sparkjob_context_log),
-    ngx_http_sparkjob_post("/contexts/~", ngx_http_sparkjob_context_post),
-    ngx_http_sparkjob_replace("/contexts/~", ngx_http_sparkjob_context_replace),
-    ngx_http_sparkjob_delete("/contexts/~", ngx_http_sparkjob_context_delete),
+    ngx_http_sparkjob_get("/contexts", ngx_http_sparkjob_context_list, READ),
+    ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put, CONTEXTS),
+    ngx_http_sparkjob_get("/contexts/~", ngx_http_sparkjob_context_get, READ),
+    ngx_http_sparkjob_get("/contexts/~/log", ngx_http_sparkjob_context_log,
+                          READ),
+    ngx_http_sparkjob_post("/contexts/~", ngx_http_sparkjob_context_post,
+                           CONTEXTS),
+    ngx_http_sparkjob_replace("/contexts/~", ngx_http_sparkjob_context_replace,
+                              CONTEXTS),
+    ngx_http_sparkjob_delete("/contexts/~", ngx_http_sparkjob_context_delete,
+                             CONTEXTS),
 
-    ngx_http_sparkjob_get("/binaries", ngx_http_sparkjob_binary_list),
-    ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get),
-    ngx_http_sparkjob_post("/binaries/*", ngx_http_sparkjob_binary_post),
-    ngx_http_sparkjob_delete("/binaries/*", ngx_http_sparkjob_binary_delete),
+    ngx_http_sparkjob_get("/binaries", ngx_http_sparkjob_binary_list, READ),
+    ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get, READ),
+    ngx_http_sparkjob_post("/binaries/*", ngx_http_sparkjob_binary_post,
+                           BINARIES),
+    ngx_http_sparkjob_delete("/binaries/*", ngx_http_sparkjob_binary_delete,
+                             BINARIES),
 
-    ngx_http_sparkjob_get("/data", ngx_http_sparkjob_data_list),
-    ngx_http_sparkjob_put("/data", ngx_http_sparkjob_data_put),
-    ngx_http_sparkjob_post("/data/*", ngx_http_sparkjob_data_post),
-    ngx_http_sparkjob_delete("/data/**", ngx_http_sparkjob_data_delete),
+    ngx_http_sparkjob_get("/data", ngx_http_sparkjob_data_list, READ),
+    ngx_http_sparkjob_put("/data", ngx_http_sparkjob_data_put, BINARIES),
+    ngx_http_sparkjob_post("/data/*", ngx_http_sparkjob_data_post, BINARIES),
+    ngx_http_sparkjob_delete("/data/**", ngx_http_sparkjob_data_delete,
+                             BINARIES),
 
-    ngx_http_sparkjob_get("/jars", ngx_http_sparkjob_jar_list),
-    ngx_http_sparkjob_post("/jars/*", ngx_http_sparkjob_jar_post),
-    ngx_http_sparkjob_delete("/jars/*", ngx_http_sparkjob_binary_delete),
+    ngx_http_sparkjob_get("/jars", ngx_http_sparkjob_jar_list, READ),
+    ngx_http_sparkjob_post("/jars/*", ngx_http_sparkjob_jar_post, BINARIES),
+    ngx_http_sparkjob_delete("/jars/*", ngx_http_sparkjob_binary_delete,
+                             BINARIES),
 
-    ngx_http_sparkjob_get("/events", ngx_http_sparkjob_events),
+    ngx_http_sparkjob_get("/events", ngx_http_sparkjob_events, READ),
 
-    ngx_http_sparkjob_get("/healthz", ngx_http_sparkjob_health),
+    ngx_http_sparkjob_get("/healthz", ngx_http_sparkjob_health, NO_ROLE),
 
-    { 0, ngx_null_string, 0, NULL }
+    { 0, ngx_null_string, 0, NULL, 0, 0 }
 };
 
 
@@ -133,12 +153,13 @@ ngx_http_sparkjob_handler(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->zone = slcf->zone;
+    ctx->audit = slcf->audit;
 
     ngx_http_set_ctx(r, ctx, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_prepare(r, slcf, ctx);
 
-    if (rc != NGX_OK || ctx->route == NULL) {
+    if (rc != NGX_OK || ctx->replied) {
         return rc;
     }
 
@@ -163,18 +184,16 @@ ngx_http_sparkjob_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * Whatever can be said before the body is read is said here.  The request has
- * been answered, or is to be refused with the code returned, if no route is
- * set afterwards.
- */
+/* whatever can be said before the body is read is said here */
 
 static ngx_int_t
 ngx_http_sparkjob_prepare(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
 {
-    ngx_int_t   rc;
-    ngx_uint_t  method;
+    ngx_int_t   rc, discarded;
+    ngx_uint_t  method, allowed;
+
+    allowed = 0;
 
     rc = ngx_http_sparkjob_args(r);
 
@@ -183,26 +202,29 @@ ngx_http_sparkjob_prepare(ngx_http_request_t *r,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sparkjob_find_route(r, slcf, ctx, method);
+        rc = ngx_http_sparkjob_find_route(r, slcf, ctx, method, &allowed);
+    }
+
+    if (ctx->route && ngx_http_sparkjob_audit_add(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_OK && ctx->route) {
         rc = ngx_http_sparkjob_user(r, slcf, ctx);
     }
 
-    if (rc != NGX_DECLINED) {
+    if (rc != NGX_DECLINED && (rc != NGX_OK || ctx->route)) {
         return rc;
     }
 
-    ctx->route = NULL;
+    discarded = ngx_http_discard_request_body(r);
 
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
+    if (discarded != NGX_OK) {
+        return discarded;
     }
 
-    return ngx_http_sparkjob_reply_problem(r);
+    return rc == NGX_OK ? ngx_http_sparkjob_no_route(r, allowed)
+                        : ngx_http_sparkjob_reply_problem(r);
 }
 
 
@@ -250,14 +272,15 @@ ngx_http_sparkjob_method(ngx_http_request_t *r, ngx_http_sparkjob_ctx_t *ctx,
 }
 
 
+/* without a route: which methods the path allows; 0: there is no such path */
+
 static ngx_int_t
 ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
-    ngx_uint_t method)
+    ngx_uint_t method, ngx_uint_t *allowed)
 {
-    ngx_int_t                   rc;
     ngx_str_t                   path, name;
-    ngx_uint_t                  allowed, marked;
+    ngx_uint_t                  marked;
     ngx_http_sparkjob_route_t  *route;
 
     if (ngx_http_sparkjob_path(r, &path) != NGX_OK) {
@@ -275,8 +298,6 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
         path.len -= slcf->prefix.len;
     }
 
-    allowed = 0;
-
     for (route = slcf->routes; route->handler; route++) {
 
         if (!ngx_http_sparkjob_match(&route->pattern, &path, &name)) {
@@ -290,21 +311,10 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
             return ngx_http_sparkjob_name(ctx, marked);
         }
 
-        allowed |= route->method;
+        *allowed |= route->method;
     }
 
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (allowed) {
-        return ngx_http_sparkjob_not_allowed(r, allowed);
-    }
-
-    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
-                              "The requested resource could not be found.");
+    return NGX_OK;
 }
 
 
@@ -450,6 +460,18 @@ ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t marked)
 
 
 static ngx_int_t
+ngx_http_sparkjob_no_route(ngx_http_request_t *r, ngx_uint_t allowed)
+{
+    if (allowed) {
+        return ngx_http_sparkjob_not_allowed(r, allowed);
+    }
+
+    return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
+                              "The requested resource could not be found.");
+}
+
+
+static ngx_int_t
 ngx_http_sparkjob_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
 {
     u_char      *p;
@@ -485,6 +507,73 @@ ngx_http_sparkjob_not_allowed(ngx_http_request_t *r, ngx_uint_t allowed)
 }
 
 
+/*
+ * What a request that never got to us is about: a context in which only that
+ * is filled in.  NULL: nothing that we know.
+ */
+
+ngx_http_sparkjob_ctx_t *
+ngx_http_sparkjob_route_of(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf)
+{
+    ngx_uint_t                method, allowed;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_sparkjob_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->audit = slcf->audit;
+    allowed = 0;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_sparkjob_module);
+
+    if (ngx_http_sparkjob_args(r) == NGX_OK
+        && ngx_http_sparkjob_method(r, ctx, &method) == NGX_OK)
+    {
+        (void) ngx_http_sparkjob_find_route(r, slcf, ctx, method, &allowed);
+    }
+
+    return ctx->route ? ctx : NULL;
+}
+
+
+ngx_str_t *
+ngx_http_sparkjob_route_method(ngx_http_sparkjob_route_t *route)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_sparkjob_methods[i].method != route->method; i++) {
+        /* void */
+    }
+
+    return &ngx_http_sparkjob_methods[i].name;
+}
+
+
+/* for people: any name is "*"; at most NGX_HTTP_SPARKJOB_ROUTE_LEN bytes */
+
+u_char *
+ngx_http_sparkjob_route_path(u_char *p, ngx_http_sparkjob_route_t *route)
+{
+    size_t   i;
+    u_char  *s;
+
+    s = route->pattern.data;
+
+    for (i = 0; i < route->pattern.len; i++) {
+
+        if (s[i] != '*' || s[i - 1] != '*') {
+            *p++ = (s[i] == '~') ? '*' : s[i];
+        }
+    }
+
+    return p;
+}
+
+
 static ngx_int_t
 ngx_http_sparkjob_user(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx)
@@ -500,10 +589,12 @@ ngx_http_sparkjob_user(ngx_http_request_t *r,
 
     rc = ngx_http_sparkjob_check_text(ctx, &what, &ctx->user, SJP_NAME_MAX);
 
-    if (rc == NGX_OK && slcf->proxy_user
-        && ctx->route->handler != ngx_http_sparkjob_health)
-    {
-        rc = ngx_http_sparkjob_own_user(r, ctx);
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_allowed(r, slcf, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_own_user(r, slcf, ctx);
     }
 
     if (rc == NGX_OK && ngx_http_sparkjob_is_context(ctx->route)) {

@@ -384,7 +384,8 @@ ngx_http_sparkjob_watch_state_job(ngx_http_sparkjob_watch_t *w)
     if (rec == NULL || !rec->final) {
         rc = ngx_http_sparkjob_zone_get(w->hub->channel->zone,
                                         NGX_HTTP_SPARKJOB_JOB, &w->id,
-                                        w->request->pool, &rec);
+                                        &w->ctx->owner, w->request->pool,
+                                        &rec);
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }

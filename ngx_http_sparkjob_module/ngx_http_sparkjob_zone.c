@@ -182,13 +182,14 @@ ngx_http_sparkjob_zone_unlock(ngx_http_sparkjob_zone_t *zone)
  * NGX_OK: a copy of the record is in *rec.  NGX_DECLINED: there is no such
  * thing.  NGX_AGAIN: not here, but the launcher may know more; of contexts and
  * binaries there has been no snapshot yet.  NGX_ABORT: the zone has no room for
- * all contexts and binaries, so that the launcher is to be asked.
+ * all contexts and binaries, so that the launcher is to be asked.  With an
+ * owner, what is another user's is as good as not there.
  */
 
 ngx_int_t
 ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
-    ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_pool_t *pool,
-    ngx_http_sparkjob_record_t **rec)
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key, ngx_str_t *owner,
+    ngx_pool_t *pool, ngx_http_sparkjob_record_t **rec)
 {
     size_t                     size, room;
     ngx_int_t                  rc;
@@ -207,6 +208,13 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
         sh = ngx_http_sparkjob_zone_lock(zone);
 
         node = ngx_http_sparkjob_table_find_locked(sh, kind, key);
+
+        if (node && owner
+            && !ngx_http_sparkjob_zone_is(&node->record,
+                                          NGX_HTTP_SPARKJOB_USER, owner))
+        {
+            node = NULL;
+        }
 
         if (node) {
             size = node->record.size;

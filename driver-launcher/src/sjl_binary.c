@@ -63,7 +63,7 @@ static int sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_put_committed(sjl_db_op_t *op);
 static void sjl_put_free(sjl_put_t *put);
 static sjl_binary_t *sjl_binary_find(const char *name);
-static char *sjl_binary_users(const char *name);
+static char *sjl_binary_users(const char *name, const char *owner);
 static int sjl_binary_among(const char *binaries, const char *name);
 static int sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_delete_version(void *data, const void *row);
@@ -422,15 +422,17 @@ void
 sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
     char           *users;
-    const char     *name, *user;
+    const char     *name, *user, *owner;
     sjl_binary_t   *binary;
     sjl_delete_t   *d;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
     user = "";
+    owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s, s?s}", "name", &name, "user", &user)
+    if (sjl_request_unpack(r, f, "{s:s, s?s, s?s}", "name", &name, "user",
+                           &user, "owner", &owner)
         == SJL_ERROR)
     {
         return;
@@ -443,7 +445,7 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    users = sjl_binary_users(name);
+    users = sjl_binary_users(name, owner);
 
     if (users) {
         sjl_request_refuse(r, SJP_ERR_BINARY_IN_USE, users);
@@ -467,16 +469,21 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
-/* the first jobs that are not final and use a binary, or NULL */
+/*
+ * The first jobs that are not final and use a binary, or NULL.  An owner is not
+ * told the ids of others' jobs.
+ */
 
 static char *
-sjl_binary_users(const char *name)
+sjl_binary_users(const char *name, const char *owner)
 {
+    int         others;
     char       *users, *more;
     size_t      n;
     sjl_job_t  *job, *next;
 
     users = NULL;
+    others = 0;
     n = 0;
 
     HASH_ITER(hh, sjl_jobs, job, next) {
@@ -488,8 +495,20 @@ sjl_binary_users(const char *name)
             continue;
         }
 
+        if (!sjl_row_owned(job->row.user, owner)) {
+            others = 1;
+            continue;
+        }
+
         more = sjl_format("%s%s%s", users ? users : "", users ? ", " : "",
                           n++ < SJL_BINARY_USERS ? job->row.id : "...");
+        free(users);
+        users = more;
+    }
+
+    if (others) {
+        more = sjl_format("%s%s%s", users ? users : "", users ? ", " : "",
+                          "of others");
         free(users);
         users = more;
     }

@@ -176,4 +176,7 @@ void sjl_context_release(sjl_context_t *ctx);
 /* the requests that wait for all contexts of now to end */
 void sjl_context_resets_check(void);
 
+/* whether that name begins with what a user's begin with; NULL: any does */
+int sjl_context_owned(const char *name, const char *own);
+
 #endif /* _SJL_CONTEXT_H_INCLUDED_ */

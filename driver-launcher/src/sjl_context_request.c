@@ -22,6 +22,7 @@ typedef struct sjl_reset_s  sjl_reset_t;
 struct sjl_reset_s {
     sjl_request_t  *request;
     uint64_t        number;             /* contexts up to this one */
+    char           *own;                /* and only of this user; NULL: of all */
     int             recreate;
     sjl_reset_t    *next;
 };
@@ -36,6 +37,7 @@ typedef struct {
 } sjl_context_read_t;
 
 
+static int sjl_reset_over(const sjl_reset_t *reset);
 static void sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_context_row_t *row));
 static void sjl_context_read_done(void *data, const void *row,
@@ -87,27 +89,29 @@ void
 sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
 {
     int              recreate;
-    const char      *user;
+    const char      *user, *own;
     sjl_reset_t     *reset;
     sjl_context_t   *ctx, *next;
     sjl_request_t   *r;
 
     r = sjl_request_make(c, f);
     user = "";
-
+    own = NULL;
     recreate = 0;
 
-    if (sjl_request_unpack(r, f, "{s?s, s?b}", "user", &user, "recreate",
-                           &recreate)
+    if (sjl_request_unpack(r, f, "{s?s, s?s, s?b}", "user", &user, "own", &own,
+                           "recreate", &recreate)
         == SJL_ERROR)
     {
         return;
     }
 
-    sjl_log(SJL_LOG_INFO, "all contexts are to stop, asked by \"%s\"", user);
+    sjl_log(SJL_LOG_INFO, "all contexts%s are to stop, asked by \"%s\"",
+            own ? " of this user" : "", user);
 
     reset = sjl_alloc(sizeof(sjl_reset_t));
     reset->request = r;
+    reset->own = sjl_strdup(own);
     reset->recreate = recreate;
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
@@ -118,8 +122,30 @@ sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
 
     LL_PREPEND(sjl_resets, reset);
 
-    sjl_context_stop_all(0);
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        if (sjl_context_owned(ctx->row.name, reset->own)) {
+            sjl_context_stop(ctx, 0);
+        }
+    }
+
     sjl_context_resets_check();
+}
+
+
+/* no name begins with "~", so that one of "a~" is none of "a" */
+
+int
+sjl_context_owned(const char *name, const char *own)
+{
+    size_t  len;
+
+    if (own == NULL) {
+        return 1;
+    }
+
+    len = strlen(own);
+
+    return strncmp(name, own, len) == 0 && name[len] && name[len] != '~';
 }
 
 
@@ -128,36 +154,40 @@ sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_context_resets_check(void)
 {
-    uint64_t        oldest;
-    sjl_reset_t    *reset, *next;
-    sjl_context_t  *ctx, *tmp;
-
-    if (sjl_resets == NULL) {
-        return;
-    }
-
-    oldest = UINT64_MAX;
-
-    HASH_ITER(hh, sjl_contexts, ctx, tmp) {
-        if (ctx->number < oldest) {
-            oldest = ctx->number;
-        }
-    }
+    sjl_reset_t  *reset, *next;
 
     LL_FOREACH_SAFE(sjl_resets, reset, next) {
-        if (reset->number < oldest) {
+        if (sjl_reset_over(reset)) {
             LL_DELETE(sjl_resets, reset);
 
             if (reset->recreate && !sjl_server_ending()) {
-                sjl_predefined_recreate(reset->request);
+                sjl_predefined_recreate(reset->request, reset->own);
 
             } else {
                 sjl_request_reply(reset->request, NULL, NULL, 0);
             }
 
+            free(reset->own);
             free(reset);
         }
     }
+}
+
+
+static int
+sjl_reset_over(const sjl_reset_t *reset)
+{
+    sjl_context_t  *ctx, *next;
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        if (ctx->number <= reset->number
+            && sjl_context_owned(ctx->row.name, reset->own))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -63,6 +63,7 @@ static int sjl_data_put_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_data_put_done(sjl_db_op_t *op);
 static void sjl_data_put_free(sjl_data_put_t *put);
 static void sjl_data_free(sjl_data_t *file);
+static int sjl_data_there(const sjl_data_t *file, const char *owner);
 static sjl_data_t *sjl_data_of_path(const char *path);
 static void sjl_data_delete_one(sjl_data_t *file, sjl_data_round_t *round);
 static void sjl_data_removed(sjl_file_op_t *fop);
@@ -337,15 +338,24 @@ sjl_data_free(sjl_data_t *file)
 void
 sjl_data_list(sjl_conn_t *c, sjl_frame_t *f)
 {
-    char        *text;
-    json_t      *list;
-    sjl_data_t  *file, *next;
+    char           *text;
+    json_t         *list;
+    const char     *owner;
+    sjl_data_t     *file, *next;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+    owner = NULL;
+
+    if (sjl_request_unpack(r, f, "{s?s}", "owner", &owner) == SJL_ERROR) {
+        return;
+    }
 
     list = json_array();
 
     HASH_ITER(hh, sjl_data_files, file, next) {
 
-        if (file->kept && !file->deleting) {
+        if (sjl_data_there(file, owner)) {
             text = sjl_path_data(file->row.file);
             (void) json_array_append_new(list, json_string(text));
             free(text);
@@ -355,23 +365,33 @@ sjl_data_list(sjl_conn_t *c, sjl_frame_t *f)
     text = sjl_json_text(list);
     json_decref(list);
 
-    sjl_request_reply_long(sjl_request_make(c, f), NULL, text, strlen(text));
+    sjl_request_reply_long(r, NULL, text, strlen(text));
     free(text);
+}
+
+
+static int
+sjl_data_there(const sjl_data_t *file, const char *owner)
+{
+    return file->kept && !file->deleting
+           && sjl_row_owned(file->row.user, owner);
 }
 
 
 void
 sjl_data_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
-    const char        *path, *user;
+    const char        *path, *user, *owner;
     sjl_data_t        *file;
     sjl_request_t     *r;
     sjl_data_round_t  *round;
 
     r = sjl_request_make(c, f);
     user = "";
+    owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s, s?s}", "file", &path, "user", &user)
+    if (sjl_request_unpack(r, f, "{s:s, s?s, s?s}", "file", &path, "user",
+                           &user, "owner", &owner)
         == SJL_ERROR)
     {
         return;
@@ -379,7 +399,7 @@ sjl_data_delete(sjl_conn_t *c, sjl_frame_t *f)
 
     file = sjl_data_of_path(path);
 
-    if (file == NULL || !file->kept || file->deleting) {
+    if (file == NULL || !sjl_data_there(file, owner)) {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_DATA, path);
         return;
     }
@@ -518,25 +538,29 @@ sjl_data_round_check(sjl_data_round_t *round)
 void
 sjl_data_reset(sjl_conn_t *c, sjl_frame_t *f)
 {
-    const char        *user;
+    const char        *user, *owner;
     sjl_data_t        *file, *next;
     sjl_request_t     *r;
     sjl_data_round_t  *round;
 
     r = sjl_request_make(c, f);
     user = "";
+    owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s?s}", "user", &user) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s?s, s?s}", "user", &user, "owner", &owner)
+        == SJL_ERROR)
+    {
         return;
     }
 
-    sjl_log(SJL_LOG_INFO, "all data files are deleted by \"%s\"", user);
+    sjl_log(SJL_LOG_INFO, "all data files%s are deleted by \"%s\"",
+            owner ? " of this user" : "", user);
 
     round = sjl_alloc(sizeof(sjl_data_round_t));
     round->request = r;
 
     HASH_ITER(hh, sjl_data_files, file, next) {
-        if (file->kept && !file->deleting) {
+        if (sjl_data_there(file, owner)) {
             sjl_data_delete_one(file, round);
         }
     }

@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
     sjl_request_t  *request;
     char           *id;
+    char           *owner;
 } sjl_kill_t;
 
 
@@ -589,14 +590,16 @@ void
 sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
 {
     sjl_job_t      *job;
-    const char     *id, *user;
+    const char     *id, *user, *owner;
     sjl_kill_t     *k;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
     user = "";
+    owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s, s?s}", "id", &id, "user", &user)
+    if (sjl_request_unpack(r, f, "{s:s, s?s, s?s}", "id", &id, "user", &user,
+                           "owner", &owner)
         == SJL_ERROR)
     {
         return;
@@ -604,7 +607,7 @@ sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
 
     job = sjl_job_find(id);
 
-    if (job && !job->row.final) {
+    if (job && !job->row.final && sjl_row_owned(job->row.user, owner)) {
         sjl_log(SJL_LOG_INFO, "job %s is to be killed, asked by \"%s\"", id,
                 user);
 
@@ -618,6 +621,7 @@ sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
     k = sjl_alloc(sizeof(sjl_kill_t));
     k->request = r;
     k->id = sjl_strdup(id);
+    k->owner = sjl_strdup(owner);
 
     sjl_look_job(id, sjl_kill_looked, k);
 }
@@ -635,7 +639,7 @@ sjl_kill_looked(void *data, const void *row, const char *error)
     if (error) {
         sjl_request_storage_failed(k->request, error);
 
-    } else if (job == NULL) {
+    } else if (job == NULL || !sjl_row_owned(job->user, k->owner)) {
         sjl_request_refuse(k->request, SJP_ERR_NO_SUCH_JOB, k->id);
 
     } else if (job->state == SJP_JOB_ERROR) {
@@ -647,6 +651,7 @@ sjl_kill_looked(void *data, const void *row, const char *error)
         sjl_request_refuse(k->request, SJP_ERR_JOB_NOT_RUNNING, k->id);
     }
 
+    free(k->owner);
     free(k->id);
     free(k);
 }

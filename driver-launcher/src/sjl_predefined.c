@@ -25,7 +25,7 @@ struct sjl_round_s {
 };
 
 
-static void sjl_predefined_contexts(sjl_request_t *r);
+static void sjl_predefined_contexts(sjl_request_t *r, const char *own);
 static void sjl_predefined_context(sjl_round_t *round, const char *name,
     json_t *settings);
 static void sjl_predefined_check(sjl_round_t *round);
@@ -43,19 +43,19 @@ sjl_predefined_start(void)
         sjl_predefined_binary(name, json_string_value(path));
     }
 
-    sjl_predefined_contexts(NULL);
+    sjl_predefined_contexts(NULL, NULL);
 }
 
 
 void
-sjl_predefined_recreate(sjl_request_t *r)
+sjl_predefined_recreate(sjl_request_t *r, const char *own)
 {
-    sjl_predefined_contexts(r);
+    sjl_predefined_contexts(r, own);
 }
 
 
 static void
-sjl_predefined_contexts(sjl_request_t *r)
+sjl_predefined_contexts(sjl_request_t *r, const char *own)
 {
     json_t       *settings;
     const char   *name;
@@ -66,7 +66,9 @@ sjl_predefined_contexts(sjl_request_t *r)
     round->left = 1;
 
     json_object_foreach(sjl_conf->contexts, name, settings) {
-        sjl_predefined_context(round, name, settings);
+        if (sjl_context_owned(name, own)) {
+            sjl_predefined_context(round, name, settings);
+        }
     }
 
     round->left--;

@@ -19,9 +19,10 @@ void sjl_predefined_start(void);
 
 /*
  * Makes the contexts that are not there, and answers once they run: or, when
- * one has failed, with context-init-failed and its name.
+ * one has failed, with context-init-failed and its name.  For "own" see
+ * sjl_context_owned().
  */
-void sjl_predefined_recreate(sjl_request_t *r);
+void sjl_predefined_recreate(sjl_request_t *r, const char *own);
 
 /* one of them runs or has ended; "error" is NULL or why it does not run */
 void sjl_predefined_answered(sjl_context_t *ctx, const char *reason,

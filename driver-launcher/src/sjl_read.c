@@ -14,6 +14,7 @@
 typedef struct {
     sjl_request_t  *request;
     char           *id;
+    char           *owner;
     void          (*answer)(sjl_request_t *r, const sjl_job_row_t *row);
 } sjl_read_t;
 
@@ -61,19 +62,23 @@ static void
 sjl_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_job_row_t *row))
 {
-    const char     *id;
+    const char     *id, *owner;
     sjl_read_t     *read;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
+    owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s}", "id", &id) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s:s, s?s}", "id", &id, "owner", &owner)
+        == SJL_ERROR)
+    {
         return;
     }
 
     read = sjl_alloc(sizeof(sjl_read_t));
     read->request = r;
     read->id = sjl_strdup(id);
+    read->owner = sjl_strdup(owner);
     read->answer = answer;
 
     sjl_look_job(id, sjl_read_done, read);
@@ -83,20 +88,23 @@ sjl_read(sjl_conn_t *c, sjl_frame_t *f,
 static void
 sjl_read_done(void *data, const void *row, const char *error)
 {
-    sjl_read_t  *read;
+    sjl_read_t           *read;
+    const sjl_job_row_t  *job;
 
     read = data;
+    job = row;
 
     if (error) {
         sjl_request_storage_failed(read->request, error);
 
-    } else if (row == NULL) {
+    } else if (job == NULL || !sjl_row_owned(job->user, read->owner)) {
         sjl_request_refuse(read->request, SJP_ERR_NO_SUCH_JOB, read->id);
 
     } else {
-        read->answer(read->request, row);
+        read->answer(read->request, job);
     }
 
+    free(read->owner);
     free(read->id);
     free(read);
 }

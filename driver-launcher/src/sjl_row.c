@@ -173,3 +173,10 @@ sjl_row_clear(const sjl_table_t *table, void *row)
 
     memset(row, 0, table->size);
 }
+
+
+int
+sjl_row_owned(const char *user, const char *owner)
+{
+    return owner == NULL || (user && strcmp(user, owner) == 0);
+}

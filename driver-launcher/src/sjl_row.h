@@ -169,6 +169,12 @@ void sjl_row_copy(const sjl_table_t *table, void *dst, const void *src);
 /* releases what a row has, not the row */
 void sjl_row_clear(const sjl_table_t *table, void *row);
 
+/*
+ * Whether a row of that user is there for a request that says whose rows are;
+ * an owner of NULL has all.
+ */
+int sjl_row_owned(const char *user, const char *owner);
+
 /* a column of a row */
 #define sjl_row_field(row, column)                                            \
     ((void *) ((char *) (row) + (column)->offset))

@@ -14,7 +14,8 @@ import yaml
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULE = os.path.join(ROOT, "ngx_http_sparkjob_module")
 
-ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|replace|post|delete)\("([^"]+)",\s*(\w+)\)', re.M)
+ROUTE = re.compile(r'^    ngx_http_sparkjob_(get|put|replace|post|delete|purge)\("([^"]+)",\s*(\w+),\s*(\w+)\)', re.M)
+METHODS = {"replace": "put", "purge": "delete"}
 TABLE = re.compile(r"^static ngx_http_sparkjob_param_t\s+(\w+)\[\] = \{(.*?)^\};", re.M | re.S)
 FUNCTION = re.compile(r"^(?:static )?\w[\w *]*\n(\w+)\([^;{]*?\)\n\{\n(.*?)^\}", re.M | re.S)
 
@@ -40,14 +41,25 @@ def source():
 
 def routes(text):
     """{(method, path pattern): handler}"""
-    return {("put" if method == "replace" else method, re.sub(r"~|\*\*", "*", pattern)): handler
-            for method, pattern, handler in ROUTE.findall(text)}
+    return {(METHODS.get(method, method), re.sub(r"~|\*\*", "*", pattern)): handler
+            for method, pattern, handler, _ in ROUTE.findall(text)}
+
+
+def roles(text):
+    """{(method, path pattern): the role that it needs}; what concerns all that there is is for admins"""
+    return {(METHODS.get(method, method), re.sub(r"~|\*\*", "*", pattern)):
+            "admin" if method in ("put", "purge") else role.lower()
+            for method, pattern, _, role in ROUTE.findall(text) if role != "NO_ROLE"}
+
+
+def description():
+    with open(os.path.join(ROOT, "docs", "openapi.yaml"), encoding="utf-8") as f:
+        return yaml.load(f, Loader)
 
 
 def documented():
     """{(method, path pattern): names of its query parameters}"""
-    with open(os.path.join(ROOT, "docs", "openapi.yaml"), encoding="utf-8") as f:
-        api = yaml.load(f, Loader)
+    api = description()
     found = {}
     for path, item in api["paths"].items():
         for method in ("get", "put", "post", "delete", "patch", "head", "options"):
@@ -102,3 +114,9 @@ def test_every_query_parameter_is_documented():
     wrong = {route: (sorted(there[route] - told[route]), sorted(told[route] - there[route] - SETTINGS))
              for route in there if route in told and there[route] != told[route] - SETTINGS}
     assert not wrong, f"route: (not documented, not served): {wrong}"
+
+
+def test_the_role_of_every_route_is_documented():
+    told = {(method, re.sub(r"\{\w+\}", "*", path)): item[method]["x-role"]
+            for path, item in description()["paths"].items() for method in item if "x-role" in item[method]}
+    assert told == roles(source())
