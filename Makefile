@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove api jvm e2e fault lockcheck asan clang bench install clean
+        prove api jvm e2e fault shim lockcheck asan clang bench install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -243,7 +243,16 @@ $(BUILD)/api/bin/st: t/api/requirements.txt | deps
 e2e: all spark                             ## real Spark, local and standalone
 	@/usr/bin/python3 -m pytest -q t/e2e
 
-fault: all faults spark                           ## what is killed, hung or missing
+SHIM         := $(BUILD)/storage_shim.so
+
+shim: $(SHIM)                              ## the failing disk of t/fault/test_storage.py
+	@:
+
+$(SHIM): t/lib/storage_shim.c | deps
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -fPIC -shared -pthread -o $@ $< -lsqlite3
+
+fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault
 
 # the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
@@ -281,7 +290,7 @@ $(BUILD)/nginx-source/configure: | deps
 	    done && dpkg-source --no-check -x nginx_$${v#*:}.dsc ../nginx-source >/dev/null # a mirror may lag behind its index
 
 asan: export DEPS := asan
-asan: $(BUILD)/nginx-source/configure driver spark ## the suite under ASan and UBSan
+asan: $(BUILD)/nginx-source/configure driver spark shim ## the suite under ASan and UBSan
 	@$(MAKE) -s launcher cli unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
 	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source STATIC_FLAGS='--with-debug \
 	    --with-cc-opt="-O1 -g $(SANITIZE) -fno-sanitize=nonnull-attribute -DNGX_DEBUG_PALLOC=1 -DNGX_HAVE_NONALIGNED=0" \

@@ -53,8 +53,6 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_jar_refusals[] = {
 static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_delete_refusals[] = {
     { SJP_ERR_NO_SUCH_BINARY, 404, "ERROR",
       "can't find binary with name %V" },
-    { SJP_ERR_STORAGE_FAILED, 500, "ERROR",
-      "Failed to delete binary due to internal error. Check logs." },
     { 0, 0, NULL, NULL }
 };
 

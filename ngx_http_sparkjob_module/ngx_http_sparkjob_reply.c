@@ -35,7 +35,8 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_BAD_REQUEST, 400, "ERROR", "%V" },
     { SJP_ERR_UNAVAILABLE, 503, "ERROR", "%V" },
     { SJP_ERR_INTERNAL, 500, "ERROR", "%V" },
-    { SJP_ERR_STORAGE_FAILED, 500, "Storage Failure", NULL },
+    { SJP_ERR_STORAGE_FAILED, 503, "Storage Failure", NULL },
+    { SJP_ERR_NO_SPACE, 507, "Storage Failure", NULL },
 
     { SJP_ERR_BAD_BINARY, 400, "ERROR", "Binary is not of the right format" },
     { SJP_ERR_BAD_SOURCE, 400, "ERROR",

@@ -157,7 +157,8 @@
     X(KEY_REUSED,           "key-reused")                                     \
     X(BAD_URI,              "bad-uri")                                        \
     X(BAD_SETTING,          "bad-setting")                                    \
-    X(BAD_SOURCE,           "bad-source")
+    X(BAD_SOURCE,           "bad-source")                                     \
+    X(NO_SPACE,             "no-space")
 
 
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,

@@ -48,6 +48,14 @@
 #define sjl_nelts(array)   (sizeof(array) / sizeof((array)[0]))
 
 
+/* why the storage has not done what it was asked */
+
+typedef struct {
+    sjp_error_e  code;                  /* NO_SPACE or STORAGE_FAILED */
+    char         text[512];
+} sjl_why_t;
+
+
 /* the one loop; it owns all state, other threads see only their operations */
 extern struct ev_loop  *sjl_loop;
 
@@ -94,6 +102,10 @@ char *sjl_json_text(const json_t *value);
  * more are cleaned, and cut so that the error is no longer than a payload.
  */
 char *sjl_error_text(const char *class, const char *message, const char *more);
+
+/* fills "why"; "err" is the system's code, or 0 */
+void sjl_why_set(sjl_why_t *why, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* replaces in place what is not UTF-8, or not printable, by '?' */
 void sjl_text_clean(char *s);

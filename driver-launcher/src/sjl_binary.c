@@ -61,6 +61,7 @@ static int sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop);
 static void sjl_put_stored(sjl_file_op_t *fop);
 static int sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_put_committed(sjl_db_op_t *op);
+static void sjl_put_left(sjl_put_t *put);
 static void sjl_put_free(sjl_put_t *put);
 static sjl_binary_t *sjl_binary_find(const char *name);
 static char *sjl_binary_users(const char *name, const char *owner);
@@ -114,8 +115,9 @@ sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f)
 static int
 sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 {
-    char        *why;
-    const char  *name, *type, *user, *extension;
+    char             *why;
+    const char       *name, *type, *user, *extension;
+    const sjl_why_t  *why_not;
 
     user = "";
 
@@ -143,6 +145,13 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
                          "module, not \"%s\"", name);
         sjl_request_refuse(put->request, SJP_ERR_BAD_REQUEST, why);
         free(why);
+        return SJL_ERROR;
+    }
+
+    why_not = sjl_db_trouble();
+
+    if (why_not) {
+        sjl_request_storage_failed(put->request, why_not);
         return SJL_ERROR;
     }
 
@@ -209,16 +218,22 @@ sjl_put_stored(sjl_file_op_t *fop)
     if (fop->rc == SJL_ERROR) {
         if (put->request == NULL) {
             sjl_log(SJL_LOG_ERR, "predefined binary %s is not stored: %s",
-                    put->row.name, fop->why);
+                    put->row.name, fop->why.text);
 
         } else if (fop->bad && strcmp(fop->to, ".py") == 0) {
-            sjl_request_refuse(put->request, SJP_ERR_BAD_SOURCE, fop->why);
+            sjl_request_refuse(put->request, SJP_ERR_BAD_SOURCE,
+                               fop->why.text);
 
         } else if (fop->bad) {
             sjl_request_refuse(put->request, SJP_ERR_BAD_BINARY,
                                put->row.name);
         } else {
-            sjl_request_storage_failed(put->request, fop->why);
+            sjl_request_storage_failed(put->request, &fop->why);
+        }
+
+        if (*fop->sha256) {
+            put->row.sha256 = sjl_strdup(fop->sha256);
+            sjl_put_left(put);
         }
 
         sjl_file_op_free(fop);
@@ -294,13 +309,31 @@ sjl_put_committed(sjl_db_op_t *op)
             sjl_request_reply(put->request, NULL, NULL, 0);
         }
 
-    } else if (put->request) {
-        sjl_request_storage_failed(put->request, op->error);
+    } else {
+        if (put->request) {
+            sjl_request_storage_failed(put->request, &op->why);
+        }
+
+        sjl_put_left(put);
     }
 
     sjl_put_free(put);
     sjl_binary_uploads--;
     sjl_sweep();
+}
+
+
+/* its bytes would be in the way of those who need the space */
+
+static void
+sjl_put_left(sjl_put_t *put)
+{
+    sjl_leftover_t  *leftover;
+
+    leftover = sjl_alloc(sizeof(sjl_leftover_t));
+    sjl_row_copy(&sjl_binaries_table, &leftover->row, &put->row);
+
+    LL_PREPEND(sjl_leftovers, leftover);
 }
 
 
@@ -601,7 +634,7 @@ sjl_delete_committed(sjl_db_op_t *op)
 
     } else {
         binary->deleting = 0;
-        sjl_request_storage_failed(d->request, op->error);
+        sjl_request_storage_failed(d->request, &op->why);
         sjl_leftovers_free(d->leftovers);
     }
 

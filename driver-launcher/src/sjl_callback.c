@@ -44,7 +44,7 @@ static void sjl_callback_pump(void);
 static sjl_callback_t *sjl_callback_next(void);
 static void sjl_callback_begin(sjl_callback_t *cb);
 static void sjl_callback_looked(void *data, const void *row,
-    const char *error);
+    const sjl_why_t *why);
 static int sjl_callback_post(sjl_callback_t *cb, const sjl_job_row_t *job);
 static void sjl_callback_answered(void *data, long status, const char *why);
 static void sjl_callback_failed(sjl_callback_t *cb, const char *why);
@@ -247,7 +247,7 @@ sjl_callback_begin(sjl_callback_t *cb)
 /* the job's end may wait for the storage yet, after a launcher that died */
 
 static void
-sjl_callback_looked(void *data, const void *row, const char *error)
+sjl_callback_looked(void *data, const void *row, const sjl_why_t *why)
 {
     sjl_callback_t       *cb;
     const sjl_job_row_t  *job;
@@ -255,7 +255,7 @@ sjl_callback_looked(void *data, const void *row, const char *error)
     cb = data;
     job = row;
 
-    if (error || (job && !job->final)) {
+    if (why || (job && !job->final)) {
         cb->row.due = sjl_now() + 1000;
         sjl_callback_put(&cb->op);
 

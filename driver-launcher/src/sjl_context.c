@@ -49,7 +49,7 @@ static void sjl_context_publish(sjl_context_t *ctx,
     const sjl_context_row_t *row);
 static void sjl_context_answer(sjl_context_t *ctx,
     const sjl_context_row_t *row);
-static void sjl_context_not_added(sjl_context_t *ctx, const char *why);
+static void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
 static void sjl_context_durable(sjl_context_t *ctx);
 static int sjl_context_spawn(sjl_context_t *ctx);
 static void sjl_context_fail(sjl_context_t *ctx, sjl_failure_t *why);
@@ -188,7 +188,8 @@ sjl_context_made(sjl_file_op_t *fop)
     SPARKJOB_FAULT("create.made");
 
     if (fop->rc == SJL_ERROR) {
-        sjl_context_not_added(ctx, fop->why);
+        sjl_files_remove_folder(sjl_path_context(ctx->row.id, ""));
+        sjl_context_not_added(ctx, &fop->why);
 
     } else {
         sjl_context_queue(ctx, 0, sjl_context_run_add, 0);
@@ -273,9 +274,14 @@ sjl_context_saved(sjl_db_op_t *op)
     SPARKJOB_FAULT(cop->row.final ? "delete.saved" : "create.saved");
 
     if (op->rc != SJL_OK) {
-        sjl_context_not_added(ctx, op->rc == SJL_DAO_EXISTS
-                              ? "the context's id was used before"
-                              : op->error);
+        if (op->rc == SJL_DAO_EXISTS) {
+            sjl_why_set(&op->why, 0, "the context's id was used before");
+
+        } else {
+            sjl_files_remove_folder(sjl_path_context(ctx->row.id, ""));
+        }
+
+        sjl_context_not_added(ctx, &op->why);
 
     } else {
         if (cop->row.rev > ctx->published) {
@@ -365,12 +371,12 @@ sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row)
 /* nothing has begun yet: there is no driver, and its jobs have no rows */
 
 static void
-sjl_context_not_added(sjl_context_t *ctx, const char *why)
+sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why)
 {
     sjl_request_t  *r;
 
     sjl_log(SJL_LOG_CRIT, "context %s %s cannot be kept: %s", ctx->row.name,
-            ctx->row.id, why);
+            ctx->row.id, why->text);
 
     HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
     ctx->row.final = 1;
@@ -390,7 +396,7 @@ sjl_context_not_added(sjl_context_t *ctx, const char *why)
     }
 
     if (ctx->round) {
-        sjl_predefined_answered(ctx, why, NULL, 0);
+        sjl_predefined_answered(ctx, why->text, NULL, 0);
     }
 
     sjl_job_context_gone(ctx, why);

@@ -26,7 +26,8 @@ static int sjl_create_settings(sjl_create_t *create, sjl_request_t *r,
 static void sjl_create_hash(sjl_create_t *create, const char *body);
 static void sjl_create_hashed(sjl_file_op_t *fop);
 static void sjl_create_look(sjl_create_t *create);
-static void sjl_create_looked(void *data, const void *row, const char *error);
+static void sjl_create_looked(void *data, const void *found,
+    const sjl_why_t *why);
 static int sjl_create_attach(sjl_create_t *create);
 static void sjl_create_go(sjl_create_t *create);
 
@@ -247,7 +248,7 @@ sjl_create_hashed(sjl_file_op_t *fop)
     fop->fd = -1;
 
     if (fop->rc == SJL_ERROR) {
-        sjl_request_storage_failed(create->requests, fop->why);
+        sjl_request_storage_failed(create->requests, &fop->why);
         sjl_create_free(create);
 
     } else {
@@ -274,7 +275,7 @@ sjl_create_look(sjl_create_t *create)
 
 
 static void
-sjl_create_looked(void *data, const void *found, const char *error)
+sjl_create_looked(void *data, const void *found, const sjl_why_t *why)
 {
     sjl_create_t             *create;
     const sjl_context_row_t  *row;
@@ -282,8 +283,8 @@ sjl_create_looked(void *data, const void *found, const char *error)
     create = data;
     row = found;
 
-    if (error) {
-        sjl_request_storage_failed(create->requests, error);
+    if (why) {
+        sjl_request_storage_failed(create->requests, why);
 
     } else if (row && sjl_create_reused(create, row->name, row->request)) {
         sjl_request_refuse(create->requests, SJP_ERR_KEY_REUSED,
@@ -375,15 +376,20 @@ sjl_create_go(sjl_create_t *create)
 {
     int                  taken;
     char                 limit[24];
+    const sjl_why_t     *why;
     sjl_context_spec_t  *spec;
 
     spec = &create->spec;
+    why = sjl_db_trouble();
     taken = sjl_context_find_name(spec->name) != NULL
             || sjl_replace_reserved(spec->name);
 
     if (sjl_server_ending()) {
         sjl_create_refuse(create, SJP_ERR_UNAVAILABLE,
                           "the launcher is ending");
+
+    } else if (why) {
+        sjl_request_storage_failed(create->requests, why);
 
     } else if (taken && !create->replace) {
         sjl_create_refuse(create, SJP_ERR_CONTEXT_EXISTS, spec->name);

@@ -41,7 +41,7 @@ static int sjl_reset_over(const sjl_reset_t *reset);
 static void sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_context_row_t *row));
 static void sjl_context_read_done(void *data, const void *row,
-    const char *error);
+    const sjl_why_t *why);
 static void sjl_context_answer_record(sjl_request_t *r,
     const sjl_context_row_t *row);
 static void sjl_context_answer_log(sjl_request_t *r,
@@ -229,14 +229,14 @@ sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
 
 
 static void
-sjl_context_read_done(void *data, const void *row, const char *error)
+sjl_context_read_done(void *data, const void *row, const sjl_why_t *why)
 {
     sjl_context_read_t  *read;
 
     read = data;
 
-    if (error) {
-        sjl_request_storage_failed(read->request, error);
+    if (why) {
+        sjl_request_storage_failed(read->request, why);
 
     } else if (row == NULL) {
         sjl_request_refuse(read->request, SJP_ERR_NO_SUCH_CONTEXT, read->name);

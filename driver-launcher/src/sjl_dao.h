@@ -80,8 +80,8 @@ typedef struct {
     sjl_dao_t  *(*open)(const char *folder, char **why);
     void        (*close)(sjl_dao_t *dao);
 
-    /* the words for the last SJL_ERROR */
-    const char *(*error)(sjl_dao_t *dao);
+    /* about the last SJL_ERROR */
+    const sjl_why_t *(*error)(sjl_dao_t *dao);
 
     /*
      * All that follows happens within a transaction.  When commit() returns
@@ -101,6 +101,9 @@ typedef struct {
      */
     int         (*context_put)(sjl_dao_t *dao, const sjl_context_row_t *row);
     int         (*job_put)(sjl_dao_t *dao, const sjl_job_row_t *row);
+
+    /* deletes the row of an id, if there is one, in whatever state */
+    int         (*job_forget)(sjl_dao_t *dao, const char *id);
 
     /* the row of an id, if there is one */
     int         (*context_get)(sjl_dao_t *dao, const char *id,

@@ -15,7 +15,7 @@
 static sjl_dao_t *sjl_memory_open(const char *folder, char **why);
 static void sjl_memory_close(sjl_dao_t *dao);
 static void sjl_memory_close_store(sjl_store_t *store);
-static const char *sjl_memory_error(sjl_dao_t *dao);
+static const sjl_why_t *sjl_memory_error(sjl_dao_t *dao);
 static int sjl_memory_begin(sjl_dao_t *dao);
 static int sjl_memory_commit(sjl_dao_t *dao);
 static void sjl_memory_rollback(sjl_dao_t *dao);
@@ -67,6 +67,7 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_job_add,
     sjl_memory_context_put,
     sjl_memory_job_put,
+    sjl_memory_job_forget,
     sjl_memory_context_get,
     sjl_memory_job_get,
     sjl_memory_context_named,
@@ -141,12 +142,16 @@ sjl_memory_close_store(sjl_store_t *store)
 }
 
 
-static const char *
+static const sjl_why_t *
 sjl_memory_error(sjl_dao_t *dao)
 {
+    static const sjl_why_t  why = {
+        SJP_ERR_STORAGE_FAILED, "nothing fails in memory"
+    };
+
     (void) dao;
 
-    return "nothing fails in memory";
+    return &why;
 }
 
 

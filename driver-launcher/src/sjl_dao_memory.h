@@ -74,6 +74,7 @@ void sjl_memory_remove(sjl_memory_t *m, sjl_store_t *store,
 /* of the table of functions */
 int sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
 int sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
+int sjl_memory_job_forget(sjl_dao_t *dao, const char *id);
 int sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     void *data);
 int sjl_memory_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,

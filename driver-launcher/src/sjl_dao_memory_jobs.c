@@ -65,6 +65,23 @@ sjl_memory_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
 
 
 int
+sjl_memory_job_forget(sjl_dao_t *dao, const char *id)
+{
+    sjl_entry_t   *entry;
+    sjl_memory_t  *m;
+
+    m = sjl_memory(dao);
+    entry = sjl_memory_find(&m->jobs, id);
+
+    if (entry) {
+        sjl_memory_remove(m, &m->jobs, entry);
+    }
+
+    return SJL_OK;
+}
+
+
+int
 sjl_memory_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     void *data)
 {

@@ -20,7 +20,7 @@ static char *sjl_sqlite_text(const sjl_table_t *table, const char *text);
 static int sjl_sqlite_prepare_add(sjl_sqlite_t *s, sjl_sql_e n,
     const sjl_table_t *table, const char *put);
 static void sjl_sqlite_close(sjl_dao_t *dao);
-static const char *sjl_sqlite_error(sjl_dao_t *dao);
+static const sjl_why_t *sjl_sqlite_error(sjl_dao_t *dao);
 static int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
 static int sjl_sqlite_begin(sjl_dao_t *dao);
 static int sjl_sqlite_commit(sjl_dao_t *dao);
@@ -70,6 +70,7 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_job_add,
     sjl_sqlite_context_put,
     sjl_sqlite_job_put,
+    sjl_sqlite_job_forget,
     sjl_sqlite_context_get,
     sjl_sqlite_job_get,
     sjl_sqlite_context_named,
@@ -166,7 +167,7 @@ sjl_sqlite_open(const char *folder, char **why)
     }
 
     if (sjl_sqlite_configure(s) == SJL_ERROR
-        || sjl_sqlite_migrate(s->db, &s->error) == SJL_ERROR)
+        || sjl_sqlite_migrate(s->db, why) == SJL_ERROR)
     {
         goto failed;
     }
@@ -193,7 +194,10 @@ sjl_sqlite_open(const char *folder, char **why)
 
 failed:
 
-    *why = sjl_strdup(s->error);
+    if (*why == NULL) {
+        *why = sjl_strdup(s->why.text);
+    }
+
     sjl_sqlite_close(&s->dao);
 
     return NULL;
@@ -344,29 +348,41 @@ sjl_sqlite_close(sjl_dao_t *dao)
                 sqlite3_errmsg(s->db));
     }
 
-    free(s->error);
     free(s);
 }
 
 
-static const char *
+static const sjl_why_t *
 sjl_sqlite_error(sjl_dao_t *dao)
 {
-    return ((sjl_sqlite_t *) (void *) dao)->error;
+    return &((sjl_sqlite_t *) (void *) dao)->why;
 }
 
 
 static int
 sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing)
 {
-    int  err;
+    int  rc, err;
 
-    err = s->db ? sqlite3_system_errno(s->db) : 0;
+    rc = sqlite3_errcode(s->db);
+    err = rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN
+          ? sqlite3_system_errno(s->db) : 0;
 
-    free(s->error);
-    s->error = sjl_format("%s: %s%s%s%s", doing, sqlite3_errmsg(s->db),
-                          err ? " (" : "", err ? strerror(err) : "",
-                          err ? ")" : "");
+    if (s->damaged && rc == SQLITE_READONLY) {
+        return SJL_ERROR;
+    }
+
+    sjl_why_set(&s->why, rc == SQLITE_FULL ? ENOSPC : err, "%s: %s%s%s%s",
+                doing, sqlite3_errmsg(s->db), err ? " (" : "",
+                err ? strerror(err) : "", err ? ")" : "");
+
+    /* whatever is written now could make it worse */
+
+    if (!s->damaged && (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)) {
+        s->damaged = 1;
+        (void) sqlite3_exec(s->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    }
+
     return SJL_ERROR;
 }
 
@@ -385,7 +401,8 @@ sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n)
 
     if (sqlite3_step(stmt) != SQLITE_DONE) {
         rc = sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_UNIQUE
-             ? SJL_DAO_EXISTS : sjl_sqlite_failed(s, sqlite3_sql(stmt));
+             ? SJL_DAO_EXISTS
+             : sjl_sqlite_failed(s, "writing to the database");
     }
 
     (void) sqlite3_reset(stmt);
@@ -545,7 +562,7 @@ sjl_sqlite_end(sjl_dao_t *dao, sjl_sql_e n, int rc)
     stmt = s->statements[n];
 
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        (void) sjl_sqlite_failed(s, sqlite3_sql(stmt));
+        (void) sjl_sqlite_failed(s, "reading the database");
     }
 
     (void) sqlite3_reset(stmt);

@@ -74,6 +74,7 @@
       " AND (t.\"end\", t.seq) > (?1, ?2) ORDER BY t.\"end\", t.seq"          \
       " LIMIT ?5")                                                            \
     X(JOB_DELETE,      NULL, "DELETE FROM jobs WHERE seq = ?1")               \
+    X(JOB_FORGET,      NULL, "DELETE FROM jobs WHERE id = ?1")                \
     X(JOB_NTH,         NULL,                                                  \
       "SELECT seq FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?1 - 1")         \
     X(BINARY_DELETE,   NULL, "DELETE FROM binaries WHERE name = ?1")          \
@@ -118,7 +119,8 @@ typedef struct {
     sjl_dao_t      dao;
     sqlite3       *db;
     sqlite3_stmt  *statements[SJL_NSTATEMENTS];
-    char          *error;
+    sjl_why_t      why;
+    int            damaged;
 } sjl_sqlite_t;
 
 
@@ -152,6 +154,7 @@ sqlite3_stmt *sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n);
 /* of the table of functions */
 int sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
 int sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
+int sjl_sqlite_job_forget(sjl_dao_t *dao, const char *id);
 int sjl_sqlite_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     void *data);
 int sjl_sqlite_job_alive(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,

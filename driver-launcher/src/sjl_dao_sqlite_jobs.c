@@ -92,6 +92,16 @@ sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row)
 
 
 int
+sjl_sqlite_job_forget(sjl_dao_t *dao, const char *id)
+{
+    (void) sqlite3_bind_text(sjl_sqlite_statement(dao, SJL_SQL_JOB_FORGET), 1,
+                             id, -1, SQLITE_STATIC);
+
+    return sjl_sqlite_run(dao, SJL_SQL_JOB_FORGET);
+}
+
+
+int
 sjl_sqlite_job_get(sjl_dao_t *dao, const char *id, sjl_dao_row_pt fn,
     void *data)
 {

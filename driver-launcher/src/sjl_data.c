@@ -41,7 +41,8 @@ typedef struct {
 typedef struct {
     sjl_request_t  *request;
     size_t          left;
-    char           *failed;             /* why the last one that did has */
+    int             failed;
+    sjl_why_t       why;                /* of the last one that has */
 } sjl_data_round_t;
 
 
@@ -69,7 +70,7 @@ static void sjl_data_delete_one(sjl_data_t *file, sjl_data_round_t *round);
 static void sjl_data_removed(sjl_file_op_t *fop);
 static int sjl_data_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_data_delete_done(sjl_db_op_t *op);
-static void sjl_data_deleted(sjl_data_delete_t *d, const char *why);
+static void sjl_data_deleted(sjl_data_delete_t *d, const sjl_why_t *why);
 static void sjl_data_round_check(sjl_data_round_t *round);
 
 
@@ -117,7 +118,8 @@ sjl_data_put(sjl_conn_t *c, sjl_frame_t *f)
 static int
 sjl_data_put_read(sjl_data_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
 {
-    const char  *name, *user, *wrong;
+    const char       *name, *user, *wrong;
+    const sjl_why_t  *why;
 
     user = "";
 
@@ -136,6 +138,13 @@ sjl_data_put_read(sjl_data_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
     }
 
     if (sjl_request_file(put->request, f, &fop->size) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
+    why = sjl_db_trouble();
+
+    if (why) {
+        sjl_request_storage_failed(put->request, why);
         return SJL_ERROR;
     }
 
@@ -264,7 +273,7 @@ sjl_data_stored(sjl_file_op_t *fop)
     }
 
     if (fop->rc == SJL_ERROR) {
-        sjl_request_storage_failed(put->request, fop->why);
+        sjl_request_storage_failed(put->request, &fop->why);
         sjl_data_free(put->file);
         sjl_data_put_free(put);
 
@@ -305,7 +314,7 @@ sjl_data_put_done(sjl_db_op_t *op)
         free(path);
 
     } else {
-        sjl_request_storage_failed(put->request, op->error);
+        sjl_request_storage_failed(put->request, &op->why);
         sjl_data_free(put->file);
 
         fop = sjl_file_op_make(sjl_files_remove, sjl_file_op_free, NULL);
@@ -465,7 +474,7 @@ sjl_data_removed(sjl_file_op_t *fop)
     d = fop->data;
 
     if (fop->rc == SJL_ERROR) {
-        sjl_data_deleted(d, fop->why);
+        sjl_data_deleted(d, &fop->why);
 
     } else {
         d->op.run = sjl_data_delete_run;
@@ -490,12 +499,12 @@ static void
 sjl_data_delete_done(sjl_db_op_t *op)
 {
     sjl_data_deleted(sjl_container(op, sjl_data_delete_t, op),
-                     op->rc == SJL_OK ? NULL : op->error);
+                     op->rc == SJL_OK ? NULL : &op->why);
 }
 
 
 static void
-sjl_data_deleted(sjl_data_delete_t *d, const char *why)
+sjl_data_deleted(sjl_data_delete_t *d, const sjl_why_t *why)
 {
     sjl_data_round_t  *round;
 
@@ -504,8 +513,8 @@ sjl_data_deleted(sjl_data_delete_t *d, const char *why)
 
     if (why) {
         d->file->deleting = 0;
-        free(round->failed);
-        round->failed = sjl_strdup(why);
+        round->failed = 1;
+        round->why = *why;
 
     } else {
         sjl_data_free(d->file);
@@ -524,13 +533,12 @@ sjl_data_round_check(sjl_data_round_t *round)
     }
 
     if (round->failed) {
-        sjl_request_storage_failed(round->request, round->failed);
+        sjl_request_storage_failed(round->request, &round->why);
 
     } else {
         sjl_request_reply(round->request, NULL, NULL, 0);
     }
 
-    free(round->failed);
     free(round);
 }
 

@@ -31,6 +31,8 @@ static sjl_queue_t        sjl_db_queue = {
 
 static sjl_db_op_t       *sjl_db_retry, **sjl_db_retry_last = &sjl_db_retry;
 static size_t             sjl_db_nretries;
+static size_t             sjl_db_ntried;
+static sjl_why_t          sjl_db_why;
 static ev_timer           sjl_db_retry_timer;
 
 
@@ -146,8 +148,7 @@ sjl_db_failed(sjl_op_t *ops, sjl_op_t *last)
     for (op = ops; op != last; op = op->next) {
         dbop = sjl_container(op, sjl_db_op_t, op);
         dbop->rc = SJL_ERROR;
-        (void) snprintf(dbop->error, sizeof(dbop->error), "%s",
-                        sjl_dao->type->error(sjl_dao));
+        dbop->why = *sjl_dao->type->error(sjl_dao);
     }
 }
 
@@ -170,17 +171,32 @@ sjl_db_done(sjl_op_t *op)
     dbop = sjl_container(op, sjl_db_op_t, op);
 
     if (dbop->rc != SJL_ERROR) {
+
+        if (dbop->tried && --sjl_db_ntried == 0) {
+            sjl_log(SJL_LOG_NOTICE, "the storage works again");
+        }
+
         dbop->done(dbop);
         return;
     }
 
-    sjl_log(SJL_LOG_CRIT, "the storage failed: %s", dbop->error);
+    sjl_text_clean(dbop->why.text);
+
+    if (!dbop->tried) {
+        sjl_log(SJL_LOG_CRIT, "the storage failed: %s", dbop->why.text);
+    }
 
     if (!dbop->retry) {
-        sjl_text_clean(dbop->error);
         dbop->done(dbop);
         return;
     }
+
+    if (!dbop->tried) {
+        dbop->tried = 1;
+        sjl_db_ntried++;
+    }
+
+    sjl_db_why = dbop->why;
 
     dbop->next = NULL;
     *sjl_db_retry_last = dbop;
@@ -203,8 +219,8 @@ sjl_db_again(struct ev_loop *loop, ev_timer *timer, int events)
     (void) timer;
     (void) events;
 
-    sjl_log(SJL_LOG_CRIT, "%zu changes wait for the storage, trying again",
-            sjl_db_nretries);
+    sjl_log(SJL_LOG_CRIT, "%zu changes wait for the storage, trying again: %s",
+            sjl_db_nretries, sjl_db_why.text);
 
     ops = sjl_db_retry;
     sjl_db_retry = NULL;
@@ -216,6 +232,13 @@ sjl_db_again(struct ev_loop *loop, ev_timer *timer, int events)
         ops = op->next;
         sjl_db_add(op, 0);
     }
+}
+
+
+const sjl_why_t *
+sjl_db_trouble(void)
+{
+    return sjl_db_ntried ? &sjl_db_why : NULL;
 }
 
 

@@ -39,9 +39,10 @@ struct sjl_db_op_s {
      * until it is down.
      */
     unsigned      retry:1;
+    unsigned      tried:1;              /* and it has failed */
 
     int           rc;
-    char          error[256];
+    sjl_why_t     why;                  /* of SJL_ERROR */
     sjl_db_op_t  *next;                 /* of those to be tried again */
 };
 
@@ -59,6 +60,12 @@ int sjl_db_start(void);
  * within sync_commit_delay.
  */
 void sjl_db_add(sjl_db_op_t *op, int lazy);
+
+/*
+ * Why changes that must not be lost are not down yet, or NULL.  As long as
+ * there are such nothing new is begun: it would not be kept either.
+ */
+const sjl_why_t *sjl_db_trouble(void);
 
 /* the queue's length, with what is to be tried again, and its total */
 size_t sjl_db_length(void);

@@ -13,13 +13,16 @@
 #include <ftw.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <utlist.h>
 
 
 #define SJL_FILES_CHUNK  (256 * 1024)
+#define SJL_FILES_RETRY  1.             /* seconds */
 
 
 static void sjl_files_work(void *data, sjl_op_t *ops);
 static void sjl_files_done(sjl_op_t *op);
+static void sjl_files_again(struct ev_loop *loop, ev_timer *timer, int events);
 static int sjl_files_fail(sjl_file_op_t *op, const char *doing,
     const char *path);
 static int sjl_files_write_tmp(sjl_file_op_t *op, char **path);
@@ -31,6 +34,7 @@ static int sjl_files_check(sjl_file_op_t *op, sjl_text_t *text,
 static int sjl_files_write(int fd, const char *p, size_t n);
 static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
 static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
+static int sjl_files_sync_parent(sjl_file_op_t *op, const char *path);
 static int sjl_files_mkdir(const char *path);
 static int sjl_files_sweep_run(sjl_file_op_t *op);
 static int sjl_files_sweep_whole(sjl_file_op_t *op);
@@ -55,6 +59,10 @@ static sjl_queue_t  sjl_files_queue = {
     .work = sjl_files_work,
     .one = 1
 };
+
+static sjl_file_op_t  *sjl_files_retry;
+static size_t          sjl_files_nretries;
+static ev_timer        sjl_files_retry_timer;
 
 /* data_dir for both threads; it never changes */
 static char        *sjl_files_root;
@@ -118,6 +126,8 @@ sjl_files_start(void)
 
     free(path);
 
+    ev_timer_init(&sjl_files_retry_timer, sjl_files_again, SJL_FILES_RETRY, 0.);
+
     return sjl_queue_start(&sjl_files_queue);
 }
 
@@ -148,11 +158,38 @@ sjl_files_done(sjl_op_t *op)
 
     if (fop->rc == SJL_ERROR) {
         sjl_log(fop->bad || fop->exists ? SJL_LOG_ERR : SJL_LOG_CRIT, "%s",
-                fop->why);
-        sjl_text_clean(fop->why);
+                fop->why.text);
+        sjl_text_clean(fop->why.text);
+
+        if (fop->transient && fop->tries) {
+            fop->tries--;
+            LL_APPEND(sjl_files_retry, fop);
+            sjl_files_nretries++;
+            ev_timer_start(sjl_loop, &sjl_files_retry_timer);
+            return;
+        }
     }
 
     fop->done(fop);
+}
+
+
+static void
+sjl_files_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_file_op_t  *op, *next, *ops;
+
+    (void) loop;
+    (void) timer;
+    (void) events;
+
+    ops = sjl_files_retry;
+    sjl_files_retry = NULL;
+    sjl_files_nretries = 0;
+
+    LL_FOREACH_SAFE(ops, op, next) {
+        sjl_file_op_add(op);
+    }
 }
 
 
@@ -182,7 +219,6 @@ sjl_file_op_free(sjl_file_op_t *op)
     free(op->body);
     free(op->from);
     free(op->to);
-    free(op->why);
     free(op);
 }
 
@@ -199,9 +235,10 @@ sjl_file_op_add(sjl_file_op_t *op)
 static int
 sjl_files_fail(sjl_file_op_t *op, const char *doing, const char *path)
 {
-    free(op->why);
-    op->why = sjl_format("%s(\"%s\") failed: %s", doing, path,
-                         strerror(errno));
+    op->transient = errno == ENOSPC || errno == EDQUOT || errno == EIO;
+
+    sjl_why_set(&op->why, errno, "%s(\"%.400s\") failed: %s", doing, path,
+                strerror(errno));
     return SJL_ERROR;
 }
 
@@ -292,7 +329,7 @@ sjl_files_copy_all(sjl_file_op_t *op, int out)
 
     if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(md);
-        op->why = sjl_strdup("EVP_DigestInit_ex() failed");
+        sjl_why_set(&op->why, 0, "EVP_DigestInit_ex() failed");
         return SJL_ERROR;
     }
 
@@ -375,7 +412,7 @@ sjl_files_check(sjl_file_op_t *op, sjl_text_t *text, const char *chunk,
 
     if (strcmp(op->to, ".py") != 0) {
         if (first && !zip) {
-            op->why = sjl_strdup("what was uploaded is no zip archive");
+            sjl_why_set(&op->why, 0, "what was uploaded is no zip archive");
             return SJL_ERROR;
         }
 
@@ -383,7 +420,7 @@ sjl_files_check(sjl_file_op_t *op, sjl_text_t *text, const char *chunk,
     }
 
     if (first && n == 0) {
-        op->why = sjl_strdup("it is empty");
+        sjl_why_set(&op->why, 0, "it is empty");
         return SJL_ERROR;
     }
 
@@ -391,7 +428,7 @@ sjl_files_check(sjl_file_op_t *op, sjl_text_t *text, const char *chunk,
         || sjl_text_check(text, chunk, n) == SJL_ERROR
         || (n == 0 && sjl_text_end(text) == SJL_ERROR))
     {
-        op->why = sjl_strdup("a source of Python has to be text in UTF-8");
+        sjl_why_set(&op->why, 0, "a source of Python has to be text in UTF-8");
         return SJL_ERROR;
     }
 
@@ -454,21 +491,36 @@ sjl_files_sync_folder(sjl_file_op_t *op, const char *path)
 }
 
 
+static int
+sjl_files_sync_parent(sjl_file_op_t *op, const char *path)
+{
+    int    rc;
+    char  *folder;
+
+    folder = sjl_memdup(path, (size_t) (strrchr(path, '/') - path));
+    rc = sjl_files_sync_folder(op, folder);
+    free(folder);
+
+    return rc;
+}
+
+
 int
 sjl_files_copy(sjl_file_op_t *op)
 {
-    char  *tmp;
     int    rc;
+    char  *tmp;
 
     if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
-    rc = SJL_OK;
-
     if (SPARKJOB_FAILS("file.copy") || rename(tmp, op->to) == -1) {
         rc = sjl_files_fail(op, "rename", op->to);
         (void) unlink(tmp);
+
+    } else {
+        rc = sjl_files_sync_parent(op, op->to);
     }
 
     free(tmp);
@@ -483,7 +535,7 @@ int
 sjl_files_add(sjl_file_op_t *op)
 {
     int    rc;
-    char  *tmp, *folder;
+    char  *tmp;
 
     if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
         return SJL_ERROR;
@@ -494,13 +546,15 @@ sjl_files_add(sjl_file_op_t *op)
         rc = sjl_files_fail(op, "link", op->to);
 
     } else {
-        folder = sjl_memdup(op->to, (size_t) (strrchr(op->to, '/') - op->to));
-        rc = sjl_files_sync_folder(op, folder);
-        free(folder);
+        rc = sjl_files_sync_parent(op, op->to);
     }
 
     if (unlink(tmp) == -1) {
         rc = sjl_files_fail(op, "unlink", tmp);
+    }
+
+    if (rc == SJL_ERROR && !op->exists) {
+        (void) unlink(op->to);
     }
 
     free(tmp);
@@ -535,14 +589,21 @@ sjl_files_make_context(sjl_file_op_t *op)
         free(path);
     }
 
-    if (rc == SJL_ERROR || (op->fd == -1 && op->body == NULL)) {
-        return rc;
+    if (rc == SJL_OK && (op->fd != -1 || op->body)) {
+        op->to = sjl_format("%s/context.conf", folder);
+        rc = sjl_files_copy(op);
+        free(op->to);
+        op->to = folder;
+
+    } else if (rc == SJL_OK) {
+        rc = sjl_files_sync_folder(op, folder);
     }
 
-    op->to = sjl_format("%s/context.conf", folder);
-    free(folder);
+    /* what its jobs are given has to be found by the next launcher */
 
-    return sjl_files_copy(op);
+    folder[strlen(folder) - 1 - SJL_ID_LEN] = '\0';
+
+    return rc == SJL_OK ? sjl_files_sync_folder(op, folder) : rc;
 }
 
 
@@ -690,17 +751,17 @@ int
 sjl_files_move(sjl_file_op_t *op)
 {
     int          fd, rc;
-    char        *folder;
     struct stat  sb;
+
+    if (op->moved) {
+        return sjl_files_sync_parent(op, op->to);
+    }
 
     fd = open(op->from, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC);
 
     if (fd == -1) {
         return sjl_files_fail(op, "open", op->from);
     }
-
-    folder = sjl_memdup(op->to, (size_t) (strrchr(op->to, '/') - op->to));
-    rc = SJL_OK;
 
     if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
         errno = EINVAL;
@@ -716,10 +777,10 @@ sjl_files_move(sjl_file_op_t *op)
 
     } else {
         op->size = (size_t) sb.st_size;
-        rc = sjl_files_sync_folder(op, folder);
+        op->moved = 1;
+        rc = sjl_files_sync_parent(op, op->to);
     }
 
-    free(folder);
     (void) close(fd);
 
     return rc;
@@ -792,7 +853,7 @@ sjl_files_remove_one(const char *path, const struct stat *sb, int type,
 size_t
 sjl_files_length(void)
 {
-    return sjl_files_queue.length;
+    return sjl_files_queue.length + sjl_files_nretries;
 }
 
 
@@ -807,6 +868,7 @@ void
 sjl_files_stop(void)
 {
     sjl_queue_stop(&sjl_files_queue);
+    ev_timer_stop(sjl_loop, &sjl_files_retry_timer);
 
     free(sjl_files_root);
     sjl_files_root = NULL;

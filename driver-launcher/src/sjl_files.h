@@ -45,7 +45,16 @@ struct sjl_file_op_s {
     int         rc;
     unsigned    bad:1;                  /* it is no binary */
     unsigned    exists:1;               /* there is one of that name */
-    char       *why;
+    sjl_why_t   why;
+
+    /*
+     * So often it is tried again, a second later each time, when the disk is
+     * full or fails: for what cannot be had again.
+     */
+    unsigned        tries;
+    unsigned        transient:1;
+    unsigned        moved:1;            /* but perhaps not durably */
+    sjl_file_op_t  *next;               /* of those to be tried again */
 };
 
 

@@ -177,7 +177,7 @@ sjl_reader_page(sjl_db_op_t *op)
     reader = sjl_container(op, sjl_reader_t, op);
 
     if (op->rc == SJL_ERROR) {
-        sjl_request_storage_failed(reader->request, op->error);
+        sjl_request_storage_failed(reader->request, &op->why);
         sjl_reader_free(reader);
         return;
     }

@@ -28,11 +28,12 @@ struct sjl_job_op_s {
 
 static int sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
 static int sjl_job_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
+static int sjl_job_run_forget(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_job_saved(sjl_db_op_t *op);
 static int sjl_job_hurries(const sjl_job_t *job);
 static void sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row);
 static void sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row);
-static void sjl_job_not_added(sjl_job_t *job, const char *why);
+static void sjl_job_not_added(sjl_job_t *job, const sjl_why_t *why);
 static void sjl_job_free(sjl_job_t *job);
 
 
@@ -109,10 +110,13 @@ sjl_job_adopt(const sjl_job_row_t *row)
 void
 sjl_job_admit(sjl_job_t *job)
 {
+    sjl_why_t  why;
+
     job->whole = 1;
 
     if (job->context->gone) {
-        sjl_job_reject(job, "its context could not be kept");
+        sjl_why_set(&why, 0, "its context could not be kept");
+        sjl_job_reject(job, &why);
         return;
     }
 
@@ -169,7 +173,7 @@ sjl_job_attach(sjl_job_t *job, sjl_request_t *r)
 
 
 void
-sjl_job_reject(sjl_job_t *job, const char *why)
+sjl_job_reject(sjl_job_t *job, const sjl_why_t *why)
 {
     sjl_request_t  *r;
 
@@ -217,7 +221,8 @@ sjl_job_save(sjl_job_t *job, int lazy)
     jop = sjl_alloc(sizeof(sjl_job_op_t));
     jop->job = job;
     jop->row = job->row;
-    jop->op.run = job->added ? sjl_job_run_put : sjl_job_run_add;
+    jop->op.run = job->refused ? sjl_job_run_forget
+                  : job->added ? sjl_job_run_put : sjl_job_run_add;
     jop->op.done = sjl_job_saved;
     jop->op.retry = job->added;
 
@@ -258,6 +263,28 @@ sjl_job_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
 }
 
 
+/*
+ * Who was refused may come again with this id.  A commit that has failed may
+ * all the same be found by the next launcher.
+ */
+
+static int
+sjl_job_run_forget(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_job_op_t  *jop;
+
+    jop = sjl_container(op, sjl_job_op_t, op);
+
+    if (dao->type->row_delete(dao, &sjl_callbacks_table, jop->row.id)
+        != SJL_OK)
+    {
+        return SJL_ERROR;
+    }
+
+    return dao->type->job_forget(dao, jop->row.id);
+}
+
+
 static void
 sjl_job_saved(sjl_db_op_t *op)
 {
@@ -273,9 +300,14 @@ sjl_job_saved(sjl_db_op_t *op)
     SPARKJOB_FAULT(jop->row.final ? "result.saved" : "submit.saved");
 
     if (op->rc != SJL_OK) {
-        job->mute = op->rc == SJL_DAO_EXISTS;
-        sjl_job_not_added(job, op->rc == SJL_DAO_EXISTS
-                          ? "the job's id was used before" : op->error);
+        job->mute = 1;
+        job->refused = op->rc == SJL_ERROR;
+
+        if (op->rc == SJL_DAO_EXISTS) {
+            sjl_why_set(&op->why, 0, "the job's id was used before");
+        }
+
+        sjl_job_not_added(job, &op->why);
     }
 
     /*
@@ -283,6 +315,12 @@ sjl_job_saved(sjl_db_op_t *op)
      * is in the same turn of the loop.  A change that had to be tried again may
      * come after the newest one, and there is none then.
      */
+
+    /* a change that had to wait may have brought back what was forgotten */
+
+    if (job->refused && op->run != sjl_job_run_forget) {
+        sjl_job_save(job, 0);
+    }
 
     newer = job->newest && job->newest != jop && job->newest->op.op.arrived;
 
@@ -427,11 +465,12 @@ sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
 /* it may run already, but nobody must find it there who was told it does not */
 
 static void
-sjl_job_not_added(sjl_job_t *job, const char *why)
+sjl_job_not_added(sjl_job_t *job, const sjl_why_t *why)
 {
     sjl_request_t  *r;
 
-    sjl_log(SJL_LOG_CRIT, "job %s cannot be kept: %s", job->row.id, why);
+    sjl_log(SJL_LOG_CRIT, "job %s cannot be kept: %s", job->row.id,
+            why->text);
 
     while (job->submitters) {
         r = job->submitters;
@@ -458,7 +497,7 @@ sjl_job_context_durable(sjl_context_t *ctx)
 
 
 void
-sjl_job_context_gone(sjl_context_t *ctx, const char *why)
+sjl_job_context_gone(sjl_context_t *ctx, const sjl_why_t *why)
 {
     sjl_job_t  *job, *next;
 

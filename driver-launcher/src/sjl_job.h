@@ -48,7 +48,8 @@ struct sjl_job_s {
     unsigned         configuring:1;     /* its configuration is being moved */
     unsigned         moving:1;          /* its end waits for a file */
     unsigned         answered:1;        /* so have been its submitters */
-    unsigned         mute:1;            /* its id is another job's */
+    unsigned         mute:1;            /* nobody is told of it any longer */
+    unsigned         refused:1;         /* its row could not be added */
     unsigned         known:1;           /* to its driver, from before */
     unsigned         resolved:1;        /* what its body has named */
     unsigned         spent:1;           /* the file of its body is of no use */
@@ -114,7 +115,7 @@ int sjl_job_attach(sjl_job_t *job, sjl_request_t *r);
 void sjl_job_answer_early(sjl_job_t *job, const sjl_job_row_t *row);
 
 /* it could not be kept: who has submitted it is told, and it is forgotten */
-void sjl_job_reject(sjl_job_t *job, const char *why);
+void sjl_job_reject(sjl_job_t *job, const sjl_why_t *why);
 
 /* frees it if its end is durable, and the driver's part of it over */
 void sjl_job_release(sjl_job_t *job);
@@ -167,7 +168,7 @@ void sjl_job_end(sjl_job_t *job);
 
 /* what happens to its context */
 void sjl_job_context_durable(sjl_context_t *ctx);
-void sjl_job_context_gone(sjl_context_t *ctx, const char *why);
+void sjl_job_context_gone(sjl_context_t *ctx, const sjl_why_t *why);
 void sjl_job_context_ready(sjl_context_t *ctx);
 void sjl_job_context_ended(sjl_context_t *ctx, const sjl_failure_t *why,
     int asked);

@@ -14,6 +14,9 @@
 #include <utlist.h>
 
 
+/* seconds for a disk that fails, then the result is given up */
+#define SJL_JOB_TRIES  30
+
 #define SJL_JOB_KILLED  "spark.jobserver.JobManagerActor$JobKilledException"
 
 
@@ -81,6 +84,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         fop = sjl_file_op_make(sjl_files_move, sjl_job_result_moved, job);
         fop->from = sjl_strdup(result->file);
         fop->to = sjl_path_result(job->row.id, "");
+        fop->tries = SJL_JOB_TRIES;
 
         job->nops++;
         sjl_file_op_add(fop);
@@ -163,7 +167,7 @@ sjl_job_result_moved(sjl_file_op_t *fop)
     } else {
         sjl_job_fail(job, SJP_JOB_ERROR, "java.io.IOException", NULL,
                      "The result of job %s could not be kept: %s",
-                     job->row.id, fop->why);
+                     job->row.id, fop->why.text);
     }
 
     sjl_file_op_free(fop);

@@ -65,7 +65,8 @@ static void sjl_submit_hash(sjl_submit_t *s, const char *body);
 static void sjl_submit_begin(sjl_submit_t *s);
 static int sjl_submit_attach(sjl_submit_t *s);
 static int sjl_submit_same(sjl_submit_t *s, const char *request);
-static void sjl_submit_looked(void *data, const void *row, const char *error);
+static void sjl_submit_looked(void *data, const void *row,
+    const sjl_why_t *why);
 static void sjl_submit_accept(sjl_submit_t *s);
 static sjl_context_t *sjl_submit_context(sjl_submit_t *s);
 static int sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx);
@@ -74,7 +75,8 @@ static void sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
     json_t *dependent);
 static void sjl_submit_copied(sjl_file_op_t *fop);
 static void sjl_submit_free(sjl_submit_t *s);
-static void sjl_kill_looked(void *data, const void *row, const char *error);
+static void sjl_kill_looked(void *data, const void *row,
+    const sjl_why_t *why);
 
 
 void
@@ -213,7 +215,7 @@ sjl_submit_digested(sjl_file_op_t *fop)
         sjl_submit_begin(s);
 
     } else {
-        sjl_request_storage_failed(s->request, fop->why);
+        sjl_request_storage_failed(s->request, &fop->why);
         sjl_submit_free(s);
     }
 
@@ -290,7 +292,7 @@ sjl_submit_same(sjl_submit_t *s, const char *request)
 
 
 static void
-sjl_submit_looked(void *data, const void *row, const char *error)
+sjl_submit_looked(void *data, const void *row, const sjl_why_t *why)
 {
     sjl_submit_t         *s;
     const sjl_job_row_t  *job;
@@ -298,8 +300,8 @@ sjl_submit_looked(void *data, const void *row, const char *error)
     s = data;
     job = row;
 
-    if (error) {
-        sjl_request_storage_failed(s->request, error);
+    if (why) {
+        sjl_request_storage_failed(s->request, why);
 
     } else if (job) {
         if (sjl_submit_same(s, job->request)) {
@@ -317,13 +319,21 @@ sjl_submit_looked(void *data, const void *row, const char *error)
 static void
 sjl_submit_accept(sjl_submit_t *s)
 {
-    char           *missing;
-    json_t         *cp, *dependent;
-    sjl_context_t  *ctx;
+    char             *missing;
+    json_t           *cp, *dependent;
+    sjl_context_t    *ctx;
+    const sjl_why_t  *why;
 
     if (sjl_server_ending()) {
         sjl_request_refuse(s->request, SJP_ERR_UNAVAILABLE,
                            "the launcher is ending");
+        return;
+    }
+
+    why = sjl_db_trouble();
+
+    if (why) {
+        sjl_request_storage_failed(s->request, why);
         return;
     }
 
@@ -557,7 +567,7 @@ sjl_submit_copied(sjl_file_op_t *fop)
         sjl_job_release(job);
 
     } else {
-        sjl_job_reject(job, fop->why);
+        sjl_job_reject(job, &fop->why);
     }
 
     sjl_file_op_free(fop);
@@ -628,7 +638,7 @@ sjl_job_kill(sjl_conn_t *c, sjl_frame_t *f)
 
 
 static void
-sjl_kill_looked(void *data, const void *row, const char *error)
+sjl_kill_looked(void *data, const void *row, const sjl_why_t *why)
 {
     sjl_kill_t           *k;
     const sjl_job_row_t  *job;
@@ -636,8 +646,8 @@ sjl_kill_looked(void *data, const void *row, const char *error)
     k = data;
     job = row;
 
-    if (error) {
-        sjl_request_storage_failed(k->request, error);
+    if (why) {
+        sjl_request_storage_failed(k->request, why);
 
     } else if (job == NULL || !sjl_row_owned(job->user, k->owner)) {
         sjl_request_refuse(k->request, SJP_ERR_NO_SUCH_JOB, k->id);

@@ -144,7 +144,7 @@ sjl_look_done(sjl_db_op_t *op)
     look = sjl_container(op, sjl_look_t, op);
 
     look->done(look->data, look->found ? &look->row : NULL,
-               op->rc == SJL_ERROR ? op->error : NULL);
+               op->rc == SJL_ERROR ? &op->why : NULL);
 
     sjl_row_clear(look->table, &look->row);
     free(look->key);

@@ -16,9 +16,10 @@
 
 /*
  * What becomes of it.  "row" is NULL when there is none of that id, and is
- * released behind the call; "error" is not NULL when the storage failed.
+ * released behind the call; "why" is not NULL when the storage failed.
  */
-typedef void (*sjl_look_pt)(void *data, const void *row, const char *error);
+typedef void (*sjl_look_pt)(void *data, const void *row,
+    const sjl_why_t *why);
 
 
 /* looks for the row of an id, and calls "done" on the loop */

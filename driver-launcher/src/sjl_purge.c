@@ -62,7 +62,7 @@ static void sjl_purge_clear(sjl_purge_t *purge);
 static void sjl_purge_done(sjl_db_op_t *op);
 static void sjl_purge_job_gone(sjl_purge_t *purge, size_t i);
 static void sjl_purge_context_gone(sjl_purge_t *purge, size_t i);
-static void sjl_purge_end(sjl_purge_t *purge, const char *error);
+static void sjl_purge_end(sjl_purge_t *purge, const sjl_why_t *why);
 
 
 /* a context goes after its jobs */
@@ -268,7 +268,7 @@ sjl_purge_done(sjl_db_op_t *op)
     purge = sjl_container(op, sjl_purge_t, op);
 
     if (op->rc == SJL_ERROR) {
-        sjl_purge_end(purge, op->error);
+        sjl_purge_end(purge, &op->why);
         return;
     }
 
@@ -327,7 +327,7 @@ sjl_purge_context_gone(sjl_purge_t *purge, size_t i)
 
 
 static void
-sjl_purge_end(sjl_purge_t *purge, const char *error)
+sjl_purge_end(sjl_purge_t *purge, const sjl_why_t *why)
 {
     const sjl_purge_kind_t  *kind;
 
@@ -338,8 +338,8 @@ sjl_purge_end(sjl_purge_t *purge, const char *error)
                 (long long) purge->count, kind->kind);
     }
 
-    if (purge->request && error) {
-        sjl_request_storage_failed(purge->request, error);
+    if (purge->request && why) {
+        sjl_request_storage_failed(purge->request, why);
 
     } else if (purge->request) {
         sjl_request_reply(purge->request,

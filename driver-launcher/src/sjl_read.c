@@ -21,7 +21,8 @@ typedef struct {
 
 static void sjl_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_job_row_t *row));
-static void sjl_read_done(void *data, const void *row, const char *error);
+static void sjl_read_done(void *data, const void *row,
+    const sjl_why_t *why);
 static void sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row);
@@ -86,7 +87,7 @@ sjl_read(sjl_conn_t *c, sjl_frame_t *f,
 
 
 static void
-sjl_read_done(void *data, const void *row, const char *error)
+sjl_read_done(void *data, const void *row, const sjl_why_t *why)
 {
     sjl_read_t           *read;
     const sjl_job_row_t  *job;
@@ -94,8 +95,8 @@ sjl_read_done(void *data, const void *row, const char *error)
     read = data;
     job = row;
 
-    if (error) {
-        sjl_request_storage_failed(read->request, error);
+    if (why) {
+        sjl_request_storage_failed(read->request, why);
 
     } else if (job == NULL || !sjl_row_owned(job->user, read->owner)) {
         sjl_request_refuse(read->request, SJP_ERR_NO_SUCH_JOB, read->id);

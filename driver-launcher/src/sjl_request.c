@@ -226,13 +226,13 @@ sjl_request_refuse_error(sjl_request_t *r, sjp_error_e code, const char *name,
 
 
 void
-sjl_request_storage_failed(sjl_request_t *r, const char *why)
+sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why)
 {
     char  *text;
 
-    text = sjl_error_text("java.io.IOException", why, NULL);
+    text = sjl_error_text("java.io.IOException", why->text, NULL);
 
-    sjl_request_refuse_error(r, SJP_ERR_STORAGE_FAILED, "", text, strlen(text));
+    sjl_request_refuse_error(r, why->code, "", text, strlen(text));
 
     free(text);
 }

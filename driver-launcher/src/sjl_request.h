@@ -63,8 +63,8 @@ void sjl_request_refuse(sjl_request_t *r, sjp_error_e code, const char *name);
 void sjl_request_refuse_error(sjl_request_t *r, sjp_error_e code,
     const char *name, const void *error, size_t size);
 
-/* storage-failed, with the storage's own words */
-void sjl_request_storage_failed(sjl_request_t *r, const char *why);
+/* no-space or storage-failed, with the storage's own words */
+void sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why);
 
 /* a part of the answer, before the reply */
 void sjl_request_record(sjl_request_t *r, const json_t *meta,

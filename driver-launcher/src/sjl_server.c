@@ -217,7 +217,7 @@ sjl_server_recover(void)
 
     if (rc != SJL_OK) {
         sjl_log(SJL_LOG_CRIT, "the storage cannot be read: %s",
-                dao->type->error(dao));
+                dao->type->error(dao)->text);
         return SJL_ERROR;
     }
 

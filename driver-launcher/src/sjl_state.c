@@ -73,6 +73,7 @@ static const unsigned char  sjl_job_next[SJP_JOB_NSTATES] = {
 
 static const unsigned char  sjl_errors_explained[SJP_NERRORS] = {
     [SJP_ERR_STORAGE_FAILED] = 1,
+    [SJP_ERR_NO_SPACE] = 1,
     [SJP_ERR_CONTEXT_INIT_FAILED] = 1,
     [SJP_ERR_CONTEXT_BAD_URL] = 1,
     [SJP_ERR_LOADING_FAILED] = 1,

@@ -318,6 +318,20 @@ sjl_text_char(const unsigned char *p)
 
 
 void
+sjl_why_set(sjl_why_t *why, int err, const char *fmt, ...)
+{
+    va_list  args;
+
+    why->code = err == ENOSPC || err == EDQUOT ? SJP_ERR_NO_SPACE
+                                               : SJP_ERR_STORAGE_FAILED;
+
+    va_start(args, fmt);
+    (void) vsnprintf(why->text, sizeof(why->text), fmt, args);
+    va_end(args);
+}
+
+
+void
 sjl_text_cut(char *s, size_t max)
 {
     if (strlen(s) <= max) {

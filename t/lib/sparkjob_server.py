@@ -91,6 +91,7 @@ class Server:
         self.port = free_port()
         self.socket = self.dir + "/launcher.sock"
         self.launcher = self.nginx = None
+        self.environment = {}       # more of it, for the launcher
         self.expected = []
         self.plain_size = 300
         self.zone_size, self.module = "32m", MODULE
@@ -137,7 +138,8 @@ class Server:
             json.dump(self.config(), f, indent=4)
         self.launcher_output = open(self.dir + "/launcher.out", "ab")
         self.launcher = subprocess.Popen([LAUNCHER, "-c", self.dir + "/launcher.json"], stdin=subprocess.DEVNULL,
-                                         stdout=self.launcher_output, stderr=self.launcher_output)
+                                         stdout=self.launcher_output, stderr=self.launcher_output,
+                                         env={**os.environ, **self.environment})
 
     def write_nginx_conf(self):
         os.makedirs(self.dir + "/nginx/logs", exist_ok=True)

@@ -411,7 +411,7 @@ test_a_full_disk_is_told_and_then_forgotten(void **state)
     unit_run(&all, 2000);
     assert_int_equal(all, 1);
     assert_int_equal(add.op.rc, SJL_ERROR);
-    assert_true(strlen(add.op.error) > 0);
+    assert_true(strlen(add.op.why.text) > 0);
 
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 
