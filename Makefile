@@ -56,7 +56,7 @@ export BUILD PORT
 all: module launcher cli driver python     ## build everything
 
 help:                                      ## this list
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 deps:                                      ## install the packages that are missing
 	@.ci/deps
@@ -80,7 +80,7 @@ $(MODULE): $(M_SRC) $(BUILD)/nginx.is | deps
 	@mkdir -p $(BUILD)
 ifeq ($(NGINX_SRC),)
 	@. $(NGINX_DEV)/conf_flags && cd $(NGINX_DEV) \
-	    && ./configure "$${NGX_CONF_FLAGS[@]}" --builddir=$(CURDIR)/$(BUILD)/nginx \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" $(MODULE_FLAGS) --builddir=$(CURDIR)/$(BUILD)/nginx \
 	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
 else
@@ -297,6 +297,9 @@ asan: $(BUILD)/nginx-source/configure driver spark shim ## the suite under ASan 
 	    --with-ld-opt="$(SANITIZE)"'
 	@$(ASAN_ENV) prove $(PROVE_LIB) t/*.t
 	@$(ASAN_ENV) /usr/bin/python3 -m pytest -q t/fault t/e2e/test_cli.py
+
+comma        := ,
+include t/analysis.mk
 
 bench: export DEPS := bench
 bench: all spark                           ## speed and memory, as ratios in one run

@@ -33,7 +33,7 @@ EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
 API_JAR = os.path.join(BUILD, "driver", "sparkjob-job-api.jar")
 
 OUR_FAULT = re.compile(
-    r"\[(alert|emerg)\]| alert | emerg |AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior|Assertion")
+    r"\[(alert|emerg)\]| alert | emerg |[A-Za-z]+Sanitizer|runtime error:|UndefinedBehavior|Assertion")
 
 
 def free_port():
