@@ -41,7 +41,10 @@ static const char *sjl_command_jars(const char *folder);
 static char *sjl_command_read_jars(const char *folder);
 static int sjl_command_is_jar(const struct dirent *entry);
 static char *sjl_command_find(const char *program);
-static void sjl_command_environment(sjl_words_t *envp, const char *context);
+static void sjl_command_environment(sjl_words_t *envp, const char *context,
+    const sjl_login_t *login);
+static void sjl_command_user(sjl_words_t *envp, const char *context,
+    const sjl_login_t *login);
 static void sjl_command_set(sjl_words_t *envp, const char *name,
     const char *value);
 
@@ -85,7 +88,7 @@ static sjl_jars_t  *sjl_command_folders;
 
 int
 sjl_command_make(sjl_command_t *cmd, const char *context,
-    const json_t *options)
+    const json_t *options, const sjl_login_t *login)
 {
     char         *program;
     sjl_words_t   argv, envp;
@@ -100,7 +103,7 @@ sjl_command_make(sjl_command_t *cmd, const char *context,
         sjl_command_java(&argv, context, options);
     }
 
-    sjl_command_environment(&envp, context);
+    sjl_command_environment(&envp, context, login);
 
     cmd->argv = argv.list;
     cmd->envp = envp.list;
@@ -321,7 +324,8 @@ sjl_command_find(const char *program)
 
 
 static void
-sjl_command_environment(sjl_words_t *envp, const char *context)
+sjl_command_environment(sjl_words_t *envp, const char *context,
+    const sjl_login_t *login)
 {
     char         timeout[24];
     size_t       i;
@@ -333,6 +337,7 @@ sjl_command_environment(sjl_words_t *envp, const char *context)
         sjl_command_set(envp, name, getenv(name));
     }
 
+    sjl_command_user(envp, context, login);
     sjl_command_set(envp, "SPARK_HOME", sjl_conf->spark_home);
 
     json_object_foreach(sjl_conf->environment, name, value) {
@@ -345,6 +350,27 @@ sjl_command_environment(sjl_words_t *envp, const char *context)
     sjl_command_set(envp, "SPARKJOB_SOCKET", sjl_conf->channel_socket);
     sjl_command_set(envp, "SPARKJOB_CONTEXT", context);
     sjl_command_set(envp, "SPARKJOB_ORPHAN_TIMEOUT", timeout);
+}
+
+
+/* another user's home is not ours; one without a name has his context's */
+
+static void
+sjl_command_user(sjl_words_t *envp, const char *context,
+    const sjl_login_t *login)
+{
+    char  *folder;
+
+    if (!sjl_owner_is_other(&login->owner)) {
+        return;
+    }
+
+    folder = sjl_path_context(context, "");
+
+    sjl_command_set(envp, "HOME", login->home ? login->home : folder);
+    sjl_command_set(envp, "USER", login->name ? login->name : "");
+
+    free(folder);
 }
 
 

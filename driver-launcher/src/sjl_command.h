@@ -11,7 +11,7 @@
 #define _SJL_COMMAND_H_INCLUDED_
 
 
-#include "sjl.h"
+#include "sjl_owner.h"
 
 
 typedef struct {
@@ -22,11 +22,11 @@ typedef struct {
 
 /*
  * The command that starts a driver for a context, as the configuration has it.
- * "options" is an array of further JVM options.  Returns SJL_OK, or SJL_ERROR
+ * "options" is an array of further JVM options, "login" whom it runs as.  Returns SJL_OK, or SJL_ERROR
  * when the program is nowhere to be found.
  */
 int sjl_command_make(sjl_command_t *cmd, const char *context,
-    const json_t *options);
+    const json_t *options, const sjl_login_t *login);
 
 void sjl_command_free(sjl_command_t *cmd);
 

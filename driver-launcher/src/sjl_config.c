@@ -58,6 +58,8 @@ static int sjl_config_set_ports(const sjl_config_member_t *m, void *field,
 static int sjl_config_set_users(const sjl_config_member_t *m, void *field,
     json_t *value);
 static void sjl_config_keep_text(char **now, char **next, const char *member);
+static void sjl_config_keep_list(json_t **now, json_t **next,
+    const char *member);
 
 
 static const char *const  sjl_config_daos[] = { "sqlite", "memory", NULL };
@@ -78,6 +80,7 @@ static const char *const  sjl_config_exits[] = { "stop", "leave", NULL };
 
 
 static const sjl_config_member_t  sjl_config_members[] = {
+    SJL_TEXT("user", user, NULL, "a user's name or number"),
     SJL_TEXT("data_dir", data_dir, NULL, "the path of a folder"),
     SJL_TEXT("channel.socket", channel_socket, NULL, "the path of a socket"),
     SJL_OTHER("channel.mode", channel_mode, mode, "\"0600\"",
@@ -102,6 +105,9 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "an object with strings", NULL),
     SJL_OTHER("driver.command", command, list, "[]", "an array of strings",
               NULL),
+    SJL_TEXT("driver.run_as", run_as, NULL, "a user's name or number"),
+    SJL_OTHER("driver.run_as_users", run_as_users, list, "[]",
+              "an array of strings, users' names or numbers", NULL),
     SJL_OTHER("driver.ports", ports, ports, "\"\"",
               "\"first-last\", port numbers from 1024 to 65535", NULL),
     SJL_NUMBER("driver.start_timeout", start_timeout, "60", "seconds", 1, 3600),
@@ -597,6 +603,10 @@ sjl_config_reload(void)
     sjl_config_keep_text(&sjl_conf->data_dir, &next->data_dir, "data_dir");
     sjl_config_keep_text(&sjl_conf->channel_socket, &next->channel_socket,
                          "channel.socket");
+    sjl_config_keep_text(&sjl_conf->user, &next->user, "user");
+    sjl_config_keep_text(&sjl_conf->run_as, &next->run_as, "driver.run_as");
+    sjl_config_keep_list(&sjl_conf->run_as_users, &next->run_as_users,
+                         "driver.run_as_users");
 
     if (next->dao != sjl_conf->dao) {
         sjl_log(SJL_LOG_ERR, "dao cannot change while the launcher runs, it "
@@ -622,11 +632,26 @@ sjl_config_reload(void)
 static void
 sjl_config_keep_text(char **now, char **next, const char *member)
 {
-    if (strcmp(*now, *next) != 0) {
+    if (*now == NULL || *next == NULL ? *now != *next
+        : strcmp(*now, *next) != 0)
+    {
         sjl_log(SJL_LOG_ERR, "%s cannot change while the launcher runs, it "
-                "stays \"%s\"", member, *now);
+                "stays \"%s\"", member, *now ? *now : "");
     }
 
     free(*next);
     *next = sjl_strdup(*now);
+}
+
+
+static void
+sjl_config_keep_list(json_t **now, json_t **next, const char *member)
+{
+    if (!json_equal(*now, *next)) {
+        sjl_log(SJL_LOG_ERR, "%s cannot change while the launcher runs, it "
+                "stays as it is", member);
+    }
+
+    json_decref(*next);
+    *next = json_incref(*now);
 }

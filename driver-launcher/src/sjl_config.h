@@ -38,6 +38,7 @@ typedef struct {
 typedef struct {
     char     *file;
 
+    char     *user;                     /* NULL: whoever has started us */
     char     *data_dir;
     char     *channel_socket;
     int64_t   channel_mode;
@@ -53,6 +54,8 @@ typedef struct {
     json_t   *options;
     json_t   *environment;
     json_t   *command;                  /* empty: a JVM */
+    char     *run_as;                   /* NULL: ourselves */
+    json_t   *run_as_users;             /* that contexts may name */
     int64_t   start_timeout;
     int64_t   stop_timeout;
     int64_t   kill_timeout;

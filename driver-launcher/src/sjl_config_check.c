@@ -9,6 +9,7 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_outbound.h"
+#include "sjl_owner.h"
 #include "sjl_text.h"
 
 #include <ctype.h>
@@ -27,6 +28,9 @@ static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
 static void sjl_config_check_binaries(sjl_config_ctx_t *ctx);
 static void sjl_config_check_hosts(sjl_config_ctx_t *ctx);
+static void sjl_config_check_users(sjl_config_ctx_t *ctx);
+static void sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
+    const char *name);
 static void sjl_config_check_folders(sjl_config_ctx_t *ctx);
 
 
@@ -75,6 +79,7 @@ sjl_config_check(sjl_config_ctx_t *ctx)
     sjl_config_check_binaries(ctx);
     sjl_config_check_hosts(ctx);
     sjl_config_check_folders(ctx);
+    sjl_config_check_users(ctx);
 }
 
 
@@ -214,10 +219,11 @@ static void
 sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings)
 {
-    void        *next;
-    char        *why;
-    json_t      *value, *options;
-    const char  *key;
+    void         *next;
+    char         *why;
+    json_t       *value, *options;
+    const char   *key;
+    sjl_owner_t   owner;
 
     json_object_foreach_safe(settings, next, key, value) {
 
@@ -241,6 +247,11 @@ sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     options = sjl_context_options(settings, &why);
 
     if (options == NULL) {
+        sjl_config_error(ctx, "contexts.%s: %s", name, why);
+        free(why);
+    }
+
+    if (sjl_owner_choose(ctx->conf, settings, &owner, &why) == SJL_ERROR) {
         sjl_config_error(ctx, "contexts.%s: %s", name, why);
         free(why);
     }
@@ -323,6 +334,61 @@ sjl_config_check_folders(sjl_config_ctx_t *ctx)
             sjl_config_error(ctx, "outbound.files: expected absolute paths of "
                              "folders that exist, got \"%s\"", path);
         }
+    }
+}
+
+
+static void
+sjl_config_check_users(sjl_config_ctx_t *ctx)
+{
+    size_t         i;
+    json_t        *name;
+    sjl_config_t  *conf;
+
+    conf = ctx->conf;
+
+    sjl_config_check_user(ctx, "user", conf->user);
+    sjl_config_check_user(ctx, "driver.run_as", conf->run_as);
+
+    json_array_foreach(conf->run_as_users, i, name) {
+        sjl_config_check_user(ctx, "driver.run_as_users",
+                              json_string_value(name));
+    }
+
+    if (json_object_get(conf->context_settings, SJL_OWNER_SETTING)) {
+        sjl_config_error(ctx, "context_settings: expected no " SJL_OWNER_SETTING
+                         ", which is driver.run_as for all contexts");
+    }
+
+    /* they connect to it as their users; who they are is looked at then */
+
+    if ((conf->run_as || json_array_size(conf->run_as_users))
+        && (conf->channel_mode & 0020) == 0)
+    {
+        sjl_config_error(ctx, "channel.mode: expected one like \"0660\", since "
+                         "drivers that run as other users connect by the "
+                         "launcher's group");
+    }
+}
+
+
+static void
+sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
+    const char *name)
+{
+    sjl_owner_t  owner;
+
+    if (name == NULL) {
+        return;
+    }
+
+    if (sjl_owner_parse(name, &owner) == SJL_ERROR) {
+        sjl_config_error(ctx, "%s: expected a user that exists, or a number, "
+                         "got \"%s\"", member, name);
+
+    } else if (owner.uid == 0) {
+        sjl_config_error(ctx, "%s: expected a user that is not root, got "
+                         "\"%s\"", member, name);
     }
 }
 

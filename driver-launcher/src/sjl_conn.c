@@ -77,15 +77,16 @@ static sjl_conn_t  *sjl_conn_dead;
 static unsigned     sjl_conn_number;
 
 
-void
-sjl_conn_make(int fd, pid_t pid)
+sjl_conn_t *
+sjl_conn_make(int fd, const struct ucred *peer)
 {
     sjl_conn_t  *c;
 
     c = sjl_alloc(sizeof(sjl_conn_t));
 
     c->fd = fd;
-    c->pid = pid;
+    c->pid = peer->pid;
+    c->uid = peer->uid;
     c->number = ++sjl_conn_number;
     c->out_last = &c->out;
     c->in_size = SJL_CONN_BUFFER;
@@ -111,6 +112,8 @@ sjl_conn_make(int fd, pid_t pid)
 
     sjl_log(SJL_LOG_DEBUG, "connection %u from process %d", c->number,
             (int) c->pid);
+
+    return c;
 }
 
 

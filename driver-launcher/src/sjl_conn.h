@@ -14,6 +14,8 @@
 
 #include "sjl.h"
 
+#include <sys/socket.h>
+
 
 #define SJL_CONN_FDS  64
 
@@ -59,9 +61,11 @@ struct sjl_conn_s {
     sjl_role_e      role;               /* by its hello */
     unsigned        number;
     pid_t           pid;
+    uid_t           uid;
     int64_t         since;              /* of its hello */
 
     unsigned        greeted:1;
+    unsigned        driver:1;           /* it may be nothing else */
     unsigned        closed:1;
     unsigned        broken:1;           /* it sent what no frame may be */
     unsigned        finishing:1;        /* to be closed once all is sent */
@@ -99,7 +103,7 @@ extern sjl_conn_t  *sjl_conns;
 
 
 /* takes over a socket that a process has connected to */
-void sjl_conn_make(int fd, pid_t pid);
+sjl_conn_t *sjl_conn_make(int fd, const struct ucred *peer);
 
 /* closes all connections, after a last attempt to send what waits */
 void sjl_conn_stop(void);

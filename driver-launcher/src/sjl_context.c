@@ -99,6 +99,7 @@ sjl_context_count(void)
 sjl_context_t *
 sjl_context_make(sjl_context_spec_t *spec)
 {
+    char           *why;
     sjl_context_t  *ctx;
     sjl_file_op_t  *fop;
 
@@ -132,6 +133,17 @@ sjl_context_make(sjl_context_spec_t *spec)
 
     fop = sjl_file_op_make(sjl_files_make_context, sjl_context_made, ctx);
     fop->to = sjl_path_context(ctx->row.id, "");
+
+    if (sjl_owner_choose(sjl_conf, ctx->settings, &ctx->owner, &why)
+        == SJL_OK)
+    {
+        fop->owner = &ctx->owner;
+
+    } else {
+        sjl_why_set(&fop->why, 0, "%s", why);
+        free(why);
+    }
+
     fop->body = spec->body;
     fop->size = spec->size;
     fop->fd = spec->fd;
@@ -837,6 +849,8 @@ sjl_context_adopt(const sjl_context_row_t *row)
 
     sjl_row_copy(&sjl_contexts_table, &ctx->row, row);
     sjl_context_index(ctx);
+
+    sjl_owner_of(ctx->row.id, &ctx->owner);
 
     ctx->settings = json_loads(ctx->row.settings, 0, NULL);
     ctx->options = json_loads(ctx->row.options, 0, NULL);

@@ -12,6 +12,7 @@
 
 
 #include "sjl_driver.h"
+#include "sjl_owner.h"
 #include "sjl_request.h"
 #include "sjl_row.h"
 
@@ -29,6 +30,7 @@ struct sjl_context_s {
     sjl_driver_t       *driver;
     json_t             *settings;       /* the request's */
     json_t             *options;        /* JVM options that were asked for */
+    sjl_owner_t         owner;          /* whom its driver runs as */
     char               *secret;         /* of the driver that starts */
     char               *token;          /* for the driver to come back with */
 

@@ -92,6 +92,7 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     char                *why;
     json_t              *settings;
     const char          *id, *name, *user, *proxy;
+    sjl_owner_t          owner;
     sjl_request_t       *r;
     sjl_context_spec_t  *spec;
 
@@ -136,6 +137,14 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     spec->options = sjl_context_options(spec->settings, &why);
 
     if (spec->options == NULL) {
+        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
+        free(why);
+        return SJL_ERROR;
+    }
+
+    if (sjl_owner_choose(sjl_conf, spec->settings, &owner, &why)
+        == SJL_ERROR)
+    {
         sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
         free(why);
         return SJL_ERROR;

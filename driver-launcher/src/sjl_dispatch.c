@@ -107,7 +107,9 @@ sjl_dispatch(sjl_conn_t *c, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (m->from != (char) c->role && m->from != 'A') {
+    if ((m->from != (char) c->role && m->from != 'A')
+        || (c->driver && c->role != SJL_ROLE_DRIVER))
+    {
         sjl_log(SJL_LOG_ERR, "connection %u may not send \"%s\"", c->number,
                 m->name);
         return SJL_ERROR;

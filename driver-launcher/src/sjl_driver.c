@@ -73,11 +73,15 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
 {
     int             rc;
     char           *folder, *log, *input;
+    sjl_login_t     login;
     sjl_spawn_t     spawn;
     sjl_driver_t   *d;
     sjl_command_t   cmd;
 
-    if (sjl_command_make(&cmd, ctx->row.id, options) == SJL_ERROR) {
+    sjl_login_make(&login, &ctx->owner);
+
+    if (sjl_command_make(&cmd, ctx->row.id, options, &login) == SJL_ERROR) {
+        sjl_login_free(&login);
         return NULL;
     }
 
@@ -91,12 +95,14 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     spawn.input = input;
     spawn.folder = folder;
     spawn.log = log;
+    spawn.login = &login;
 
     rc = sjl_process_spawn(&d->process, &spawn);
 
     free(folder);
     free(log);
     sjl_free_secret(input);
+    sjl_login_free(&login);
     sjl_command_free(&cmd);
 
     if (rc == SJL_ERROR) {

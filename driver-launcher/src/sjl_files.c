@@ -7,6 +7,7 @@
 
 #include "sjl_files.h"
 #include "sjl_config.h"
+#include "sjl_share.h"
 #include "sjl_text.h"
 
 #include <dirent.h>
@@ -26,6 +27,9 @@ static void sjl_files_again(struct ev_loop *loop, ev_timer *timer, int events);
 static int sjl_files_fail(sjl_file_op_t *op, const char *doing,
     const char *path);
 static int sjl_files_write_tmp(sjl_file_op_t *op, char **path);
+static int sjl_files_rename(sjl_file_op_t *op, int fd);
+static int sjl_files_take(sjl_file_op_t *op, int fd);
+static char *sjl_files_tmp(const sjl_file_op_t *op);
 static int sjl_files_copy_all(sjl_file_op_t *op, int out);
 static int sjl_files_copy_chunks(sjl_file_op_t *op, int out, EVP_MD_CTX *md,
     char *chunk);
@@ -104,7 +108,7 @@ sjl_files_init(void)
         free(path);
     }
 
-    return rc;
+    return rc == SJL_OK ? sjl_share_open(sjl_files_root) : rc;
 }
 
 
@@ -280,11 +284,9 @@ sjl_files_store(sjl_file_op_t *op)
 static int
 sjl_files_write_tmp(sjl_file_op_t *op, char **path)
 {
-    int   fd, rc;
-    char  name[33];
+    int  fd, rc;
 
-    sjl_random_hex(name, 16);
-    *path = sjl_format("%s/tmp/%s", sjl_files_root, name);
+    *path = sjl_files_tmp(op);
 
     fd = SPARKJOB_FAILS("file.open")
          ? -1 : open(*path, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
@@ -295,6 +297,12 @@ sjl_files_write_tmp(sjl_file_op_t *op, char **path)
     }
 
     rc = sjl_files_copy_all(op, fd);
+
+    if (rc == SJL_OK && (op->run == sjl_files_store || op->run == sjl_files_add)
+        && fchmod(fd, sjl_share_mode()) == -1)
+    {
+        rc = sjl_files_fail(op, "fchmod", *path);
+    }
 
     if (rc == SJL_OK && (SPARKJOB_FAILS("file.fsync") || fsync(fd) == -1)) {
         rc = sjl_files_fail(op, "fsync", *path);
@@ -315,6 +323,20 @@ failed:
     free(*path);
 
     return rc;
+}
+
+
+/* another user can write in his own folder only */
+
+static char *
+sjl_files_tmp(const sjl_file_op_t *op)
+{
+    char  name[33];
+
+    sjl_random_hex(name, 16);
+
+    return op->other ? sjl_format("%s.%s", op->to, name)
+                     : sjl_format("%s/tmp/%s", sjl_files_root, name);
 }
 
 
@@ -511,19 +533,24 @@ sjl_files_copy(sjl_file_op_t *op)
     int    rc;
     char  *tmp;
 
-    if (sjl_files_write_tmp(op, &tmp) == SJL_ERROR) {
-        return SJL_ERROR;
+    op->other = sjl_owner_enter(op->to) ? 1 : 0;
+
+    rc = sjl_files_write_tmp(op, &tmp);
+
+    if (rc == SJL_OK) {
+
+        if (SPARKJOB_FAILS("file.copy") || rename(tmp, op->to) == -1) {
+            rc = sjl_files_fail(op, "rename", op->to);
+            (void) unlink(tmp);
+
+        } else {
+            rc = sjl_files_sync_parent(op, op->to);
+        }
+
+        free(tmp);
     }
 
-    if (SPARKJOB_FAILS("file.copy") || rename(tmp, op->to) == -1) {
-        rc = sjl_files_fail(op, "rename", op->to);
-        (void) unlink(tmp);
-
-    } else {
-        rc = sjl_files_sync_parent(op, op->to);
-    }
-
-    free(tmp);
+    sjl_owner_leave();
 
     return rc;
 }
@@ -571,13 +598,17 @@ sjl_files_make_context(sjl_file_op_t *op)
     size_t   i;
 
     static const char *const  parts[] = {
-        "", "/in", "/logs", "/out", "/tmp"
+        "", "/in", "/logs", "/out", "/tmp", "/context.conf"
     };
+
+    if (op->owner == NULL) {
+        return SJL_ERROR;
+    }
 
     rc = SJL_OK;
     folder = op->to;
 
-    for (i = 0; i < sjl_nelts(parts) && rc == SJL_OK; i++) {
+    for (i = 0; i < sjl_nelts(parts) - 1 && rc == SJL_OK; i++) {
         path = sjl_format("%s%s", folder, parts[i]);
 
         if (SPARKJOB_FAILS("create.folder")
@@ -597,6 +628,15 @@ sjl_files_make_context(sjl_file_op_t *op)
 
     } else if (rc == SJL_OK) {
         rc = sjl_files_sync_folder(op, folder);
+    }
+
+    if (rc == SJL_OK) {
+        path = sjl_share_give(folder, parts, sjl_nelts(parts), op->owner);
+
+        if (path) {
+            rc = sjl_files_fail(op, "lchown", path);
+            free(path);
+        }
     }
 
     /* what its jobs are given has to be found by the next launcher */
@@ -632,6 +672,8 @@ sjl_files_sweep_run(sjl_file_op_t *op)
 
     rc = SJL_OK;
 
+    (void) sjl_owner_enter(op->from);
+
     for (i = 0; i < sjl_nelts(parts); i++) {
         path = sjl_format("%s%s", op->from, parts[i]);
 
@@ -650,6 +692,7 @@ sjl_files_sweep_run(sjl_file_op_t *op)
         rc = sjl_files_fail(op, "rmdir", path);
     }
 
+    sjl_owner_leave();
     free(path);
 
     return rc;
@@ -659,30 +702,23 @@ sjl_files_sweep_run(sjl_file_op_t *op)
 static int
 sjl_files_sweep_whole(sjl_file_op_t *op)
 {
-    char    *path;
-    int      rc;
-    size_t   i;
+    char  *path;
+    int    rc;
 
     rc = sjl_files_sweep_run(op);
 
     path = sjl_format("%s/driver.log", op->from);
 
-    if (unlink(path) == -1 && errno != ENOENT) {
+    if (sjl_owner_unlink(path) == -1 && errno != ENOENT) {
         rc = sjl_files_fail(op, "unlink", path);
     }
 
     free(path);
 
-    /* a folder stays as long as there is anything in it */
+    /* the folder stays as long as there is anything in it */
 
-    for (i = 0; i < 2; i++) {
-        path = sjl_format("%s%s", op->from, i ? "" : "/logs");
-
-        if (rmdir(path) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
-            rc = sjl_files_fail(op, "rmdir", path);
-        }
-
-        free(path);
+    if (rmdir(op->from) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
+        rc = sjl_files_fail(op, "rmdir", op->from);
     }
 
     return rc;
@@ -700,9 +736,16 @@ sjl_files_remove_folder(char *folder)
 }
 
 
+/* what is in another user's folder he removes, and we the folder */
+
 static int
 sjl_files_remove_whole(sjl_file_op_t *op)
 {
+    if (sjl_owner_enter(op->from)) {
+        (void) sjl_files_remove_tree(op->from);
+        sjl_owner_leave();
+    }
+
     return sjl_files_remove_tree(op->from) == SJL_ERROR
            ? sjl_files_fail(op, "remove", op->from) : SJL_OK;
 }
@@ -750,38 +793,90 @@ sjl_files_list(sjl_file_op_t *op)
 int
 sjl_files_move(sjl_file_op_t *op)
 {
-    int          fd, rc;
+    int          fd, rc, other;
     struct stat  sb;
 
     if (op->moved) {
         return sjl_files_sync_parent(op, op->to);
     }
 
+    other = sjl_owner_enter(op->from);
     fd = open(op->from, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC);
+    rc = fd == -1 ? sjl_files_fail(op, "open", op->from) : SJL_OK;
+    sjl_owner_leave();
 
-    if (fd == -1) {
-        return sjl_files_fail(op, "open", op->from);
+    if (rc == SJL_ERROR) {
+        return rc;
     }
 
     if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
         errno = EINVAL;
         rc = sjl_files_fail(op, "fstat", op->from);
 
-    } else if (fsync(fd) == -1) {
-        rc = sjl_files_fail(op, "fsync", op->from);
-
-    } else if (SPARKJOB_FAILS("result.move")
-               || rename(op->from, op->to) == -1)
-    {
-        rc = sjl_files_fail(op, "rename", op->to);
-
     } else {
         op->size = (size_t) sb.st_size;
-        op->moved = 1;
-        rc = sjl_files_sync_parent(op, op->to);
+        rc = other ? sjl_files_take(op, fd) : sjl_files_rename(op, fd);
     }
 
     (void) close(fd);
+
+    return rc;
+}
+
+
+static int
+sjl_files_rename(sjl_file_op_t *op, int fd)
+{
+    if (fsync(fd) == -1) {
+        return sjl_files_fail(op, "fsync", op->from);
+    }
+
+    if (SPARKJOB_FAILS("result.move") || rename(op->from, op->to) == -1) {
+        return sjl_files_fail(op, "rename", op->to);
+    }
+
+    op->moved = 1;
+
+    return sjl_files_sync_parent(op, op->to);
+}
+
+
+/*
+ * What another user's is, is copied: he may have it open, and write to it when
+ * it is a result already.
+ */
+
+static int
+sjl_files_take(sjl_file_op_t *op, int fd)
+{
+    int    out, rc;
+    char  *tmp, *from;
+
+    tmp = sjl_files_tmp(op);
+    out = open(tmp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (out == -1) {
+        rc = sjl_files_fail(op, "open", tmp);
+        free(tmp);
+        return rc;
+    }
+
+    if (sjl_share_copy(fd, out, (off_t) op->size) == SJL_ERROR) {
+        rc = sjl_files_fail(op, "sendfile", tmp);
+        (void) unlink(tmp);
+        free(tmp);
+
+    } else {
+        from = op->from;
+        op->from = tmp;
+        rc = sjl_files_rename(op, out);
+
+        (void) unlink(tmp);
+        (void) sjl_owner_unlink(from);
+        free(from);
+    }
+
+    (void) close(out);
 
     return rc;
 }

@@ -20,6 +20,7 @@
 #define _SJL_FILES_H_INCLUDED_
 
 
+#include "sjl_owner.h"
 #include "sjl_queue.h"
 
 
@@ -41,9 +42,12 @@ struct sjl_file_op_s {
     char       *from;
     char       *to;
 
+    const sjl_owner_t  *owner;          /* of a new context's folder */
+
     char        sha256[SJL_HASH_LEN + 1];
     int         rc;
     unsigned    bad:1;                  /* it is no binary */
+    unsigned    other:1;                /* "to" is to be another user's */
     unsigned    exists:1;               /* there is one of that name */
     sjl_why_t   why;
 
@@ -79,7 +83,7 @@ void sjl_file_op_add(sjl_file_op_t *op);
  */
 int sjl_files_store(sjl_file_op_t *op);
 
-/* copies fd or body to the file "to", which must not exist */
+/* copies fd or body to the file "to", which becomes its folder's owner's */
 int sjl_files_copy(sjl_file_op_t *op);
 
 /*
@@ -89,8 +93,9 @@ int sjl_files_copy(sjl_file_op_t *op);
 int sjl_files_add(sjl_file_op_t *op);
 
 /*
- * Makes the folder "to" of a context, with all that is in it; fd or body, if
- * there is any, becomes its context.conf.
+ * Makes the folder "to" of a context, with all that is in it, and gives it to
+ * its owner; fd or body, if there is any, becomes its context.conf.  Without
+ * an owner it fails, and "why" is set already.
  */
 int sjl_files_make_context(sjl_file_op_t *op);
 

@@ -111,6 +111,7 @@ sjl_job_paths(const char *binaries)
 static char *
 sjl_job_body_file(const sjl_job_t *job)
 {
+    int    rc, err;
     char  *path, *copy;
 
     path = sjl_path_job_body(job->row.context_id, job->row.id);
@@ -120,11 +121,16 @@ sjl_job_body_file(const sjl_job_t *job)
     }
 
     copy = sjl_format("%s.run", path);
-    (void) unlink(copy);
 
-    if (link(path, copy) == -1) {
+    (void) sjl_owner_enter(path);
+    (void) unlink(copy);
+    rc = link(path, copy);
+    err = errno;
+    sjl_owner_leave();
+
+    if (rc == -1) {
         sjl_log(SJL_LOG_CRIT, "link(\"%s\") failed: %s", copy,
-                strerror(errno));
+                strerror(err));
         free(copy);
         return path;
     }
@@ -319,7 +325,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
         /* it has run before, in a driver that is gone */
 
         if (file) {
-            (void) unlink(file);
+            (void) sjl_owner_unlink(file);
         }
 
         sjl_job_running(job);

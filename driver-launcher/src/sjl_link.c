@@ -78,6 +78,8 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     wrong = protocol != SJP_VERSION ? "another protocol"
             : c->greeted ? "a second hello"
             : ctx == NULL || ctx->driver == NULL ? "none is expected"
+            : sjl_owner_is_other(&ctx->owner) && c->uid != ctx->owner.uid
+              ? "another user"
             : !sjl_link_credentials(ctx, secret, token)
               ? "wrong secret or token"
             : NULL;
@@ -307,6 +309,8 @@ sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body, size_t *size)
     path = sjl_path_context(ctx->row.id, "/context.conf");
     copy = sjl_path_context(ctx->row.id, "/in/context.conf");
 
+    (void) sjl_owner_enter(path);
+
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
 
     if (fd == -1) {
@@ -342,6 +346,7 @@ sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body, size_t *size)
 
 done:
 
+    sjl_owner_leave();
     free(path);
     free(copy);
 
@@ -833,7 +838,7 @@ sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
     }
 
     if (file) {
-        (void) unlink(file);
+        (void) sjl_owner_unlink(file);
         message = sjl_strdup("The error was too long to be kept, the driver's "
                              "log may tell it");
 

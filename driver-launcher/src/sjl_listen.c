@@ -8,6 +8,7 @@
 #include "sjl_listen.h"
 #include "sjl_config.h"
 #include "sjl_conn.h"
+#include "sjl_context.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 static int sjl_listen_bind(int fd, const char *path, mode_t mode);
 static void sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events);
 static int sjl_listen_allowed(const struct ucred *peer);
+static int sjl_listen_driver(const struct ucred *peer);
 static void sjl_listen_again(struct ev_loop *loop, ev_timer *timer,
     int events);
 
@@ -99,7 +101,7 @@ sjl_listen_bind(int fd, const char *path, mode_t mode)
 static void
 sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
 {
-    int           fd;
+    int           fd, allowed;
     socklen_t     len;
     struct ucred  peer;
 
@@ -132,7 +134,9 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
         return;
     }
 
-    if (!sjl_listen_allowed(&peer)) {
+    allowed = sjl_listen_allowed(&peer);
+
+    if (!allowed && !sjl_listen_driver(&peer)) {
         sjl_log(SJL_LOG_ERR, "process %d of user %u may not connect to \"%s\", "
                 "channel.users does not name it", (int) peer.pid,
                 (unsigned) peer.uid, sjl_listen_path);
@@ -140,7 +144,7 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
         return;
     }
 
-    sjl_conn_make(fd, peer.pid);
+    sjl_conn_make(fd, &peer)->driver = allowed ? 0 : 1;
 }
 
 
@@ -156,6 +160,23 @@ sjl_listen_allowed(const struct ucred *peer)
 
     json_array_foreach(sjl_conf->channel_users, i, user) {
         if (json_integer_value(user) == peer->uid) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* a user that drivers have: whoever it is may be a driver, and nothing else */
+
+static int
+sjl_listen_driver(const struct ucred *peer)
+{
+    sjl_context_t  *ctx, *next;
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        if (ctx->owner.uid == peer->uid) {
             return 1;
         }
     }

@@ -131,6 +131,10 @@ sjl_process_child(const sjl_spawn_t *spawn, int input)
         (void) sigaction(signo, &sa, NULL);
     }
 
+    if (sjl_login_become(spawn->login) == SJL_ERROR) {
+        _exit(127);
+    }
+
     fd = open(spawn->log, O_WRONLY|O_CREAT|O_APPEND|O_NOFOLLOW, 0600);
 
     if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1

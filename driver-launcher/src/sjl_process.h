@@ -13,7 +13,7 @@
 #define _SJL_PROCESS_H_INCLUDED_
 
 
-#include "sjl.h"
+#include "sjl_owner.h"
 
 
 typedef struct sjl_process_s  sjl_process_t;
@@ -42,6 +42,8 @@ typedef struct {
     const char   *input;                /* all of its standard input, short */
     const char   *folder;
     const char   *log;                  /* its output is appended to it */
+
+    const sjl_login_t  *login;
 } sjl_spawn_t;
 
 

@@ -21,6 +21,7 @@
 #include "sjl_lost.h"
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
+#include "sjl_rights.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -117,6 +118,7 @@ sjl_server_start(void)
     }
 
     if (sjl_log_open(sjl_conf->log_file) == SJL_ERROR
+        || sjl_rights_drop() == SJL_ERROR
         || sjl_server_lock() == SJL_ERROR
         || sjl_files_init() == SJL_ERROR
         || sjl_db_open() == SJL_ERROR

@@ -5,7 +5,7 @@
  */
 
 
-#include "sjl.h"
+#include "sjl_owner.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -351,11 +351,17 @@ sjl_text_cut(char *s, size_t max)
 int
 sjl_file_open_log(const char *path, int make, size_t *size)
 {
-    int          fd;
+    int          fd, err;
     struct stat  sb;
+
+    (void) sjl_owner_enter(path);
 
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK
                     |(make ? O_CREAT : 0), 0600);
+    err = errno;
+
+    sjl_owner_leave();
+    errno = err;
 
     if (fd == -1 && errno == ENOENT) {
         fd = memfd_create("log", MFD_CLOEXEC);
@@ -388,7 +394,9 @@ sjl_file_tail(const char *path, unsigned lines, size_t max)
     ssize_t      n;
     struct stat  sb;
 
+    (void) sjl_owner_enter(path);
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    sjl_owner_leave();
 
     if (fd == -1) {
         return NULL;

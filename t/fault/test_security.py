@@ -39,6 +39,12 @@ def spied(s, context="c"):
         return record["id"], f.read().strip()
 
 
+def jar(s):
+    """Scripted drivers want a binary and do not look at it."""
+    code, body = s.json("POST", "/binaries/examples", b"PK\3\4examples", {"Content-Type": "application/java-archive"})
+    assert code == 201, body
+
+
 def hello(path, **meta):
     """Says hello as a driver; what the launcher sends back, b"" if it closes the connection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -89,3 +95,321 @@ def test_secret_of_a_driver_is_good_once():
         assert hello(s.socket, context="no-such-context", pid=1, secret=secret) == b""
         assert s.delete("/contexts/c")[0] == 200
         assert hello(s.socket, context=context, pid=1, secret=secret) == b""
+
+
+# users of drivers
+
+ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
+LAUNCHER_USER, ALICE, BOB = 64001, 64002, 64003
+
+
+class Users(Server):
+    """A launcher that was started as root and has become a user of its own; its drivers have others."""
+
+    def __init__(self, launcher=None, **more):
+        driver = {"run_as": str(ALICE), "run_as_users": [str(ALICE), str(BOB)], **(launcher or {}).get("driver", {})}
+        super().__init__(launcher={"user": str(LAUNCHER_USER), **(launcher or {}), "driver": driver}, **more)
+        if self.scripted:
+            # a checkout may lie where other users cannot read
+            script = self.dir + "/scripted_driver.py"
+            with open(SCRIPTED) as source, open(script, "w") as f:
+                f.write(source.read())
+            self.overrides["driver"].setdefault("command", ["/usr/bin/python3", script])
+        os.makedirs(self.dir + "/run")
+        os.chown(self.dir + "/run", LAUNCHER_USER, LAUNCHER_USER)
+        self.socket = self.dir + "/run/launcher.sock"
+        self.overrides["channel"] = {"socket": self.socket, "mode": "0660"}
+        # a launcher with rights cannot be traced, not even by the leak checker
+        self.environment = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
+
+def status(pid, what):
+    with open(f"/proc/{pid}/status") as f:
+        return re.search(rf"^{what}:\s*(.*)$", f.read(), re.M).group(1).split()
+
+
+def driver_of(s, context):
+    record = s.get(f"/contexts/{context}")[1]
+    for pid in s.drivers():
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            if f"SPARKJOB_CONTEXT={record['id']}".encode() in f.read().split(b"\0"):
+                return pid, f"{s.dir}/data/contexts/{record['id']}"
+    raise AssertionError(f"{context} has no driver")
+
+
+def as_user(uid, code, gid=None, groups=()):
+    """Runs Python as a user, without any right of root; its output."""
+    def become():
+        os.setgroups(list(groups))
+        os.setgid(uid if gid is None else gid)
+        os.setuid(uid)
+    return subprocess.run(["/usr/bin/python3", "-c", code], preexec_fn=become, capture_output=True, text=True,
+                          cwd="/", timeout=30)
+
+
+@ROOT_ONLY
+def test_launcher_keeps_four_rights_and_its_drivers_none():
+    with Users(scripted=True) as s:
+        s.context("a")
+        s.context("b", **{"run-as": str(BOB)})
+        kept = sum(1 << n for n in (0, 5, 6, 7))            # CHOWN, KILL, SETGID, SETUID
+        for name, rights in (("CapPrm", kept), ("CapEff", kept), ("CapBnd", kept), ("CapInh", 0), ("CapAmb", 0)):
+            assert int(status(s.launcher.pid, name)[0], 16) == rights, name
+        assert status(s.launcher.pid, "Uid") == [str(LAUNCHER_USER)] * 4
+        assert status(s.launcher.pid, "Groups") == [str(LAUNCHER_USER)]
+        for context, user in (("a", ALICE), ("b", BOB)):
+            pid, _ = driver_of(s, context)
+            assert status(pid, "Uid") == [str(user)] * 4 and status(pid, "Gid") == [str(user)] * 4
+            assert status(pid, "Groups") == [str(LAUNCHER_USER)]
+            assert status(pid, "NoNewPrivs") == ["1"]
+            for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+                assert int(status(pid, name)[0], 16) == 0, name
+        # it can end what is another user's
+        assert s.delete("/contexts/a")[0] == 200 and s.delete("/contexts/b")[0] == 200
+        wait_until("no driver is left", lambda: not s.drivers())
+
+
+LOOK = """
+import os, sys
+found = []
+def tries(path):
+    for what in (os.listdir, lambda p: open(p).read(), lambda p: open(p + "/x", "w"), lambda p: open(p, "a")):
+        try:
+            what(path)
+            found.append(path)
+        except OSError:
+            pass
+for path in %r:
+    tries(path)
+print(found)
+"""
+
+
+@ROOT_ONLY
+def test_folder_of_a_context_is_closed_to_other_contexts():
+    with Users(scripted=True) as s:
+        s.context("a", '{"x": 1}')
+        s.context("b", **{"run-as": str(BOB)})
+        _, alices = driver_of(s, "a")
+        _, bobs = driver_of(s, "b")
+        closed = [s.dir + "/data", s.dir + "/data/sparkjob.db", s.dir + "/data/results", s.dir + "/data/tmp",
+                  s.dir + "/data/contexts", s.dir + "/data/binaries", s.dir + "/data/data", s.dir + "/launcher.log",
+                  alices, alices + "/driver.log", alices + "/in", alices + "/out", alices + "/logs", alices + "/tmp"]
+        for uid, groups in ((BOB, [LAUNCHER_USER]), (64009, [])):
+            seen = as_user(uid, LOOK % closed, groups=groups)
+            assert seen.stdout.strip() == "[]", seen
+        seen = as_user(ALICE, LOOK % [alices + "/driver.log"], groups=[LAUNCHER_USER])
+        assert "driver.log" in seen.stdout, seen
+        for folder, uid in ((alices, ALICE), (bobs, BOB)):
+            for path in [folder] + glob.glob(folder + "/*"):
+                sb = os.lstat(path)
+                assert sb.st_uid == uid and sb.st_mode & 0o077 == 0, path
+
+
+BIG = '{"bytes": 300000}'
+
+
+@ROOT_ONLY
+def test_jobs_of_other_users_have_bodies_results_and_logs():
+    with Users(scripted=True) as s:
+        jar(s)
+        s.context("c", '{"pad": "%s"}' % ("x" * 100000))                # long, as a file
+        _, folder = driver_of(s, "c")
+        status_, body = s.run("big", BIG)
+        assert status_ == 200 and body["result"] == "x" * 300000
+        assert s.get(f"/jobs/{body['jobId']}")[1]["result"] == "x" * 300000
+        kept = f"{s.dir}/data/results/{body['jobId'][:2]}/{body['jobId']}"
+        assert os.stat(kept).st_uid == LAUNCHER_USER and os.stat(kept).st_mode & 0o077 == 0
+        long = '{"value": "%s"}' % ("y" * 200000)
+        status_, body = s.run("value", long)
+        assert status_ == 200 and body["result"] == "y" * 200000
+        status_, body = s.run("print", '{"text": "said"}')
+        assert s.request("GET", f"/jobs/{body['jobId']}/log")[2] == b"said"
+        assert s.request("GET", "/contexts/c/log")[0] == 200
+        assert s.delete("/contexts/c")[0] == 200
+        wait_until("its folder is swept", lambda: sorted(os.listdir(folder)) == ["driver.log", "logs"])
+        # ad hoc contexts have no settings, so the user is the default one; their folders go at once
+        code, body = s.run("context", context=None)
+        assert code == 200
+        folder = body["result"]["work"]
+        wait_until("the folder is gone", lambda: not os.path.exists(folder))
+
+
+@ROOT_ONLY
+def test_setting_run_as_names_only_users_that_are_listed():
+    with Users(scripted=True) as s:
+        for name in ("0", "root", "64009", "nobody", ""):
+            code, body = s.post(f"/contexts/c?run-as={name}")
+            assert code == 400 and "driver.run_as_users" in str(body), body
+        assert s.get("/contexts")[1] == []
+
+
+def test_without_a_list_nobody_is_named():
+    with Server(scripted=True) as s:
+        code, body = s.post(f"/contexts/c?run-as={os.getuid()}")
+        assert code == 400 and "driver.run_as_users" in str(body), body
+
+
+@ROOT_ONLY
+def test_user_of_drivers_is_a_driver_and_nothing_else():
+    with Users(scripted=True, launcher={"driver": {"command": [sys.executable, "-c", SPY, SCRIPTED]}}) as s:
+        s.context("c")
+        context, secret = spied(s)
+        ask = """
+import os, socket, struct
+s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(%r)
+raw = %r
+s.sendall(struct.pack("!IHHII", len(raw), %d, 0, 1, len(raw)) + raw)
+try:
+    print(len(s.recv(1000)))
+except ConnectionError:
+    print(0)
+"""
+        module = json.dumps({"protocol": 1, "pid": 1, "worker": 0}).encode()
+        again = json.dumps({"protocol": 1, "context": context, "pid": 1, "secret": secret, "jobs": []}).encode()
+        hello_, link = TYPES["hello"], TYPES["link-hello"]
+        for uid, groups, raw, kind in ((ALICE, [LAUNCHER_USER], module, hello_), (ALICE, [LAUNCHER_USER], again, link),
+                                       (BOB, [LAUNCHER_USER], module, hello_), (BOB, [LAUNCHER_USER], again, link)):
+            seen = as_user(uid, ask % (s.socket, raw, kind), groups=groups)
+            assert seen.stdout.strip() == "0" or "BrokenPipe" in seen.stderr or "Reset" in seen.stderr, (uid, seen)
+        seen = as_user(BOB, ask % (s.socket, module, hello_))
+        assert "PermissionError" in seen.stderr, seen               # the socket's mode
+        log = s.read("launcher.log")
+        assert 'may not send "hello"' in log and "wrong secret or token" in log and "may not connect" in log
+
+
+@ROOT_ONLY
+def test_token_of_a_driver_is_of_no_use_to_another_user():
+    """Bob has spied on Alice's driver before it said hello."""
+    command = "import os, time\nopen('spied', 'w').write(input())\nos.chmod('spied', 0o644)\ntime.sleep(60)"
+    with Users(scripted=True, launcher={"driver": {"command": ["/usr/bin/python3", "-c", command]}}) as s:
+        assert s.post("/contexts/a?async=true")[0] == 202
+        assert s.post(f"/contexts/b?async=true&run-as={BOB}")[0] == 202
+        wait_until("both have their secrets", lambda: len(glob.glob(s.dir + "/data/contexts/*/spied")) == 2)
+        context, secret = spied(s, "a")
+        ask = """
+import json, socket, struct
+s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(%r)
+raw = json.dumps({"protocol": 1, "context": %r, "pid": 1, "secret": %r, "jobs": []}).encode()
+s.sendall(struct.pack("!IHHII", len(raw), %d, 0, 0, len(raw)) + raw)
+print(len(s.recv(1000)))
+""" % (s.socket, context, secret, TYPES["link-hello"])
+        assert as_user(BOB, ask, groups=[LAUNCHER_USER]).stdout.strip() == "0"
+        assert "another user" in s.read("launcher.log")
+        assert int(as_user(ALICE, ask, groups=[LAUNCHER_USER]).stdout) > 100
+        s.delete("/contexts/a?force=true")
+        s.delete("/contexts/b?force=true")
+
+
+THIEF = """
+import os, sys, types
+d = types.ModuleType("scripted_driver")
+exec(open(sys.argv[1]).read(), d.__dict__)
+
+def steal(job, config):
+    # what the launcher is to take for the result lies behind a link
+    folder = job.driver.work
+    os.rename(folder + "/out", folder + "/gone")
+    os.symlink(config["folder"], folder + "/out")
+    name = folder + "/out/" + config["name"]
+    job.driver.link.send("link-result", {"id": job.id, "state": "FINISHED", "start": d.now(), "end": d.now(),
+                                         "runMicros": 1, "size": 1, "file": name})
+    job.pause(60000)
+
+d.JOBS["steal"] = steal
+d.Driver().run()
+"""
+
+
+@ROOT_ONLY
+def test_links_in_a_context_lead_the_launcher_nowhere():
+    with Users(scripted=True) as s:
+        with open(s.dir + "/thief.py", "w") as f:
+            f.write(THIEF)
+        s.overrides["driver"]["command"] = ["/usr/bin/python3", s.dir + "/thief.py", s.dir + "/scripted_driver.py"]
+        s.launcher.terminate()
+        s.launcher.wait()
+        s.start_launcher()
+        s.wait_ready()
+        jar(s)
+        os.makedirs(s.dir + "/private", 0o700)
+        os.chown(s.dir + "/private", LAUNCHER_USER, LAUNCHER_USER)
+        with open(s.dir + "/private/key", "w") as f:
+            f.write("private")
+        os.chown(s.dir + "/private/key", LAUNCHER_USER, LAUNCHER_USER)
+        os.chmod(s.dir + "/private/key", 0o600)
+        for number, (folder, name) in enumerate((("/private", "key"), ("/data", "sparkjob.db"))):
+            s.context(f"c{number}")
+            code, body = s.run("steal", json.dumps({"folder": s.dir + folder, "name": name}), context=f"c{number}")
+            assert code == 200 and body["status"] == "ERROR", body
+            assert os.path.exists(s.dir + folder + "/" + name)
+            assert "Permission denied" in s.read("launcher.log")
+            s.delete(f"/contexts/c{number}")
+        # nor does what is swept: the folder that it leads to is as it was
+        wait_until("all are swept", lambda: not glob.glob(s.dir + "/data/contexts/*/out"))
+        assert os.listdir(s.dir + "/private") == ["key"] and os.path.exists(s.dir + "/data/sparkjob.db")
+
+
+@ROOT_ONLY
+def test_drivers_of_other_users_are_adopted_and_started_again():
+    with Users(scripted=True) as s:
+        jar(s)
+        s.context("c", supervise="true", **{"run-as": str(BOB)})
+        pid, folder = driver_of(s, "c")
+        s.launcher.kill()
+        s.launcher.wait()
+        s.start_launcher()
+        s.wait_ready()
+        wait_until("it is back", lambda: "has connected again" in s.read("launcher.log"))
+        status_, body = s.run("big", BIG)
+        assert status_ == 200 and body["result"] == "x" * 300000
+        assert driver_of(s, "c")[0] == pid
+        os.kill(pid, 9)
+        wait_until("there is another", lambda: s.drivers() not in ([], [pid]))
+        wait_until("it runs", lambda: s.get("/contexts/c")[1]["state"] == "RUNNING")
+        assert status(driver_of(s, "c")[0], "Uid") == [str(BOB)] * 4
+        assert s.run("noop")[0] == 200
+
+
+@ROOT_ONLY
+@pytest.mark.skipif("SPARKJOB_LONG" not in os.environ, reason="retention is looked at every minute: make security")
+def test_folder_of_another_user_is_removed_with_its_context():
+    with Users(scripted=True, launcher={"retention": {"jobs": 1, "contexts": 1}}) as s:
+        s.context("c")
+        _, folder = driver_of(s, "c")
+        os.makedirs(folder + "/tmp/a/b")
+        for path in (folder + "/tmp/a", folder + "/tmp/a/b", folder + "/left"):
+            open(path, "w").close() if path.endswith("left") else None
+            os.chown(path, ALICE, ALICE)
+        assert s.delete("/contexts/c")[0] == 200
+        wait_until("the folder is gone", lambda: not os.path.exists(folder), 90)
+
+
+def refused_configuration(tmp_path, **members):
+    config = {"data_dir": str(tmp_path / "data"), "channel": {"socket": str(tmp_path / "s")},
+              "driver": {"command": ["/bin/true"]}}
+    for name, value in members.items():
+        config[name] = {**config[name], **value} if isinstance(config.get(name), dict) else value
+    (tmp_path / "l.json").write_text(json.dumps(config))
+    done = subprocess.run([LAUNCHER, "-t", "-c", str(tmp_path / "l.json")], capture_output=True, text=True)
+    assert done.returncode == 1, done
+    return done.stderr
+
+
+def test_users_that_cannot_be_are_refused_with_the_configuration(tmp_path):
+    assert "user: expected a user that exists" in refused_configuration(tmp_path, user="no-such-user")
+    assert "user: expected a user that is not root" in refused_configuration(tmp_path, user="root")
+    assert "run_as: expected a user that is not root" in refused_configuration(tmp_path, driver={"run_as": "0"})
+    said = refused_configuration(tmp_path, driver={"run_as_users": ["nobody", "none-such"]})
+    assert "run_as_users" in said and '"none-such"' in said and "channel.mode" in said
+    assert "context_settings" in refused_configuration(tmp_path, context_settings={"run-as": "nobody"})
+    assert "contexts.c" in refused_configuration(tmp_path, contexts={"c": {"run-as": "nobody"}})
+
+
+@ROOT_ONLY
+def test_root_itself_starts_no_drivers_of_other_users(tmp_path):
+    (tmp_path / "l.json").write_text(json.dumps({
+        "data_dir": str(tmp_path / "data"), "channel": {"socket": str(tmp_path / "s"), "mode": "0660"},
+        "driver": {"command": ["/bin/true"], "run_as": "nobody"}}))
+    done = subprocess.run([LAUNCHER, "-c", str(tmp_path / "l.json")], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and 'set "user"' in done.stderr, done

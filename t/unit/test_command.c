@@ -78,10 +78,16 @@ class_path(void)
     char           *path, *at, *next;
     json_t         *options;
     size_t          i, len;
+    sjl_login_t     login;
+    sjl_owner_t     owner;
     sjl_command_t   cmd;
 
+    owner.uid = geteuid();
+    owner.gid = getegid();
+    sjl_login_make(&login, &owner);
+
     options = json_array();
-    assert_int_equal(sjl_command_make(&cmd, "id", options), SJL_OK);
+    assert_int_equal(sjl_command_make(&cmd, "id", options, &login), SJL_OK);
     json_decref(options);
 
     path = NULL;

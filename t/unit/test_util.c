@@ -241,6 +241,8 @@ static void
 spawn(sjl_process_t *p, const char *folder, const char *script)
 {
     char         *log;
+    sjl_login_t   login;
+    sjl_owner_t   owner;
     sjl_spawn_t   how;
 
     char *const  argv[] = { "/bin/sh", "-c", (char *) (uintptr_t) script,
@@ -258,6 +260,11 @@ spawn(sjl_process_t *p, const char *folder, const char *script)
     how.input = "";
     how.folder = folder;
     how.log = log;
+    how.login = &login;
+
+    owner.uid = geteuid();
+    owner.gid = getegid();
+    sjl_login_make(&login, &owner);
 
     assert_int_equal(sjl_process_spawn(p, &how), SJL_OK);
     free(log);
