@@ -979,7 +979,7 @@ test_a_job_needs_its_context(void **state)
 
     assert_int_equal(f->type->begin(f->dao), SJL_OK);
     assert_int_equal(f->type->job_add(f->dao, &job), SJL_ERROR);
-    assert_non_null(strstr(f->type->error(f->dao), "FOREIGN KEY"));
+    assert_non_null(strstr(f->type->error(f->dao)->text, "FOREIGN KEY"));
     f->type->rollback(f->dao);
 }
 
