@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -38,6 +39,13 @@ def restart(server, kill=False):
         server.launcher.terminate()
     server.launcher.wait(40)
     server.start_launcher()
+
+
+def run_check(server):
+    """(exit code, findings)"""
+    p = subprocess.run([LAUNCHER, "check", "-c", server.dir + "/launcher.json"], capture_output=True, text=True)
+    assert p.returncode in (0, 1), p.stderr
+    return p.returncode, p.stderr.splitlines()
 
 
 def database(server):
@@ -118,12 +126,19 @@ class Work:
 
     # what is there
 
-    def verify(self, c, lost=False):
-        """lost: the drivers are, so a job may have ended otherwise."""
+    def settle(self, c):
+        """Waits until nothing is alive but what was begun for that."""
+        wait_until("nothing of the last launcher is alive", lambda: all(
+            r["record"]["state"] in ("FINISHED", "ERROR", "KILLED") for r in self.records(c) if r["kind"] != "binary"))
+
+    def records(self, c):
         stream = c.send("snapshot", {"jobs": 10000})
         c.wait(stream)
-        records = [m for m, _ in c.records.pop(stream, [])]
-        there = {r["record"]["name"]: r["record"] for r in records if r["kind"] == "binary"}
+        return [m for m, _ in c.records.pop(stream, [])]
+
+    def verify(self, c, lost=False):
+        """lost: the drivers are, so a job may have ended otherwise."""
+        there = {r["record"]["name"]: r["record"] for r in self.records(c) if r["kind"] == "binary"}
         for name, body in self.binaries.items():
             if name in there or name not in self.gone:
                 assert there[name]["sha256"] == hashlib.sha256(body).hexdigest(), name
@@ -194,6 +209,41 @@ def test_what_fails_is_refused_and_what_works_again_goes_on(server):
         work.verify(c)
         no_ghosts(c, work)
         assert not work.all(c)
+
+
+# the power
+
+
+CHANGES = [("db-write", "torn"), ("db-write", "power"), ("db-sync", "power"), ("write", "torn"), ("sync", "power"), ("rename", "power"),
+           ("link", "power"), ("unlink", "power"), ("mkdir", "power"), ("create", "power"), ("db-truncate", "power")]
+LOSSES = int(os.environ.get("SPARKJOB_LOSSES", 8))
+SEED = int(os.environ.get("SPARKJOB_SEED", 1))
+
+
+def test_what_was_acknowledged_survives_the_power(server):
+    chance = random.Random(SEED)
+    server.overrides["retention"] = {"jobs": 0, "contexts": 0}
+    server.start_launcher()
+    work = Work(server)
+    lost = 0
+    while lost < LOSSES:
+        call, what = CHANGES[lost % len(CHANGES)] if lost < len(CHANGES) else chance.choice(CHANGES)
+        skip = chance.randrange(12)
+        with Channel(server.socket) as c:
+            assert not work.all(c)
+            server.disk.fails(call, "*", what, skip, 1)
+            with contextlib.suppress(EOFError, ConnectionError):
+                for _ in range(20):
+                    work.all(c)
+        lost += 1
+        server.disk.works()
+        if server.launcher.poll() is None:       # it has not come to that call
+            server.launcher.kill()
+        restart(server, kill=True)
+        with Channel(server.socket) as c:
+            work.settle(c)
+            work.verify(c, lost=True)
+        #CHECK
 
 
 # a file system that is full
