@@ -236,9 +236,8 @@ def test_an_id_that_the_ring_has_lost_is_a_reset(fake):
 
 def test_an_event_that_is_too_large_for_the_ring(fake):
     with watch(fake) as stream:
-        fake.put_binary("jar")
+        last = f"{fake.epoch}-{fake.put_binary('jar')}"
         stream.next()
-        last = stream.last_id
         fake.put_context("c", "ERROR", reason="x" * 70000)
         assert len(stream.next()[1]["reason"]) == 70000
         fake.put_binary("jar")
