@@ -72,7 +72,7 @@ static struct {
     { ngx_string("contexts"), NGX_HTTP_SPARKJOB_CONTEXTS },
     { ngx_string("binaries"), NGX_HTTP_SPARKJOB_BINARIES },
     { ngx_string("admin"), NGX_HTTP_SPARKJOB_ADMIN },
-    { ngx_string("none"), NGX_HTTP_SPARKJOB_NO_ROLE }
+    { ngx_null_string, NGX_HTTP_SPARKJOB_NO_ROLE }
 };
 
 
@@ -201,7 +201,7 @@ ngx_http_sparkjob_allow_variable(ngx_conf_t *cf, ngx_str_t *value)
         }
     }
 
-    if (name.len == 0 || i != name.len) {
+    if (value->data[0] != '$' || name.len == 0 || i != name.len) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" is not one variable alone", value);
         return NGX_ERROR;
@@ -220,15 +220,15 @@ ngx_http_sparkjob_allow_who(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_CONF_ERROR;
     }
 
-    if (value->data[0] == '$') {
+    if (value->data[0] == '~') {
+        return ngx_http_sparkjob_allow_regex(cf, value, rule);
+    }
+
+    if (ngx_strlchr(value->data, value->data + value->len, '$')) {
         rule->match = ngx_http_sparkjob_match_variable;
         rule->variable = ngx_http_sparkjob_allow_variable(cf, value);
 
         return rule->variable == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
-    }
-
-    if (value->data[0] == '~') {
-        return ngx_http_sparkjob_allow_regex(cf, value, rule);
     }
 
     if (value->len == 3 && ngx_strncmp(value->data, "all", 3) == 0) {

@@ -195,6 +195,12 @@ ngx_http_sparkjob_prepare(ngx_http_request_t *r,
 
     allowed = 0;
 
+    if (slcf->user
+        && ngx_http_complex_value(r, slcf->user, &ctx->user) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_sparkjob_args(r);
 
     if (rc == NGX_OK) {
@@ -580,12 +586,6 @@ ngx_http_sparkjob_user(ngx_http_request_t *r,
 {
     ngx_int_t         rc;
     static ngx_str_t  what = ngx_string("user");
-
-    if (slcf->user
-        && ngx_http_complex_value(r, slcf->user, &ctx->user) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     rc = ngx_http_sparkjob_check_text(ctx, &what, &ctx->user, SJP_NAME_MAX);
 
