@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove api jvm e2e fault shim lockcheck asan clang bench install clean
+        prove api jvm e2e fault shim lockcheck asan clang bench soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -304,6 +304,9 @@ include t/analysis.mk
 bench: export DEPS := bench
 bench: all spark                           ## speed and memory, as ratios in one run
 	@/usr/bin/python3 t/bench/bench.py
+
+soak: all spark                            ## what grows: JOBS=100000 CONTEXTS=2 RESTARTS=20 VERSIONS=200
+	@JOBS=$(JOBS) CONTEXTS=$(CONTEXTS) RESTARTS=$(RESTARTS) VERSIONS=$(VERSIONS) /usr/bin/python3 t/bench/soak.py
 
 
 # a distribution's places

@@ -279,6 +279,8 @@ ngx_http_sparkjob_channel_clear(ngx_http_sparkjob_channel_t *ch)
         }
     }
 
+    ch->used[NGX_HTTP_SPARKJOB_QUEUED] = 0;
+
     while (ch->nfds) {
         ch->nfds--;
 

@@ -109,6 +109,15 @@ ngx_http_sparkjob_header_filter(ngx_http_request_t *r)
 
     r->headers_out.content_length_n = ctx->error.len;
 
+    /* limit_req, limit_conn and the like do not say when to come back */
+
+    if ((r->err_status == NGX_HTTP_SERVICE_UNAVAILABLE
+         || r->err_status == NGX_HTTP_TOO_MANY_REQUESTS)
+        && ngx_http_sparkjob_reply_retry(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_next_header_filter(r);
 }
 

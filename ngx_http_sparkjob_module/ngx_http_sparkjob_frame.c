@@ -284,6 +284,7 @@ ngx_http_sparkjob_frame_queue(ngx_http_sparkjob_channel_t *ch,
 {
     frame->sent = 0;
     frame->queued = 1;
+    ch->used[NGX_HTTP_SPARKJOB_QUEUED] += frame->size;
 
     ngx_queue_insert_tail(&ch->output, &frame->queue);
 
@@ -314,15 +315,17 @@ ngx_http_sparkjob_frame_drop(ngx_http_sparkjob_channel_t *ch,
 
     frame->queued = 0;
 
+    rest = frame->size - frame->sent;
+
     if (frame->sent == 0) {
         ngx_queue_remove(&frame->queue);
+        ch->used[NGX_HTTP_SPARKJOB_QUEUED] -= rest;
         return;
     }
 
-    rest = frame->size - frame->sent;
-
     copy = ngx_calloc(sizeof(ngx_http_sparkjob_frame_t) + rest, ch->log);
     if (copy == NULL) {
+        ch->used[NGX_HTTP_SPARKJOB_QUEUED] -= rest;
         ngx_queue_remove(&frame->queue);
         ch->broken = 1;
         ngx_post_event(ch->connection->write, &ngx_posted_events);
@@ -544,6 +547,8 @@ ngx_http_sparkjob_frame_sent(ngx_http_sparkjob_channel_t *ch, size_t n)
     size_t                      rest;
     ngx_queue_t                *q;
     ngx_http_sparkjob_frame_t  *frame;
+
+    ch->used[NGX_HTTP_SPARKJOB_QUEUED] -= n;
 
     while (n) {
         q = ngx_queue_head(&ch->output);

@@ -32,7 +32,8 @@ static void ngx_http_sparkjob_exit_process(ngx_cycle_t *cycle);
 static ngx_command_t  ngx_http_sparkjob_commands[] = {
 
     { ngx_string("sparkjob_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE3,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE3|NGX_CONF_TAKE4|NGX_CONF_TAKE5
+          |NGX_CONF_TAKE6|NGX_CONF_TAKE7,
       ngx_http_sparkjob_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -156,6 +157,7 @@ ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ssize_t                    size;
     ngx_url_t                  u;
     ngx_str_t                 *value;
+    ngx_uint_t                 i;
     ngx_http_sparkjob_zone_t  *zone;
 
     value = cf->args->elts;
@@ -223,6 +225,18 @@ ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     zone->shm_zone->init = ngx_http_sparkjob_zone_init;
     zone->shm_zone->data = zone;
+
+    ngx_http_sparkjob_limit_init(zone);
+
+    for (i = 4; i < cf->args->nelts; i++) {
+
+        if (ngx_http_sparkjob_limit_set(zone, &value[i]) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of zone \"%V\"",
+                               &value[i], &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
 
     return NGX_CONF_OK;
 }

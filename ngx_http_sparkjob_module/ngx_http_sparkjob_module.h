@@ -262,12 +262,22 @@ struct ngx_http_sparkjob_op_s {
 };
 
 
+/* how much a worker takes on at once, by zone */
+
+#define NGX_HTTP_SPARKJOB_PARKED    0
+#define NGX_HTTP_SPARKJOB_WATCHERS  1
+#define NGX_HTTP_SPARKJOB_UPLOADS   2
+#define NGX_HTTP_SPARKJOB_QUEUED    3   /* bytes, in frames to the launcher */
+#define NGX_HTTP_SPARKJOB_NLIMITS   4
+
+
 typedef struct {
     ngx_str_t                     name;
     ngx_addr_t                   *addr;
     ngx_shm_zone_t               *shm_zone;
     ngx_slab_pool_t              *shpool;
     ngx_http_sparkjob_channel_t  *channel;  /* of this worker */
+    ngx_uint_t                    limits[NGX_HTTP_SPARKJOB_NLIMITS];
     u_char                       *file;     /* where a location names it */
     ngx_uint_t                    line;
     unsigned                      reset:1;  /* found half-written, to be told */
@@ -290,6 +300,7 @@ struct ngx_http_sparkjob_channel_s {
     ngx_uint_t                    pings;    /* without a pong */
 
     ngx_queue_t                   output;
+    ngx_uint_t                    used[NGX_HTTP_SPARKJOB_NLIMITS];
 
     u_char                       *in;
     size_t                        in_pos;
@@ -398,8 +409,10 @@ typedef struct {
     ngx_http_sparkjob_handler_pt  again;
 
     ngx_str_t                     error;    /* the body of an error page */
+    ngx_uint_t                    slots;    /* a bit for each limit */
 
     unsigned                      isolated:1;   /* by sparkjob_owner */
+    unsigned                      limited:1; /* has or had slots */
     unsigned                      parked:1;
     unsigned                      waiting:1;
     unsigned                      asked:1;  /* is in the queue "asking" */
@@ -725,6 +738,17 @@ ngx_int_t ngx_http_sparkjob_job_events(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_log(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_log(ngx_http_request_t *r);
 
+/* limit: how much a worker takes on at once */
+void ngx_http_sparkjob_limit_init(ngx_http_sparkjob_zone_t *zone);
+ngx_int_t ngx_http_sparkjob_limit_set(ngx_http_sparkjob_zone_t *zone,
+    ngx_str_t *arg);
+ngx_int_t ngx_http_sparkjob_limit_enter(ngx_http_request_t *r,
+    ngx_uint_t limit);
+void ngx_http_sparkjob_limit_leave(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_uint_t limit);
+ngx_int_t ngx_http_sparkjob_limit_refuse(ngx_http_request_t *r,
+    ngx_uint_t limit, ngx_int_t rc);
+
 /* stream: answers that go on */
 ngx_int_t ngx_http_sparkjob_stream_start(ngx_http_request_t *r,
     ngx_str_t *type, off_t length);
@@ -765,6 +789,7 @@ ngx_int_t ngx_http_sparkjob_reply_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *fmt, ...);
 ngx_int_t ngx_http_sparkjob_reply_problem(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_reply_unavailable(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_reply_retry(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_reply_expired(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_reply_zone(ngx_http_request_t *r, ngx_int_t rc);
 ngx_int_t ngx_http_sparkjob_reply_around(ngx_http_request_t *r,

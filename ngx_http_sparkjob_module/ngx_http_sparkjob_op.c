@@ -41,6 +41,13 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
         return ngx_http_sparkjob_reply_unavailable(r);
     }
 
+    rc = ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_PARKED);
+
+    if (rc != NGX_OK) {
+        json_decref(meta);
+        return ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_PARKED, rc);
+    }
+
     ngx_http_sparkjob_op_cancel(ctx);
     ngx_memzero(op, sizeof(ngx_http_sparkjob_op_t));
 
@@ -60,6 +67,13 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
 
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ch->used[NGX_HTTP_SPARKJOB_QUEUED] + op->frame.size
+        > ctx->zone->limits[NGX_HTTP_SPARKJOB_QUEUED])
+    {
+        return ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_QUEUED,
+                                              NGX_BUSY);
     }
 
     op->active = 1;
@@ -319,11 +333,17 @@ ngx_http_sparkjob_op_sent(ngx_http_sparkjob_op_t *op)
     ngx_http_request_t  *r;
 
     op->left = 1;
+    r = op->request;
 
     SPARKJOB_FAULT("ask.sent");
 
+    /* the launcher has its body */
+
+    ngx_http_sparkjob_limit_leave(ngx_http_get_module_ctx(r,
+                                                   ngx_http_sparkjob_module),
+                                  NGX_HTTP_SPARKJOB_UPLOADS);
+
     if (op->call->sent) {
-        r = op->request;
         ngx_http_sparkjob_finish(r, op->call->sent(r));
     }
 }

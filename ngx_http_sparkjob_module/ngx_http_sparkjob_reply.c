@@ -72,6 +72,8 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_KEY_REUSED, 422, "ERROR",
       "Idempotency-Key '%V' was used for another request" },
 
+    { SJP_ERR_OVERLOADED, 503, "ERROR", "%V" },
+
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };
 
@@ -244,18 +246,28 @@ ngx_http_sparkjob_reply_problem(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_sparkjob_reply_unavailable(ngx_http_request_t *r)
 {
-    static ngx_str_t          after = ngx_string("1");
     ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_reply_header(r, "Retry-After", &after) != NGX_OK) {
+    if (ngx_http_sparkjob_reply_retry(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_sparkjob_reply_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                   "The launcher at %V does not answer",
                                   &ctx->zone->addr->name);
+}
+
+
+/* what is refused now may be taken in a moment */
+
+ngx_int_t
+ngx_http_sparkjob_reply_retry(ngx_http_request_t *r)
+{
+    static ngx_str_t  after = ngx_string("1");
+
+    return ngx_http_sparkjob_reply_header(r, "Retry-After", &after);
 }
 
 
@@ -284,7 +296,6 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
 {
     ngx_int_t                     code;
     ngx_str_t                     error, name;
-    static ngx_str_t              after = ngx_string("1");
     ngx_http_sparkjob_ctx_t      *ctx;
     ngx_http_sparkjob_refusal_t  *refusal;
 
@@ -317,7 +328,7 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
     }
 
     if (refusal->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_sparkjob_reply_header(r, "Retry-After", &after) != NGX_OK)
+        && ngx_http_sparkjob_reply_retry(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -40,6 +40,7 @@ static ngx_int_t ngx_http_sparkjob_not_allowed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_user(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
 static ngx_int_t ngx_http_sparkjob_read_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_upload(ngx_http_request_t *r);
 static void ngx_http_sparkjob_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
 
@@ -616,6 +617,12 @@ ngx_http_sparkjob_read_body(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
+    rc = ngx_http_sparkjob_upload(r);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : rc;
+    }
+
     if (r->headers_in.content_length_n > SJP_PAYLOAD_MAX
         || r->headers_in.content_length_n == -1)
     {
@@ -630,6 +637,49 @@ ngx_http_sparkjob_read_body(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/*
+ * A body that needs a file, by its length or since nobody knows that, wants a
+ * slot until the launcher has it.  NGX_DECLINED: it was answered that there are
+ * too many.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_upload(ngx_http_request_t *r)
+{
+    off_t                      size;
+    ngx_int_t                  rc, discard;
+    ngx_uint_t                 large;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    size = ngx_min(clcf->client_body_buffer_size, SJP_PAYLOAD_MAX);
+    large = r->headers_in.content_length_n > size || r->headers_in.chunked;
+
+#if (NGX_HTTP_V2)
+    large |= r->stream && !r->stream->in_closed
+             && r->headers_in.content_length_n == -1;
+#endif
+
+    rc = large ? ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_UPLOADS)
+               : NGX_OK;
+
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    discard = ngx_http_discard_request_body(r);
+
+    if (discard != NGX_OK) {
+        return discard;
+    }
+
+    rc = ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_UPLOADS, rc);
+
+    return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
 

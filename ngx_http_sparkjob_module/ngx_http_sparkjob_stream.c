@@ -28,6 +28,18 @@ ngx_http_sparkjob_stream_start(ngx_http_request_t *r, ngx_str_t *type,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
+    if (length == -1) {
+        rc = ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_WATCHERS);
+
+        if (rc != NGX_OK) {
+            rc = ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_WATCHERS,
+                                                rc);
+            return rc == NGX_OK ? NGX_DONE : rc;
+        }
+
+        ngx_http_sparkjob_limit_leave(ctx, NGX_HTTP_SPARKJOB_PARKED);
+    }
+
     ctx->replied = 1;
 
     r->headers_out.status = NGX_HTTP_OK;

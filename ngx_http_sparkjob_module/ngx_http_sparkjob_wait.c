@@ -192,6 +192,7 @@ ngx_http_sparkjob_wait_cleanup(void *data)
 ngx_int_t
 ngx_http_sparkjob_wait_zone(ngx_http_request_t *r)
 {
+    ngx_int_t                      rc;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_channel_t   *ch;
     ngx_http_sparkjob_loc_conf_t  *slcf;
@@ -202,6 +203,12 @@ ngx_http_sparkjob_wait_zone(ngx_http_request_t *r)
 
     if (ch) {
         ngx_http_sparkjob_channel_hurry(ch);
+    }
+
+    rc = ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_PARKED);
+
+    if (rc != NGX_OK) {
+        return ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_PARKED, rc);
     }
 
     if (!ctx->parked) {

@@ -263,3 +263,47 @@ location = /contexts { sparkjob main; }
 GET /contexts
 --- json
 []
+
+
+=== TEST 23: limits of a worker
+--- http_config
+sparkjob_zone main 1m unix:$TEST_NGINX_SPARKJOB_MAIN queued=1m parked=1 watchers=2 uploads=3;
+--- config
+location / { sparkjob main; }
+--- request
+GET /contexts
+--- json
+[]
+
+
+=== TEST 24: limits that are none
+--- http_config
+sparkjob_zone main 1m unix:/tmp/x.sock watchers=0;
+--- config
+--- must_die
+--- suppress_stderr
+--- error_log
+[emerg]
+invalid parameter "watchers=0" of zone "main"
+
+
+=== TEST 25: nor is this
+--- http_config
+sparkjob_zone main 1m unix:/tmp/x.sock queued=1x;
+--- config
+--- must_die
+--- suppress_stderr
+--- error_log
+[emerg]
+invalid parameter "queued=1x" of zone "main"
+
+
+=== TEST 26: a limit that nobody knows
+--- http_config
+sparkjob_zone main 1m unix:/tmp/x.sock waiting=1;
+--- config
+--- must_die
+--- suppress_stderr
+--- error_log
+[emerg]
+invalid parameter "waiting=1" of zone "main"

@@ -158,7 +158,8 @@
     X(BAD_URI,              "bad-uri")                                        \
     X(BAD_SETTING,          "bad-setting")                                    \
     X(BAD_SOURCE,           "bad-source")                                     \
-    X(NO_SPACE,             "no-space")
+    X(NO_SPACE,             "no-space")                                       \
+    X(OVERLOADED,           "overloaded")
 
 
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,

@@ -6,6 +6,8 @@
 
 
 #include "sjl_channel.h"
+#include "sjl_config.h"
+#include "sjl_limit.h"
 #include "sjl_request.h"
 
 
@@ -56,6 +58,15 @@ sjl_channel_hello(sjl_conn_t *c, sjl_frame_t *f)
         sjl_log(SJL_LOG_ERR, "connection %u speaks protocol %d, not %d",
                 c->number, protocol, SJP_VERSION);
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "protocol");
+        sjl_conn_finish(c);
+        return;
+    }
+
+    if (!sjl_limit_channel()) {
+        sjl_log(SJL_LOG_ERR, "connection %u is one channel too many, "
+                "limits.channels is %lld", c->number,
+                (long long) sjl_conf->limit_channels);
+        sjl_request_refuse(r, SJP_ERR_OVERLOADED, "channels");
         sjl_conn_finish(c);
         return;
     }

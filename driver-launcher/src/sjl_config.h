@@ -68,6 +68,13 @@ typedef struct {
     int64_t   retention_jobs;
     int64_t   retention_contexts;
     int64_t   sync_commit_delay;
+    int64_t   limit_channels;
+    int64_t   limit_requests;
+    int64_t   limit_uploads;
+    int64_t   limit_starting;
+    int64_t   limit_channel_bytes;
+    int64_t   limit_link_bytes;
+    int64_t   limit_result_bytes;
 
     json_t   *contexts;                 /* settings as text, by name */
     json_t   *binaries;                 /* paths by name */

@@ -7,6 +7,7 @@
 
 #include "sjl_conn.h"
 #include "sjl_dispatch.h"
+#include "sjl_limit.h"
 #include "sjl_link.h"
 #include "sjl_request.h"
 #include "sjl_state.h"
@@ -22,7 +23,6 @@
 #define SJL_CONN_READS     16           /* in one turn */
 #define SJL_CONN_HELLO     10.          /* seconds */
 #define SJL_CONN_BUSY      (1024 * 1024)
-#define SJL_CONN_MAX       (64 * 1024 * 1024)
 
 /* the kernel passes no more at once */
 #define SJL_CONN_SCM_MAX   253
@@ -147,6 +147,15 @@ sjl_conn_readable(struct ev_loop *loop, ev_io *io, int events)
 
     for (n = 0; n < SJL_CONN_READS; n++) {
         if (c->closed || c->finishing || sjl_conn_read(c) == SJL_ERROR) {
+            return;
+        }
+
+        /* a module that does not read its answers may ask for no more */
+
+        if (c->role == SJL_ROLE_MODULE
+            && c->queued > sjl_limit_queue(c) / 2)
+        {
+            ev_io_stop(sjl_loop, &c->read);
             return;
         }
     }
@@ -564,7 +573,7 @@ sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd)
     c->queued += buf->size;
     c->sent++;
 
-    if (c->queued > SJL_CONN_MAX) {
+    if (c->queued > sjl_limit_queue(c)) {
         sjl_log(SJL_LOG_ERR, "connection %u of process %d does not read, %zu "
                 "bytes wait for it", c->number, (int) c->pid, c->queued);
         sjl_conn_close(c);
@@ -705,9 +714,11 @@ sjl_conn_write(sjl_conn_t *c)
 static void
 sjl_conn_written(sjl_conn_t *c, size_t n)
 {
+    int         busy;
     size_t      rest;
     sjl_out_t  *out;
 
+    busy = sjl_conn_busy(c);
     c->queued -= n;
 
     if (c->out->fd != -1) {
@@ -733,8 +744,17 @@ sjl_conn_written(sjl_conn_t *c, size_t n)
         c->out_last = &c->out;
     }
 
-    if (c->drains && !sjl_conn_busy(c)) {
-        sjl_conn_drained(c);
+    if (!busy || sjl_conn_busy(c)) {
+        return;
+    }
+
+    sjl_conn_drained(c);
+
+    if (c->role == SJL_ROLE_MODULE && !c->finishing) {
+        ev_io_start(sjl_loop, &c->read);
+
+    } else if (c->role == SJL_ROLE_DRIVER) {
+        sjl_link_drained(c);
     }
 }
 

@@ -38,6 +38,7 @@ struct sjl_context_s {
     sjl_stray_t        *strays;         /* see sjl_stray.h */
     size_t              nslots;         /* taken, of row.max_jobs */
     size_t              nwaiting;       /* jobs that were not sent yet */
+    size_t              bodies;         /* bytes of what its jobs were given */
     sjl_turn_t         *turns;          /* see sjl_job_queue.h */
     sjl_turn_t         *users;
 

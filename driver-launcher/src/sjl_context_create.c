@@ -10,6 +10,7 @@
 #include "sjl_create.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
+#include "sjl_limit.h"
 #include "sjl_look.h"
 #include "sjl_server.h"
 
@@ -409,6 +410,9 @@ sjl_create_go(sjl_create_t *create)
         (void) snprintf(limit, sizeof(limit), "%d",
                         (int) sjl_conf->max_contexts);
         sjl_create_refuse(create, SJP_ERR_TOO_MANY_CONTEXTS, limit);
+
+    } else if (!sjl_limit_start(create->requests)) {
+        create->requests = NULL;
 
     } else if (create->replace) {
         sjl_replace_add(create);

@@ -13,6 +13,7 @@
 #include "sjl_dump.h"
 #include "sjl_history.h"
 #include "sjl_job.h"
+#include "sjl_limit.h"
 #include "sjl_link.h"
 #include "sjl_purge.h"
 #include "sjl_read.h"
@@ -127,7 +128,9 @@ sjl_dispatch(sjl_conn_t *c, sjl_frame_t *f)
 
     SPARKJOB_FAULT(m->from == SJL_ROLE_MODULE ? "frame.channel" : "frame.link");
 
-    m->handler(c, f);
+    if (sjl_limit_message(c, f) == SJL_OK) {
+        m->handler(c, f);
+    }
 
     return SJL_OK;
 }

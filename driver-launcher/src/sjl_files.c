@@ -68,6 +68,9 @@ static sjl_file_op_t  *sjl_files_retry;
 static size_t          sjl_files_nretries;
 static ev_timer        sjl_files_retry_timer;
 
+/* operations that hold a descriptor of what is to be copied */
+static size_t       sjl_files_held;
+
 /* data_dir for both threads; it never changes */
 static char        *sjl_files_root;
 
@@ -160,6 +163,10 @@ sjl_files_done(sjl_op_t *op)
 
     fop = sjl_container(op, sjl_file_op_t, op);
 
+    if (fop->fd != -1) {
+        sjl_files_held--;
+    }
+
     if (fop->rc == SJL_ERROR) {
         sjl_log(fop->bad || fop->exists ? SJL_LOG_ERR : SJL_LOG_CRIT, "%s",
                 fop->why.text);
@@ -231,6 +238,10 @@ void
 sjl_file_op_add(sjl_file_op_t *op)
 {
     op->op.done = sjl_files_done;
+
+    if (op->fd != -1) {
+        sjl_files_held++;
+    }
 
     sjl_queue_add(&sjl_files_queue, &op->op, 0);
 }
@@ -949,6 +960,13 @@ size_t
 sjl_files_length(void)
 {
     return sjl_files_queue.length + sjl_files_nretries;
+}
+
+
+size_t
+sjl_files_bodies(void)
+{
+    return sjl_files_held;
 }
 
 

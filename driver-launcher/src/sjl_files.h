@@ -70,6 +70,9 @@ void sjl_files_stop(void);
 size_t sjl_files_length(void);
 uint64_t sjl_files_total(void);
 
+/* how many descriptors of bodies operations hold that are not done */
+size_t sjl_files_bodies(void);
+
 /* a new operation; "run" is one of those below */
 sjl_file_op_t *sjl_file_op_make(int (*run)(sjl_file_op_t *op),
     void (*done)(sjl_file_op_t *op), void *data);

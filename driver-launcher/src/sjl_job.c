@@ -69,6 +69,7 @@ sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row)
     HASH_ADD_KEYPTR(hh, sjl_jobs, job->row.id, SJL_ID_LEN, job);
     DL_APPEND(ctx->jobs, job);
     ctx->nwaiting++;
+    ctx->bodies += job->body.len;
 
     return job;
 }
@@ -551,6 +552,7 @@ sjl_job_free(sjl_job_t *job)
     DL_DELETE(ctx->jobs, job);
 
     free(job->callback);
+    ctx->bodies -= job->body.len;
     job->row.body = job->body;
     sjl_row_clear(&sjl_jobs_table, &job->row);
 

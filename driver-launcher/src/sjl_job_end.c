@@ -160,6 +160,15 @@ sjl_job_result_moved(sjl_file_op_t *fop)
     if (job->row.final) {
         /* it was killed meanwhile */
 
+    } else if (fop->rc == SJL_OK
+               && (int64_t) fop->size > sjl_conf->limit_result_bytes)
+    {
+        sjl_files_delete(sjl_path_result(job->row.id, ""));
+        sjl_job_fail(job, SJP_JOB_ERROR, "java.io.IOException", NULL,
+                     "The result of job %s has %zu bytes, at most %lld are "
+                     "kept", job->row.id, fop->size,
+                     (long long) sjl_conf->limit_result_bytes);
+
     } else if (fop->rc == SJL_OK) {
         sjl_job_finish(job, SJP_JOB_FINISHED, SJL_PAYLOAD_STORED, NULL,
                        fop->size);

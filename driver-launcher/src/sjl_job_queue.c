@@ -124,7 +124,10 @@ sjl_job_queue_fill(sjl_context_t *ctx)
 }
 
 
-/* what cannot reach its driver now waits for it here */
+/*
+ * What cannot reach its driver now waits for it here, also while the driver has
+ * much to read: see sjl_link_drained().
+ */
 
 void
 sjl_job_queue_run(sjl_context_t *ctx)
@@ -140,6 +143,7 @@ sjl_job_queue_open(const sjl_context_t *ctx)
 {
     return ctx->row.state == SJP_CONTEXT_RUNNING && !ctx->ending
            && ctx->driver && ctx->driver->conn
+           && !sjl_conn_busy(ctx->driver->conn)
            && (int64_t) ctx->nslots < ctx->row.max_jobs;
 }
 

@@ -12,6 +12,7 @@
 #include "sjl_create.h"
 #include "sjl_http.h"
 #include "sjl_job.h"
+#include "sjl_limit.h"
 #include "sjl_look.h"
 #include "sjl_server.h"
 #include "sjl_record.h"
@@ -415,7 +416,7 @@ sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx)
     n = (int64_t) (ctx->nslots + ctx->nwaiting);
 
     if (n < ctx->row.max_jobs + ctx->row.max_queued) {
-        return 1;
+        return sjl_limit_body(s->request, ctx, s->body ? s->size : 0);
     }
 
     max = ctx->row.max_queued ? ctx->row.max_queued : ctx->row.max_jobs;
@@ -442,6 +443,10 @@ sjl_submit_adhoc(sjl_submit_t *s)
         (void) snprintf(limit, sizeof(limit), "%d",
                         (int) sjl_conf->max_contexts);
         sjl_request_refuse(s->request, SJP_ERR_TOO_MANY_CONTEXTS, limit);
+        return NULL;
+    }
+
+    if (!sjl_limit_start(s->request)) {
         return NULL;
     }
 

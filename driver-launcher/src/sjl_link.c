@@ -10,7 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
-#include "sjl_job.h"
+#include "sjl_job_queue.h"
 #include "sjl_ports.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -242,12 +242,13 @@ sjl_link_welcome(sjl_context_t *ctx)
     options = json_copy(sjl_conf->options);
     (void) json_array_extend(options, ctx->options);
 
-    meta = json_pack("{s:s, s:o, s:O, s:s, s:I, s:o, s:b}",
+    meta = json_pack("{s:s, s:o, s:O, s:s, s:I, s:o, s:b, s:I}",
                      "name", ctx->row.name,
                      "settings", settings,
                      "query", ctx->settings, "token", ctx->token,
                      "maxJobs", (json_int_t) ctx->row.max_jobs,
-                     "options", options, "adhoc", (int) ctx->row.adhoc);
+                     "options", options, "adhoc", (int) ctx->row.adhoc,
+                     "maxResult", (json_int_t) sjl_conf->limit_result_bytes);
 
     folder = sjl_path_context(ctx->row.id, "");
     (void) json_object_set_new(meta, "work", json_string(folder));
@@ -878,5 +879,18 @@ sjl_link_closed(sjl_conn_t *c)
     if (c->broken && d->context) {
         sjl_context_lost(d->context,
                          sjl_strdup("its driver broke the protocol"));
+    }
+}
+
+
+void
+sjl_link_drained(sjl_conn_t *c)
+{
+    sjl_driver_t  *d;
+
+    d = c->data;
+
+    if (d && d->conn == c && d->context) {
+        sjl_job_queue_run(d->context);
     }
 }

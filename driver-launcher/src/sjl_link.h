@@ -30,5 +30,8 @@ void sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f);
 /* the connection is closed */
 void sjl_link_closed(sjl_conn_t *c);
 
+/* the driver has read most of what was sent */
+void sjl_link_drained(sjl_conn_t *c);
+
 
 #endif /* _SJL_LINK_H_INCLUDED_ */

@@ -9,6 +9,7 @@
 #include "sjl_config.h"
 #include "sjl_conn.h"
 #include "sjl_context.h"
+#include "sjl_limit.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -140,6 +141,13 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
         sjl_log(SJL_LOG_ERR, "process %d of user %u may not connect to \"%s\", "
                 "channel.users does not name it", (int) peer.pid,
                 (unsigned) peer.uid, sjl_listen_path);
+        (void) close(fd);
+        return;
+    }
+
+    if (!sjl_limit_stranger()) {
+        sjl_log(SJL_LOG_ERR, "process %d is refused, too many connections have "
+                "not said hello", (int) peer.pid);
         (void) close(fd);
         return;
     }

@@ -16,6 +16,9 @@
 static void sjl_request_free(sjl_request_t *r);
 
 
+static size_t  sjl_requests;
+
+
 sjl_request_t *
 sjl_request_make(sjl_conn_t *c, const sjl_frame_t *f)
 {
@@ -26,8 +29,16 @@ sjl_request_make(sjl_conn_t *c, const sjl_frame_t *f)
     r->stream = f->stream;
 
     DL_APPEND(c->requests, r);
+    sjl_requests++;
 
     return r;
+}
+
+
+size_t
+sjl_request_count(void)
+{
+    return sjl_requests;
 }
 
 
@@ -255,6 +266,7 @@ sjl_request_free(sjl_request_t *r)
         DL_DELETE(r->conn->requests, r);
     }
 
+    sjl_requests--;
     free(r);
 }
 

@@ -28,6 +28,9 @@ struct sjl_request_s {
 
 sjl_request_t *sjl_request_make(sjl_conn_t *c, const sjl_frame_t *f);
 
+/* how many were not answered yet */
+size_t sjl_request_count(void);
+
 /*
  * Reads members of the metadata, as json_unpack() does.  When one is missing
  * or of another type the request is answered by bad-request, and SJL_ERROR

@@ -82,10 +82,12 @@ def children(pid):
 
 
 class Server:
-    def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", start=True):
-        """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks."""
+    def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", zone="", listen="", start=True):
+        """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks;
+        zone, listen: parameters of sparkjob_zone and listen."""
         self.scripted, self.workers, self.overrides = scripted, workers, launcher or {}
         self.nginx_lines, self.http_lines, self.location_lines = nginx, http, location
+        self.zone_parameters, self.listen_parameters = zone, listen
         self.dir = tempfile.mkdtemp(prefix="sparkjob-")
         os.chmod(self.dir, 0o711)
         self.port = free_port()
@@ -159,10 +161,10 @@ events {{ worker_connections 25000; }}
 http {{
     access_log off;
 {temp}
-    sparkjob_zone spark {self.zone_size} unix:{self.socket};
+    sparkjob_zone spark {self.zone_size} unix:{self.socket} {self.zone_parameters};
     {self.http_lines}
     server {{
-        listen 127.0.0.1:{self.port} backlog=16384;
+        listen 127.0.0.1:{self.port} backlog=16384 {self.listen_parameters};
         client_max_body_size 1g;
         location / {{ sparkjob spark; {self.location_lines} }}
         location = /plain {{ set $k "{"x" * 1000}"; return 200 "{"x" * (self.plain_size % 1000)}{"$k" * (self.plain_size // 1000)}"; }}

@@ -112,6 +112,13 @@ test_defaults(void **state)
     assert_int_equal(conf->max_contexts, 64);
     assert_int_equal(conf->max_jobs, 8);
     assert_int_equal(conf->sync_commit_delay, 5);
+    assert_int_equal(conf->limit_channels, 256);
+    assert_int_equal(conf->limit_requests, 20000);
+    assert_int_equal(conf->limit_uploads, 256);
+    assert_int_equal(conf->limit_starting, 16);
+    assert_int_equal(conf->limit_channel_bytes, 64 * 1024 * 1024);
+    assert_int_equal(conf->limit_link_bytes, 64 * 1024 * 1024);
+    assert_int_equal(conf->limit_result_bytes, 1024 * 1024 * 1024);
     assert_int_equal(json_object_size(conf->contexts), 0);
     assert_int_equal(json_object_size(conf->binaries), 0);
     assert_int_equal(json_array_size(conf->outbound_hosts), 0);

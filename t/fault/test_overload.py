@@ -1,0 +1,257 @@
+"""More than there is room for: what comes beyond a bound is refused with 503, Retry-After and words, and when the load
+is gone all is served again, without a restart of anything."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+from sparkjob_channel import Channel, Refused
+from sparkjob_server import Server, memory_kb, wait_until
+
+SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
+JAR = {"Content-Type": "application/java-archive"}
+
+
+def started(zone="", launcher=None, **more):
+    """A server with one worker, a binary `j` and a context `c`."""
+    return Prepared(scripted=True, workers=1, zone=zone, launcher=launcher, **more)
+
+
+class Prepared(Server):
+    def __enter__(self):
+        super().__enter__()
+        assert self.json("POST", "/binaries/j", b"PK\3\4overload", JAR)[0] == 201
+        self.context("c")
+        return self
+
+
+def refused(answer, words):
+    status, headers, body = answer
+    assert status == 503, (status, body)
+    assert int(headers["Retry-After"]) > 0
+    body = json.loads(body)
+    assert body["status"] == "ERROR" and words in body["result"], body
+
+
+def job(server, main_class="noop", body="", **query):
+    query = "&".join(f"{name}={value}" for name, value in {"cp": "j", "mainClass": main_class, **query}.items())
+    return server.request("POST", f"/jobs?{query}", body)
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@contextlib.contextmanager
+def raw(server, text):
+    """A connection that has sent this, and waits."""
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.sendall(text)
+        yield s
+
+
+def test_parked_requests_are_bounded_and_deletes_still_pass():
+    with started(zone="parked=8", launcher={"max_jobs_per_context": 100}) as s, \
+            concurrent.futures.ThreadPoolExecutor(20) as pool:
+        before = descriptors(s.worker_pids()[0])
+        waiting = [pool.submit(job, s, "sleep", '{"ms": 20000}', context="c", sync="true") for _ in range(8)]
+        running = wait_until("eight run", lambda: (lambda jobs: jobs if len(jobs) == 8 else None)(
+            s.get("/jobs?status=RUNNING")[1]))
+        refused(job(s, context="c", sync="true"), "Too many requests wait (at most 8)")
+        refused(s.request("POST", "/contexts/d"), "Too many requests wait (at most 8)")
+        assert s.get("/jobs")[0] == 200                                 # from the zone: nothing waits
+        for j in running:
+            assert s.delete(f"/jobs/{j['jobId']}")[0] == 200
+        assert {w.result()[0] for w in waiting} == {200}
+        assert job(s, context="c", sync="true")[0] == 200
+        wait_until("no descriptor is left", lambda: descriptors(s.worker_pids()[0]) <= before, 5)
+
+
+def test_watchers_and_followers_are_bounded():
+    with started(zone="watchers=3") as s, contextlib.ExitStack() as stack:
+        for path in ("/events", "/events", "/contexts/c/log?follow=true"):
+            c = stack.enter_context(raw(s, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()))
+            assert c.recv(12) == b"HTTP/1.1 200"
+        refused(s.request("GET", "/events"), "Too many clients watch or follow (at most 3)")
+        refused(s.request("GET", "/contexts/c/log?follow=true"), "Too many clients watch or follow (at most 3)")
+        assert s.request("GET", "/contexts/c/log")[0] == 200            # what there is
+        stack.close()
+        with raw(s, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n") as c:
+            assert c.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 100000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nPK\3\4x\r\n"])
+def test_uploads_that_do_not_end_are_bounded(body):
+    with started(zone="uploads=3") as s, contextlib.ExitStack() as stack:
+        head = "POST /binaries/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/java-archive\r\n"
+        for _ in range(3):
+            stack.enter_context(raw(s, (head + body).encode()))
+        large = b"PK\3\4" + b"x" * 100000
+        wait_until("the fourth is refused", lambda: s.request("POST", "/binaries/y", large, JAR)[0] == 503, 5)
+        refused(s.request("POST", "/binaries/y", large, JAR), "Too many uploads are on their way (at most 3)")
+        assert s.request("POST", "/binaries/z", b"PK\3\4small", JAR)[0] == 201
+        assert job(s, context="c", sync="true")[0] == 200
+        stack.close()
+        wait_until("there is room again", lambda: s.request("POST", "/binaries/y", large, JAR)[0] == 201, 5)
+
+
+def test_questions_to_a_launcher_that_does_not_read_are_bounded():
+    body = json.dumps({"text": "x" * 60000})
+    with started(zone="queued=1m", location="client_body_buffer_size 64k;") as s, concurrent.futures.ThreadPoolExecutor(60) as pool:
+        s.launcher.send_signal(signal.SIGSTOP)
+        try:
+            asked = [pool.submit(job, s, "echo", body, context="c", sync="true") for _ in range(60)]
+            done = wait_until("some are refused", lambda: [a for a in asked if a.done()], 10)
+            time.sleep(0.5)
+            done = [a for a in asked if a.done()]
+        finally:
+            s.launcher.send_signal(signal.SIGCONT)
+        for a in done:
+            refused(a.result(), "Too many bytes wait for the launcher (at most 1048576)")
+        assert 20 <= len(done) <= 45
+        # all others have been taken; the context has eight slots
+        for a in asked:
+            assert a in done or a.result()[0] == 200 or b"NO SLOTS" in a.result()[2]
+        assert job(s, "echo", body, context="c", sync="true")[0] == 200
+
+
+def test_requests_to_the_launcher_are_bounded():
+    with started(launcher={"limits": {"requests": 3}}) as s, concurrent.futures.ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(job, s, "slowvalidate", '{"ms": 1500}', context="c") for _ in range(8)]
+        answers = [a.result() for a in asked]
+        few = [a for a in answers if a[0] == 503]
+        assert len(few) == 5 and sum(a[0] == 202 for a in answers) == 3
+        for a in few:
+            refused(a, "Too many requests at once (at most 3)")
+        assert job(s, context="c", sync="true")[0] == 200
+
+
+def test_files_that_the_launcher_stores_at_once_are_bounded():
+    with started(launcher={"limits": {"uploads": 1}}) as s, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = []
+
+        def upload(n):
+            answers.append(s.request("POST", f"/binaries/b{n}", b"PK\3\4" + bytes([n]) * (30 << 20), JAR))
+
+        list(pool.map(upload, range(8)))
+        assert {a[0] for a in answers} == {201, 503}
+        refused(next(a for a in answers if a[0] == 503), "Too many uploads at once (at most 1)")
+        wait_until("there is room again", lambda: s.request("POST", "/binaries/c", b"PK\3\4" + b"c" * 100000, JAR)[0] == 201, 5)
+
+
+def test_contexts_that_start_at_once_are_bounded():
+    with started(launcher={"limits": {"starting": 2}}) as s, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        slow = [pool.submit(s.request, "POST", f"/contexts/s{n}?script.start=slow:2000") for n in range(2)]
+        wait_until("two start", lambda: len(s.drivers()) == 3)
+        refused(s.request("POST", "/contexts/third"), "Too many contexts start at once (at most 2)")
+        refused(s.request("PUT", "/contexts/third"), "Too many contexts start at once (at most 2)")
+        refused(job(s), "Too many contexts start at once (at most 2)")  # ad hoc
+        assert [w.result()[0] for w in slow] == [200, 200]
+        assert s.request("POST", "/contexts/third")[0] == 200
+        assert job(s, sync="true")[0] == 200
+
+
+def test_bodies_that_wait_for_a_driver_that_does_not_read_are_bounded():
+    limit = 2 << 20
+    body = json.dumps({"text": "x" * 60000})
+    with started(launcher={"limits": {"link_bytes": limit}, "max_jobs_per_context": 100}) as s:
+        driver, = s.drivers()
+        before = memory_kb(s.launcher.pid, "RssAnon")
+        os.kill(driver, signal.SIGSTOP)
+        try:
+            taken = [job(s, "echo", body, context="c", validate="async") for _ in range(50)]
+        finally:
+            os.kill(driver, signal.SIGCONT)
+        accepted = [json.loads(t[2])["jobId"] for t in taken if t[0] == 202]
+        assert len(accepted) == limit // len(body)
+        refused(taken[-1], f"Too many bytes wait for the context's driver (at most {limit})")
+        for j in accepted:
+            assert s.wait_job(j)["status"] == "FINISHED"
+        assert s.drivers() == [driver]
+        assert job(s, "echo", body, context="c", sync="true")[0] == 200
+        assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 3 * limit // 1024
+
+
+def test_jobs_that_waited_for_their_context_do_not_break_its_link():
+    """All at once they are more than may wait on a link; the driver gets them as fast as it reads."""
+    with started(launcher={"limits": {"link_bytes": 2 << 20}, "max_jobs_per_context": 2000}) as s:
+        assert s.post("/contexts/slow?script.start=slow:3000&async=true")[0] == 202
+        body = json.dumps({"text": "x" * 2000})
+        jobs = [json.loads(job(s, "echo", body, context="slow", validate="async")[2])["jobId"] for _ in range(950)]
+        for j in jobs:
+            assert s.wait_job(j)["status"] == "FINISHED"
+        assert "does not read" not in s.read("launcher.log")
+
+
+def test_channels_are_bounded():
+    with started(launcher={"limits": {"channels": 2}}) as s:
+        with Channel(s.socket):
+            with pytest.raises(Refused) as e:
+                Channel(s.socket)
+            assert e.value.code == "overloaded"
+            assert job(s, context="c", sync="true")[0] == 200
+        wait_until("there is room again", lambda: opens(s.socket), 5)
+
+
+def opens(path):
+    try:
+        Channel(path).close()
+    except (Refused, EOFError):
+        return False
+    return True
+
+
+def test_a_module_that_does_not_read_its_answers_may_ask_for_no_more():
+    limit = 4 << 20
+    with started(launcher={"limits": {"channel_bytes": limit}}) as s, Channel(s.socket) as c:
+        answer = json.loads(job(s, "value", json.dumps({"value": "x" * 50000}), context="c", sync="true")[2])
+        before = memory_kb(s.launcher.pid, "RssAnon")
+        c.sock.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            for sent in range(100000):
+                c.send("job-get", {"id": answer["jobId"]})
+                if sent % 500 == 0:
+                    time.sleep(0.05)
+        assert sent < 20000                                             # its own socket is full
+        assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 3 * limit // 1024
+        assert job(s, context="c", sync="true")[0] == 200
+
+
+def test_a_result_that_is_too_large_is_an_error():
+    with started(launcher={"limits": {"result_bytes": 100000}}) as s:
+        status, _, body = job(s, "big", '{"bytes": 99000}', context="c", sync="true")
+        assert status == 200 and len(body) > 99000
+        status, _, body = job(s, "big", '{"bytes": 100001}', context="c", sync="true")
+        assert status == 200 and "at most 100000 are kept" in json.loads(body)["result"]["message"]
+        kept = [f for where, _, files in os.walk(s.dir + "/data/results") for f in files]
+        assert len(kept) == 1
+
+
+def test_limits_of_nginx_say_when_to_come_back():
+    with started(http="limit_conn_zone $binary_remote_addr zone=each:1m; limit_conn_status 429;",
+                 location="limit_conn each 2;") as s, contextlib.ExitStack() as stack:
+        for _ in range(2):
+            c = stack.enter_context(raw(s, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"))
+            assert c.recv(12) == b"HTTP/1.1 200"
+        status, headers, body = s.request("GET", "/jobs")
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert json.loads(body) == {"status": "ERROR", "result": "Too many requests"}
+        stack.close()
+        wait_until("there is room again", lambda: s.request("GET", "/jobs")[0] == 200, 5)
+
+
+def test_refusals_of_an_upload_reach_a_client_that_is_still_sending():
+    with started(zone="uploads=1") as s:
+        head = b"POST /binaries/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/java-archive\r\nContent-Length: 9000000\r\n\r\n"
+        with raw(s, head):
+            c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=20)
+            c.request("POST", "/binaries/y", b"PK\3\4" + b"x" * 9000000, JAR)
+            assert c.getresponse().status == 503
+            c.close()
