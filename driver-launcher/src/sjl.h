@@ -75,6 +75,9 @@ char *sjl_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* milliseconds since 1970 UTC */
 int64_t sjl_now(void);
 
+/* microseconds, by a clock that nobody sets */
+int64_t sjl_ticks(void);
+
 /* fills p with 2 * n hexadecimal digits of n random bytes, and a zero */
 void sjl_random_hex(char *p, size_t n);
 

@@ -7,6 +7,7 @@
 
 #include "sjl_channel.h"
 #include "sjl_config.h"
+#include "sjl_driver.h"
 #include "sjl_limit.h"
 #include "sjl_request.h"
 
@@ -100,6 +101,10 @@ sjl_channel_pong(sjl_conn_t *c, sjl_frame_t *f)
 {
     sjl_log(SJL_LOG_DEBUG, "connection %u lives, stream %u", c->number,
             (unsigned) f->stream);
+
+    if (c->role == SJL_ROLE_DRIVER && c->data) {
+        sjl_driver_answered(c->data);
+    }
 }
 
 

@@ -113,6 +113,8 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_NUMBER("driver.start_timeout", start_timeout, "60", "seconds", 1, 3600),
     SJL_NUMBER("driver.stop_timeout", stop_timeout, "15", "seconds", 1, 3600),
     SJL_NUMBER("driver.kill_timeout", kill_timeout, "5", "seconds", 1, 3600),
+    SJL_NUMBER("driver.hang_timeout", hang_timeout, "60", "seconds", 1, 3600),
+    SJL_NUMBER("driver.ttl_grace", ttl_grace, "3600", "seconds", 1, 604800),
     SJL_NUMBER("driver.orphan_timeout", orphan_timeout, "600", "seconds",
                1, 604800),
 

@@ -59,6 +59,8 @@ typedef struct {
     int64_t   start_timeout;
     int64_t   stop_timeout;
     int64_t   kill_timeout;
+    int64_t   hang_timeout;
+    int64_t   ttl_grace;
     int64_t   orphan_timeout;
 
     json_t   *context_settings;

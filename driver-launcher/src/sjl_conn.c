@@ -21,6 +21,9 @@
 #define SJL_CONN_BUFFER    (64 * 1024)
 #define SJL_CONN_IOV       64
 #define SJL_CONN_READS     16           /* in one turn */
+#define SJL_CONN_TURN      .002         /* seconds, for a driver */
+#define SJL_CONN_REST      3            /* times as long, after that */
+#define SJL_CONN_PIECE     (16 * 1024)
 #define SJL_CONN_HELLO     10.          /* seconds */
 #define SJL_CONN_BUSY      (1024 * 1024)
 
@@ -47,6 +50,8 @@ struct sjl_out_s {
 
 static void sjl_conn_silent(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_conn_readable(struct ev_loop *loop, ev_io *io, int events);
+static void sjl_conn_read_driver(sjl_conn_t *c);
+static void sjl_conn_rested(struct ev_loop *loop, ev_timer *timer, int events);
 static int sjl_conn_read(sjl_conn_t *c);
 static void sjl_conn_room(sjl_conn_t *c);
 static int sjl_conn_take_fds(sjl_conn_t *c, struct msghdr *msg);
@@ -110,6 +115,9 @@ sjl_conn_make(int fd, const struct ucred *peer)
     c->timer.data = c;
     ev_timer_start(sjl_loop, &c->timer);
 
+    ev_init(&c->rest, sjl_conn_rested);
+    c->rest.data = c;
+
     sjl_log(SJL_LOG_DEBUG, "connection %u from process %d", c->number,
             (int) c->pid);
 
@@ -145,6 +153,11 @@ sjl_conn_readable(struct ev_loop *loop, ev_io *io, int events)
 
     c = io->data;
 
+    if (c->role == SJL_ROLE_DRIVER) {
+        sjl_conn_read_driver(c);
+        return;
+    }
+
     for (n = 0; n < SJL_CONN_READS; n++) {
         if (c->closed || c->finishing || sjl_conn_read(c) == SJL_ERROR) {
             return;
@@ -158,6 +171,54 @@ sjl_conn_readable(struct ev_loop *loop, ev_io *io, int events)
             ev_io_stop(sjl_loop, &c->read);
             return;
         }
+    }
+}
+
+
+/*
+ * User code runs in a driver, and may have it say as much as it can.  Who needs
+ * more than its turn rests a multiple of what it has taken, so that most of our
+ * time is left to others; meanwhile its own socket holds it up.
+ */
+
+static void
+sjl_conn_read_driver(sjl_conn_t *c)
+{
+    int      n;
+    double   taken;
+    int64_t  began;
+
+    began = sjl_ticks();
+
+    for (n = 0; n < SJL_CONN_READS; n++) {
+
+        if (c->closed || c->finishing || sjl_conn_read(c) == SJL_ERROR) {
+            return;
+        }
+
+        taken = (double) (sjl_ticks() - began) / 1e6;
+
+        if (taken > SJL_CONN_TURN) {
+            ev_io_stop(sjl_loop, &c->read);
+            ev_timer_set(&c->rest, taken * SJL_CONN_REST, 0.);
+            ev_timer_start(sjl_loop, &c->rest);
+            return;
+        }
+    }
+}
+
+
+static void
+sjl_conn_rested(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_conn_t  *c;
+
+    (void) events;
+
+    c = timer->data;
+
+    if (!c->finishing) {
+        ev_io_start(loop, &c->read);
     }
 }
 
@@ -189,6 +250,12 @@ sjl_conn_read(sjl_conn_t *c)
 
     iov.iov_base = c->in + c->in_len;
     iov.iov_len = c->in_size - c->in_len;
+
+    /* what was read is handled at once, so a piece is what a turn may take */
+
+    if (c->role == SJL_ROLE_DRIVER && iov.iov_len > SJL_CONN_PIECE) {
+        iov.iov_len = SJL_CONN_PIECE;
+    }
 
     memset(&msg, 0, sizeof(msg));
     msg.msg_iov = &iov;
@@ -825,6 +892,7 @@ sjl_conn_close(sjl_conn_t *c)
     ev_io_stop(sjl_loop, &c->read);
     ev_io_stop(sjl_loop, &c->write);
     ev_timer_stop(sjl_loop, &c->timer);
+    ev_timer_stop(sjl_loop, &c->rest);
 
     (void) close(c->fd);
 

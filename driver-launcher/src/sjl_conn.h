@@ -74,6 +74,7 @@ struct sjl_conn_s {
     ev_io           read;
     ev_io           write;
     ev_timer        timer;              /* until it has said hello */
+    ev_timer        rest;               /* until a driver is read again */
 
     char           *in;
     size_t          in_size;

@@ -51,7 +51,8 @@ static void sjl_context_answer(sjl_context_t *ctx,
     const sjl_context_row_t *row);
 static void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
 static void sjl_context_durable(sjl_context_t *ctx);
-static int sjl_context_spawn(sjl_context_t *ctx);
+static void sjl_context_spawn(sjl_context_t *ctx);
+static void sjl_context_spawn_again(sjl_context_t *ctx);
 static void sjl_context_fail(sjl_context_t *ctx, sjl_failure_t *why);
 static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
 static void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
@@ -229,6 +230,16 @@ sjl_context_save(sjl_context_t *ctx, int lazy)
 }
 
 
+void
+sjl_context_save_first(sjl_context_t *ctx, void (*then)(sjl_context_t *ctx))
+{
+    sjl_context_save(ctx, 0);
+
+    ctx->awaited = ctx->row.rev;
+    ctx->awaiting = then;
+}
+
+
 static void
 sjl_context_queue(sjl_context_t *ctx, int lazy,
     int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), unsigned retry)
@@ -275,6 +286,7 @@ sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
 static void
 sjl_context_saved(sjl_db_op_t *op)
 {
+    void             (*then)(sjl_context_t *ctx);
     sjl_context_t     *ctx;
     sjl_context_op_t  *cop;
 
@@ -304,6 +316,11 @@ sjl_context_saved(sjl_db_op_t *op)
         if (!ctx->durable) {
             ctx->durable = 1;
             sjl_context_durable(ctx);
+
+        } else if (ctx->awaiting && cop->row.rev >= ctx->awaited) {
+            then = ctx->awaiting;
+            ctx->awaiting = NULL;
+            then(ctx);
         }
 
         sjl_context_release(ctx);
@@ -436,30 +453,49 @@ sjl_context_durable(sjl_context_t *ctx)
         sjl_failure_words(&why, sjl_ports_lacking());
         sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
 
-    } else if (sjl_context_spawn(ctx) == SJL_ERROR) {
-        sjl_failure_words(&why, sjl_strdup("its driver could not be started, "
-                                           "the launcher's log tells why"));
-        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
+    } else {
+        sjl_context_spawn(ctx);
     }
 }
 
 
-static int
+/* its secret is durable, so the next launcher will know the driver */
+
+static void
 sjl_context_spawn(sjl_context_t *ctx)
 {
+    sjl_failure_t  why;
+
     ctx->driver = sjl_driver_start(ctx, ctx->secret, ctx->options);
 
     if (ctx->driver == NULL) {
-        return SJL_ERROR;
+        sjl_failure_words(&why, sjl_strdup("its driver could not be started, "
+                                           "the launcher's log tells why"));
+        sjl_context_fail(ctx, &why);
+        return;
     }
 
     SPARKJOB_FAULT("create.spawned");
 
-    free(ctx->row.process);
     ctx->row.process = sjl_process_text(&ctx->driver->process);
     sjl_context_save(ctx, 0);
+}
 
-    return SJL_OK;
+
+/*
+ * If we die in between, the next launcher either finds that none was started,
+ * or waits for the one that has this secret: there are never two.
+ */
+
+static void
+sjl_context_spawn_again(sjl_context_t *ctx)
+{
+    sjl_context_renew(&ctx->secret, &ctx->row.secret);
+
+    free(ctx->row.process);
+    ctx->row.process = NULL;
+
+    sjl_context_save_first(ctx, sjl_context_spawn);
 }
 
 
@@ -485,18 +521,27 @@ sjl_context_set_state(sjl_context_t *ctx, sjp_context_state_e state)
 
 
 void
+sjl_context_token_first(sjl_context_t *ctx, void (*then)(sjl_context_t *ctx))
+{
+    if (ctx->token) {
+        then(ctx);
+        return;
+    }
+
+    /* one that another launcher has made is known by its hash only */
+
+    sjl_context_renew(&ctx->token, &ctx->row.token);
+    sjl_context_save_first(ctx, then);
+}
+
+
+void
 sjl_context_secret_used(sjl_context_t *ctx)
 {
     free(ctx->row.secret);
     ctx->row.secret = sjl_strdup("");
     sjl_free_secret(ctx->secret);
     ctx->secret = NULL;
-
-    /* one that another launcher has made is known by its hash only */
-
-    if (ctx->token == NULL) {
-        sjl_context_renew(&ctx->token, &ctx->row.token);
-    }
 
     sjl_context_save(ctx, 1);
 }
@@ -598,6 +643,18 @@ sjl_context_lost(sjl_context_t *ctx, char *reason)
 }
 
 
+void
+sjl_context_abandon(sjl_context_t *ctx, char *reason)
+{
+    sjl_failure_t  why;
+
+    sjl_failure_words(&why, reason);
+
+    sjl_context_end(ctx, ctx->row.state == SJP_CONTEXT_STOPPING
+                         ? SJP_CONTEXT_KILLED : SJP_CONTEXT_ERROR, &why);
+}
+
+
 /*
  * What a driver has said and how it ended are brought together here: whoever
  * was asked to stop has stopped, whatever its exit code, unless it was killed;
@@ -651,24 +708,16 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
 static void
 sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d)
 {
-    sjl_failure_t  why;
-
     ctx->respawned = 1;
 
     (void) json_array_extend(ctx->options, d->respawn);
     free(ctx->row.options);
     ctx->row.options = sjl_json_text(ctx->options);
 
-    sjl_context_renew(&ctx->secret, &ctx->row.secret);
-
     sjl_log(SJL_LOG_INFO, "context %s %s: its driver is started again with %s",
             ctx->row.name, ctx->row.id, ctx->row.options);
 
-    if (sjl_context_spawn(ctx) == SJL_ERROR) {
-        sjl_failure_words(&why, sjl_strdup("its driver could not be started "
-                                           "again"));
-        sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
-    }
+    sjl_context_spawn_again(ctx);
 }
 
 
@@ -679,22 +728,16 @@ sjl_context_credentials_void(sjl_context_t *ctx)
     ctx->row.secret = sjl_strdup("");
     free(ctx->row.token);
     ctx->row.token = sjl_strdup("");
+
+    ctx->awaiting = NULL;
 }
 
 
 void
 sjl_context_restart(sjl_context_t *ctx)
 {
-    sjl_failure_t  why;
-
-    sjl_context_renew(&ctx->secret, &ctx->row.secret);
     sjl_context_renew(&ctx->token, &ctx->row.token);
-
-    if (sjl_context_spawn(ctx) == SJL_ERROR) {
-        sjl_failure_words(&why, sjl_strdup("its driver could not be started "
-                                           "again"));
-        sjl_context_fail(ctx, &why);
-    }
+    sjl_context_spawn_again(ctx);
 }
 
 
@@ -871,6 +914,13 @@ sjl_context_adopted_all(void)
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
 
+        if (ctx->row.state == SJP_CONTEXT_RESTARTING
+            && *ctx->row.secret == '\0' && *ctx->row.token == '\0')
+        {
+            sjl_supervise_resume(ctx);
+            continue;
+        }
+
         if (ctx->driver) {
             ev_timer_set(&ctx->timer, SJL_CONTEXT_GRACE, 0.);
             ev_timer_start(sjl_loop, &ctx->timer);
@@ -879,11 +929,6 @@ sjl_context_adopted_all(void)
                 sjl_lifetime_begin(ctx);
             }
 
-            continue;
-        }
-
-        if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
-            sjl_supervise_resume(ctx);
             continue;
         }
 

@@ -36,6 +36,7 @@ struct sjl_context_s {
 
     sjl_job_t          *jobs;
     sjl_stray_t        *strays;         /* see sjl_stray.h */
+    size_t              nstrays;
     size_t              nslots;         /* taken, of row.max_jobs */
     size_t              nwaiting;       /* jobs that were not sent yet */
     size_t              bodies;         /* bytes of what its jobs were given */
@@ -55,11 +56,14 @@ struct sjl_context_s {
     unsigned            failed:1;       /* a job of it has */
     unsigned            restarting:1;   /* a new driver is to be started */
     int64_t             published;      /* rev */
+    int64_t             awaited;        /* rev, see sjl_context_save_first() */
+    void              (*awaiting)(sjl_context_t *ctx);
     size_t              nops;           /* changes on their way */
     uint64_t            number;         /* in the order of making */
     ev_timer            timer;          /* of one that was found idle */
     ev_timer            idle;           /* see sjl_lifetime.h */
     ev_timer            ttl;
+    ev_timer            hard;           /* when its ttl is long over */
     ev_timer            restart;        /* see sjl_supervise.h */
     double              pause;
 
@@ -140,7 +144,14 @@ void sjl_context_credentials_void(sjl_context_t *ctx);
 /* starts another driver in the place of one that is gone */
 void sjl_context_restart(sjl_context_t *ctx);
 
-/* its secret is used up; a token for the driver to come back with is made */
+/*
+ * Calls a function once there is a token for the driver to come back with, and
+ * the next launcher will know it.
+ */
+void sjl_context_token_first(sjl_context_t *ctx,
+    void (*then)(sjl_context_t *ctx));
+
+/* a driver has its token, so its secret is good for nobody any longer */
 void sjl_context_secret_used(sjl_context_t *ctx);
 
 /* what its driver needs cannot be read; the reason is freed */
@@ -150,6 +161,9 @@ void sjl_context_not_kept(sjl_context_t *ctx, char *reason);
 void sjl_context_late(sjl_context_t *ctx, int connected);
 void sjl_context_lost(sjl_context_t *ctx, char *reason);
 void sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status);
+
+/* its driver is there, and nothing ends it: the context goes without it */
+void sjl_context_abandon(sjl_context_t *ctx, char *reason);
 
 /* has it stopped, by force or by asking; may be called again */
 void sjl_context_stop(sjl_context_t *ctx, int force);
@@ -166,6 +180,14 @@ void sjl_context_idle(sjl_context_t *ctx);
 
 /* keeps the row as it is now */
 void sjl_context_save(sjl_context_t *ctx, int lazy);
+
+/*
+ * The same, and calls a function when that is durable: what the next launcher
+ * must know in any case, before somebody acts on it.  Not called if the context
+ * has ended by then.
+ */
+void sjl_context_save_first(sjl_context_t *ctx,
+    void (*then)(sjl_context_t *ctx));
 
 /* answers by what a row says of a context */
 void sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row);

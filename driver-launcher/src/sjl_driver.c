@@ -10,12 +10,15 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_supervise.h"
 
 #include <signal.h>
 #include <utlist.h>
 
 
 #define SJL_DRIVER_BACK   30            /* seconds for a link to come back */
+#define SJL_DRIVER_FIND   5             /* for a process to be found */
+#define SJL_DRIVER_PINGS  4             /* within driver.hang_timeout */
 #define SJL_DRIVER_GRACE  5             /* between TERM and KILL */
 #define SJL_DRIVER_ALARM  10            /* between KILL and a word about it */
 
@@ -32,6 +35,8 @@ static void sjl_driver_away_expired(sjl_driver_t *d);
 static void sjl_driver_stop_expired(sjl_driver_t *d);
 static void sjl_driver_term_expired(sjl_driver_t *d);
 static void sjl_driver_kill_expired(sjl_driver_t *d);
+static void sjl_driver_watch(sjl_driver_t *d);
+static void sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_driver_exited(sjl_process_t *p, int status);
 static void sjl_driver_free(sjl_driver_t *d);
 
@@ -133,6 +138,9 @@ sjl_driver_make(sjl_context_t *ctx)
     ev_init(&d->timer, sjl_driver_timeout);
     d->timer.data = d;
 
+    ev_init(&d->ping, sjl_driver_ping);
+    d->ping.data = d;
+
     DL_APPEND(sjl_drivers, d);
 
     return d;
@@ -156,7 +164,42 @@ sjl_driver_adopt(sjl_context_t *ctx, const char *process)
 
     sjl_driver_enter(d, SJL_DRIVER_AWAY);
 
+    /* it may never have been started, which does not take long to find out */
+
+    if (d->process.pid == 0) {
+        ev_timer_stop(sjl_loop, &d->timer);
+        ev_timer_set(&d->timer, SJL_DRIVER_FIND, 0.);
+        ev_timer_start(sjl_loop, &d->timer);
+    }
+
     return d;
+}
+
+
+/* the launcher that has started it may have died before it noted its number */
+
+void
+sjl_driver_found(sjl_driver_t *d, pid_t pid)
+{
+    sjl_context_t  *ctx;
+
+    ctx = d->context;
+
+    if (d->process.pid || sjl_process_adopt_pid(&d->process, pid) == SJL_ERROR)
+    {
+        return;
+    }
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: its driver is process %d",
+            ctx->row.name, ctx->row.id, (int) pid);
+
+    free(ctx->row.process);
+    ctx->row.process = sjl_process_text(&d->process);
+    sjl_context_save(ctx, 0);
+
+    if (d->phase == SJL_DRIVER_AWAY) {
+        sjl_driver_enter(d, SJL_DRIVER_AWAY);
+    }
 }
 
 
@@ -245,9 +288,18 @@ sjl_driver_start_expired(sjl_driver_t *d)
 static void
 sjl_driver_away_expired(sjl_driver_t *d)
 {
-    sjl_context_lost(d->context,
-                     sjl_format("its driver has not come back within %d s",
-                                SJL_DRIVER_BACK));
+    if (d->process.pid) {
+        sjl_context_lost(d->context,
+                         sjl_format("its driver has not come back within %d s",
+                                    SJL_DRIVER_BACK));
+
+    } else if (d->context->row.state == SJP_CONTEXT_RESTARTING) {
+        sjl_supervise_resume(d->context);
+
+    } else {
+        sjl_context_lost(d->context, sjl_strdup("a launcher ended before it "
+                                                "had started its driver"));
+    }
 }
 
 
@@ -268,10 +320,19 @@ sjl_driver_term_expired(sjl_driver_t *d)
 static void
 sjl_driver_kill_expired(sjl_driver_t *d)
 {
-    sjl_log(SJL_LOG_CRIT, "driver %d does not end though it was killed",
-            (int) d->process.pid);
+    int  pid;
+
+    pid = (int) d->process.pid;
+
+    sjl_log(SJL_LOG_CRIT, "driver %d does not end though it was killed", pid);
 
     sjl_driver_enter(d, SJL_DRIVER_KILLED);
+
+    if (d->context) {
+        sjl_context_abandon(d->context,
+                            sjl_format("its driver, process %d, does not end "
+                                       "though it was killed", pid));
+    }
 }
 
 
@@ -288,6 +349,7 @@ sjl_driver_attach(sjl_driver_t *d, sjl_conn_t *c)
     }
 
     c->data = d;
+    sjl_driver_watch(d);
 
     if (d->phase == SJL_DRIVER_AWAY) {
         sjl_driver_enter(d, d->context->row.state == SJP_CONTEXT_RUNNING
@@ -299,10 +361,66 @@ sjl_driver_attach(sjl_driver_t *d, sjl_conn_t *c)
 }
 
 
+/*
+ * A driver that is stopped, or reads no longer, keeps its link.  Pings are
+ * counted, not seconds, since it may be us who did not run for some time.
+ */
+
+static void
+sjl_driver_watch(sjl_driver_t *d)
+{
+    double  pause;
+
+    pause = (double) sjl_conf->hang_timeout / SJL_DRIVER_PINGS;
+
+    d->silent = 0;
+    ev_timer_stop(sjl_loop, &d->ping);
+    ev_timer_set(&d->ping, pause, pause);
+    ev_timer_start(sjl_loop, &d->ping);
+}
+
+
+static void
+sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_driver_t  *d;
+
+    (void) loop;
+    (void) events;
+
+    d = timer->data;
+
+    if (d->silent < SJL_DRIVER_PINGS) {
+        d->silent++;
+        sjl_driver_send(d, SJP_PING, NULL, NULL, 0);
+        return;
+    }
+
+    ev_timer_stop(sjl_loop, &d->ping);
+
+    /* of one that was asked to stop the time is measured already */
+
+    if (d->context && d->phase < SJL_DRIVER_STOPPING) {
+        sjl_context_lost(d->context,
+                         sjl_format("its driver hangs: it has not answered for "
+                                    "%lld s",
+                                    (long long) sjl_conf->hang_timeout));
+    }
+}
+
+
+void
+sjl_driver_answered(sjl_driver_t *d)
+{
+    d->silent = 0;
+}
+
+
 void
 sjl_driver_detach(sjl_driver_t *d)
 {
     d->conn = NULL;
+    ev_timer_stop(sjl_loop, &d->ping);
 
     if (d->phase <= SJL_DRIVER_READY && d->respawn == NULL) {
         sjl_driver_enter(d, SJL_DRIVER_AWAY);
@@ -406,6 +524,7 @@ sjl_driver_free(sjl_driver_t *d)
     }
 
     ev_timer_stop(sjl_loop, &d->timer);
+    ev_timer_stop(sjl_loop, &d->ping);
     sjl_process_forget(&d->process);
     json_decref(d->respawn);
     free(d->folder);

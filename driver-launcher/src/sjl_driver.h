@@ -35,6 +35,9 @@ struct sjl_driver_s {
     sjl_process_t        process;
     sjl_driver_phase_e   phase;
     ev_timer             timer;
+    ev_timer             ping;
+    unsigned             silent;        /* pings that it has not answered */
+    unsigned             faults;        /* of little harm: see sjl_link.c */
     int64_t              since;
     sjl_context_t       *context;       /* NULL: it was given up */
     sjl_conn_t          *conn;          /* NULL: it is away */
@@ -77,6 +80,12 @@ void sjl_driver_detach(sjl_driver_t *d);
 
 /* its context runs */
 void sjl_driver_ready(sjl_driver_t *d);
+
+/* it has answered a ping */
+void sjl_driver_answered(sjl_driver_t *d);
+
+/* the process of one that was adopted without it; others have theirs already */
+void sjl_driver_found(sjl_driver_t *d, pid_t pid);
 
 /* ends it: asked to stop, or by force */
 void sjl_driver_stop(sjl_driver_t *d, int force);

@@ -30,6 +30,7 @@ struct sjl_job_s {
     sjl_context_t   *context;
     sjl_bytes_t      body;              /* row.body is it until the job runs */
     char            *progress;          /* a JSON object, or NULL */
+    int64_t          progress_told;     /* see sjl_job_progress() */
 
     /* what the row had before its class path was resolved */
     char            *unresolved_class;

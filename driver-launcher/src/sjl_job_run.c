@@ -15,6 +15,10 @@
 #include <utlist.h>
 
 
+#define SJL_JOB_PROGRESS_PAUSE  200     /* milliseconds */
+#define SJL_JOB_PROGRESS_BURST  3200
+
+
 static json_t *sjl_job_frame(const sjl_job_t *job);
 static json_t *sjl_job_paths(const char *binaries);
 static char *sjl_job_body_file(const sjl_job_t *job);
@@ -195,8 +199,10 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
     }
 
     json_object_foreach(ids, name, id) {
-        if (sjl_job_find(name) == NULL) {
-            sjl_stray_heard(ctx, name, 0);
+        if (sjl_job_find(name) == NULL
+            && sjl_stray_heard(ctx, name, 0) == SJL_ERROR)
+        {
+            break;
         }
     }
 
@@ -415,16 +421,34 @@ sjl_job_unresolved(sjl_job_t *job, sjp_error_e code, const char *name,
 }
 
 
-/* not durable: the last one is kept with the job's end */
+/*
+ * Not durable: the last one is kept with the job's end.  An event goes to
+ * everybody, so there are no more of them than a driver has reason for; some
+ * may come at once.
+ */
 
 void
 sjl_job_progress(sjl_job_t *job, json_t *progress)
 {
+    int64_t  now;
     json_t  *record;
 
-    if (!job->row.final && !job->ended) {
-        free(job->progress);
-        job->progress = sjl_json_text(progress);
+    if (job->row.final || job->ended) {
+        json_decref(progress);
+        return;
+    }
+
+    free(job->progress);
+    job->progress = sjl_json_text(progress);
+
+    now = sjl_now();
+
+    if (job->progress_told < now - SJL_JOB_PROGRESS_BURST) {
+        job->progress_told = now - SJL_JOB_PROGRESS_BURST;
+    }
+
+    if (job->progress_told + SJL_JOB_PROGRESS_PAUSE <= now) {
+        job->progress_told += SJL_JOB_PROGRESS_PAUSE;
 
         record = json_copy(progress);
         (void) json_object_set_new(record, "id", json_string(job->row.id));

@@ -6,6 +6,7 @@
 
 
 #include "sjl_lifetime.h"
+#include "sjl_config.h"
 #include "sjl_job.h"
 
 #include <utlist.h>
@@ -17,6 +18,8 @@
 static void sjl_lifetime_idle_over(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_lifetime_hard_over(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_lifetime_arm(ev_timer *timer, double seconds);
 static void sjl_lifetime_check_ttl(sjl_context_t *ctx);
@@ -30,18 +33,22 @@ sjl_lifetime_init(sjl_context_t *ctx)
 
     ev_init(&ctx->ttl, sjl_lifetime_ttl_over);
     ctx->ttl.data = ctx;
+
+    ev_init(&ctx->hard, sjl_lifetime_hard_over);
+    ctx->hard.data = ctx;
 }
 
 
 void
 sjl_lifetime_begin(sjl_context_t *ctx)
 {
-    int64_t  age;
+    double  rest;
 
     if (ctx->row.ttl) {
-        age = (sjl_now() - ctx->row.start) / 1000;
-        sjl_lifetime_arm(&ctx->ttl, age < ctx->row.ttl
-                                    ? (double) (ctx->row.ttl - age) : 0.);
+        rest = (double) ctx->row.ttl
+               - (double) (sjl_now() - ctx->row.start) / 1000;
+        sjl_lifetime_arm(&ctx->ttl, rest);
+        sjl_lifetime_arm(&ctx->hard, rest + (double) sjl_conf->ttl_grace);
     }
 
     if (ctx->row.idle_timeout) {
@@ -54,7 +61,7 @@ static void
 sjl_lifetime_arm(ev_timer *timer, double seconds)
 {
     ev_timer_stop(sjl_loop, timer);
-    ev_timer_set(timer, seconds, 0.);
+    ev_timer_set(timer, seconds > 0. ? seconds : 0., 0.);
     ev_timer_start(sjl_loop, timer);
 }
 
@@ -133,6 +140,25 @@ sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 
+/* what has not ended by now may never do so by itself */
+
+static void
+sjl_lifetime_hard_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_context_t  *ctx;
+
+    (void) loop;
+    (void) events;
+
+    ctx = timer->data;
+
+    sjl_context_stop_because(ctx,
+        sjl_format("its time to live of %lld s is over since %lld s, and it "
+                   "had jobs yet", (long long) ctx->row.ttl,
+                   (long long) sjl_conf->ttl_grace));
+}
+
+
 static void
 sjl_lifetime_check_ttl(sjl_context_t *ctx)
 {
@@ -149,4 +175,5 @@ sjl_lifetime_end(sjl_context_t *ctx)
 {
     ev_timer_stop(sjl_loop, &ctx->idle);
     ev_timer_stop(sjl_loop, &ctx->ttl);
+    ev_timer_stop(sjl_loop, &ctx->hard);
 }

@@ -23,8 +23,11 @@
 
 #define SJL_LINK_OPTIONS  64
 
+/* each is a line in our log */
+#define SJL_LINK_FAULTS   100
 
-static void sjl_link_process(sjl_context_t *ctx, pid_t pid);
+
+static void sjl_link_refuse(sjl_conn_t *c, int orphan);
 static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
     ...);
 static void sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f,
@@ -32,7 +35,7 @@ static void sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f,
 static void sjl_link_cut(json_t *meta);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
-static int sjl_link_welcome(sjl_context_t *ctx);
+static void sjl_link_welcome(sjl_context_t *ctx);
 static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body,
     size_t *size);
 static int64_t sjl_link_limit(json_int_t n);
@@ -87,7 +90,7 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     if (wrong) {
         sjl_log(SJL_LOG_ERR, "connection %u of process %d is no driver of "
                 "context %.40s: %s", c->number, (int) c->pid, id, wrong);
-        sjl_conn_close(c);
+        sjl_link_refuse(c, protocol == SJP_VERSION && !c->greeted);
         return;
     }
 
@@ -98,7 +101,7 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     c->greeted = 1;
     ev_timer_stop(sjl_loop, &c->timer);
 
-    sjl_link_process(ctx, c->pid);
+    sjl_driver_found(ctx->driver, c->pid);
 
     if (token) {
         free(ctx->token);
@@ -108,9 +111,9 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     sjl_driver_attach(ctx->driver, c);
 
     if (secret) {
-        sjl_context_secret_used(ctx);
+        sjl_context_token_first(ctx, sjl_link_welcome);
 
-        if (sjl_link_welcome(ctx) == SJL_ERROR) {
+        if (ctx->driver == NULL) {
             return;
         }
 
@@ -127,20 +130,18 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
-/* the launcher that has started it may have died before it noted its number */
+/* a driver that is nobody's would look for a launcher for long yet */
 
 static void
-sjl_link_process(sjl_context_t *ctx, pid_t pid)
+sjl_link_refuse(sjl_conn_t *c, int orphan)
 {
-    sjl_process_t  *process;
-
-    process = &ctx->driver->process;
-
-    if (process->pid == 0 && sjl_process_adopt_pid(process, pid) == SJL_OK) {
-        free(ctx->row.process);
-        ctx->row.process = sjl_process_text(process);
-        sjl_context_save(ctx, 0);
+    if (!orphan) {
+        sjl_conn_close(c);
+        return;
     }
+
+    sjl_conn_send(c, SJP_LINK_STOP, 0, NULL, NULL, 0, -1);
+    sjl_conn_finish(c);
 }
 
 
@@ -224,14 +225,16 @@ sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
 }
 
 
-/* SJL_ERROR: the context has failed */
+/* the context may fail, and has no driver then */
 
-static int
+static void
 sjl_link_welcome(sjl_context_t *ctx)
 {
     char    *why, *body, *folder;
     size_t   size;
     json_t  *meta, *options, *settings;
+
+    sjl_context_secret_used(ctx);
 
     settings = json_copy(sjl_conf->context_settings);
 
@@ -279,14 +282,12 @@ sjl_link_welcome(sjl_context_t *ctx)
         sjl_log(SJL_LOG_CRIT, "%s", why);
         json_decref(meta);
         sjl_context_not_kept(ctx, why);
-        return SJL_ERROR;
+        return;
     }
 
     sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT, meta, body, size);
 
     free(body);
-
-    return SJL_OK;
 }
 
 
@@ -768,14 +769,24 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
     job = sjl_job_find(*id);
 
     if (job == NULL) {
-        sjl_stray_heard(ctx, *id, f->type == SJP_LINK_REFUSED
-                                  || f->type == SJP_LINK_RESULT);
+        if (sjl_stray_heard(ctx, *id, f->type == SJP_LINK_REFUSED
+                                      || f->type == SJP_LINK_RESULT)
+            == SJL_ERROR)
+        {
+            sjl_link_violation(c, f, "it is about a job that nobody knows");
+        }
+
         return NULL;
     }
 
     if (job->context != ctx) {
         sjl_log(SJL_LOG_ERR, "context %s %s speaks of job %s, which is not its",
                 ctx->row.name, ctx->row.id, *id);
+
+        if (++ctx->driver->faults == SJL_LINK_FAULTS) {
+            sjl_link_violation(c, f, "jobs are of other contexts");
+        }
+
         return NULL;
     }
 

@@ -26,8 +26,9 @@ static void sjl_process_ended(struct ev_loop *loop, ev_io *io, int events);
 int
 sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn)
 {
-    int    input;
-    pid_t  pid;
+    int       input;
+    pid_t     pid;
+    sigset_t  all, mask;
 
     input = sjl_process_input(spawn->input);
 
@@ -35,12 +36,18 @@ sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn)
         return SJL_ERROR;
     }
 
+    /* our handlers, in a child that has them yet, would swallow its SIGTERM */
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &mask);
+
     pid = SPARKJOB_FAILS("create.fork") ? -1 : fork();
 
     if (pid == 0) {
         sjl_process_child(spawn, input);
     }
 
+    (void) pthread_sigmask(SIG_SETMASK, &mask, NULL);
     (void) close(input);
 
     if (pid == -1) {
@@ -121,15 +128,15 @@ sjl_process_child(const sjl_spawn_t *spawn, int input)
 
     (void) setsid();
 
-    (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
-
     memset(&sa, 0, sizeof(sa));
     sa.sa_handler = SIG_DFL;
 
     for (signo = 1; signo < NSIG; signo++) {
         (void) sigaction(signo, &sa, NULL);
     }
+
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
 
     if (sjl_login_become(spawn->login) == SJL_ERROR) {
         _exit(127);

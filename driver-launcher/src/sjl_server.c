@@ -19,6 +19,7 @@
 #include "sjl_job.h"
 #include "sjl_listen.h"
 #include "sjl_lost.h"
+#include "sjl_orphan.h"
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
 #include "sjl_rights.h"
@@ -91,6 +92,7 @@ sjl_server_run(void)
 
     sjl_listen_stop();
     sjl_conn_stop();
+    sjl_orphan_stop();
     sjl_driver_leave();
     sjl_http_stop();
     sjl_files_stop();
@@ -141,6 +143,7 @@ sjl_server_start(void)
     }
 
     sjl_context_adopted_all();
+    sjl_orphan_start();
     sjl_lost_end_all();
     sjl_predefined_start();
     sjl_callback_start();

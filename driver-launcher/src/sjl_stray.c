@@ -13,6 +13,7 @@
 
 
 #define SJL_STRAY_WAIT  30.             /* seconds */
+#define SJL_STRAY_MAX   1024            /* or as many as may run at once */
 
 
 struct sjl_stray_s {
@@ -46,7 +47,7 @@ static void sjl_stray_send(sjl_stray_t *stray, sjp_type_e type);
 static void sjl_stray_free(sjl_stray_t *stray);
 
 
-void
+int
 sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
 {
     sjl_stray_t  *stray;
@@ -54,20 +55,31 @@ sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
     if (!sjl_id_ok(id)) {
         sjl_log(SJL_LOG_ERR, "context %s %s speaks of a job \"%.40s\"",
                 ctx->row.name, ctx->row.id, id);
-        return;
+        return SJL_ERROR;
     }
 
     stray = sjl_stray_find(ctx, id);
 
-    if (stray == NULL) {
-        sjl_stray_add(ctx, id, ended);
-        return;
+    if (stray) {
+        if (ended) {
+            stray->ended = 1;
+            sjl_stray_check(stray);
+        }
+
+        return SJL_OK;
     }
 
-    if (ended) {
-        stray->ended = 1;
-        sjl_stray_check(stray);
+    if (ctx->nstrays >= SJL_STRAY_MAX
+        && (int64_t) ctx->nstrays >= ctx->row.max_jobs)
+    {
+        sjl_log(SJL_LOG_ERR, "context %s %s speaks of more than %zu jobs that "
+                "nobody knows", ctx->row.name, ctx->row.id, ctx->nstrays);
+        return SJL_ERROR;
     }
+
+    sjl_stray_add(ctx, id, ended);
+
+    return SJL_OK;
 }
 
 
@@ -102,6 +114,7 @@ sjl_stray_add(sjl_context_t *ctx, const char *id, int ended)
     ev_timer_start(sjl_loop, &stray->timer);
 
     LL_PREPEND(ctx->strays, stray);
+    ctx->nstrays++;
     ctx->nslots++;
 
     sop = sjl_alloc(sizeof(sjl_stray_op_t));
@@ -213,6 +226,7 @@ sjl_stray_free(sjl_stray_t *stray)
     ev_timer_stop(sjl_loop, &stray->timer);
 
     LL_DELETE(stray->context->strays, stray);
+    stray->context->nstrays--;
     stray->context->nslots--;
 
     free(stray);

@@ -18,8 +18,11 @@
 #include "sjl_context.h"
 
 
-/* a driver speaks of such a job; "ended": that it is over */
-void sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended);
+/*
+ * A driver speaks of such a job; "ended": that it is over.  SJL_ERROR: there
+ * are more of them than any launcher can have left.
+ */
+int sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended);
 
 /*
  * Its submission has come: it is a job like others, no stray any longer.

@@ -18,8 +18,10 @@ static int sjl_supervise_wanted(const sjl_context_t *ctx);
 static json_t *sjl_supervise_recent(const sjl_context_t *ctx);
 static void sjl_supervise_note(sjl_context_t *ctx, json_t *times);
 static double sjl_supervise_pause(size_t n);
+static double sjl_supervise_rest(const sjl_context_t *ctx);
 static void sjl_supervise_begin(sjl_context_t *ctx);
 static int sjl_supervise_hold(sjl_context_t *ctx);
+static void sjl_supervise_go_on(sjl_context_t *ctx);
 static void sjl_supervise_arm(sjl_context_t *ctx);
 static void sjl_supervise_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -157,15 +159,8 @@ sjl_supervise_begin(sjl_context_t *ctx)
 
     sjl_context_save(ctx, 0);
 
-    if (!sjl_supervise_hold(ctx)) {
-        return;
-    }
-
-    if (ctx->driver) {
-        sjl_driver_stop(ctx->driver, 1);
-
-    } else {
-        sjl_supervise_arm(ctx);
+    if (sjl_supervise_hold(ctx)) {
+        sjl_supervise_go_on(ctx);
     }
 }
 
@@ -187,6 +182,18 @@ sjl_supervise_hold(sjl_context_t *ctx)
 
 
 static void
+sjl_supervise_go_on(sjl_context_t *ctx)
+{
+    if (ctx->driver) {
+        sjl_driver_stop(ctx->driver, 1);
+
+    } else {
+        sjl_supervise_arm(ctx);
+    }
+}
+
+
+static void
 sjl_supervise_arm(sjl_context_t *ctx)
 {
     ev_timer_set(&ctx->restart, ctx->pause, 0.);
@@ -198,13 +205,39 @@ void
 sjl_supervise_resume(sjl_context_t *ctx)
 {
     ctx->restarting = 1;
-    ctx->pause = 0.;
+    ctx->pause = sjl_supervise_rest(ctx);
+
+    sjl_context_credentials_void(ctx);
 
     /* it may have died before it could keep that they wait */
 
     if (sjl_supervise_hold(ctx)) {
-        sjl_supervise_arm(ctx);
+        sjl_supervise_go_on(ctx);
     }
+}
+
+
+static double
+sjl_supervise_rest(const sjl_context_t *ctx)
+{
+    double   pause;
+    size_t   n;
+    json_t  *times;
+
+    times = sjl_supervise_recent(ctx);
+    n = json_array_size(times);
+    pause = 0.;
+
+    if (n) {
+        pause = sjl_supervise_pause(n - 1)
+                - (double) (sjl_now()
+                            - json_integer_value(json_array_get(times, n - 1)))
+                  / 1000;
+    }
+
+    json_decref(times);
+
+    return pause > 0. ? pause : 0.;
 }
 
 

@@ -24,7 +24,10 @@ void sjl_supervise_init(sjl_context_t *ctx);
  */
 int sjl_supervise_take(sjl_context_t *ctx, sjl_failure_t *why);
 
-/* another launcher was about to start one; that was counted already */
+/*
+ * A driver was about to be started, by another launcher, and it is known that
+ * none was.  That was counted already, and part of the pause is over.
+ */
 void sjl_supervise_resume(sjl_context_t *ctx);
 
 /* the lost driver has ended at last; returns whether that was waited for */

@@ -100,6 +100,17 @@ sjl_now(void)
 }
 
 
+int64_t
+sjl_ticks(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
 void
 sjl_random_hex(char *p, size_t n)
 {

@@ -23,6 +23,10 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     throw           throws {"message": ...}
     exit            {"code": N}: the process ends in the middle of the job
     hang            ends never, not even when killed
+    deaf            the driver reads nothing any longer
+    flood           {"what": "progress" or "strays", "seconds": N}: says so
+                    without a pause
+    spawn           starts a process in a session of its own; its number
     nonsense        the driver breaks the protocol: metadata that is no JSON
     slowvalidate    {"ms": N} in validation, then true
     invalid, validatethrows, notfound, wrongtype, loadfail, badurl, baduri,
@@ -47,9 +51,11 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
+import uuid
 
 TYPES = {
     "ping": 3, "pong": 4, "link-hello": 64, "link-context": 65,
@@ -327,6 +333,29 @@ def job_progress(job, config):
     return True
 
 
+def job_deaf(job, _):
+    job.driver.deaf.set()
+    job.pause(3600000)
+
+
+def job_flood(job, config):
+    end = time.monotonic() + config["seconds"]
+    n = 0
+    while time.monotonic() < end and not job.killed.is_set():
+        n += 1
+        if config["what"] == "strays":
+            job.driver.link.send("link-started", {"id": str(uuid.uuid4())})
+        else:
+            job.driver.link.send("link-progress", {
+                "id": job.id, "stages": 1, "stagesDone": 0, "tasks": 1 << 30,
+                "tasksDone": n, "tasksFailed": 0})
+    return n
+
+
+def job_spawn(_, __):
+    return subprocess.Popen(["sleep", "3600"], start_new_session=True).pid
+
+
 def job_nonsense(job, _):
     job.driver.link.send_raw("link-result", b"{nonsense")
     job.pause(60000)
@@ -347,6 +376,9 @@ JOBS = {
     "throw": job_throw,
     "exit": job_exit,
     "hang": job_hang,
+    "deaf": job_deaf,
+    "flood": job_flood,
+    "spawn": job_spawn,
     "nonsense": job_nonsense,
     "print": job_print,
     "progress": job_progress,
@@ -379,12 +411,14 @@ class Driver:
         self.jobs = {}
         self.secret = sys.stdin.readline().strip()
         self.token = None
+        self.established = False
         self.ready = None
         self.settings = {}
         self.name = None
         self.work = "."
         self.files = 0
         self.lock = threading.Lock()
+        self.deaf = threading.Event()
         self.resolved = threading.Event()
 
     def post(self, job_id, name, meta, payload):
@@ -411,6 +445,7 @@ class Driver:
 
     def on_context(self, _, meta, body):
         self.token = meta["token"]
+        self.established = True
         if self.name is not None:
             log("came back")
             if self.ready:
@@ -546,6 +581,8 @@ class Driver:
     def serve(self):
         while True:
             name, stream, meta, payload = self.link.receive()
+            while self.deaf.is_set():
+                time.sleep(60)
             handler = self.HANDLERS.get(name)
             if handler is None:
                 log(f"the launcher may not send {name}")
@@ -563,15 +600,17 @@ class Driver:
         while True:
             try:
                 self.link.connect(self.hello)
-                delay = 0.1
                 self.serve()
             except EOFError:
                 log("the link is broken")
-                seen = time.monotonic()
             except OSError as err:
                 log(f"no launcher: {err}")
             self.link.close()
-            if self.token is None or time.monotonic() - seen > patience:
+            if self.established:
+                self.established = False
+                seen, delay = time.monotonic(), 0.1
+            if time.monotonic() - seen > (patience if self.token
+                                          else min(patience, 30)):
                 log("gives up")
                 os._exit(1)
             time.sleep(delay)

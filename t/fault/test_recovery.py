@@ -1,0 +1,366 @@
+"""Launchers that die, drivers that hang, flood or belong to nobody: states become true within a bounded time, nothing else
+waits for it, and no process is left."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+
+import pytest
+import sparkjob_server
+from faults import Faults
+from sparkjob_channel import Channel, Refused
+from sparkjob_server import BUILD, Server, alive, wait_until
+
+FAULTS = BUILD + "/faults/sparkjob-launcher"
+
+
+def scripted(**launcher):
+    return Server(scripted=True, start=False, launcher=launcher)
+
+
+def driver(**members):
+    """A server whose driver configuration has these members."""
+    return scripted(driver=members)
+
+
+def again(s, gone=False):
+    """Another launcher, after the one of now was killed, or has died."""
+    if not gone:
+        s.launcher.kill()
+    s.launcher.wait()
+    s.start_launcher()
+
+
+def state(c, name, wanted, seconds=20):
+    return wait_until(f"{name} is {wanted}", lambda: (
+        lambda r: r if r["state"] == wanted else None)(c.context(name)), seconds)
+
+
+def ended(c, job_id, seconds=20):
+    """(record, error) of a job, once it is final."""
+    record, payload = wait_until("the job is final", lambda: (
+        lambda j: j if j[0]["state"] in ("FINISHED", "ERROR", "KILLED") else None)(c.job(job_id)), seconds)
+    return record, json.loads(payload)
+
+
+def pid(c, context="c"):
+    return json.loads(c.job(c.submit("pid", context=context, sync=True)["id"])[1])
+
+
+class Meanwhile:
+    """Sync jobs in another context, on a channel of their own, while something happens; the slowest, in seconds."""
+
+    def __init__(self, s):
+        self.s, self.slowest, self.count, self.over = s, 0, 0, False
+
+    def __enter__(self):
+        with Channel(self.s.socket) as c:
+            c.create("other")
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def run(self):
+        with Channel(self.s.socket) as c:
+            while not self.over:
+                began = time.monotonic()
+                c.submit("noop", context="other", sync=True)
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.count += 1
+                c.events.clear()
+                time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.over = True
+        self.thread.join()
+
+
+@pytest.fixture
+def faulty(monkeypatch, tmp_path):
+    """(server, faults) with the launcher that has fault points."""
+    if not os.path.exists(FAULTS):
+        pytest.skip("make faults")
+    f = Faults(tmp_path / "faults")
+    monkeypatch.setattr(sparkjob_server, "LAUNCHER", FAULTS)
+    monkeypatch.setenv("SPARKJOB_FAULT_FILE", str(tmp_path / "faults"))
+    with scripted(supervise={"restarts": 3, "period": 60}) as s:
+        s.start_launcher()
+        yield s, f
+
+
+def restarts(s):
+    return s.read("launcher.log").count("another one is started")
+
+
+# launchers that die at the wrong moment
+
+def test_a_driver_that_was_started_just_before_the_launcher_died_is_the_only_one(faulty):
+    s, f = faulty
+    with Channel(s.socket) as c:
+        c.create("c", settings={"supervise": "true"})
+        first = pid(c)
+        slot = f.arm("create.spawned", "kill")
+        os.kill(first, signal.SIGKILL)
+        wait_until("the launcher has died", lambda: f.struck(slot))
+    f.disarm()
+    again(s, gone=True)
+    with Channel(s.socket) as c:
+        state(c, "c", "RUNNING", 10)
+        second = pid(c)
+        assert second != first and s.drivers() == [second]
+        # and that driver can come back to one more launcher
+        again(s)
+    with Channel(s.socket) as c:
+        assert pid(c) == second
+        assert restarts(s) == 1
+
+
+def test_no_driver_is_started_before_its_secret_is_durable(faulty):
+    s, f = faulty
+    with Channel(s.socket) as c:
+        c.create("c", settings={"supervise": "true"})
+        first = pid(c)
+        f.arm("db.commit", "delay", 0, 1500)        # RESTARTING
+        slot = f.arm("db.commit", "kill", 1)        # the new secret
+        os.kill(first, signal.SIGKILL)
+        wait_until("the launcher has died", lambda: f.struck(slot))
+        f.disarm()
+        assert s.drivers() == []
+    again(s, gone=True)
+    with Channel(s.socket) as c:
+        state(c, "c", "RUNNING", 10)
+        assert s.drivers() == [pid(c)]
+        assert restarts(s) == 1
+
+
+def test_a_context_whose_driver_was_never_started_ends_soon(faulty):
+    s, f = faulty
+    slot = f.arm("create.saved", "kill")
+    with Channel(s.socket) as c:
+        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c"})
+        wait_until("the launcher has died", lambda: f.struck(slot))
+    f.disarm()
+    again(s, gone=True)
+    began = time.monotonic()
+    with Channel(s.socket) as c:
+        assert "before it had started its driver" in state(c, "c", "ERROR", 10)["reason"]
+        assert time.monotonic() - began < 8
+        c.create("c")
+
+
+def test_a_driver_is_told_no_token_that_the_next_launcher_does_not_know(faulty):
+    s, f = faulty
+    with Channel(s.socket) as c:
+        slot = f.arm("create.spawned", "kill")
+        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c"})
+        wait_until("the launcher has died", lambda: f.struck(slot))
+    # the token of now is in no memory any longer, so the next launcher makes a new one, and cannot keep it
+    f.disarm()
+    f.arm("db.begin", "delay", 1, 500)                          # the first one is its start
+    slot = f.arm("db.commit", "kill", 1)
+    again(s, gone=True)
+    wait_until("the launcher has died", lambda: f.struck(slot))
+    f.disarm()
+    again(s, gone=True)
+    with Channel(s.socket) as c:
+        state(c, "c", "RUNNING", 10)
+        assert s.drivers() == [pid(c)]
+
+
+# drivers that hang
+
+def test_a_driver_that_is_stopped_is_lost_and_nobody_else_waits():
+    with driver(hang_timeout=2) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c, Meanwhile(s) as other:
+            c.create("c")
+            hung = pid(c)
+            job = c.submit("sleep", b'{"ms": 60000}')
+            os.kill(hung, signal.SIGSTOP)
+            began = time.monotonic()
+            assert state(c, "c", "ERROR", 8)["reason"] == "its driver hangs: it has not answered for 2 s"
+            assert 1.5 < time.monotonic() - began < 7
+            record, error = ended(c, job["id"])
+            assert record["state"] == "ERROR" and "it has not answered for 2 s" in error["message"]
+            c.create("c")                                       # its name is free at once
+            assert pid(c) != hung
+            wait_until("it is gone", lambda: not alive(hung), 10)
+        assert other.count > 20 and other.slowest < 1, (other.count, other.slowest)
+
+
+def test_a_supervised_driver_that_is_stopped_is_replaced():
+    with driver(hang_timeout=1) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c", settings={"supervise": "true"})
+            hung = pid(c)
+            job = c.submit("sleep", b'{"ms": 1000}')
+            os.kill(hung, signal.SIGSTOP)
+            assert ended(c, job["id"])[0]["state"] == "FINISHED"
+            assert not alive(hung) and s.drivers() == [pid(c)]
+
+
+def test_a_driver_that_reads_no_longer_is_lost():
+    with driver(hang_timeout=2) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c, Meanwhile(s) as other:
+            c.create("c", settings={"max-jobs-per-context": "1", "max-queued-jobs": "1000"})
+            job = c.submit("deaf")
+            record, error = ended(c, job["id"], 8)
+            assert record["state"] == "ERROR" and "its driver hangs" in error["message"]
+            assert c.context("c")["state"] == "ERROR"
+        assert other.slowest < 1, other.slowest
+
+
+def test_a_launcher_that_was_stopped_itself_blames_no_driver():
+    with driver(hang_timeout=1) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            first = pid(c)
+            s.launcher.send_signal(signal.SIGSTOP)
+            time.sleep(3)
+            s.launcher.send_signal(signal.SIGCONT)
+            time.sleep(0.5)
+            assert c.context("c")["state"] == "RUNNING" and pid(c) == first
+
+
+@pytest.mark.parametrize("what", ["progress", "strays"])
+def test_a_driver_that_floods_delays_nobody(what):
+    with scripted() as s:
+        s.overrides["log"] = {"level": "info"}
+        s.start_launcher()
+        with Channel(s.socket) as c, Meanwhile(s) as other:
+            c.create("c")
+            job = c.submit("flood", json.dumps({"what": what, "seconds": 3}).encode())
+            record, answer = ended(c, job["id"], 15)
+            if what == "progress":
+                told = [e for e in c.events if e["op"] == "progress"]
+                assert record["state"] == "FINISHED" and answer > 2000
+                assert 3 < len(told) < 60
+                assert record["progress"]["tasksDone"] > 1000 and other.count > 20, other.count
+            else:
+                assert record["state"] == "ERROR" and "broke the protocol" in answer["message"]
+        assert other.count and other.slowest < 1, other.slowest
+        assert len(s.read("launcher.log")) < 2e6
+
+
+# delete, and what hangs
+
+def deleted(c, name, force=False):
+    """How long it took."""
+    began = time.monotonic()
+    c.ask("context-delete", {"name": name, "force": force})
+    return time.monotonic() - began
+
+
+def test_delete_deletes_what_starts_hangs_or_does_not_stop():
+    with driver(stop_timeout=1, hang_timeout=60) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("starts", settings={"script.start": "hang"}, early=True)
+            assert deleted(c, "starts") < 4
+            c.create("c", settings={"script.stop": "hang"})
+            assert deleted(c, "c") < 10
+            for force in False, True:
+                c.create("c")
+                os.kill(pid(c), signal.SIGSTOP)
+                assert deleted(c, "c", force) < (2 if force else 10)
+            c.create("c")
+            # one that has not even connected
+            first = c.send("context-create", {"id": str(uuid.uuid4()), "name": "d", "early": True})
+            c.wait(first)
+            kept = pid(c)
+            os.kill(wait_until("it runs", lambda: [p for p in s.drivers() if p != kept])[0], signal.SIGSTOP)
+            assert deleted(c, "d") < 10
+            wait_until("they are gone", lambda: s.drivers() == [pid(c)], 10)
+
+
+def test_a_time_to_live_that_is_long_over_ends_what_hangs():
+    with driver(ttl_grace=1) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c", settings={"context-ttl": "1"})
+            job = c.submit("hang")
+            record = state(c, "c", "FINISHED", 10)
+            assert record["reason"] == "its time to live of 1 s is over since 1 s, and it had jobs yet"
+            assert ended(c, job["id"])[0]["state"] == "KILLED"
+
+
+# processes that belong to nobody
+
+def forget(s):
+    """What the launcher knows is lost, its drivers are not."""
+    s.launcher.kill()
+    s.launcher.wait()
+    for name in os.listdir(s.dir + "/data"):
+        if name.startswith("sparkjob.db"):
+            os.unlink(f"{s.dir}/data/{name}")
+
+
+def test_a_driver_that_no_row_tells_of_is_told_to_stop():
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            orphan = pid(c)
+        forget(s)
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            with pytest.raises(Refused):
+                c.context("c")
+            wait_until("it is gone", lambda: not alive(orphan), 5)
+
+
+def test_an_orphan_that_hangs_is_killed():
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            orphan = pid(c)
+        os.kill(orphan, signal.SIGSTOP)
+        forget(s)
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("d")                                       # and those that belong to somebody are left alone
+            wait_until("it is gone", lambda: not alive(orphan), 20)
+            assert s.drivers() == [pid(c, "d")]
+            assert "it is sent SIGTERM" in s.read("launcher.log")
+
+
+def test_what_a_lost_driver_has_left_is_ended():
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            child = json.loads(c.job(c.submit("spawn", sync=True)["id"])[1])
+            first = pid(c)
+            s.launcher.kill()
+            s.launcher.wait()
+            os.kill(first, signal.SIGKILL)
+            s.start_launcher()
+        with Channel(s.socket) as c:
+            state(c, "c", "ERROR")
+            wait_until("its child is gone", lambda: not alive(child), 5)
+
+
+def test_a_driver_that_nobody_knows_of_yet_is_found_though_it_hangs(faulty):
+    s, f = faulty
+    with Channel(s.socket) as c:
+        slot = f.arm("create.spawned", "kill")
+        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c"})
+        wait_until("the launcher has died", lambda: f.struck(slot))
+    hung = wait_until("it runs", s.drivers)[0]
+    os.kill(hung, signal.SIGSTOP)
+    f.disarm()
+    again(s, gone=True)
+    with Channel(s.socket) as c:
+        wait_until("its process is found", lambda: f"its driver is process {hung}" in s.read("launcher.log"), 5)
+        c.ask("context-delete", {"name": "c", "force": True})
+        wait_until("it is gone", lambda: not alive(hung), 5)
+        with contextlib.suppress(Refused):
+            assert c.context("c")["state"] == "KILLED"
