@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove api jvm e2e fault shim lockcheck asan clang bench soak install clean
+        prove api jvm e2e fault shim matrix lockcheck asan clang bench soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -129,10 +129,8 @@ $(BUILD)/cli/%.o: driver-launcher/cli/%.c $(C_HDR) | deps
 
 # with fault points (driver-launcher/include/sparkjob_fault.h), for the fault matrix
 
-FAULTS       := $(BUILD)/faults
-
 faults:                                    ## module and launcher once more, with fault points
-	@$(MAKE) -s module launcher CC="$(CC) -DSPARKJOB_FAULTS" BUILD=$(FAULTS)
+	@$(MAKE) -s module launcher CC="$(CC) -DSPARKJOB_FAULTS" BUILD=$(BUILD)/faults
 
 clang:                                     ## launcher and command once more, by clang
 	@$(MAKE) -s launcher cli CC=clang BUILD=$(BUILD)/clang
@@ -254,6 +252,12 @@ $(SHIM): t/lib/storage_shim.c | deps
 
 fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault
+
+FAULTS       ?= 2000
+SEED         ?= 1
+
+matrix: faults                             ## all of the fault matrix, then a random walk (FAULTS=2000 SEED=1)
+	@/usr/bin/python3 t/fault/matrix.py --parts 4 --faults $(FAULTS) --seed $(SEED)
 
 # the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
 

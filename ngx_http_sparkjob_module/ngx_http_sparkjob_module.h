@@ -259,6 +259,7 @@ struct ngx_http_sparkjob_op_s {
     ngx_http_sparkjob_frame_t     frame;
     unsigned                      active:1; /* in the channel's tree */
     unsigned                      left:1;   /* sent, wholly */
+    unsigned                      again:1;  /* on an earlier connection, too */
 };
 
 

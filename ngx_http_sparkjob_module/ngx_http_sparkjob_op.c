@@ -20,6 +20,24 @@ static ngx_int_t ngx_http_sparkjob_op_to_file(ngx_http_request_t *r,
     ngx_http_sparkjob_frame_t *frame);
 static ngx_http_sparkjob_op_t *ngx_http_sparkjob_op_find(
     ngx_http_sparkjob_channel_t *ch, uint32_t stream);
+static ngx_uint_t ngx_http_sparkjob_op_done(ngx_http_sparkjob_op_t *op,
+    json_t *error);
+
+
+/*
+ * What has no id may have been done the first time, when only the answer was
+ * lost: these refusals of a question that was asked again say so.
+ */
+
+static struct {
+    ngx_uint_t   type;
+    const char  *error;
+} ngx_http_sparkjob_op_gone[] = {
+    { SJP_BINARY_DELETE, "no-such-binary" },
+    { SJP_CONTEXT_DELETE, "no-such-context" },
+    { SJP_DATA_DELETE, "no-such-data" },
+    { 0, NULL }
+};
 
 
 ngx_int_t
@@ -355,6 +373,7 @@ ngx_int_t
 ngx_http_sparkjob_op_answer(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_message_t *msg)
 {
+    json_t                    *error;
     ngx_int_t                  rc;
     ngx_http_request_t        *r;
     ngx_http_sparkjob_op_t    *op;
@@ -385,7 +404,9 @@ ngx_http_sparkjob_op_answer(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_op_cancel(ngx_http_get_module_ctx(r,
                                                     ngx_http_sparkjob_module));
 
-    if (json_object_get(msg->meta, "error")) {
+    error = json_object_get(msg->meta, "error");
+
+    if (error && !ngx_http_sparkjob_op_done(op, error)) {
         rc = ngx_http_sparkjob_reply_refusal(r, msg, call->refusals);
 
     } else {
@@ -395,6 +416,27 @@ ngx_http_sparkjob_op_answer(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_finish(r, rc);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_sparkjob_op_done(ngx_http_sparkjob_op_t *op, json_t *error)
+{
+    ngx_uint_t   i;
+    const char  *name;
+
+    name = json_string_value(error);
+
+    for (i = 0; op->again && name && ngx_http_sparkjob_op_gone[i].error; i++) {
+
+        if (op->call->type == ngx_http_sparkjob_op_gone[i].type
+            && ngx_strcmp(ngx_http_sparkjob_op_gone[i].error, name) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -439,6 +481,8 @@ ngx_http_sparkjob_op_down(ngx_http_sparkjob_channel_t *ch)
          node = ngx_rbtree_next(&ch->ops, node))
     {
         op = ngx_rbtree_data(node, ngx_http_sparkjob_op_t, node);
+
+        op->again |= op->left;
 
         if (op->left && op->call->patient) {
             continue;

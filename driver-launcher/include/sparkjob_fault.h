@@ -44,7 +44,7 @@
 #define SPARKJOB_FAULT(point)  ((void) sjf_pass(point))
 #define SPARKJOB_FAILS(point)  sjf_pass(point)
 
-#define SJF_SLOTS  16
+#define SJF_SLOTS  128
 
 /* one definition for all files that have points */
 #define sjf_shared  __attribute__((weak, visibility("hidden")))

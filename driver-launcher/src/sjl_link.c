@@ -790,6 +790,16 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
         return NULL;
     }
 
+    /*
+     * An earlier launcher has sent it, and its body is being copied once more:
+     * the driver tells again what it knows when it is sent again.
+     */
+
+    if (!job->whole && !job->row.final) {
+        job->known = 1;
+        return NULL;
+    }
+
     if (sjl_link_file(ctx, path, file) == SJL_ERROR) {
         sjl_job_bad_file(job, path);
         return NULL;

@@ -6,14 +6,18 @@
     faults.disarm()
 """
 
+import glob
 import mmap
 import os
 import re
+import signal
 import struct
+import time
 
 SLOT = struct.Struct("=48sIiII")
-SLOTS = 16
+SLOTS = 128
 ACTIONS = {"none": 0, "kill": 1, "stop": 2, "fail": 3, "delay": 4}
+SIGNALS = {ACTIONS["kill"]: signal.SIGKILL, ACTIONS["stop"]: signal.SIGSTOP}
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
@@ -44,6 +48,24 @@ class Faults:
     def struck(self, i):
         return self.slot(i)[4]
 
+    def passes(self, point):
+        """Passes a point, as sparkjob_fault.h does: strikes this process, or returns whether to fail."""
+        fails = False
+        for i in range(SLOTS):
+            at = i * SLOT.size
+            _, action, passes, ms, _ = SLOT.unpack_from(self.map, at)
+            if not action or self.slot(i)[0] != point:
+                continue
+            struct.pack_into("=i", self.map, at + 52, passes - 1)
+            if passes == 0:
+                struct.pack_into("=I", self.map, at + 60, os.getpid())
+                fails |= action == ACTIONS["fail"]
+                if action in SIGNALS:
+                    os.kill(os.getpid(), SIGNALS[action])
+                if action == ACTIONS["delay"]:
+                    time.sleep(ms / 1000)
+        return fails
+
     def disarm(self):
         """Frees all slots; returns what each armed fault did: (point, action's number, pid that it struck or 0)."""
         done = [(point, action, struck) for point, action, _, _, struck in map(self.slot, range(SLOTS)) if action]
@@ -53,11 +75,10 @@ class Faults:
 
 
 def points(folder):
-    """The fault points in the C files of a folder, and whether they can fail: {name: bool}."""
+    """The fault points in the sources of a folder, and whether they can fail: {name: bool}."""
     found = {}
-    for name in sorted(os.listdir(os.path.join(ROOT, folder))):
-        if name.endswith(".c"):
-            with open(os.path.join(ROOT, folder, name)) as f:
-                for how, names in re.findall(r'SPARKJOB_(FAULT|FAILS)\(([^)]*"[^)]*)\)', f.read()):
-                    found.update({point: how == "FAILS" for point in re.findall(r'"([a-z.-]+)"', names)})
+    for path in sorted(glob.glob(os.path.join(ROOT, folder, "*.c")) + glob.glob(os.path.join(ROOT, folder, "*driver.py"))):
+        with open(path) as f:
+            for how, names in re.findall(r'(SPARKJOB_FAULT|SPARKJOB_FAILS|(?:if )?fault)\(([^)]*"[^)]*)\)', f.read()):
+                found.update({point: how in ("SPARKJOB_FAILS", "if fault") for point in re.findall(r'"([a-z.-]+)"', names)})
     return found

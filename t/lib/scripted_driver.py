@@ -44,6 +44,11 @@ Settings of the context, from the body's spark.context-settings or the query:
     cp              names that the launcher has to resolve, as for a job
     max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
     supervise       told in link-ready
+
+It has fault points, as the test build of launcher and module has
+(SPARKJOB_FAULT_FILE), and writes to the file SPARKJOB_RUN_LOG, if there is one,
+a line for each job that it begins to run, and for each that has run:
+"<pid> begin|FINISHED|ERROR|KILLED <job id>".
 """
 
 import json
@@ -56,6 +61,12 @@ import sys
 import threading
 import time
 import uuid
+
+if "SPARKJOB_FAULT_FILE" in os.environ:
+    from faults import Faults
+    FAULTS = Faults(os.environ["SPARKJOB_FAULT_FILE"], create=False)
+else:
+    FAULTS = None
 
 TYPES = {
     "ping": 3, "pong": 4, "link-hello": 64, "link-context": 65,
@@ -73,6 +84,19 @@ RESPAWN_OPTION = "-Dsparkjob.scripted=true"
 
 def log(text):
     print(f"scripted driver {os.getpid()}: {text}", file=sys.stderr, flush=True)
+
+
+def fault(point):
+    """Passes a fault point; returns whether to fail there."""
+    return FAULTS is not None and FAULTS.passes(point)
+
+
+def note(event, job_id):
+    """Of jobs that have begun and ended, whoever is killed afterwards."""
+    path = os.environ.get("SPARKJOB_RUN_LOG")
+    if path:
+        with open(path, "a") as file:
+            file.write(f"{os.getpid()} {event} {job_id}\n")
 
 
 def now():
@@ -156,6 +180,12 @@ class Link:
                 self.sock.close()
             self.sock = None
 
+    def cut(self):
+        """Breaks the connection; the thread that reads makes another one."""
+        with self.lock:
+            if self.sock is not None:
+                self.sock.shutdown(socket.SHUT_RDWR)
+
     def send(self, name, meta=None, payload=b"", stream=0):
         """A broken link loses the frame: what matters is sent again."""
         self.send_raw(name, json.dumps(meta).encode() if meta else b"",
@@ -189,6 +219,9 @@ class Link:
         length, number, _, stream, meta = HEADER.unpack(self.read(HEADER.size))
         raw, payload = self.read(meta), self.read(length - meta)
         meta = json.loads(raw) if raw else {}
+        if NAMES.get(number) == "link-run":
+            if fault("run.driver-takes"):
+                raise EOFError
         if "file" in meta:
             with open(meta["file"], "rb") as file:
                 payload = file.read()
@@ -258,9 +291,14 @@ class Job:
             if self.incomplete() and not self.resolve():
                 return
             config = self.load()
+            if fault("run.driver-loads"):
+                raise Refused("loading-failed", self.cls)
             self.tell("link-started", {},
                       (json.dumps(config, indent=4) + "\n").encode())
             start, began = now(), time.monotonic()
+            note("begin", self.id)
+            if fault("run.driver-runs"):
+                raise RuntimeError("a fault in the job")
             payload = json.dumps(JOBS[self.cls](self, config)).encode()
         except Refused as why:
             self.tell("link-refused", {"code": why.code, "name": why.name},
@@ -275,10 +313,15 @@ class Job:
             state = "ERROR"
             payload = error(err.args[0] if err.args else None)
 
+        if began:
+            note(state, self.id)
+        if fault("result.driver-tells"):
+            self.driver.link.cut()
         self.tell("link-result", {
             "state": state, "start": start, "end": now(),
             "runMicros": began and max(1, int((time.monotonic() - began) * 1e6)),
             "size": len(payload)}, payload)
+        fault("result.driver-told")
 
     def load(self):
         """What happens before link-started: class, configuration, validation."""
@@ -444,6 +487,7 @@ class Driver:
         self.link.send("link-hello", meta)
 
     def on_context(self, _, meta, body):
+        fault("create.driver-context")
         self.token = meta["token"]
         self.established = True
         if self.name is not None:
@@ -512,6 +556,8 @@ class Driver:
                 "id": os.environ["SPARKJOB_CONTEXT"], "class": "",
                 "cp": self.settings["cp"]})
             self.resolved.wait()
+        if fault("create.driver-ready"):
+            self.fail("context-init-failed", self.name, error("a fault"))
         self.ready = {
             "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
@@ -546,9 +592,11 @@ class Driver:
         job.thread.start()
 
     def on_ack(self, _, meta, __):
+        fault("result.driver-acked")
         self.jobs[meta["id"]].acknowledged = True
 
     def on_kill(self, _, meta, __):
+        fault("kill.driver")
         if meta["id"] in self.jobs:
             self.jobs[meta["id"]].killed.set()
 
@@ -566,7 +614,9 @@ class Driver:
         for job in list(self.jobs.values()):
             if job.cls != "hang":
                 job.thread.join(1)
+        fault("delete.driver-stops")
         self.link.send("link-stopped")
+        fault("delete.driver-stopped")
         os._exit(0)
 
     def on_ping(self, stream, _, __):

@@ -82,6 +82,8 @@ def children(pid):
 
 
 class Server:
+    launcher_file = LAUNCHER
+
     def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", zone="", listen="", start=True):
         """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks;
         zone, listen: parameters of sparkjob_zone and listen."""
@@ -94,6 +96,7 @@ class Server:
         self.socket = self.dir + "/launcher.sock"
         self.launcher = self.nginx = None
         self.environment = {}       # more of it, for the launcher
+        self.nginx_environment = {}
         self.expected = []
         self.plain_size = 300
         self.zone_size, self.module = "32m", MODULE
@@ -140,7 +143,7 @@ class Server:
         with open(self.dir + "/launcher.json", "w") as f:
             json.dump(self.config(), f, indent=4)
         self.launcher_output = open(self.dir + "/launcher.out", "ab")
-        self.launcher = subprocess.Popen([LAUNCHER, "-c", self.dir + "/launcher.json"], stdin=subprocess.DEVNULL,
+        self.launcher = subprocess.Popen([self.launcher_file, "-c", self.dir + "/launcher.json"], stdin=subprocess.DEVNULL,
                                          stdout=self.launcher_output, stderr=self.launcher_output,
                                          env={**os.environ, **self.environment})
 
@@ -177,7 +180,7 @@ http {{
         self.nginx = subprocess.Popen(
             [NGINX, "-p", self.dir + "/nginx", "-e", self.dir + "/nginx/logs/error.log",
              "-c", self.dir + "/nginx.conf", "-g", "daemon off;"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={**os.environ, **self.nginx_environment}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.dir + "/nginx.err", "ab"))
 
     def nginx_restart(self):
