@@ -191,6 +191,14 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
         } else if (job->row.state != SJP_JOB_RUNNING) {
             sjl_job_unsend(job);
 
+        } else if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
+
+            /* it had ended, but both who knew of it are gone */
+
+            sjl_job_unsend(job);
+            (void) sjl_job_set_state(job, SJP_JOB_RESTARTING);
+            sjl_job_save(job, 0);
+
         } else {
             (void) sjl_job_over(job);
             sjl_job_fail(job, SJP_JOB_ERROR, SJL_JOB_LOST, NULL,

@@ -1,6 +1,7 @@
 """The fault matrix in short (the whole: `make matrix`), what it has found, and whether it finds what is wrong."""
 
 import contextlib
+import json
 import os
 import random
 import sqlite3
@@ -15,7 +16,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import fault_check
 import fault_world
 import matrix
-from sparkjob_server import BUILD, ROOT
+from sparkjob_server import BUILD, ROOT, wait_until
 
 # what was wrong once
 MENDED = [
@@ -42,6 +43,24 @@ def test_what_was_wrong_once():
     with world() as w:
         assert matrix.matrix(w, 1, MENDED) == len(MENDED)
         assert w.injected == len(MENDED), "not all faults have struck"
+
+
+def test_a_job_that_a_dead_driver_has_told_to_a_dead_launcher_runs_again():
+    """Its result is on its way to the disk when the driver dies, and then the launcher: the next driver knows nothing of it."""
+    with world() as w:
+        assert matrix.prepare(w, "run", random.Random(1))
+        w.begin_round()
+        moving = w.faults.arm("result.move", "delay", ms=5000)
+        status, answer = w.client.ask("POST", "/jobs?cp=app&mainClass=big&context=kept", json.dumps({"bytes": 100000}))
+        assert status == 202
+        wait_until("the result is being moved", lambda: w.faults.struck(moving))
+        driver = w.running["kept"][1]
+        w.dead.add(driver)
+        os.kill(driver, 9)
+        wait_until("there is another driver", lambda: len(set(w.server.drivers()) - {driver}) == 2)
+        w.server.launcher.kill()
+        assert w.settle()
+        assert w.check.final[answer["jobId"]] == "FINISHED"
 
 
 def test_a_part_of_the_matrix():

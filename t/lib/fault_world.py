@@ -47,7 +47,8 @@ class FaultServer(Server):
 
     def config(self):
         config = super().config()
-        config["driver"]["environment"] = {"SPARKJOB_FAULT_FILE": self.faults_file, "SPARKJOB_RUN_LOG": self.run_log}
+        config["driver"]["environment"] = {"SPARKJOB_FAULT_FILE": self.faults_file, "SPARKJOB_RUN_LOG": self.run_log,
+                                           "SPARKJOB_ORPHAN_TIMEOUT": "15"}
         return config
 
 
