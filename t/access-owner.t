@@ -117,6 +117,9 @@ is_deeply(as('ann', 'GET', '/contexts')->{json}, ['made'], 'is one of one\'s own
 is(as('bob', 'GET', '/contexts/etl')->{json}{id}, $id, 'those of others stay');
 is(as('bob', 'GET', "/jobs/$running")->{json}{status}, 'RUNNING', 'with their jobs');
 is(as('root', 'GET', '/contexts/shared')->{json}{state}, 'RUNNING', 'so do those of nobody');
+as('root', 'DELETE', '/contexts/shared');
+is(as('ann', 'PUT', '/contexts?reset=reboot')->{status}, 200, 'another reset');
+is(as('root', 'GET', '/contexts/shared')->{json}{state}, 'FINISHED', 'starts none of others again');
 
 # Keys are each user's own.
 
