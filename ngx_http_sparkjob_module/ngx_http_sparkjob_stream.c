@@ -117,7 +117,9 @@ ngx_http_sparkjob_stream_headers(ngx_http_request_t *r)
 
 #endif
 
-    return NGX_OK;
+    /* a client that has not read what came before may not take even these */
+
+    return ngx_http_sparkjob_stream_wait(r) == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -25,6 +25,13 @@ package SparkjobTest;
 #     --- save      "name path.to.member": keeps a member of the answer, which
 #                   later blocks write as %{name}
 #
+# The suite runs in other ways, too (make prove-hup and so on): with
+# TEST_NGINX_USE_HUP nginx is reloaded between blocks instead of started anew;
+# with TEST_NGINX_USE_VALGRIND nginx runs under valgrind, whose every word is a
+# fault; SPARKJOB_PRELOAD is a library for nginx and the launcher; SPARKJOB_ZONE
+# is the size of all zones; SPARKJOB_SLOW multiplies the time that is waited for
+# anything.
+#
 # When the test ends the launcher is stopped, and nothing may be left: no
 # process, no zombie, no deleted file still open, no socket or file of a driver,
 # no [alert] or [emerg], no sanitizer's report.
@@ -52,6 +59,7 @@ my $Owner = $$;
 my $Dir = File::Temp::tempdir('sparkjob-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $Port = free_port();
 my $NginxLog = "$Dir/nginx.log";
+my $Slow = $ENV{SPARKJOB_SLOW} // 1;
 
 my %Launchers;
 my %Saved;
@@ -62,6 +70,14 @@ $ENV{TEST_NGINX_SERVROOT} = "$Dir/servroot";
 $ENV{TEST_NGINX_PORT} = $ENV{TEST_NGINX_SERVER_PORT} = $Port;
 $ENV{TEST_NGINX_SPARKJOB_DIR} = $Dir;
 $ENV{TEST_NGINX_SPARKJOB_SECOND_PORT} = free_port();
+$ENV{TEST_NGINX_TIMEOUT} //= 3 * $Slow;
+$ENV{TEST_NGINX_LD_PRELOAD} = $ENV{SPARKJOB_PRELOAD} if $ENV{SPARKJOB_PRELOAD};
+
+my $Valgrind = $ENV{TEST_NGINX_USE_VALGRIND}
+               && "--leak-check=full --show-leak-kinds=definite"
+                  . " --num-callers=40 --suppressions=$Lib/valgrind.supp"
+                  . " --log-file=$Dir/valgrind-%p.log";
+$ENV{TEST_NGINX_USE_VALGRIND} = $Valgrind if $Valgrind;
 
 my %Sections = map { $_ => 1 } qw(
     name description SKIP ONLY LAST
@@ -119,7 +135,7 @@ sub launcher {
         dao => $ENV{SPARKJOB_DAO} // 'memory',
         driver => {
             command => ['python3', '-B', "$Lib/scripted_driver.py"],
-            start_timeout => 10, stop_timeout => 3, kill_timeout => 2,
+            start_timeout => 10 * $Slow, stop_timeout => 3, kill_timeout => 2,
             %{delete $more{driver} // {}},
         },
         max_jobs_per_context => 4,
@@ -147,6 +163,7 @@ sub start_launcher {
         open STDERR, '>&', \*STDOUT;
         open STDIN, '<', '/dev/null';
         setpgrp;
+        $ENV{LD_PRELOAD} = $ENV{SPARKJOB_PRELOAD} if $ENV{SPARKJOB_PRELOAD};
         exec $binary, '-c', "$base.json" or print "cannot run $binary: $!\n";
         POSIX::_exit(127);
     }
@@ -177,7 +194,7 @@ sub stop_launcher {
     my $pid = delete $launcher->{pid} // return 0;
     kill 'TERM', $pid;
 
-    for (1 .. 1500) {
+    for (1 .. 1500 * $Slow) {
         return $? if waitpid($pid, WNOHANG) == $pid;
         sleep 0.01;
     }
@@ -228,7 +245,7 @@ sub http_finish {
     my ($sock, $limit) = @_;
     my $raw = '';
     local $SIG{ALRM} = sub { die "no answer\n" };
-    alarm($limit // 15);
+    alarm(($limit // 15) * $Slow);
     my $ok = eval { 1 while sysread $sock, $raw, 65536, length $raw; 1 };
     alarm 0;
     close $sock;
@@ -266,7 +283,7 @@ sub context {
 
 sub wait_for {
     my ($what, $code, $limit) = @_;
-    my $end = time + ($limit // 15);
+    my $end = time + ($limit // 15) * $Slow;
     while (1) {
         my $value = $code->();
         return $value if $value;
@@ -313,6 +330,8 @@ sub prepare {
         my $http = $block->http_config // '';
         $http = "sparkjob_zone main 4m unix:$ENV{TEST_NGINX_SPARKJOB_MAIN};\n$http"
             if $http !~ /\bsparkjob_zone\b/ && !defined $block->must_die;
+        $http =~ s/^(sparkjob_zone \S+) \d+[km] /$1 $ENV{SPARKJOB_ZONE} /gm
+            if $ENV{SPARKJOB_ZONE} && !defined $block->must_die;
         $block->set_value(http_config => $http);
     }
 
@@ -525,6 +544,9 @@ sub finish {
     nothing_left("no fault in " . (m{([^/]+)$})[0], do { my $path = $_;
                                                      sub { faults($path) } }, 1)
         for grep { -f } glob "$Dir/*.log $Dir/*.out";
+    nothing_left('nothing that valgrind has found', sub {
+        grep { /\S/ } map { slurp($_) } glob "$Dir/valgrind-*.log"
+    }, 1) if $Valgrind;
 
     kill 'KILL', processes();
 }

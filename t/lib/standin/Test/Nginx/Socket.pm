@@ -7,6 +7,8 @@ package Test::Nginx::Socket;
 # where that one is not installed: the sections and functions that t/*.t use,
 # with the meaning that its documentation gives them.  What a test file says
 # must hold under both; when the real module is installed it is the one used.
+# TEST_NGINX_USE_HUP, TEST_NGINX_USE_VALGRIND (options for it) and
+# TEST_NGINX_LD_PRELOAD are known, too.
 
 use v5.20;
 use Test::Base -Base;
@@ -37,6 +39,9 @@ my $LogLevel = $ENV{TEST_NGINX_LOG_LEVEL} || 'debug';
 my $Shuffle  = !$ENV{TEST_NGINX_NO_SHUFFLE};
 my $RootLocation = 1;
 my $Owner    = $$;
+my $Hup      = $ENV{TEST_NGINX_USE_HUP};
+my $Valgrind = $ENV{TEST_NGINX_USE_VALGRIND};
+my $Daemon   = $Valgrind ? 'off' : 'on';
 
 my (@Preprocessors, @BodyChecks);
 my ($Running, $LogOffset) = (0, 0);
@@ -82,7 +87,7 @@ sub run_block ($) {
     my ($block) = @_;
     my $name = $block->name;
 
-    if (defined $block->config) {
+    if (defined $block->config && !reload_nginx($block)) {
         stop_nginx();
         my $status = start_nginx($block);
 
@@ -158,7 +163,7 @@ sub write_config ($) {
 
     write_file("$Root/conf/nginx.conf", <<"_EOC_");
 worker_processes $Workers;
-daemon on;
+daemon $Daemon;
 master_process $Master;
 error_log $Root/logs/error.log $LogLevel;
 pid $Root/logs/nginx.pid;
@@ -219,16 +224,64 @@ sub start_nginx ($) {
     $LogOffset = 0;
 
     my $quiet = defined $block->suppress_stderr ? '2>/dev/null' : '';
-    system("$Binary -e $Root/logs/error.log -p $Root/"
-           . " -c $Root/conf/nginx.conf >/dev/null $quiet");
-    my $status = $?;
+    my $command = "$Binary -e $Root/logs/error.log -p $Root/"
+                  . " -c $Root/conf/nginx.conf >/dev/null $quiet";
+    $command = "LD_PRELOAD='$ENV{TEST_NGINX_LD_PRELOAD}' $command"
+        if $ENV{TEST_NGINX_LD_PRELOAD};
+
+    my $status = 0;
+    if ($Valgrind && !defined $block->must_die) {
+        my $pid = fork // bail_out("fork: $!");
+        if ($pid == 0) {
+            exec "exec valgrind -q $Valgrind $command" or POSIX::_exit(127);
+        }
+    } else {
+        $status = system($command);
+    }
 
     # the daemon writes its pid file a moment after the command has returned
-    for (1 .. ($status == 0 ? 300 : 0)) {
+    for (1 .. ($status == 0 ? 100 * $Timeout : 0)) {
         last if nginx_pid();
         sleep 0.01;
     }
     return $status;
+}
+
+# Whether nginx runs, and now has the block's configuration.
+
+sub reload_nginx ($) {
+    my ($block) = @_;
+    my $pid = nginx_pid();
+    return 0 if !$Hup || !$Running || defined $block->must_die
+                || !$pid || !lives($pid);
+
+    write_user_files($block);
+    write_config($block);
+    $LogOffset = -s "$Root/logs/error.log";
+
+    my %old = map { $_ => 1 } children($pid);
+    kill 'HUP', $pid;
+
+    for (1 .. 100 * $Timeout) {
+        my @now = children($pid);
+        return 1 if $Workers <= grep { !$old{$_} } @now
+                    and !grep { $old{$_} && !leaves($_) } @now;
+        sleep 0.01;
+    }
+    diag $block->name . ' - nginx does not take its new configuration';
+    return 0;
+}
+
+sub children ($) {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/task/$pid/children" or return;
+    return grep { lives($_) } split ' ', <$in> // '';
+}
+
+sub leaves ($) {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/cmdline" or return 1;
+    return (<$in> // '') =~ /shutting down/;
 }
 
 sub nginx_pid () {

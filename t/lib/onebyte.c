@@ -1,0 +1,408 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * A library to be preloaded (make prove-onebyte): whatever a process reads from
+ * a socket or writes to it goes by single bytes, and a socket that does not
+ * block is not ready every second time.  Descriptors still go with the byte
+ * that they were sent with.
+ *
+ * Sockets without a name are left alone: nginx takes it for granted that its
+ * master's messages to the workers come whole.  Where epoll tells of edges it
+ * is made to tell of this one again, since bytes are left.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+
+#define ONEBYTE_FDS  65536
+
+#define onebyte_real(type, name)                                              \
+    static type  real;                                                        \
+                                                                              \
+    if (real == NULL) {                                                       \
+        real = (type) onebyte_next(name);                                     \
+    }
+
+
+typedef int (*onebyte_epoll_pt)(int ep, int op, int fd,
+    struct epoll_event *event);
+
+
+typedef struct {
+    int                 ep;
+    struct epoll_event  event;      /* of no events: there is none */
+} onebyte_edge_t;
+
+
+static void onebyte_again(int fd);
+static int onebyte_named(int fd);
+static ssize_t onebyte_size(int fd, size_t size, unsigned char *turns);
+static void *onebyte_next(const char *name);
+
+
+static unsigned char  onebyte_reads[ONEBYTE_FDS];
+static unsigned char  onebyte_writes[ONEBYTE_FDS];
+static onebyte_edge_t   onebyte_edges[ONEBYTE_FDS];
+static onebyte_epoll_pt  onebyte_epoll;
+
+
+/* how much may be asked for; -1: nothing, this time */
+
+static ssize_t
+onebyte_size(int fd, size_t size, unsigned char *turns)
+{
+    int  err;
+
+    if (size == 0 || fd < 0 || fd >= ONEBYTE_FDS) {
+        return size;
+    }
+
+    err = errno;
+
+    if (!onebyte_named(fd)) {
+        errno = err;
+        return size;
+    }
+
+    onebyte_again(fd);
+
+    if ((fcntl(fd, F_GETFL) & O_NONBLOCK) && (turns[fd] ^= 1)) {
+        errno = EAGAIN;
+        return -1;
+    }
+
+    errno = err;
+
+    return 1;
+}
+
+
+static void
+onebyte_again(int fd)
+{
+    onebyte_edge_t  *edge;
+
+    edge = &onebyte_edges[fd];
+
+    if (edge->event.events) {
+        (void) onebyte_epoll(edge->ep, EPOLL_CTL_MOD, fd, &edge->event);
+    }
+}
+
+
+int
+epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+    if (onebyte_epoll == NULL) {
+        onebyte_epoll = (onebyte_epoll_pt) onebyte_next("epoll_ctl");
+    }
+
+    if (fd >= 0 && fd < ONEBYTE_FDS) {
+        onebyte_edges[fd].event.events = 0;
+
+        if (op != EPOLL_CTL_DEL && (event->events & EPOLLET)) {
+            onebyte_edges[fd].ep = ep;
+            onebyte_edges[fd].event = *event;
+        }
+    }
+
+    return onebyte_epoll(ep, op, fd, event);
+}
+
+
+/* closed without EPOLL_CTL_DEL */
+
+int
+close(int fd)
+{
+    typedef int (*onebyte_close_pt)(int fd);
+
+    onebyte_real(onebyte_close_pt, "close");
+
+    if (fd >= 0 && fd < ONEBYTE_FDS) {
+        onebyte_edges[fd].event.events = 0;
+    }
+
+    return real(fd);
+}
+
+
+/* a stream over TCP, or over a Unix socket that has a path at one end */
+
+static int
+onebyte_named(int fd)
+{
+    int        type;
+    socklen_t  len;
+
+    union {
+        struct sockaddr     sa;
+        struct sockaddr_un  un;
+        char                space[128];
+    } addr;
+
+    len = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1
+        || type != SOCK_STREAM)
+    {
+        return 0;
+    }
+
+    memset(&addr, 0, sizeof(addr));
+    len = sizeof(addr);
+
+    if (getsockname(fd, &addr.sa, &len) == -1) {
+        return 0;
+    }
+
+    if (addr.sa.sa_family != AF_UNIX || addr.un.sun_path[0]) {
+        return 1;
+    }
+
+    len = sizeof(addr);
+
+    return getpeername(fd, &addr.sa, &len) == 0 && addr.un.sun_path[0];
+}
+
+
+static void *
+onebyte_next(const char *name)
+{
+    void  *f;
+
+    f = dlsym(RTLD_NEXT, name);
+
+    if (f == NULL) {
+        abort();
+    }
+
+    return f;
+}
+
+
+typedef ssize_t (*onebyte_read_pt)(int fd, void *buf, size_t size);
+typedef ssize_t (*onebyte_write_pt)(int fd, const void *buf, size_t size);
+typedef ssize_t (*onebyte_recv_pt)(int fd, void *buf, size_t size, int flags);
+typedef ssize_t (*onebyte_send_pt)(int fd, const void *buf, size_t size,
+    int flags);
+typedef ssize_t (*onebyte_recvmsg_pt)(int fd, struct msghdr *msg, int flags);
+typedef ssize_t (*onebyte_sendmsg_pt)(int fd, const struct msghdr *msg,
+    int flags);
+typedef ssize_t (*onebyte_sendfile_pt)(int fd, int file, off_t *offset,
+    size_t size);
+typedef ssize_t (*onebyte_iov_pt)(int fd, const struct iovec *iov, int n);
+
+
+ssize_t
+read(int fd, void *buf, size_t size)
+{
+    ssize_t  n;
+
+    onebyte_real(onebyte_read_pt, "read");
+
+    n = onebyte_size(fd, size, onebyte_reads);
+
+    return (n == -1) ? -1 : real(fd, buf, n);
+}
+
+
+ssize_t
+__read_chk(int fd, void *buf, size_t size, size_t room)
+{
+    return read(fd, buf, size < room ? size : room);
+}
+
+
+ssize_t
+write(int fd, const void *buf, size_t size)
+{
+    ssize_t  n;
+
+    onebyte_real(onebyte_write_pt, "write");
+
+    n = onebyte_size(fd, size, onebyte_writes);
+
+    return (n == -1) ? -1 : real(fd, buf, n);
+}
+
+
+ssize_t
+recv(int fd, void *buf, size_t size, int flags)
+{
+    ssize_t  n;
+
+    onebyte_real(onebyte_recv_pt, "recv");
+
+    /* who only looks, or wants to know of the end, is to see it */
+
+    n = (flags & MSG_PEEK) ? (ssize_t) size
+                           : onebyte_size(fd, size, onebyte_reads);
+
+    return (n == -1) ? -1 : real(fd, buf, n, flags);
+}
+
+
+ssize_t
+__recv_chk(int fd, void *buf, size_t size, size_t room, int flags)
+{
+    return recv(fd, buf, size < room ? size : room, flags);
+}
+
+
+ssize_t
+send(int fd, const void *buf, size_t size, int flags)
+{
+    ssize_t  n;
+
+    onebyte_real(onebyte_send_pt, "send");
+
+    n = onebyte_size(fd, size, onebyte_writes);
+
+    return (n == -1) ? -1 : real(fd, buf, n, flags);
+}
+
+
+/* the first piece that is not empty, or NULL */
+
+static const struct iovec *
+onebyte_piece(const struct iovec *iov, size_t n)
+{
+    for ( /* void */ ; n; n--, iov++) {
+
+        if (iov->iov_len) {
+            return iov;
+        }
+    }
+
+    return NULL;
+}
+
+
+ssize_t
+recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    ssize_t              n;
+    struct iovec         one;
+    struct msghdr        m;
+    const struct iovec  *piece;
+
+    onebyte_real(onebyte_recvmsg_pt, "recvmsg");
+
+    piece = onebyte_piece(msg->msg_iov, msg->msg_iovlen);
+
+    if (piece == NULL || !onebyte_named(fd)) {
+        return real(fd, msg, flags);
+    }
+
+    if (onebyte_size(fd, 1, onebyte_reads) == -1) {
+        return -1;
+    }
+
+    m = *msg;
+    one.iov_base = piece->iov_base;
+    one.iov_len = 1;
+    m.msg_iov = &one;
+    m.msg_iovlen = 1;
+
+    n = real(fd, &m, flags);
+
+    msg->msg_controllen = m.msg_controllen;
+    msg->msg_namelen = m.msg_namelen;
+    msg->msg_flags = m.msg_flags;
+
+    return n;
+}
+
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    struct iovec         one;
+    struct msghdr        m;
+    const struct iovec  *piece;
+
+    onebyte_real(onebyte_sendmsg_pt, "sendmsg");
+
+    piece = onebyte_piece(msg->msg_iov, msg->msg_iovlen);
+
+    if (piece == NULL || !onebyte_named(fd)) {
+        return real(fd, msg, flags);
+    }
+
+    if (onebyte_size(fd, 1, onebyte_writes) == -1) {
+        return -1;
+    }
+
+    m = *msg;
+    one.iov_base = piece->iov_base;
+    one.iov_len = 1;
+    m.msg_iov = &one;
+    m.msg_iovlen = 1;
+
+    return real(fd, &m, flags);
+}
+
+
+ssize_t
+readv(int fd, const struct iovec *iov, int n)
+{
+    const struct iovec  *piece;
+
+    onebyte_real(onebyte_iov_pt, "readv");
+
+    piece = onebyte_piece(iov, n);
+
+    return (piece && onebyte_named(fd)) ? read(fd, piece->iov_base, 1)
+                                        : real(fd, iov, n);
+}
+
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+    const struct iovec  *piece;
+
+    onebyte_real(onebyte_iov_pt, "writev");
+
+    piece = onebyte_piece(iov, n);
+
+    return (piece && onebyte_named(fd)) ? write(fd, piece->iov_base, 1)
+                                        : real(fd, iov, n);
+}
+
+
+ssize_t
+sendfile(int fd, int file, off_t *offset, size_t size)
+{
+    ssize_t  n;
+
+    onebyte_real(onebyte_sendfile_pt, "sendfile");
+
+    n = onebyte_size(fd, size, onebyte_writes);
+
+    return (n == -1) ? -1 : real(fd, file, offset, n);
+}
+
+
+ssize_t
+sendfile64(int fd, int file, off64_t *offset, size_t size)
+{
+    return sendfile(fd, file, (off_t *) offset, size);
+}
