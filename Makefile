@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove api jvm e2e fault shim matrix lockcheck asan clang bench soak install clean
+        prove modes api jvm e2e fault shim matrix lockcheck asan clang bench soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -207,7 +207,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit pyunit jvm prove lockcheck api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
+test: all spark unit pyunit jvm prove modes lockcheck api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
@@ -261,14 +261,44 @@ matrix: faults                             ## all of the fault matrix, then a ra
 
 # the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
 
-T            ?= t/zone.t t/events.t
-
 lockcheck: module launcher                 ## prove that the zone is never used without its lock
 	@mkdir -p $(BUILD)/lockcheck
 	@$(MAKE) -s -C $(or $(NGINX_SRC),$(NGINX_DEV)) -f $(CURDIR)/t/lockcheck/Makefile \
 	    OUT=$(CURDIR)/$(BUILD) HERE=$(CURDIR)/t/lockcheck lockcheck
 	@/usr/bin/python3 -m pytest -q t/lockcheck
-	@SPARKJOB_MODULE=$(CURDIR)/$(BUILD)/lockcheck/module.so prove $(PROVE_LIB) $(T)
+	@SPARKJOB_MODULE=$(CURDIR)/$(BUILD)/lockcheck/module.so prove $(PROVE_LIB) $(or $(T),t/zone.t t/events.t)
+
+# the suite in other ways; T="t/a.t t/b.t" for some files only
+
+MODES        := hup valgrind onebyte tinyzone
+SUITE        := $(wildcard t/*.t)
+hup_ENV      := TEST_NGINX_USE_HUP=1
+valgrind_ENV := TEST_NGINX_USE_VALGRIND=1 SPARKJOB_SLOW=5
+onebyte_ENV  := SPARKJOB_PRELOAD=$(CURDIR)/$(BUILD)/onebyte.so SPARKJOB_SLOW=8
+tinyzone_ENV := SPARKJOB_ZONE=128k
+
+hup_T        := $(SUITE)
+valgrind_T   := $(filter-out t/huge.t t/large.t,$(SUITE))
+onebyte_T    := $(filter-out t/huge.t t/large.t,$(SUITE))
+tinyzone_T   := $(SUITE)
+
+prove-hup:                                 ## the suite with reloads in place of new starts
+prove-valgrind:                            ## with nginx under valgrind
+prove-onebyte:                             ## with sockets that take and give one byte at a time
+prove-tinyzone:                            ## with zones as small as can be
+
+$(MODES:%=prove-%): prove-%: module launcher $(BUILD)/onebyte.so
+	@$($*_ENV) prove $(PROVE_LIB) $(or $(T),$($*_T))
+
+modes: module launcher                     ## all of these, with a file each
+	@$(MAKE) -s prove-hup T=t/routing.t
+	@$(MAKE) -s prove-valgrind T=t/events.t
+	@$(MAKE) -s prove-onebyte T=t/events.t
+	@$(MAKE) -s prove-tinyzone T=t/job-list.t
+
+$(BUILD)/onebyte.so: t/lib/onebyte.c | deps
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(WARN) -shared -fPIC -o $@ $< -ldl
 
 # the suite under sanitizers: the module inside an nginx built from the distribution's source package
 

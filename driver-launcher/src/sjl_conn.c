@@ -840,6 +840,22 @@ sjl_conn_out_free(sjl_out_t *out)
 
 
 int
+sjl_conn_unsent(void)
+{
+    sjl_conn_t  *c;
+
+    DL_FOREACH(sjl_conns, c) {
+
+        if (c->out) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
 sjl_conn_busy(sjl_conn_t *c)
 {
     return c->queued > SJL_CONN_BUSY;

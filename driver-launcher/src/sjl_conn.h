@@ -126,6 +126,9 @@ void sjl_conn_read_all(sjl_conn_t *c);
 /* whether the peer has much to read yet */
 int sjl_conn_busy(sjl_conn_t *c);
 
+/* whether anybody has not taken yet what it is sent */
+int sjl_conn_unsent(void);
+
 /* has a function called, once, when sjl_conn_busy() ends or c is closed */
 void sjl_conn_when_drained(sjl_conn_t *c, sjl_drain_t *drain);
 

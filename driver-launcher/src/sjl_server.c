@@ -30,6 +30,7 @@
 
 
 #define SJL_SERVER_FLUSH  10.           /* seconds for a storage that fails */
+#define SJL_SERVER_DRAIN  2.            /* seconds for peers that read slowly */
 
 
 static int sjl_server_start(void);
@@ -46,6 +47,8 @@ static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events);
 static void sjl_server_flush_expired(struct ev_loop *loop, ev_timer *w,
     int events);
+static void sjl_server_drain_expired(struct ev_loop *loop, ev_timer *w,
+    int events);
 
 
 static const struct {
@@ -61,6 +64,8 @@ static const struct {
 static ev_signal   sjl_server_watchers[sjl_nelts(sjl_server_table)];
 static ev_prepare  sjl_server_prepare;
 static ev_timer    sjl_server_flush;
+static ev_timer    sjl_server_drain;
+static int         sjl_server_is_drained;
 static int         sjl_server_lock_fd = -1;
 static int         sjl_server_is_ending;
 static int64_t     sjl_server_since;
@@ -288,9 +293,14 @@ sjl_server_signals(void)
         ev_signal_start(sjl_loop, &sjl_server_watchers[i]);
     }
 
+    /* after what this turn has to send was written, as far as it is taken */
     ev_prepare_init(&sjl_server_prepare, sjl_server_check);
+    ev_set_priority(&sjl_server_prepare, EV_MINPRI);
+
     ev_timer_init(&sjl_server_flush, sjl_server_flush_expired,
                   SJL_SERVER_FLUSH, 0.);
+    ev_timer_init(&sjl_server_drain, sjl_server_drain_expired,
+                  SJL_SERVER_DRAIN, 0.);
 }
 
 
@@ -338,7 +348,14 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     }
 
     if (sjl_db_length() == 0 && sjl_files_length() == 0) {
-        ev_break(loop, EVBREAK_ALL);
+
+        if (sjl_server_is_drained || !sjl_conn_unsent()) {
+            ev_break(loop, EVBREAK_ALL);
+
+        } else if (!ev_is_active(&sjl_server_drain)) {
+            ev_timer_start(loop, &sjl_server_drain);
+        }
+
         return;
     }
 
@@ -358,6 +375,19 @@ sjl_server_flush_expired(struct ev_loop *loop, ev_timer *w, int events)
             sjl_db_length());
 
     ev_break(loop, EVBREAK_ALL);
+}
+
+
+/* the ends of contexts and jobs were told, but somebody does not read it */
+
+static void
+sjl_server_drain_expired(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void) loop;
+    (void) w;
+    (void) events;
+
+    sjl_server_is_drained = 1;
 }
 
 

@@ -135,13 +135,14 @@ sub launcher {
         dao => $ENV{SPARKJOB_DAO} // 'memory',
         driver => {
             command => ['python3', '-B', "$Lib/scripted_driver.py"],
-            start_timeout => 10 * $Slow, stop_timeout => 3, kill_timeout => 2,
+            start_timeout => 10, stop_timeout => 3, kill_timeout => 2,
             %{delete $more{driver} // {}},
         },
         max_jobs_per_context => 4,
         max_contexts => 16,
         %more,
     );
+    $config{driver}{start_timeout} *= $Slow;
     open my $out, '>', "$Dir/$name.json" or die "$Dir/$name.json: $!";
     print $out $Json->pretty->encode(\%config);
     close $out;

@@ -4,9 +4,9 @@
  * Licensed under the Apache License, Version 2.0
  *
  * A library to be preloaded (make prove-onebyte): whatever a process reads from
- * a socket or writes to it goes by single bytes, and a socket that does not
- * block is not ready every second time.  Descriptors still go with the byte
- * that they were sent with.
+ * a socket or writes to it goes by single bytes, and one that does not block is
+ * not ready for every second write, so that its reader has to wait within each
+ * frame.  Descriptors still go with the byte that they were sent with.
  *
  * Sockets without a name are left alone: nginx takes it for granted that its
  * master's messages to the workers come whole.  Where epoll tells of edges it
@@ -30,7 +30,9 @@
 #include <unistd.h>
 
 
-#define ONEBYTE_FDS  65536
+#define ONEBYTE_FDS    65536
+#define ONEBYTE_LARGE  65536
+#define ONEBYTE_PIECE  97
 
 #define onebyte_real(type, name)                                              \
     static type  real;                                                        \
@@ -44,64 +46,79 @@ typedef int (*onebyte_epoll_pt)(int ep, int op, int fd,
     struct epoll_event *event);
 
 
+typedef enum {
+    ONEBYTE_UNKNOWN = 0,
+    ONEBYTE_OTHER,
+    ONEBYTE_UNIX,
+    ONEBYTE_TCP
+} onebyte_kind_e;
+
+
 typedef struct {
+    onebyte_kind_e      kind;
     int                 ep;
     struct epoll_event  event;      /* of no events: there is none */
-} onebyte_edge_t;
+    size_t              bytes;
+    unsigned            turn:1;
+} onebyte_fd_t;
 
 
 static void onebyte_again(int fd);
-static int onebyte_named(int fd);
-static ssize_t onebyte_size(int fd, size_t size, unsigned char *turns);
+static onebyte_kind_e onebyte_kind(int fd);
+static ssize_t onebyte_size(int fd, size_t size, int writes);
 static void *onebyte_next(const char *name);
 
 
-static unsigned char  onebyte_reads[ONEBYTE_FDS];
-static unsigned char  onebyte_writes[ONEBYTE_FDS];
-static onebyte_edge_t   onebyte_edges[ONEBYTE_FDS];
+static onebyte_fd_t      onebyte_fds[ONEBYTE_FDS];
 static onebyte_epoll_pt  onebyte_epoll;
 
 
 /* how much may be asked for; -1: nothing, this time */
 
 static ssize_t
-onebyte_size(int fd, size_t size, unsigned char *turns)
+onebyte_size(int fd, size_t size, int writes)
 {
-    int  err;
-
-    if (size == 0 || fd < 0 || fd >= ONEBYTE_FDS) {
-        return size;
-    }
+    int             err;
+    onebyte_fd_t   *f;
+    onebyte_kind_e  kind;
 
     err = errno;
+    kind = onebyte_kind(fd);
+    errno = err;
 
-    if (!onebyte_named(fd)) {
-        errno = err;
+    if (size == 0 || kind == ONEBYTE_OTHER) {
         return size;
     }
+
+    f = &onebyte_fds[fd];
 
     onebyte_again(fd);
 
-    if ((fcntl(fd, F_GETFL) & O_NONBLOCK) && (turns[fd] ^= 1)) {
+    if (writes && (fcntl(fd, F_GETFL) & O_NONBLOCK) && (f->turn ^= 1)) {
         errno = EAGAIN;
         return -1;
     }
 
     errno = err;
 
-    return 1;
+    if (kind == ONEBYTE_UNIX || f->bytes < ONEBYTE_LARGE) {
+        f->bytes++;
+        return 1;
+    }
+
+    return size < ONEBYTE_PIECE ? size : ONEBYTE_PIECE;
 }
 
 
 static void
 onebyte_again(int fd)
 {
-    onebyte_edge_t  *edge;
+    onebyte_fd_t  *f;
 
-    edge = &onebyte_edges[fd];
+    f = &onebyte_fds[fd];
 
-    if (edge->event.events) {
-        (void) onebyte_epoll(edge->ep, EPOLL_CTL_MOD, fd, &edge->event);
+    if (f->event.events) {
+        (void) onebyte_epoll(f->ep, EPOLL_CTL_MOD, fd, &f->event);
     }
 }
 
@@ -114,11 +131,11 @@ epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
     }
 
     if (fd >= 0 && fd < ONEBYTE_FDS) {
-        onebyte_edges[fd].event.events = 0;
+        onebyte_fds[fd].event.events = 0;
 
         if (op != EPOLL_CTL_DEL && (event->events & EPOLLET)) {
-            onebyte_edges[fd].ep = ep;
-            onebyte_edges[fd].event = *event;
+            onebyte_fds[fd].ep = ep;
+            onebyte_fds[fd].event = *event;
         }
     }
 
@@ -136,7 +153,7 @@ close(int fd)
     onebyte_real(onebyte_close_pt, "close");
 
     if (fd >= 0 && fd < ONEBYTE_FDS) {
-        onebyte_edges[fd].event.events = 0;
+        memset(&onebyte_fds[fd], 0, sizeof(onebyte_fd_t));
     }
 
     return real(fd);
@@ -145,11 +162,12 @@ close(int fd)
 
 /* a stream over TCP, or over a Unix socket that has a path at one end */
 
-static int
-onebyte_named(int fd)
+static onebyte_kind_e
+onebyte_kind(int fd)
 {
-    int        type;
-    socklen_t  len;
+    int           type;
+    socklen_t     len;
+    onebyte_fd_t  *f;
 
     union {
         struct sockaddr     sa;
@@ -157,28 +175,49 @@ onebyte_named(int fd)
         char                space[128];
     } addr;
 
+    if (fd < 0 || fd >= ONEBYTE_FDS) {
+        return ONEBYTE_OTHER;
+    }
+
+    f = &onebyte_fds[fd];
+
+    if (f->kind != ONEBYTE_UNKNOWN) {
+        return f->kind;
+    }
+
     len = sizeof(type);
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1
         || type != SOCK_STREAM)
     {
-        return 0;
+        return ONEBYTE_OTHER;
     }
 
     memset(&addr, 0, sizeof(addr));
     len = sizeof(addr);
 
     if (getsockname(fd, &addr.sa, &len) == -1) {
-        return 0;
+        return ONEBYTE_OTHER;
     }
 
-    if (addr.sa.sa_family != AF_UNIX || addr.un.sun_path[0]) {
-        return 1;
+    if (addr.sa.sa_family != AF_UNIX) {
+        f->kind = ONEBYTE_TCP;
+        return f->kind;
     }
 
-    len = sizeof(addr);
+    if (addr.un.sun_path[0] == '\0') {
+        len = sizeof(addr);
 
-    return getpeername(fd, &addr.sa, &len) == 0 && addr.un.sun_path[0];
+        if (getpeername(fd, &addr.sa, &len) == -1
+            || addr.un.sun_path[0] == '\0')
+        {
+            return ONEBYTE_OTHER;
+        }
+    }
+
+    f->kind = ONEBYTE_UNIX;
+
+    return f->kind;
 }
 
 
@@ -213,13 +252,9 @@ typedef ssize_t (*onebyte_iov_pt)(int fd, const struct iovec *iov, int n);
 ssize_t
 read(int fd, void *buf, size_t size)
 {
-    ssize_t  n;
-
     onebyte_real(onebyte_read_pt, "read");
 
-    n = onebyte_size(fd, size, onebyte_reads);
-
-    return (n == -1) ? -1 : real(fd, buf, n);
+    return real(fd, buf, onebyte_size(fd, size, 0));
 }
 
 
@@ -237,7 +272,7 @@ write(int fd, const void *buf, size_t size)
 
     onebyte_real(onebyte_write_pt, "write");
 
-    n = onebyte_size(fd, size, onebyte_writes);
+    n = onebyte_size(fd, size, 1);
 
     return (n == -1) ? -1 : real(fd, buf, n);
 }
@@ -246,16 +281,9 @@ write(int fd, const void *buf, size_t size)
 ssize_t
 recv(int fd, void *buf, size_t size, int flags)
 {
-    ssize_t  n;
-
     onebyte_real(onebyte_recv_pt, "recv");
 
-    /* who only looks, or wants to know of the end, is to see it */
-
-    n = (flags & MSG_PEEK) ? (ssize_t) size
-                           : onebyte_size(fd, size, onebyte_reads);
-
-    return (n == -1) ? -1 : real(fd, buf, n, flags);
+    return real(fd, buf, onebyte_size(fd, size, 0), flags);
 }
 
 
@@ -273,7 +301,7 @@ send(int fd, const void *buf, size_t size, int flags)
 
     onebyte_real(onebyte_send_pt, "send");
 
-    n = onebyte_size(fd, size, onebyte_writes);
+    n = onebyte_size(fd, size, 1);
 
     return (n == -1) ? -1 : real(fd, buf, n, flags);
 }
@@ -307,13 +335,11 @@ recvmsg(int fd, struct msghdr *msg, int flags)
 
     piece = onebyte_piece(msg->msg_iov, msg->msg_iovlen);
 
-    if (piece == NULL || !onebyte_named(fd)) {
+    if (piece == NULL || onebyte_kind(fd) == ONEBYTE_OTHER) {
         return real(fd, msg, flags);
     }
 
-    if (onebyte_size(fd, 1, onebyte_reads) == -1) {
-        return -1;
-    }
+    (void) onebyte_size(fd, 1, 0);
 
     m = *msg;
     one.iov_base = piece->iov_base;
@@ -342,11 +368,11 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 
     piece = onebyte_piece(msg->msg_iov, msg->msg_iovlen);
 
-    if (piece == NULL || !onebyte_named(fd)) {
+    if (piece == NULL || onebyte_kind(fd) == ONEBYTE_OTHER) {
         return real(fd, msg, flags);
     }
 
-    if (onebyte_size(fd, 1, onebyte_writes) == -1) {
+    if (onebyte_size(fd, 1, 1) == -1) {
         return -1;
     }
 
@@ -369,7 +395,7 @@ readv(int fd, const struct iovec *iov, int n)
 
     piece = onebyte_piece(iov, n);
 
-    return (piece && onebyte_named(fd)) ? read(fd, piece->iov_base, 1)
+    return (piece && onebyte_kind(fd) != ONEBYTE_OTHER) ? read(fd, piece->iov_base, 1)
                                         : real(fd, iov, n);
 }
 
@@ -383,7 +409,7 @@ writev(int fd, const struct iovec *iov, int n)
 
     piece = onebyte_piece(iov, n);
 
-    return (piece && onebyte_named(fd)) ? write(fd, piece->iov_base, 1)
+    return (piece && onebyte_kind(fd) != ONEBYTE_OTHER) ? write(fd, piece->iov_base, 1)
                                         : real(fd, iov, n);
 }
 
@@ -395,7 +421,7 @@ sendfile(int fd, int file, off_t *offset, size_t size)
 
     onebyte_real(onebyte_sendfile_pt, "sendfile");
 
-    n = onebyte_size(fd, size, onebyte_writes);
+    n = onebyte_size(fd, size, 1);
 
     return (n == -1) ? -1 : real(fd, file, offset, n);
 }
