@@ -174,6 +174,10 @@ class Soak:
             middle[name] = (last[len(last) // 2] - first[len(first) // 2], limit)
         return middle
 
+    def failed(self):
+        """The names of the figures that have grown too much."""
+        return [name for name, (grown, limit) in self.growth().items() if grown > limit]
+
 
 def jcmd(pid, *command):
     return subprocess.run(["jcmd", str(pid), *command], capture_output=True, text=True, check=True).stdout

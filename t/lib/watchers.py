@@ -9,9 +9,9 @@ from fake_launcher import FakeLauncher, job_id
 from sparkjob_server import BUILD, ROOT, Server, cpu_seconds, memory_kb
 
 
-def compiled():
-    """The client's path, compiled when its source is newer."""
-    source, binary = ROOT + "/t/bench/watchers.c", BUILD + "/watchers"
+def compiled(name="watchers"):
+    """The path of a client of t/bench, compiled when its source is newer."""
+    source, binary = f"{ROOT}/t/bench/{name}.c", f"{BUILD}/{name}"
     if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
         subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-Werror", "-o", binary, source], check=True)
     return binary
