@@ -65,7 +65,6 @@ static void sjl_put_left(sjl_put_t *put);
 static void sjl_put_free(sjl_put_t *put);
 static sjl_binary_t *sjl_binary_find(const char *name);
 static char *sjl_binary_users(const char *name, const char *owner);
-static int sjl_binary_among(const char *binaries, const char *name);
 static int sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_delete_version(void *data, const void *row);
 static void sjl_delete_committed(sjl_db_op_t *op);
@@ -505,15 +504,26 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 /*
  * The first jobs that are not final and use a binary, or NULL.  An owner is not
  * told the ids of others' jobs.
+ *
+ * There may be thousands of jobs with long class paths, so these are searched
+ * as text: a member is written in one way only, see sjl_json_text(), and within
+ * other strings its quotes would be escaped.
  */
 
 static char *
 sjl_binary_users(const char *name, const char *owner)
 {
     int         others;
-    char       *users, *more;
+    char       *users, *more, *quoted, *member;
     size_t      n;
+    json_t     *string;
     sjl_job_t  *job, *next;
+
+    string = json_string(name);
+    quoted = sjl_json_text(string);
+    member = sjl_format("\"name\":%s", quoted);
+    json_decref(string);
+    free(quoted);
 
     users = NULL;
     others = 0;
@@ -522,8 +532,8 @@ sjl_binary_users(const char *name, const char *owner)
     HASH_ITER(hh, sjl_jobs, job, next) {
 
         if (job->row.final || n > SJL_BINARY_USERS
-            || !(sjl_binary_among(job->row.cp, name)
-                 || sjl_binary_among(job->row.dependent, name)))
+            || !(strstr(job->row.cp, member)
+                 || (job->row.dependent && strstr(job->row.dependent, member))))
         {
             continue;
         }
@@ -546,31 +556,9 @@ sjl_binary_users(const char *name, const char *owner)
         users = more;
     }
 
+    free(member);
+
     return users;
-}
-
-
-/* what has no name is a URI */
-
-static int
-sjl_binary_among(const char *binaries, const char *name)
-{
-    int          found;
-    size_t       i;
-    json_t      *list, *binary;
-    const char  *other;
-
-    found = 0;
-    list = binaries ? json_loads(binaries, 0, NULL) : NULL;
-
-    json_array_foreach(list, i, binary) {
-        other = json_string_value(json_object_get(binary, "name"));
-        found |= other && strcmp(other, name) == 0;
-    }
-
-    json_decref(list);
-
-    return found;
 }
 
 

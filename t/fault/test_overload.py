@@ -12,7 +12,7 @@ import time
 
 import pytest
 from sparkjob_channel import Channel, Refused
-from sparkjob_server import Server, memory_kb, wait_until
+from sparkjob_server import Server, cpu_seconds, memory_kb, wait_until
 
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 JAR = {"Content-Type": "application/java-archive"}
@@ -36,7 +36,7 @@ def refused(answer, words):
     assert status == 503, (status, body)
     assert int(headers["Retry-After"]) > 0
     body = json.loads(body)
-    assert body["status"] == "ERROR" and words in body["result"], body
+    assert body["status"] in ("ERROR", "NO SLOTS AVAILABLE") and words in body["result"], body
 
 
 def job(server, main_class="noop", body="", **query):
@@ -232,6 +232,30 @@ def test_a_result_that_is_too_large_is_an_error():
         assert status == 200 and "at most 100000 are kept" in json.loads(body)["result"]["message"]
         kept = [f for where, _, files in os.walk(s.dir + "/data/results") for f in files]
         assert len(kept) == 1
+
+
+def test_deleting_a_binary_costs_little_when_many_jobs_have_long_class_paths():
+    with started(launcher={"max_jobs_per_context": 1, "max_queued_jobs": 1000}) as s:
+        for n in range(40):
+            assert s.json("POST", f"/binaries/n{n}", b"PK\3\4overload", JAR)[0] == 201
+        assert job(s, "sleep", '{"ms": 60000}', context="c")[0] == 202
+        names = ",".join(f"n{n % 20}" for n in range(250))
+        for _ in range(500):
+            assert job(s, "noop", "", cp=names, context="c", validate="async")[0] == 202
+        status, body = s.delete("/binaries/n7")
+        assert status == 403 and body["result"].startswith("Binary is in use by job(s): ")
+        before = cpu_seconds(s.launcher.pid)
+        for n in range(20, 40):
+            assert s.delete(f"/binaries/n{n}")[0] == 200
+        assert SANITIZED or cpu_seconds(s.launcher.pid) - before < 0.5
+
+
+def test_refusals_of_contexts_and_jobs_say_when_to_come_back():
+    with started(launcher={"max_contexts": 1, "max_jobs_per_context": 1}) as s:
+        refused(s.request("POST", "/contexts/d"), "Too many contexts (at most 1)")
+        refused(job(s), "Too many contexts (at most 1)")
+        assert job(s, "sleep", '{"ms": 60000}', context="c")[0] == 202
+        refused(job(s, context="c"), "Too many running jobs (1) for job context 'c'")
 
 
 def test_limits_of_nginx_say_when_to_come_back():

@@ -10,7 +10,7 @@ SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers change what memory is used")
 def test_nothing_grows():
-    soak = Soak(1200, restarts=2, versions=42, rounds=6)
+    soak = Soak(900, restarts=1, versions=42, rounds=6)
     soak.run()
     assert not soak.failed(), soak.growth()
 

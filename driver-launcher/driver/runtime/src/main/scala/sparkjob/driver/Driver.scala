@@ -250,7 +250,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     def told(name: String) =
       if (meta.has(name)) Some(Paths.get(Json.string(meta, name))) else None
     Folders(folder(work.resolve("out")), folder(told("logs").getOrElse(work.resolve("logs"))),
-      new DataFiles(told("data")))
+      new DataFiles(told("data")),
+      meta.path("maxResult").asLong(Long.MaxValue))
   }
 
   private def folder(path: Path): Path = Files.createDirectories(path,

@@ -45,8 +45,12 @@ class JobSite(
     val failed: String => Unit,
     val python: Option[PythonWorkers])
 
-/** Where files lie: bodies that the driver sends, what its jobs print, data that they read. */
-final case class Folders(out: Path, logs: Path, data: DataFiles)
+/**
+ * Where files lie: bodies that the driver sends, what its jobs print, data that they read.
+ *
+ * @param resultMax how many bytes a job's result may have
+ */
+final case class Folders(out: Path, logs: Path, data: DataFiles, resultMax: Long)
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
@@ -246,7 +250,9 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
         val body = if (result.get.isInstanceOf[Body]) {
           result.get.asInstanceOf[Body]
         } else {
-          Body.of(file("result"))(out => JobResult.write(() => result.getAndSet(null), out))
+          Body.of(file("result"), site.folders.resultMax) { out =>
+            JobResult.write(() => result.getAndSet(null), out)
+          }
         }
         Ending(resultLetter("FINISHED", body), None)
     }

@@ -27,8 +27,12 @@ final case class Bytes(bytes: Array[Byte]) extends Body {
 
 final case class Spilled(file: Path, size: Long) extends Body
 
-/** Keeps what is written in memory as long as it fits a frame, then in a file. */
-class BodyStream(file: Path) extends OutputStream {
+/**
+ * Keeps what is written in memory as long as it fits a frame, then in a file.
+ *
+ * @param max how many bytes it takes: more than that is a [[ResultException]]
+ */
+class BodyStream(file: Path, max: Long) extends OutputStream {
 
   private val memory = new ByteArrayOutputStream(1024)
   private var spill: OutputStream = _
@@ -38,6 +42,9 @@ class BodyStream(file: Path) extends OutputStream {
 
   override def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
     size += length
+    if (size > max) {
+      throw new ResultException(s"The result has more than $max bytes")
+    }
     if (spill == null && size > Frame.PayloadMax) {
       spill = new BufferedOutputStream(new FileOutputStream(file.toFile), Frame.PayloadMax)
       memory.writeTo(spill)
@@ -62,8 +69,8 @@ class BodyStream(file: Path) extends OutputStream {
 object Body {
 
   /** The body that `write` writes; `file` is used if it is large, and gone if `write` throws. */
-  def of(file: Path)(write: OutputStream => Unit): Body = {
-    val stream = new BodyStream(file)
+  def of(file: Path, max: Long = Long.MaxValue)(write: OutputStream => Unit): Body = {
+    val stream = new BodyStream(file, max)
     try {
       write(stream)
       stream.close()

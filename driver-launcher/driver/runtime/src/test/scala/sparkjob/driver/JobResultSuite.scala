@@ -130,6 +130,15 @@ class JobResultSuite {
       assertEquals(Spilled(file, bytes.length + 1), large)
       assertEquals(bytes.length + 1, Files.size(file))
 
+      assertEquals(Spilled(file, bytes.length + 1), Body.of(file, bytes.length + 1) { out =>
+        JobResult.write(() => Iterator.fill(bytes.length / 2)(1), out)
+      })
+      val tooLarge = assertThrows(classOf[ResultException], () => Body.of(file, bytes.length + 1) {
+        out => JobResult.write(() => Iterator.continually(1), out)
+      })
+      assertEquals(s"The result has more than ${bytes.length + 1} bytes", tooLarge.getMessage)
+      assertFalse(Files.exists(file))
+
       assertThrows(classOf[ResultException], () => Body.of(file) { out =>
         out.write(new Array[Byte](Frame.PayloadMax + 1))
         throw new ResultException("no")
