@@ -293,6 +293,7 @@ ngx_http_sparkjob_channel_clear(ngx_http_sparkjob_channel_t *ch)
     ch->in_pos = 0;
     ch->in_last = 0;
     ch->broken = 0;
+    ch->probed = 0;
 
     if (ch->connection) {
         ngx_close_connection(ch->connection);
@@ -317,6 +318,22 @@ ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch)
         ngx_del_timer(&ch->reconnect);
         ngx_http_sparkjob_channel_connect(ch);
     }
+}
+
+
+/* somebody wants to know whether the launcher answers: "heard" will tell */
+
+ngx_int_t
+ngx_http_sparkjob_channel_probe(ngx_http_sparkjob_channel_t *ch)
+{
+    if (ch->probed) {
+        return NGX_OK;
+    }
+
+    ch->probed = 1;
+
+    return ngx_http_sparkjob_frame_send(ch, SJP_PING,
+                                        ngx_http_sparkjob_op_stream(ch), NULL);
 }
 
 

@@ -227,6 +227,8 @@ ngx_http_sparkjob_frame_recv(ngx_http_sparkjob_channel_t *ch)
     }
 
     ch->in_last += n;
+    ch->heard = ngx_current_msec;
+    ch->probed = 0;
 
     return ngx_http_sparkjob_frame_take_fds(ch, &msg);
 }

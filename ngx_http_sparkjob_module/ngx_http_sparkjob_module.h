@@ -299,6 +299,7 @@ struct ngx_http_sparkjob_channel_s {
     ngx_msec_t                    backoff;
     ngx_uint_t                    age;      /* ticks since it was connected */
     ngx_uint_t                    pings;    /* without a pong */
+    ngx_msec_t                    heard;    /* when, of the launcher */
 
     ngx_queue_t                   output;
     ngx_uint_t                    used[NGX_HTTP_SPARKJOB_NLIMITS];
@@ -336,6 +337,7 @@ struct ngx_http_sparkjob_channel_s {
     unsigned                      loading:1;
     unsigned                      complained:1;
     unsigned                      broken:1; /* half a frame was sent */
+    unsigned                      probed:1; /* pinged for somebody */
 };
 
 
@@ -559,6 +561,7 @@ void ngx_http_sparkjob_channel_stop(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_close(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_resume(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_hurry(ngx_http_sparkjob_channel_t *ch);
+ngx_int_t ngx_http_sparkjob_channel_probe(ngx_http_sparkjob_channel_t *ch);
 void ngx_http_sparkjob_channel_soon(ngx_http_sparkjob_channel_t *ch);
 
 /* frame: bytes and descriptors */

@@ -19,6 +19,15 @@
 /* of a path in the path */
 #define NGX_HTTP_SPARKJOB_PATH_MAX   4096
 
+/*
+ * ms: what the launcher has said last is a sign of life so long, it has so much
+ * time to give one, and it is looked for so often
+ */
+
+#define NGX_HTTP_SPARKJOB_HEALTH_FRESH  1000
+#define NGX_HTTP_SPARKJOB_HEALTH_WAIT   2000
+#define NGX_HTTP_SPARKJOB_HEALTH_POLL   20
+
 
 static ngx_int_t ngx_http_sparkjob_prepare(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
@@ -43,6 +52,7 @@ static ngx_int_t ngx_http_sparkjob_read_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_upload(ngx_http_request_t *r);
 static void ngx_http_sparkjob_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_health(ngx_http_request_t *r);
+static ngx_int_t ngx_http_sparkjob_health_heard(ngx_http_request_t *r);
 
 
 #define ngx_http_sparkjob_is_rest(route)                                      \
@@ -713,7 +723,7 @@ ngx_http_sparkjob_health(ngx_http_request_t *r)
         ngx_http_sparkjob_channel_hurry(ch);
 
         if (ch->up) {
-            return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+            return ngx_http_sparkjob_health_heard(r);
         }
 
         if (ch->connection) {
@@ -725,4 +735,41 @@ ngx_http_sparkjob_health(ngx_http_request_t *r)
     return ngx_http_sparkjob_reply_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
                "Required actors not alive: no connection to the launcher at %V",
                &ctx->zone->addr->name);
+}
+
+
+/* a launcher that stands still keeps its connections for long */
+
+static ngx_int_t
+ngx_http_sparkjob_health_heard(ngx_http_request_t *r)
+{
+    ngx_msec_t                    silence;
+    ngx_http_sparkjob_ctx_t      *ctx;
+    ngx_http_sparkjob_channel_t  *ch;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ch = ctx->zone->channel;
+    silence = ngx_current_msec - ch->heard;
+
+    if (silence < NGX_HTTP_SPARKJOB_HEALTH_FRESH) {
+        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+    }
+
+    if (!ctx->parked) {
+        ctx->polled = ngx_current_msec + NGX_HTTP_SPARKJOB_HEALTH_WAIT;
+
+    } else if ((ngx_msec_int_t) (ctx->polled - ngx_current_msec) <= 0) {
+        return ngx_http_sparkjob_reply_error(r,
+               NGX_HTTP_INTERNAL_SERVER_ERROR,
+               "Required actors not alive: the launcher at %V has not said "
+               "anything for %M ms", &ctx->zone->addr->name, silence);
+    }
+
+    if (ngx_http_sparkjob_channel_probe(ch) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sparkjob_wait(r, NGX_HTTP_SPARKJOB_HEALTH_POLL,
+                                  ngx_http_sparkjob_health);
 }

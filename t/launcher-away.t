@@ -119,7 +119,11 @@ kill 'STOP', launcher_pid();
 $began = time;
 is(http('GET', "/jobs/$finished")->{status}, 200, 'a launcher that stands still');
 cmp_ok(time - $began, '<', 1, 'does not hold up who reads');
+ok(wait_for('it is found out', sub { http('GET', '/healthz')->{status} == 500 }, 8), 'is not healthy');
+like(http('GET', '/healthz')->{json}{result}, qr/^Required actors not alive: the launcher at \S+ has not said anything for \d+ ms$/,
+     'and why is told');
 kill 'CONT', launcher_pid();
+is(http('GET', '/healthz')->{status}, 200, 'healthy again at once');
 is(job('noop', '', '&sync=true')->{json}{result} ? 1 : 0, 1, 'it goes on where it stood');
 
 # The launcher is stopped and started: contexts have ended, jobs are remembered.
