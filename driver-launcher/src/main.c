@@ -5,6 +5,8 @@
  */
 
 
+#include "sjl_backup.h"
+#include "sjl_check.h"
 #include "sjl_config.h"
 #include "sjl_dump.h"
 #include "sjl_server.h"
@@ -13,21 +15,37 @@
 
 
 static int sjl_main_usage(void);
-static int sjl_main_run(void);
-static int sjl_main_test(void);
-static int sjl_main_dump(void);
+static int sjl_main_run(char *const *args);
+static int sjl_main_test(char *const *args);
+static int sjl_main_dump(char *const *args);
+static int sjl_main_check(char *const *args);
+static int sjl_main_backup(char *const *args);
+
+
+/* SJL_ERROR: it has failed, and has said why */
+
+static const struct {
+    const char  *name;
+    int          nargs;
+    int        (*run)(char *const *args);
+} sjl_main_commands[] = {
+    { "dump", 0, sjl_main_dump },
+    { "check", 0, sjl_main_check },
+    { "backup", 1, sjl_main_backup }
+};
 
 
 int
 main(int argc, char *const *argv)
 {
-    int         opt, test, rc;
-    size_t      i;
-    json_t     *errors, *error;
-    const char *file;
+    int          opt, rc;
+    int        (*run)(char *const *args);
+    size_t       i;
+    json_t      *errors, *error;
+    const char  *file;
 
     file = NULL;
-    test = 0;
+    run = sjl_main_run;
 
     for (opt = getopt(argc, argv, "c:tV"); opt != -1;
          opt = getopt(argc, argv, "c:tV"))
@@ -39,7 +57,7 @@ main(int argc, char *const *argv)
             break;
 
         case 't':
-            test = 1;
+            run = sjl_main_test;
             break;
 
         case 'V':
@@ -52,8 +70,17 @@ main(int argc, char *const *argv)
         }
     }
 
-    if (file == NULL || argc - optind > 1
-        || (argc - optind == 1 && strcmp(argv[optind], "dump") != 0))
+    for (i = 0; argc > optind && i < sjl_nelts(sjl_main_commands); i++) {
+        if (strcmp(argv[optind], sjl_main_commands[i].name) == 0
+            && argc - optind == 1 + sjl_main_commands[i].nargs)
+        {
+            run = sjl_main_commands[i].run;
+            break;
+        }
+    }
+
+    if (file == NULL
+        || (argc > optind && i == sjl_nelts(sjl_main_commands)))
     {
         return sjl_main_usage();
     }
@@ -70,12 +97,11 @@ main(int argc, char *const *argv)
         return 1;
     }
 
-    rc = test ? sjl_main_test() : argc > optind ? sjl_main_dump()
-         : sjl_main_run();
+    rc = run(argv + optind + (argc > optind));
 
     sjl_config_free(sjl_conf);
 
-    return rc;
+    return rc == SJL_OK ? 0 : 1;
 }
 
 
@@ -85,34 +111,60 @@ sjl_main_usage(void)
     (void) fprintf(stderr,
                    "usage: sparkjob-launcher [-t] -c FILE\n"
                    "       sparkjob-launcher dump -c FILE\n"
+                   "       sparkjob-launcher check -c FILE\n"
+                   "       sparkjob-launcher backup FOLDER -c FILE\n"
                    "       sparkjob-launcher -V\n"
                    "\n"
                    "  -c FILE   the configuration\n"
                    "  -t        only check it\n"
                    "  -V        print the version\n"
-                   "  dump      print the state of the launcher that runs\n");
+                   "  dump      print the state of the launcher that runs\n"
+                   "  check     print what is wrong with its data folder\n"
+                   "  backup    copy its data folder, also while it runs\n");
     return 2;
 }
 
 
 static int
-sjl_main_run(void)
+sjl_main_run(char *const *args)
 {
-    return sjl_server_run() == SJL_OK ? 0 : 1;
+    (void) args;
+
+    return sjl_server_run();
 }
 
 
 static int
-sjl_main_test(void)
+sjl_main_test(char *const *args)
 {
+    (void) args;
+
     (void) printf("configuration file %s is fine\n", sjl_conf->file);
 
-    return 0;
+    return SJL_OK;
 }
 
 
 static int
-sjl_main_dump(void)
+sjl_main_dump(char *const *args)
 {
-    return sjl_dump_ask(sjl_conf->channel_socket) == SJL_OK ? 0 : 1;
+    (void) args;
+
+    return sjl_dump_ask(sjl_conf->channel_socket);
+}
+
+
+static int
+sjl_main_check(char *const *args)
+{
+    (void) args;
+
+    return sjl_check(sjl_conf->data_dir);
+}
+
+
+static int
+sjl_main_backup(char *const *args)
+{
+    return sjl_backup(sjl_conf->data_dir, args[0]);
 }

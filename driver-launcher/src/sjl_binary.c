@@ -63,7 +63,7 @@ static int sjl_put_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_put_committed(sjl_db_op_t *op);
 static void sjl_put_left(sjl_put_t *put);
 static void sjl_put_free(sjl_put_t *put);
-static sjl_binary_t *sjl_binary_find(const char *name);
+static void sjl_binary_free(sjl_binary_t *binary);
 static char *sjl_binary_users(const char *name, const char *owner);
 static int sjl_delete_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_delete_version(void *data, const void *row);
@@ -344,7 +344,7 @@ sjl_put_free(sjl_put_t *put)
 }
 
 
-static sjl_binary_t *
+sjl_binary_t *
 sjl_binary_find(const char *name)
 {
     sjl_binary_t  *binary;
@@ -373,13 +373,41 @@ sjl_binary_adopt(const sjl_binary_row_t *row)
 
     if (old) {
         binary->deleting = old->deleting;
-        HASH_DEL(sjl_binaries, old);
-        sjl_row_clear(&sjl_binaries_table, &old->row);
-        free(old);
+        sjl_binary_free(old);
     }
 
     HASH_ADD_KEYPTR(hh, sjl_binaries, binary->row.name,
                     strlen(binary->row.name), binary);
+}
+
+
+static void
+sjl_binary_free(sjl_binary_t *binary)
+{
+    HASH_DEL(sjl_binaries, binary);
+
+    sjl_row_clear(&sjl_binaries_table, &binary->row);
+    free(binary->damage);
+    free(binary);
+}
+
+
+const char *
+sjl_binary_damage(const json_t *names)
+{
+    size_t         i;
+    json_t        *name;
+    sjl_binary_t  *binary;
+
+    json_array_foreach(names, i, name) {
+        binary = sjl_binary_find(json_string_value(name));
+
+        if (binary && binary->damage) {
+            return binary->damage;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -610,9 +638,7 @@ sjl_delete_committed(sjl_db_op_t *op)
     SPARKJOB_FAULT("delete.committed");
 
     if (op->rc == SJL_OK) {
-        HASH_DEL(sjl_binaries, binary);
-        sjl_row_clear(&sjl_binaries_table, &binary->row);
-        free(binary);
+        sjl_binary_free(binary);
 
         sjl_channel_publish("remove", "binary",
                             json_pack("{s:s}", "name", d->name), NULL, 0);
@@ -718,7 +744,11 @@ sjl_sweep_looked(sjl_db_op_t *op)
 void
 sjl_binary_sweep(void)
 {
-    sjl_file_op_add(sjl_file_op_make(sjl_files_list, sjl_binary_listed, NULL));
+    sjl_file_op_t  *fop;
+
+    fop = sjl_file_op_make(sjl_files_list, sjl_binary_listed, NULL);
+    fop->from = sjl_path_binaries();
+    sjl_file_op_add(fop);
 }
 
 

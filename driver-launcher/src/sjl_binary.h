@@ -20,6 +20,7 @@
 
 typedef struct {
     sjl_binary_row_t  row;
+    char             *damage;           /* what is wrong with its file */
     unsigned          deleting:1;
     UT_hash_handle    hh;               /* by name */
 } sjl_binary_t;
@@ -37,6 +38,12 @@ void sjl_binary_adopt(const sjl_binary_row_t *row);
 
 /* removes what another launcher has stored, and died before it was kept */
 void sjl_binary_sweep(void);
+
+/* the newest version of a name, or NULL */
+sjl_binary_t *sjl_binary_find(const char *name);
+
+/* what is wrong with the file of one of some names, or NULL */
+const char *sjl_binary_damage(const json_t *names);
 
 /*
  * Whether two arrays of names, of which the second may be NULL, are short

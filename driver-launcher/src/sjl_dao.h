@@ -75,13 +75,21 @@ typedef struct {
 
     /*
      * Opens what is kept in a folder, and makes or migrates it.  Returns NULL
-     * on failure; *why, to be freed, tells how then.
+     * on failure; *why, to be freed, tells how then.  What is damaged, or is
+     * missing among what belongs to it, is left as it is.  Only what a short
+     * look tells is found, "whole" says whether that was all of it.
      */
-    sjl_dao_t  *(*open)(const char *folder, char **why);
+    sjl_dao_t  *(*open)(const char *folder, int *whole, char **why);
     void        (*close)(sjl_dao_t *dao);
 
     /* about the last SJL_ERROR */
     const sjl_why_t *(*error)(sjl_dao_t *dao);
+
+    /*
+     * Somebody has found that what is kept is damaged: from now on nothing is
+     * changed, and what would be fails with these words.
+     */
+    void        (*damaged)(sjl_dao_t *dao, const char *why);
 
     /*
      * All that follows happens within a transaction.  When commit() returns

@@ -12,10 +12,11 @@
 #include <utlist.h>
 
 
-static sjl_dao_t *sjl_memory_open(const char *folder, char **why);
+static sjl_dao_t *sjl_memory_open(const char *folder, int *whole, char **why);
 static void sjl_memory_close(sjl_dao_t *dao);
 static void sjl_memory_close_store(sjl_store_t *store);
 static const sjl_why_t *sjl_memory_error(sjl_dao_t *dao);
+static void sjl_memory_damaged(sjl_dao_t *dao, const char *why);
 static int sjl_memory_begin(sjl_dao_t *dao);
 static int sjl_memory_commit(sjl_dao_t *dao);
 static void sjl_memory_rollback(sjl_dao_t *dao);
@@ -60,6 +61,7 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_open,
     sjl_memory_close,
     sjl_memory_error,
+    sjl_memory_damaged,
     sjl_memory_begin,
     sjl_memory_commit,
     sjl_memory_rollback,
@@ -92,13 +94,14 @@ const sjl_dao_type_t  sjl_dao_memory = {
 
 
 static sjl_dao_t *
-sjl_memory_open(const char *folder, char **why)
+sjl_memory_open(const char *folder, int *whole, char **why)
 {
     sjl_memory_t  *m;
 
     (void) folder;
 
     *why = NULL;
+    *whole = 1;
 
     m = sjl_alloc(sizeof(sjl_memory_t));
     m->dao.type = &sjl_dao_memory;
@@ -152,6 +155,16 @@ sjl_memory_error(sjl_dao_t *dao)
     (void) dao;
 
     return &why;
+}
+
+
+/* nothing can be, and nobody looks */
+
+static void
+sjl_memory_damaged(sjl_dao_t *dao, const char *why)
+{
+    (void) dao;
+    (void) why;
 }
 
 

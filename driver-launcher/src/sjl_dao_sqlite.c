@@ -9,10 +9,25 @@
 
 #include "sjl_dao_sqlite.h"
 #include "sjl_dao_schema.h"
+#include "sjl_kept.h"
 #include "sjl_state.h"
 
+#include <sys/stat.h>
 
-static sjl_dao_t *sjl_sqlite_open(const char *folder, char **why);
+
+/* bytes of a database that is looked at as a whole before the start goes on */
+#define SJL_SQLITE_LOOK  (16 * 1024 * 1024)
+
+/* milliseconds that a change waits for somebody else's lock */
+#define SJL_SQLITE_BUSY  5000
+
+
+static sjl_dao_t *sjl_sqlite_open(const char *folder, int *whole, char **why);
+static int sjl_sqlite_there(const char *folder, const char *path, char **why);
+static int sjl_sqlite_first(void *data, const char *path);
+static int sjl_sqlite_look(sjl_sqlite_t *s, const char *path, int *whole);
+static int sjl_sqlite_looked(void *data, sqlite3_stmt *stmt);
+static void sjl_sqlite_damaged(sjl_dao_t *dao, const char *why);
 static int sjl_sqlite_configure(sjl_sqlite_t *s);
 static int sjl_sqlite_prepare(sjl_sqlite_t *s, sjl_sql_e n,
     const sjl_table_t *table, const char *text);
@@ -63,6 +78,7 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_open,
     sjl_sqlite_close,
     sjl_sqlite_error,
+    sjl_sqlite_damaged,
     sjl_sqlite_begin,
     sjl_sqlite_commit,
     sjl_sqlite_rollback,
@@ -145,7 +161,7 @@ static const struct {
 
 
 static sjl_dao_t *
-sjl_sqlite_open(const char *folder, char **why)
+sjl_sqlite_open(const char *folder, int *whole, char **why)
 {
     char          *path;
     int            rc;
@@ -157,9 +173,14 @@ sjl_sqlite_open(const char *folder, char **why)
 
     path = sjl_format("%s/sparkjob.db", folder);
 
+    if (sjl_sqlite_there(folder, path, why) == SJL_ERROR) {
+        free(path);
+        free(s);
+        return NULL;
+    }
+
     rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE
                          |SQLITE_OPEN_CREATE|SQLITE_OPEN_NOMUTEX, NULL);
-    free(path);
 
     if (rc != SQLITE_OK) {
         (void) sjl_sqlite_failed(s, "opening the database");
@@ -167,6 +188,7 @@ sjl_sqlite_open(const char *folder, char **why)
     }
 
     if (sjl_sqlite_configure(s) == SJL_ERROR
+        || sjl_sqlite_look(s, path, whole) == SJL_ERROR
         || sjl_sqlite_migrate(s->db, why) == SJL_ERROR)
     {
         goto failed;
@@ -190,9 +212,13 @@ sjl_sqlite_open(const char *folder, char **why)
         }
     }
 
+    free(path);
+
     return &s->dao;
 
 failed:
+
+    free(path);
 
     if (*why == NULL) {
         *why = sjl_strdup(s->why.text);
@@ -204,13 +230,124 @@ failed:
 }
 
 
+/*
+ * An empty database is made in an empty folder only: where there are files,
+ * there was one.
+ */
+
+static int
+sjl_sqlite_there(const char *folder, const char *path, char **why)
+{
+    char         *wal, *first;
+    struct stat   sb;
+
+    if (stat(path, &sb) == 0 && sb.st_size > 0) {
+        return SJL_OK;
+    }
+
+    first = NULL;
+    wal = sjl_format("%s-wal", path);
+
+    if (stat(wal, &sb) == 0 && sb.st_size > 0) {
+        first = sjl_strdup("sparkjob.db-wal");
+
+    } else {
+        (void) sjl_kept_paths(folder, sjl_sqlite_first, &first);
+    }
+
+    free(wal);
+
+    if (first) {
+        *why = sjl_format("the database \"%s\" is missing, or empty, though "
+                          "there is \"%s\"; put it back, or a whole backup, "
+                          "or begin with an empty folder", path, first);
+        free(first);
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_sqlite_first(void *data, const char *path)
+{
+    *(char **) data = sjl_strdup(path);
+
+    return SJL_ERROR;
+}
+
+
+/* a look at all of a large one takes seconds, see sjl_verify.c */
+
+static int
+sjl_sqlite_look(sjl_sqlite_t *s, const char *path, int *whole)
+{
+    int          rc;
+    struct stat  sb;
+
+    *whole = stat(path, &sb) == 0 && sb.st_size <= SJL_SQLITE_LOOK;
+
+    rc = sjl_kept_query(s->db, *whole ? "PRAGMA quick_check(1)"
+                        : "SELECT 'ok' FROM sqlite_schema LIMIT 1",
+                        sjl_sqlite_looked, s);
+
+    if (*s->damage.text) {
+        s->why = s->damage;
+        return SJL_ERROR;
+    }
+
+    return rc == SJL_OK ? SJL_OK : sjl_sqlite_failed(s, "reading the database");
+}
+
+
+static int
+sjl_sqlite_looked(void *data, sqlite3_stmt *stmt)
+{
+    const char    *text;
+    sjl_sqlite_t  *s;
+
+    s = data;
+    text = (const char *) sqlite3_column_text(stmt, 0);
+
+    if (text && strcmp(text, "ok") != 0) {
+        sjl_sqlite_damaged(&s->dao, text);
+    }
+
+    return SJL_OK;
+}
+
+
+/* whatever is written now could make it worse */
+
+static void
+sjl_sqlite_damaged(sjl_dao_t *dao, const char *why)
+{
+    sjl_sqlite_t  *s;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+
+    if (*s->damage.text) {
+        return;
+    }
+
+    sjl_why_set(&s->damage, 0, "the database is damaged, and nothing in it is "
+                "changed any more: %s", why);
+    sjl_text_clean(s->damage.text);
+
+    (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void) sqlite3_exec(s->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+}
+
+
 static int
 sjl_sqlite_configure(sjl_sqlite_t *s)
 {
+    (void) sqlite3_busy_timeout(s->db, SJL_SQLITE_BUSY);
+
     if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = FULL;"
-                            "PRAGMA foreign_keys = ON;"
-                            "PRAGMA busy_timeout = 5000;", NULL, NULL, NULL)
+                            "PRAGMA foreign_keys = ON;", NULL, NULL, NULL)
         != SQLITE_OK)
     {
         return sjl_sqlite_failed(s, "setting up the database");
@@ -368,7 +505,8 @@ sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing)
     err = rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN
           ? sqlite3_system_errno(s->db) : 0;
 
-    if (s->damaged && rc == SQLITE_READONLY) {
+    if (*s->damage.text && rc == SQLITE_READONLY) {
+        s->why = s->damage;
         return SJL_ERROR;
     }
 
@@ -376,11 +514,15 @@ sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing)
                 doing, sqlite3_errmsg(s->db), err ? " (" : "",
                 err ? strerror(err) : "", err ? ")" : "");
 
-    /* whatever is written now could make it worse */
+    /* others are not to wait as long for the same lock, one after the other */
 
-    if (!s->damaged && (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)) {
-        s->damaged = 1;
-        (void) sqlite3_exec(s->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    if (rc == SQLITE_BUSY) {
+        s->impatient = 1;
+        (void) sqlite3_busy_timeout(s->db, 0);
+    }
+
+    if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+        sjl_sqlite_damaged(&s->dao, s->why.text);
     }
 
     return SJL_ERROR;
@@ -403,6 +545,13 @@ sjl_sqlite_run(sjl_dao_t *dao, sjl_sql_e n)
         rc = sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_UNIQUE
              ? SJL_DAO_EXISTS
              : sjl_sqlite_failed(s, "writing to the database");
+    }
+
+    if (rc == SJL_OK && s->impatient && n != SJL_SQL_BEGIN
+        && n != SJL_SQL_COMMIT)
+    {
+        s->impatient = 0;
+        (void) sqlite3_busy_timeout(s->db, SJL_SQLITE_BUSY);
     }
 
     (void) sqlite3_reset(stmt);

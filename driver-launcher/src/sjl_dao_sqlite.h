@@ -120,7 +120,8 @@ typedef struct {
     sqlite3       *db;
     sqlite3_stmt  *statements[SJL_NSTATEMENTS];
     sjl_why_t      why;
-    int            damaged;
+    sjl_why_t      damage;              /* no text: there is none */
+    int            impatient;           /* it is locked, and was waited for */
 } sjl_sqlite_t;
 
 

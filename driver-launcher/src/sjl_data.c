@@ -11,6 +11,7 @@
 #include "sjl_request.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 
@@ -53,6 +54,7 @@ typedef struct {
 } sjl_data_delete_t;
 
 
+static void sjl_data_listed(sjl_file_op_t *fop);
 static int sjl_data_put_read(sjl_data_put_t *put, sjl_frame_t *f,
     sjl_file_op_t *fop);
 static const char *sjl_data_prefix_wrong(const char *prefix);
@@ -88,6 +90,71 @@ sjl_data_adopt(const sjl_data_row_t *row)
 
     HASH_ADD_KEYPTR(hh, sjl_data_files, file->row.file, strlen(file->row.file),
                     file);
+}
+
+
+void
+sjl_data_examine(void)
+{
+    char         *path;
+    sjl_data_t   *file, *next;
+    struct stat   sb;
+
+    HASH_ITER(hh, sjl_data_files, file, next) {
+        path = sjl_path_data(file->row.file);
+
+        if (stat(path, &sb) == -1) {
+            sjl_log(SJL_LOG_CRIT, "data file \"%s\" is missing: %s", path,
+                    strerror(errno));
+
+        } else if (sb.st_size != file->row.size) {
+            sjl_log(SJL_LOG_CRIT, "data file \"%s\" is damaged, it has %lld "
+                    "bytes, not %lld", path, (long long) sb.st_size,
+                    (long long) file->row.size);
+        }
+
+        free(path);
+    }
+}
+
+
+void
+sjl_data_sweep(void)
+{
+    sjl_file_op_t  *fop;
+
+    fop = sjl_file_op_make(sjl_files_list, sjl_data_listed, NULL);
+    fop->from = sjl_path_data("");
+    sjl_file_op_add(fop);
+}
+
+
+/* one that is being uploaded is known already; nor is any but ours touched */
+
+static void
+sjl_data_listed(sjl_file_op_t *fop)
+{
+    size_t       len;
+    const char  *name;
+
+    for (name = fop->body;
+         name && name < fop->body + fop->size;
+         name += len + 1)
+    {
+        len = strlen(name);
+
+        if (len <= SJL_DATA_SUFFIX || strcmp(name + len - 5, "Z.dat") != 0
+            || sjl_data_find(name))
+        {
+            continue;
+        }
+
+        sjl_log(SJL_LOG_NOTICE, "data file %s has no row, and is removed",
+                name);
+        sjl_files_delete(sjl_path_data(name));
+    }
+
+    sjl_file_op_free(fop);
 }
 
 

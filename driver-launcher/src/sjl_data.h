@@ -26,5 +26,11 @@ void sjl_data_reset(sjl_conn_t *c, sjl_frame_t *f);
 /* puts a row that another launcher has left in memory */
 void sjl_data_adopt(const sjl_data_row_t *row);
 
+/* at the start: says which files of rows are missing or have another size */
+void sjl_data_examine(void);
+
+/* removes those of another launcher that have no row */
+void sjl_data_sweep(void);
+
 
 #endif /* _SJL_DATA_H_INCLUDED_ */

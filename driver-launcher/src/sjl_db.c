@@ -7,6 +7,7 @@
 
 #include "sjl_db.h"
 #include "sjl_config.h"
+#include "sjl_verify.h"
 
 #include <stdatomic.h>
 
@@ -18,6 +19,9 @@ static void sjl_db_work(void *data, sjl_op_t *ops);
 static int sjl_db_batch(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_failed(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_done(sjl_op_t *op);
+static int sjl_db_damage(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_db_damage_known(sjl_db_op_t *op);
+static void sjl_db_verified(char *why);
 static void sjl_db_again(struct ev_loop *loop, ev_timer *timer, int events);
 
 
@@ -33,6 +37,8 @@ static sjl_db_op_t       *sjl_db_retry, **sjl_db_retry_last = &sjl_db_retry;
 static size_t             sjl_db_nretries;
 static size_t             sjl_db_ntried;
 static sjl_why_t          sjl_db_why;
+static int                sjl_db_whole;      /* all of it was looked at */
+static void             (*sjl_db_well)(void);
 static ev_timer           sjl_db_retry_timer;
 
 
@@ -48,7 +54,8 @@ sjl_db_open(void)
     char  *why;
 
     why = NULL;
-    sjl_dao = sjl_db_daos[sjl_conf->dao]->open(sjl_conf->data_dir, &why);
+    sjl_dao = sjl_db_daos[sjl_conf->dao]->open(sjl_conf->data_dir,
+                                                    &sjl_db_whole, &why);
 
     if (sjl_dao == NULL) {
         sjl_log(SJL_LOG_CRIT, "the %s storage in \"%s\" cannot be used: %s",
@@ -61,6 +68,18 @@ sjl_db_open(void)
 }
 
 
+void
+sjl_db_when_whole(void (*fn)(void))
+{
+    if (sjl_db_whole) {
+        fn();
+
+    } else {
+        sjl_db_well = fn;
+    }
+}
+
+
 sjl_dao_t *
 sjl_db_dao(void)
 {
@@ -68,9 +87,58 @@ sjl_db_dao(void)
 }
 
 
+static int
+sjl_db_damage(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    dao->type->damaged(dao, op->data);
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_db_damage_known(sjl_db_op_t *op)
+{
+    free(op->data);
+    free(op);
+}
+
+
+/* on the loop: what is changed is the database thread's to stop */
+
+static void
+sjl_db_verified(char *why)
+{
+    sjl_db_op_t  *op;
+
+    if (why == NULL) {
+        sjl_log(SJL_LOG_INFO, "the whole database was looked at, it is well");
+        sjl_db_well();
+        return;
+    }
+
+    sjl_log(SJL_LOG_CRIT, "the database is damaged: %s.  Nothing in it is "
+            "changed any more; \"sparkjob-launcher check\" tells what else is "
+            "wrong, and the last backup is to be put in its place", why);
+
+    op = sjl_alloc(sizeof(sjl_db_op_t));
+    op->run = sjl_db_damage;
+    op->done = sjl_db_damage_known;
+    op->data = why;
+
+    sjl_db_add(op, 0);
+}
+
+
 int
 sjl_db_start(void)
 {
+    if (!sjl_db_whole
+        && sjl_verify_start(sjl_conf->data_dir, sjl_db_verified) == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
     ev_init(&sjl_db_retry_timer, sjl_db_again);
 
     return sjl_queue_start(&sjl_db_queue);
@@ -273,6 +341,7 @@ sjl_db_commits(void)
 void
 sjl_db_stop(void)
 {
+    sjl_verify_stop();
     sjl_queue_stop(&sjl_db_queue);
     ev_timer_stop(sjl_loop, &sjl_db_retry_timer);
 

@@ -50,6 +50,9 @@ struct sjl_db_op_s {
 /* opens the DAO; returns SJL_OK or SJL_ERROR, and has logged why */
 int sjl_db_open(void);
 
+/* calls a function once all of what is kept was looked at, and is well */
+void sjl_db_when_whole(void (*fn)(void));
+
 /* the DAO itself, for the time before sjl_db_start() */
 sjl_dao_t *sjl_db_dao(void);
 

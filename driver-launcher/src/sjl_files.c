@@ -766,20 +766,15 @@ int
 sjl_files_list(sjl_file_op_t *op)
 {
     DIR            *dir;
-    char           *path, *more;
+    char           *more;
     size_t          n;
     struct dirent  *entry;
 
-    path = sjl_format("%s/binaries", sjl_files_root);
-    dir = opendir(path);
+    dir = opendir(op->from);
 
     if (dir == NULL) {
-        (void) sjl_files_fail(op, "opendir", path);
-        free(path);
-        return SJL_ERROR;
+        return sjl_files_fail(op, "opendir", op->from);
     }
-
-    free(path);
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
         n = strlen(entry->d_name) + 1;
@@ -1025,6 +1020,13 @@ sjl_files_type(const char *path)
 
 
 char *
+sjl_path_binaries(void)
+{
+    return sjl_format("%s/binaries", sjl_files_root);
+}
+
+
+char *
 sjl_path_binary(const char *sha256, const char *type)
 {
     return sjl_format("%s/binaries/%s%s", sjl_files_root, sha256,
@@ -1058,6 +1060,15 @@ char *
 sjl_path_result(const char *id, const char *suffix)
 {
     return sjl_format("%s/results/%.2s/%s%s", sjl_files_root, id, id, suffix);
+}
+
+
+/* one of the 256 folders of results */
+
+char *
+sjl_path_results(unsigned part)
+{
+    return sjl_format("%s/results/%02x", sjl_files_root, part);
 }
 
 

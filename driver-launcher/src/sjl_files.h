@@ -124,7 +124,7 @@ int sjl_files_hash(sjl_file_op_t *op);
 /* removes the file "from", if it is there */
 int sjl_files_remove(sjl_file_op_t *op);
 
-/* the names of all stored archives as "body", each with a zero behind it */
+/* the names in the folder "from" as "body", each with a zero behind it */
 int sjl_files_list(sjl_file_op_t *op);
 
 /* the same, on the file thread; the path is freed */
@@ -137,11 +137,13 @@ const char *sjl_files_extension(const char *type);
 const char *sjl_files_type(const char *path);
 
 /* paths, to be freed */
+char *sjl_path_binaries(void);
 char *sjl_path_binary(const char *sha256, const char *type);
 char *sjl_path_context(const char *id, const char *file);
 char *sjl_path_job_body(const char *context, const char *id);
 char *sjl_path_job_log(const char *context, const char *id);
 char *sjl_path_result(const char *id, const char *suffix);
+char *sjl_path_results(unsigned part);
 char *sjl_path_data(const char *file);
 
 

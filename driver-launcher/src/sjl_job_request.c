@@ -323,6 +323,8 @@ sjl_submit_accept(sjl_submit_t *s)
     char             *missing;
     json_t           *cp, *dependent;
     sjl_context_t    *ctx;
+    sjl_why_t         wrong;
+    const char       *damage;
     const sjl_why_t  *why;
 
     if (sjl_server_ending()) {
@@ -343,6 +345,15 @@ sjl_submit_accept(sjl_submit_t *s)
     if (sjl_job_find(s->id)) {
         sjl_request_refuse(s->request, SJP_ERR_UNAVAILABLE,
                            "a job of this id has not ended in its driver yet");
+        return;
+    }
+
+    damage = sjl_binary_damage(s->names);
+    damage = damage ? damage : sjl_binary_damage(s->dependent);
+
+    if (damage) {
+        sjl_why_set(&wrong, 0, "%s", damage);
+        sjl_request_storage_failed(s->request, &wrong);
         return;
     }
 

@@ -272,9 +272,10 @@ sjl_job_context_restarting(sjl_context_t *ctx)
 void
 sjl_job_resolve(sjl_job_t *job, const char *class, json_t *names)
 {
-    int      fit;
-    char    *missing;
-    json_t  *cp, *dependent;
+    int          fit;
+    char        *missing;
+    json_t      *cp, *dependent;
+    const char  *damage;
 
     if (job->ended || job->row.final || job->row.state == SJP_JOB_RUNNING) {
         return;
@@ -288,6 +289,13 @@ sjl_job_resolve(sjl_job_t *job, const char *class, json_t *names)
     if (*class == '\0' || strlen(class) > SJP_CLASS_MAX || !fit) {
         sjl_job_unresolved(job, SJP_ERR_BAD_CONFIG,
                            "mainClass or cp is missing, or too long", "");
+        return;
+    }
+
+    damage = sjl_binary_damage(names);
+
+    if (damage && !job->resolved) {
+        sjl_job_unresolved(job, SJP_ERR_STORAGE_FAILED, damage, "");
         return;
     }
 

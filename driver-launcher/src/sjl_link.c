@@ -672,21 +672,24 @@ sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f)
 static void
 sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names)
 {
-    char    *missing, *error, *message;
-    json_t  *cp;
+    char        *missing, *error, *message;
+    json_t      *cp;
+    const char  *damage;
 
     cp = NULL;
     missing = NULL;
+    damage = sjl_binary_damage(names);
 
-    if (sjl_binary_names_fit(names, NULL)) {
+    if (damage == NULL && sjl_binary_names_fit(names, NULL)) {
         cp = sjl_binary_resolve(names, &missing);
     }
 
     if (cp == NULL) {
-        message = missing ? sjl_format("dependent-jar-uris or cp: there is no "
-                                       "binary %s", missing)
-                          : sjl_strdup("dependent-jar-uris or cp: too many, "
-                                       "or too long");
+        message = damage ? sjl_strdup(damage)
+                  : missing ? sjl_format("dependent-jar-uris or cp: there is "
+                                         "no binary %s", missing)
+                  : sjl_strdup("dependent-jar-uris or cp: too many, or too "
+                               "long");
         error = sjl_error_text("java.lang.IllegalArgumentException", message,
                                NULL);
         sjl_context_failed(ctx, SJP_ERR_CONTEXT_INIT_FAILED, error,

@@ -10,6 +10,8 @@
 #include "sjl_look.h"
 #include "sjl_request.h"
 
+#include <sys/stat.h>
+
 
 typedef struct {
     sjl_request_t  *request;
@@ -27,7 +29,7 @@ static void sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_file(sjl_request_t *r, const char *id,
-    const char *suffix);
+    const char *suffix, const char *what, int64_t size);
 static void sjl_read_answer_log(sjl_request_t *r, const sjl_job_row_t *row);
 
 
@@ -123,7 +125,7 @@ static void
 sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row)
 {
     if (row->payload == SJL_PAYLOAD_STORED) {
-        sjl_read_file(r, row->id, "");
+        sjl_read_file(r, row->id, "", "result", row->size);
         return;
     }
 
@@ -137,7 +139,7 @@ static void
 sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
 {
     if (row->config_file) {
-        sjl_read_file(r, row->id, ".config");
+        sjl_read_file(r, row->id, ".config", "configuration", -1);
 
     } else if (row->config.data == NULL) {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
@@ -149,24 +151,38 @@ sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
 
 
 static void
-sjl_read_file(sjl_request_t *r, const char *id, const char *suffix)
+sjl_read_file(sjl_request_t *r, const char *id, const char *suffix,
+    const char *what, int64_t size)
 {
-    int    fd;
-    char  *path;
+    int          fd;
+    char        *path;
+    sjl_why_t    why;
+    struct stat  sb;
 
     path = sjl_path_result(id, suffix);
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+    free(path);
 
-    if (fd == -1) {
-        sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
-                strerror(errno));
-        sjl_request_refuse(r, SJP_ERR_INTERNAL, "the file cannot be opened");
+    if (fd == -1 || fstat(fd, &sb) == -1) {
+        sjl_why_set(&why, 0, "the %s of job %s cannot be read: %s", what, id,
+                    strerror(errno));
+
+    } else if (size >= 0 && sb.st_size != size) {
+        sjl_why_set(&why, 0, "the %s of job %s is damaged, it has %lld bytes, "
+                    "not %lld", what, id, (long long) sb.st_size,
+                    (long long) size);
 
     } else {
         sjl_request_reply_file(r, NULL, fd);
+        return;
     }
 
-    free(path);
+    sjl_log(SJL_LOG_CRIT, "%s", why.text);
+    sjl_request_storage_failed(r, &why);
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
 }
 
 

@@ -14,6 +14,7 @@
 #include "sjl_context.h"
 #include "sjl_data.h"
 #include "sjl_db.h"
+#include "sjl_examine.h"
 #include "sjl_files.h"
 #include "sjl_http.h"
 #include "sjl_job.h"
@@ -153,7 +154,7 @@ sjl_server_start(void)
     sjl_predefined_start();
     sjl_callback_start();
     sjl_purge_start();
-    sjl_binary_sweep();
+    sjl_examine_start();
 
     return SJL_OK;
 }

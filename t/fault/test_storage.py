@@ -10,6 +10,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 import uuid
 
@@ -44,8 +45,8 @@ def restart(server, kill=False):
 def run_check(server):
     """(exit code, findings)"""
     p = subprocess.run([LAUNCHER, "check", "-c", server.dir + "/launcher.json"], capture_output=True, text=True)
-    assert p.returncode in (0, 1), p.stderr
-    return p.returncode, p.stderr.splitlines()
+    assert p.returncode in (0, 1) and not p.stderr, p.stderr
+    return p.returncode, p.stdout.splitlines()
 
 
 def database(server):
@@ -243,7 +244,7 @@ def test_what_was_acknowledged_survives_the_power(server):
         with Channel(server.socket) as c:
             work.settle(c)
             work.verify(c, lost=True)
-        #CHECK
+        assert run_check(server)[0] == 0, (call, what, skip, run_check(server))
 
 
 # a file system that is full
@@ -306,3 +307,312 @@ def test_a_full_file_system_is_507_until_there_is_space(small):
     wait_until("it is back", lambda: small.get("/healthz")[0] == 200)
     assert small.job(done["jobId"])["result"] == 1
     assert sorted(small.get("/binaries")[1]) == ["a", "b"]
+
+
+# what is wrong in a data folder
+
+
+def damaged(server, path, change):
+    with open(f"{server.config()['data_dir']}/{path}", "r+b") as f:
+        body = f.read()
+        f.seek(0)
+        f.write(change(body))
+        f.truncate()
+
+
+def only(folder):
+    names = [os.path.join(path, name) for path, _, names in os.walk(folder) for name in names if not name.endswith(".config")]
+    assert len(names) == 1, names
+    return os.path.relpath(names[0], os.path.dirname(folder))
+
+
+def filled(server):
+    """A launcher with a bit of everything: (binary's name, data file's, id of a job with a large result)."""
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        c.ask("binary-put", {"name": "b", "type": "Jar", "user": "u"}, b"PK\3\4" + b"j" * 1000)
+        data = c.ask("data-put", {"name": "d", "user": "u"}, b"data")[0]["file"]
+        c.create("c")
+        jobs = [c.submit("value", json.dumps({"value": value}).encode(), cp=["b"], sync=True)["id"] for value in (1, LONG)]
+        wait_until("they have ended", lambda: all(c.job(j)[0]["end"] for j in jobs))
+        return data, jobs
+
+
+def test_check_finds_each_thing_that_is_wrong(server):
+    data, jobs = filled(server)
+    folder = server.config()["data_dir"]
+    assert run_check(server)[0] == 0                                       # while it runs
+    server.launcher.terminate()
+    assert server.launcher.wait(40) == 0
+    assert run_check(server) == (0, [f'all is well in "{folder}"'])
+    shutil.copytree(folder, server.dir + "/kept")
+    binary, result = only(folder + "/binaries"), only(folder + "/results")
+
+    def sql(text):
+        def change():
+            with database(server) as db:
+                db.execute(text)
+            db.close()
+        return change
+
+    def stray(path):
+        return lambda: open(f"{folder}/{path}", "w").close()
+
+    # each line: what is done together, and what has to be found of it
+    cases = [
+        ((lambda: damaged(server, binary, lambda b: b[:-1] + b"k"), "binary b is damaged"),
+         (lambda: os.unlink(f"{folder}/{result}"), f"the result of job {jobs[1]} is missing"),
+         (lambda: os.unlink(data), "data file d-"),
+         (stray("binaries/x"), '"binaries/x" belongs to nothing'), (stray("data/x"), '"data/x" belongs to nothing'),
+         (stray("results/ab/x"), '"results/ab/x" belongs to nothing'),
+         (lambda: os.mkdir(folder + "/contexts/x"), '"contexts/x" belongs to nothing')),
+        ((lambda: damaged(server, binary, lambda b: b[:-1]), "binary b has 1003 bytes, not 1004"),
+         (lambda: damaged(server, result, lambda b: b + b" "), f"the result of job {jobs[1]} has"),
+         (sql("UPDATE jobs SET state = 'WRONG' WHERE payload = 'stored'"), f"job {jobs[1]} is WRONG"),
+         (sql('UPDATE jobs SET "end" = 0 WHERE payload = \'stored\''), f"job {jobs[1]} is WRONG, and its end is 0"),
+         (sql("UPDATE jobs SET size = 7 WHERE payload = 'result'"), f"job {jobs[0]} has a result of 1 bytes, not 7"),
+         (sql("UPDATE jobs SET context = 'x' WHERE payload = 'result'"), f"job {jobs[0]} says that its context"),
+         (sql("UPDATE jobs SET cp = '['"), f"job {jobs[0]} has a class path that is no JSON"),
+         (sql("UPDATE contexts SET state = 'WRONG'"), " is WRONG"),
+         (sql("UPDATE contexts SET settings = '{'"), "has settings that are no JSON")),
+        ((lambda: os.unlink(f"{folder}/{binary}"), "binary b is missing"),
+         (sql("UPDATE jobs SET final = 0 WHERE payload = 'stored'"), f"job {jobs[1]} is FINISHED, and final is 0"),
+         (sql("UPDATE jobs SET payload = 'error' WHERE payload = 'result'"), f"job {jobs[0]} is FINISHED, and what it has is: error"),
+         (sql("UPDATE data SET file = '../x'"), "data file ../x has a name that leads elsewhere")),
+        ((sql("UPDATE binaries SET sha256 = 'x', type = 'x'"), "binary b has no SHA-256"),
+         (lambda: None, "binary b has the unknown type x"),
+         (sql("UPDATE jobs SET context_id = 'x'"), "refers to a row of contexts that is not there")),
+        ((lambda: os.unlink(folder + "/sparkjob.db"), "cannot be found"),),
+        ((lambda: damaged(server, "sparkjob.db", lambda b: b"x" * len(b)), "cannot be read: file is not a database"),),
+        ((lambda: damaged(server, "sparkjob.db", lambda b: b[:8192] + b"\xff" * 4096 + b[12288:]), "the database"),),
+    ]
+    for case in cases:
+        shutil.rmtree(folder)
+        shutil.copytree(server.dir + "/kept", folder)
+        for change, _ in case:
+            change()
+        before = contents(folder)
+        code, found = run_check(server)
+        for _, words in case:
+            assert code == 1 and any(words in line for line in found), (words, found)
+        assert contents(folder) == before
+
+
+def contents(folder):
+    """All files but those that SQLite makes for whoever reads."""
+    found = {}
+    for path, _, names in os.walk(folder):
+        for name in names:
+            if not name.startswith("sparkjob.db-"):
+                with open(os.path.join(path, name), "rb") as f:
+                    found[os.path.join(path, name)] = f.read()
+    return found
+
+
+# backup
+
+
+def backup(server, folder):
+    return subprocess.run([LAUNCHER, "backup", folder, "-c", server.dir + "/launcher.json"], capture_output=True, text=True)
+
+
+def test_a_launcher_starts_on_a_backup_that_was_made_while_another_ran(server):
+    server.start_launcher()
+    work = Work(server)
+    folder = server.dir + "/backup"
+    with Channel(server.socket) as c:
+        assert not work.all(c)
+        running = c.submit("sleep", b'{"ms": 60000}')["id"]
+        log = c.submit("print", b'{"text": "words"}', user="keeper")["id"]
+        wait_until("it has printed", lambda: c.job(log)[0]["end"])
+        c.ask("binary-put", {"name": "kept", "type": "Jar", "user": "u"}, b"PK\3\4kept")
+        data = c.ask("data-put", {"name": "kept", "user": "u"}, b"kept")[0]["file"]
+        large = c.submit("value", json.dumps({"value": LONG}).encode(), sync=True, user="keeper")["id"]
+        wait_until("it has ended", lambda: c.job(large)[0]["end"])
+        stop = threading.Event()
+
+        def go_on():
+            with Channel(server.socket) as other:
+                while not stop.is_set():
+                    assert not work.all(other)
+                    other.ask("job-purge", {"before": int(time.time() * 1000) - 500, "context": "c", "user": "u"})
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            copies = [backup(server, f"{folder}{i}") for i in range(4)]
+        finally:
+            stop.set()
+            thread.join()
+        assert [(p.returncode, p.stderr) for p in copies] == [(0, "")] * 4
+        refused = backup(server, folder + "0")
+        assert refused.returncode == 1 and "is not empty" in refused.stderr
+        drivers = server.drivers()
+        assert drivers
+    for i in range(4):
+        with Server(scripted=True, start=False) as s:
+            s.overrides["data_dir"] = f"{folder}{i}"
+            s.start_launcher()
+            with Channel(s.socket) as c:
+                assert c.job(running)[0]["state"] == "ERROR"
+                assert c.job(log)[0]["state"] == "FINISHED" and c.ask("job-log", {"id": log})[1] == b"words"
+                assert json.loads(c.ask("job-result", {"id": large})[1]) == LONG
+                path = f"{folder}{i}/data/{os.path.basename(data)}"
+                assert path in json.loads(c.ask("data-list")[1]) and open(path).read() == "kept"
+                work = Work(s)
+                assert not work.all(c)
+                assert c.submit("cp", context="c", cp=["kept"])["id"]
+                work.verify(c)
+            assert run_check(s)[0] == 0, run_check(s)
+        assert server.drivers() == drivers                                      # those of the original run on
+
+
+def test_an_unfinished_backup_is_no_data_folder(server):
+    filled(server)
+    folder = server.dir + "/backup"
+    assert backup(server, folder).returncode == 0
+    os.rename(folder + "/sparkjob.db", folder + "/sparkjob.db.part")
+    with Server(scripted=True, start=False) as s:
+        s.overrides["data_dir"] = folder
+        s.start_launcher()
+        assert s.launcher.wait(20) == 1
+        assert "is missing" in s.read("launcher.log")
+
+
+# damage
+
+
+def refuses_to_start(server, words):
+    before = contents(server.config()["data_dir"])
+    server.start_launcher()
+    assert server.launcher.wait(20) == 1
+    assert words in server.read("launcher.log"), server.read("launcher.log")
+    assert contents(server.config()["data_dir"]) == before
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda path: os.unlink(path), "is missing, or empty, though there is"),
+    (lambda path: open(path, "w").close(), "is missing, or empty, though there is"),
+    (lambda path: open(path, "w").write("x" * 100000), "file is not a database"),
+    (lambda path: os.truncate(path, 20000), "the database: database disk image is malformed"),
+    (lambda path: overwrite(path, 8192, b"\xff" * 4096), "the database is damaged")])
+def test_a_damaged_database_is_said_and_left_as_it_is(server, change, words):
+    filled(server)
+    server.launcher.terminate()
+    assert server.launcher.wait(40) == 0
+    change(server.config()["data_dir"] + "/sparkjob.db")
+    refuses_to_start(server, words)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(server.dir + "/launcher.log")
+    refuses_to_start(server, words)
+
+
+def overwrite(path, offset, what):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(what)
+
+
+def test_damage_that_is_found_late_ends_all_changes(server):
+    data, jobs = filled(server)
+    server.launcher.terminate()
+    assert server.launcher.wait(40) == 0
+    with database(server) as db:
+        names = ", ".join(row[1] for row in db.execute("PRAGMA table_info(jobs)") if row[1] not in ("seq", "id")).replace("end,", '"end",')
+        db.execute(f"INSERT INTO jobs (id, {names}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+                   f" SELECT printf('00000000-0000-0000-0000-%012d', i), {names} FROM n, jobs WHERE id = '{jobs[0]}'")
+    db.close()
+    path = server.config()["data_dir"] + "/sparkjob.db"
+    assert os.path.getsize(path) > 16 << 20
+    overwrite(path, os.path.getsize(path) - 4096 * 10, b"\xff" * 4096)
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        wait_until("it is found", lambda: "the database is damaged" in server.read("launcher.log"))
+        before = contents(server.config()["data_dir"])
+        assert c.job(jobs[0])[0]["state"] == "FINISHED"
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                c.create("x")
+            assert refused.value.code == "storage-failed" and "the database is damaged" in refused.value.error["message"]
+        with pytest.raises(Refused) as refused:
+            c.ask("binary-put", {"name": "x", "type": "Jar", "user": "u"}, b"PK\3\4x")
+        assert "the database is damaged" in refused.value.error["message"]
+    server.launcher.kill()
+    server.launcher.wait()
+    after = contents(server.config()["data_dir"])
+    assert after[path] == before[path]
+    os.unlink(server.socket)
+
+
+def test_a_damaged_file_is_said_and_refused_until_it_comes_again(server):
+    data, jobs = filled(server)
+    jar = b"PK\3\4" + b"j" * 1000
+    folder = server.config()["data_dir"]
+    binary, result = only(folder + "/binaries"), only(folder + "/results")
+    changes = [(lambda: damaged(server, binary, lambda b: b[:-1] + b"k"), "binary b is damaged: it has the SHA-256"),
+               (lambda: damaged(server, binary, lambda b: b[:-1]), "binary b is damaged: it has 1003 bytes, not 1004"),
+               (lambda: os.unlink(f"{folder}/{binary}"), "binary b is missing")]
+    for change, words in changes:
+        change()
+        restart(server)
+        with Channel(server.socket) as c:
+            wait_until("it is found", lambda: words in server.read("launcher.log"))
+            c.create("c")
+            c.submit("noop", sync=True)
+            for more in ({"cp": ["b"]}, {"cp": [], "dependent": ["b"]}):
+                with pytest.raises(Refused) as refused:
+                    c.submit("noop", sync=True, **more)
+                assert refused.value.code == "storage-failed" and words in refused.value.error["message"]
+            with pytest.raises(Refused) as refused:
+                c.submit("", b'{"mainClass": "noop", "cp": ["b"]}', sync=True)
+            assert refused.value.code == "storage-failed" and words in refused.value.error["message"]
+            with pytest.raises(Refused) as refused:
+                c.create("d", json.dumps({"spark.context-settings": {"cp": ["b"]}}).encode())
+            assert words in refused.value.error["message"]
+            c.ask("binary-put", {"name": "b", "type": "Jar", "user": "u"}, jar)
+            assert c.submit("noop", sync=True, cp=["b"])["id"]
+    damaged(server, result, lambda b: b[:-1])
+    with Channel(server.socket) as c:
+        with pytest.raises(Refused) as refused:
+            c.ask("job-result", {"id": jobs[1]})
+        assert refused.value.code == "storage-failed" and "is damaged, it has" in refused.value.error["message"]
+        os.unlink(f"{folder}/{result}")
+        with pytest.raises(Refused) as refused:
+            c.ask("job-result", {"id": jobs[1]})
+        assert "cannot be read: No such file" in refused.value.error["message"]
+    os.unlink(data)
+    restart(server)
+    wait_until("it is said", lambda: f'data file "{data}" is missing' in server.read("launcher.log"))
+
+
+def test_files_that_belong_to_nothing_go_with_the_start(server):
+    data, jobs = filled(server)
+    folder = server.config()["data_dir"]
+    kept = set(contents(folder))
+    strays = [f"results/{i[:2]}/{i}{end}" for i, end in ((str(uuid.uuid4()), ""), (str(uuid.uuid4()), ".config"))]
+    strays += [f"results/{jobs[0][:2]}/{jobs[0]}", "data/d-2026-01-31T00_00_00.000Z.dat", "binaries/" + "0" * 64 + ".jar"]
+    others = ["results/00/other", "data/other", "binaries/other"]
+    for name in strays + others:
+        open(f"{folder}/{name}", "w").close()
+    restart(server)
+    wait_until("they are gone", lambda: not any(os.path.exists(f"{folder}/{name}") for name in strays))
+    there = set(contents(folder))
+    assert {f"{folder}/{name}" for name in others} <= there and {name for name in kept if "/contexts/" not in name} <= there
+    with Channel(server.socket) as c:
+        assert json.loads(c.ask("job-result", {"id": jobs[1]})[1]) == LONG
+
+
+def test_a_database_that_another_has_locked_is_waited_for_once(server):
+    filled(server)
+    with Channel(server.socket) as c, contextlib.closing(database(server)) as db:
+        c.ask("data-list")
+        db.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        streams = [c.send("binary-put", {"name": f"x{i}", "type": "Jar", "user": "u"}, b"PK\3\4x") for i in range(5)]
+        for stream in streams:
+            with pytest.raises(Refused) as refused:
+                c.wait(stream)
+            assert refused.value.code == "storage-failed" and "database is locked" in refused.value.error["message"]
+        assert 4 < time.monotonic() - begun < 12
+        db.rollback()
+        c.ask("binary-put", {"name": "x", "type": "Jar", "user": "u"}, b"PK\3\4x")

@@ -180,7 +180,8 @@ shim_leave(void)
 static void
 shim_forked(void)
 {
-    static const pthread_mutex_t  fresh = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    static const pthread_mutex_t  fresh =
+                                      PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
     shim_mutex = fresh;
 }
@@ -1027,7 +1028,7 @@ shim_read(sqlite3_file *file, void *p, int n, sqlite3_int64 offset)
 }
 
 
-/* of a torn write the first half is on the disk, and nothing else that is new */
+/* of a torn write half is on the disk, and nothing else that is new */
 
 static int
 shim_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)

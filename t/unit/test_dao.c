@@ -37,6 +37,7 @@ typedef struct {
 static void
 reopen(fixture_t *f)
 {
+    int    whole;
     char  *why;
 
     why = NULL;
@@ -45,7 +46,7 @@ reopen(fixture_t *f)
         f->type->close(f->dao);
     }
 
-    f->dao = f->type->open(f->folder, &why);
+    f->dao = f->type->open(f->folder, &whole, &why);
     assert_non_null(f->dao);
 }
 
@@ -1058,6 +1059,7 @@ test_an_older_database_is_migrated(void **state)
 static void
 test_a_newer_database_is_refused(void **state)
 {
+    int         whole;
     char       *path, *why;
     sqlite3    *db;
     fixture_t  *f;
@@ -1071,7 +1073,7 @@ test_a_newer_database_is_refused(void **state)
                                   NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 
-    assert_null(f->type->open(f->folder, &why));
+    assert_null(f->type->open(f->folder, &whole, &why));
     assert_non_null(strstr(why, "version 1000"));
     free(why);
 
