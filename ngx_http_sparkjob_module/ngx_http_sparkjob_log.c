@@ -81,6 +81,7 @@ static ngx_int_t ngx_http_sparkjob_log_ask_again(
     ngx_http_sparkjob_log_t *log);
 static ngx_int_t ngx_http_sparkjob_log_again(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
+static ngx_int_t ngx_http_sparkjob_log_unanswered(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_sparkjob_log_same(ngx_http_sparkjob_log_t *log,
     ngx_fd_t fd);
 static json_t *ngx_http_sparkjob_log_meta(ngx_http_sparkjob_log_t *log);
@@ -107,13 +108,13 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_log_calls[][2] = {
         { SJP_JOB_LOG, ngx_http_sparkjob_log_told, NULL, NULL,
           ngx_http_sparkjob_reply_expired, NULL, 0 },
         { SJP_JOB_LOG, ngx_http_sparkjob_log_again, NULL, NULL,
-          ngx_http_sparkjob_reply_expired, NULL, 1 }
+          ngx_http_sparkjob_log_unanswered, NULL, 1 }
     },
     {
         { SJP_CONTEXT_LOG, ngx_http_sparkjob_log_told, NULL, NULL,
           ngx_http_sparkjob_reply_expired, NULL, 0 },
         { SJP_CONTEXT_LOG, ngx_http_sparkjob_log_again, NULL, NULL,
-          ngx_http_sparkjob_reply_expired, NULL, 1 }
+          ngx_http_sparkjob_log_unanswered, NULL, 1 }
     }
 };
 
@@ -735,6 +736,18 @@ ngx_http_sparkjob_log_again(ngx_http_request_t *r,
     /* otherwise at the next look: two that do not agree ask no faster */
 
     return log->live ? NGX_AGAIN : ngx_http_sparkjob_log_serve(log);
+}
+
+
+/* the launcher is away, or slow: a later look asks once more */
+
+static ngx_int_t
+ngx_http_sparkjob_log_unanswered(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_op_cancel(ngx_http_get_module_ctx(r,
+                                                   ngx_http_sparkjob_module));
+
+    return NGX_AGAIN;
 }
 
 

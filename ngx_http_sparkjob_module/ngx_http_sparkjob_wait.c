@@ -158,7 +158,7 @@ ngx_http_sparkjob_wait_expire(ngx_event_t *ev)
         return;
     }
 
-    if (unsent) {
+    if (unsent && !ctx->replied) {
         rc = ngx_http_sparkjob_reply_unavailable(r);
 
     } else {

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from fake_launcher import FakeLauncher, job_id
+from fake_launcher import JOB_LOG, FakeLauncher, job_id
 from sparkjob_server import Server, alive, memory_kb, wait_until
 
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
@@ -143,6 +143,27 @@ def test_a_log_that_begins_later(fake):
     follower.until(b"at last\n")
     fake.put_job(JOB, "FINISHED")
     assert follower.rest() == b"at last\n"
+
+
+def test_an_empty_log_is_followed_while_the_launcher_is_away():
+    with Server(start=False, location="sparkjob_reply_timeout 300ms; sparkjob_launcher_timeout 300ms;") as s, FakeLauncher(s.socket) as fake:
+        s.start_nginx()
+        s.wait_ready()
+        fake.server, fake.path_of_log = s, s.dir + "/job.log"
+        fake.logs["job", JOB] = s.dir + "/empty"
+        open(s.dir + "/empty", "w").close()
+        fake.put_job(JOB)
+        follower = Follower(fake, LOG + "?follow=true", timeout=15)
+        fake.silent = (JOB_LOG,)                # asked again, in vain
+        time.sleep(4)
+        fake.stop()
+        time.sleep(1)
+        with FakeLauncher(s.socket, keep=fake) as later:
+            later.logs["job", JOB] = fake.path_of_log
+            write(fake, b"late\n")
+            follower.until(b"late\n")
+            later.put_job(JOB, "FINISHED")
+            assert follower.rest() == b"late\n"
 
 
 def test_a_short_job_that_said_something_at_its_end(fake):

@@ -75,7 +75,7 @@ $ENV{TEST_NGINX_LD_PRELOAD} = $ENV{SPARKJOB_PRELOAD} if $ENV{SPARKJOB_PRELOAD};
 
 my $Valgrind = $ENV{TEST_NGINX_USE_VALGRIND}
                && "--leak-check=full --show-leak-kinds=definite"
-                  . " --num-callers=40 --suppressions=$Lib/valgrind.supp"
+                  . " --num-callers=40 --keep-debuginfo=yes --suppressions=$Lib/valgrind.supp"
                   . " --log-file=$Dir/valgrind-%p.log";
 $ENV{TEST_NGINX_USE_VALGRIND} = $Valgrind if $Valgrind;
 

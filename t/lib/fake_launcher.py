@@ -35,6 +35,7 @@ class FakeLauncher:
         self.seq = 0
         self.records = dict(keep.records) if keep else {}      # (kind, key): record
         self.logs = dict(keep.logs) if keep else {}            # (kind, key): path
+        self.silent = ()                                       # messages that get no answer
         self.lock = threading.RLock()
         self.channels = []
 
@@ -150,6 +151,8 @@ class FakeLauncher:
 
     def answer(self, channel, number, stream, meta):
         position = {"epoch": self.epoch, "seq": self.seq}
+        if number in self.silent:
+            return
         if number == HELLO:
             self.send(channel, WELCOME, stream, {"protocol": 1, "version": "fake", **position})
         elif number == PING:
