@@ -114,6 +114,7 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.proxy_user = sjl_strdup(spec->proxy_user);
     ctx->row.request = sjl_strdup(spec->request);
     ctx->row.adhoc = spec->adhoc;
+    ctx->kept = spec->kept ? 1 : 0;
     ctx->row.state = SJP_CONTEXT_STARTED;
     ctx->row.rev = 1;
     ctx->row.start = sjl_now();
@@ -202,10 +203,19 @@ sjl_context_made(sjl_file_op_t *fop)
 
     if (fop->rc == SJL_ERROR) {
         sjl_files_remove_folder(sjl_path_context(ctx->row.id, ""));
+
+        /* what was promised has at least a row that tells what became of it */
+
+        if (ctx->kept) {
+            ctx->unmade = sjl_strdup(fop->why.text);
+        }
+    }
+
+    if (fop->rc == SJL_ERROR && !ctx->kept) {
         sjl_context_not_added(ctx, &fop->why);
 
     } else {
-        sjl_context_queue(ctx, 0, sjl_context_run_add, 0);
+        sjl_context_queue(ctx, 0, sjl_context_run_add, ctx->kept);
     }
 
     sjl_file_op_free(fop);
@@ -262,12 +272,21 @@ sjl_context_queue(sjl_context_t *ctx, int lazy,
 static int
 sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    int                rc;
+    sjl_context_op_t  *cop;
+
     if (SPARKJOB_FAILS("create.row")) {
         return SJL_ERROR;
     }
 
-    return dao->type->context_add(dao, &sjl_container(op, sjl_context_op_t,
-                                                      op)->row);
+    cop = sjl_container(op, sjl_context_op_t, op);
+    rc = dao->type->context_add(dao, &cop->row);
+
+    if (rc == SJL_OK && cop->context->kept) {
+        rc = dao->type->row_delete(dao, &sjl_replacements_table, cop->row.id);
+    }
+
+    return rc;
 }
 
 
@@ -315,6 +334,11 @@ sjl_context_saved(sjl_db_op_t *op)
 
         if (!ctx->durable) {
             ctx->durable = 1;
+
+            if (ctx->kept) {
+                sjl_files_delete(sjl_path_context(ctx->row.id, ".conf"));
+            }
+
             sjl_context_durable(ctx);
 
         } else if (ctx->awaiting && cop->row.rev >= ctx->awaited) {
@@ -449,7 +473,10 @@ sjl_context_durable(sjl_context_t *ctx)
         return;
     }
 
-    if (sjl_conf->ports.first && ctx->row.ports == 0) {
+    if (ctx->unmade) {
+        sjl_context_not_kept(ctx, sjl_strdup(ctx->unmade));
+
+    } else if (sjl_conf->ports.first && ctx->row.ports == 0) {
         sjl_failure_words(&why, sjl_ports_lacking());
         sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
 
@@ -960,6 +987,7 @@ sjl_context_release(sjl_context_t *ctx)
     sjl_strays_free(ctx);
     ev_timer_stop(sjl_loop, &ctx->timer);
 
+    free(ctx->unmade);
     json_decref(ctx->settings);
     json_decref(ctx->options);
     sjl_free_secret(ctx->secret);

@@ -52,6 +52,8 @@ struct sjl_context_s {
     unsigned            respawned:1;
     unsigned            answered:1;     /* so have been its creators */
     unsigned            gone:1;         /* its row could not be added */
+    unsigned            kept:1;         /* until then as a replacement */
+    char               *unmade;         /* why its folder could not be made */
     unsigned            ending:1;       /* its jobs are told that it ends */
     unsigned            failed:1;       /* a job of it has */
     unsigned            restarting:1;   /* a new driver is to be started */
@@ -105,6 +107,7 @@ typedef struct {
     json_t      *settings;              /* an object of strings */
     json_t      *options;               /* see sjl_context_options() */
     int          adhoc;
+    int          kept;                  /* see sjl_replacement_row_t */
     char        *body;
     size_t       size;
     int          fd;
@@ -141,7 +144,7 @@ void sjl_context_failed(sjl_context_t *ctx, sjp_error_e code,
 /* no driver can say any longer that it is this context's */
 void sjl_context_credentials_void(sjl_context_t *ctx);
 
-/* starts another driver in the place of one that is gone */
+/* starts another driver in the place of one that is gone, or never was */
 void sjl_context_restart(sjl_context_t *ctx);
 
 /*

@@ -349,13 +349,8 @@ sjl_create_attach(sjl_create_t *create)
         return 1;
     }
 
-    if (ctx == NULL && r->early) {
-        sjl_request_reply(r, NULL, NULL, 0);
-        return 1;
-    }
-
     if (ctx == NULL) {
-        LL_PREPEND2(other->requests, r, waiting);
+        sjl_replace_attach(other, r);
         return 1;
     }
 
@@ -466,6 +461,7 @@ sjl_create_free(sjl_create_t *create)
     free((char *) (uintptr_t) create->spec.user);
     free((char *) (uintptr_t) create->spec.proxy_user);
     free(create->spec.body);
+    free(create->settings);
     free(create->hash);
     json_decref(create->spec.settings);
     json_decref(create->spec.options);

@@ -12,6 +12,7 @@
 
 
 #include "sjl_context.h"
+#include "sjl_db.h"
 
 
 typedef struct sjl_create_s  sjl_create_t;
@@ -23,7 +24,11 @@ struct sjl_create_s {
     unsigned             again:1;       /* its id is from a key */
     char                *hash;          /* of what was asked for, if so */
 
-    unsigned             made:1;        /* the rest is sjl_replace.c's */
+    sjl_db_op_t          op;            /* the rest is sjl_replace.c's */
+    char                *settings;      /* as they are kept */
+    unsigned             keeping:1;
+    unsigned             kept:1;        /* its row is durable */
+    unsigned             made:1;
     sjl_create_t        *next;
 };
 
@@ -47,6 +52,12 @@ void sjl_create_free(sjl_create_t *create);
  * soon as it is gone the new one is made.  Several wait for each other.
  */
 void sjl_replace_add(sjl_create_t *create);
+
+/* one that another launcher has kept: it waits, or is made by the next check */
+void sjl_replace_adopt(const sjl_replacement_row_t *row);
+
+/* has a request wait for one, as far as it has to wait at all */
+void sjl_replace_attach(sjl_create_t *create, sjl_request_t *r);
 
 /* the one of an id that waits for its turn, or is being made */
 sjl_create_t *sjl_replace_find(const char *id);

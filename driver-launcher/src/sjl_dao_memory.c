@@ -110,6 +110,7 @@ sjl_memory_open(const char *folder, int *whole, char **why)
     m->binaries.table = &sjl_binaries_table;
     m->data.table = &sjl_data_table;
     m->callbacks.table = &sjl_callbacks_table;
+    m->replacements.table = &sjl_replacements_table;
 
     return &m->dao;
 }
@@ -125,6 +126,7 @@ sjl_memory_close(sjl_dao_t *dao)
     sjl_memory_close_store(&sjl_memory(dao)->binaries);
     sjl_memory_close_store(&sjl_memory(dao)->data);
     sjl_memory_close_store(&sjl_memory(dao)->callbacks);
+    sjl_memory_close_store(&sjl_memory(dao)->replacements);
 
     free(dao);
 }
@@ -658,7 +660,9 @@ sjl_memory_row_all(sjl_dao_t *dao, const sjl_table_t *table, sjl_dao_row_pt fn,
 static sjl_store_t *
 sjl_memory_store(sjl_memory_t *m, const sjl_table_t *table)
 {
-    return table == &sjl_data_table ? &m->data : &m->callbacks;
+    return table == &sjl_data_table ? &m->data
+           : table == &sjl_callbacks_table ? &m->callbacks
+           : &m->replacements;
 }
 
 

@@ -54,6 +54,7 @@ typedef struct {
     sjl_store_t   binaries;
     sjl_store_t   data;
     sjl_store_t   callbacks;
+    sjl_store_t   replacements;
     sjl_undo_t   *undo;
 } sjl_memory_t;
 

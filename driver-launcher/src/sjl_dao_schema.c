@@ -127,7 +127,49 @@ static const char *const  sjl_migrations[] = {
     " job TEXT NOT NULL UNIQUE,"
     " url TEXT NOT NULL,"
     " attempts INTEGER NOT NULL,"
-    " due INTEGER NOT NULL);"
+    " due INTEGER NOT NULL);",
+
+    /*
+     * Which final context is the newest of its name: found by no index among
+     * many of one name, so it is kept.
+     */
+
+    "CREATE TABLE contexts_last ("
+    " name TEXT PRIMARY KEY,"
+    " context INTEGER NOT NULL) WITHOUT ROWID;"
+
+    "CREATE INDEX contexts_last_context ON contexts_last (context);"
+
+    "INSERT INTO contexts_last SELECT name, max(seq) FROM contexts"
+    " WHERE final = 1 GROUP BY name;"
+
+    "CREATE TRIGGER contexts_final AFTER UPDATE OF final ON contexts"
+    " WHEN NEW.final = 1 BEGIN"
+    " INSERT INTO contexts_last VALUES (NEW.name, NEW.seq)"
+    " ON CONFLICT (name) DO UPDATE SET context = max(context, NEW.seq);"
+    " END;"
+
+    "CREATE TRIGGER contexts_added AFTER INSERT ON contexts"
+    " WHEN NEW.final = 1 BEGIN"
+    " INSERT INTO contexts_last VALUES (NEW.name, NEW.seq)"
+    " ON CONFLICT (name) DO UPDATE SET context = max(context, NEW.seq);"
+    " END;"
+
+    "CREATE TRIGGER contexts_deleted AFTER DELETE ON contexts"
+    " WHEN OLD.final = 1 BEGIN"
+    " DELETE FROM contexts_last WHERE context = OLD.seq;"
+    " INSERT OR IGNORE INTO contexts_last SELECT name, seq FROM contexts"
+    " WHERE name = OLD.name AND final = 1 ORDER BY seq DESC LIMIT 1;"
+    " END;"
+
+    "CREATE TABLE replacements ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL,"
+    " user TEXT NOT NULL,"
+    " proxy_user TEXT,"
+    " request TEXT,"
+    " settings TEXT NOT NULL);"
 };
 
 

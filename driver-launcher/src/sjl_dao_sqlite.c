@@ -140,7 +140,8 @@ static const struct {
     { SJL_SQL_DATA_ADD, &sjl_data_table, NULL },
     { SJL_SQL_DATA_PUT, &sjl_data_table, "1" },
     { SJL_SQL_CALLBACK_ADD, &sjl_callbacks_table, NULL },
-    { SJL_SQL_CALLBACK_PUT, &sjl_callbacks_table, "1" }
+    { SJL_SQL_CALLBACK_PUT, &sjl_callbacks_table, "1" },
+    { SJL_SQL_REPLACEMENT_ADD, &sjl_replacements_table, NULL }
 };
 
 
@@ -156,7 +157,10 @@ static const struct {
     { &sjl_data_table, SJL_SQL_DATA_ADD, SJL_SQL_DATA_PUT,
       SJL_SQL_DATA_DELETE, SJL_SQL_DATA_ALL },
     { &sjl_callbacks_table, SJL_SQL_CALLBACK_ADD, SJL_SQL_CALLBACK_PUT,
-      SJL_SQL_CALLBACK_DELETE, SJL_SQL_CALLBACK_ALL }
+      SJL_SQL_CALLBACK_DELETE, SJL_SQL_CALLBACK_ALL },
+    { &sjl_replacements_table, SJL_SQL_REPLACEMENT_ADD,
+      SJL_SQL_REPLACEMENT_ADD, SJL_SQL_REPLACEMENT_DELETE,
+      SJL_SQL_REPLACEMENT_ALL }
 };
 
 
@@ -662,6 +666,7 @@ sjl_sqlite_rows(sjl_dao_t *dao, sjl_sql_e n, const sjl_table_t *table,
         sjl_binary_row_t    binary;
         sjl_data_row_t      file;
         sjl_callback_row_t  callback;
+        sjl_replacement_row_t  replacement;
     } row;
 
     s = (sjl_sqlite_t *) (void *) dao;

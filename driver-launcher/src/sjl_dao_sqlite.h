@@ -42,9 +42,8 @@
     X(CONTEXT_ALIVE,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE final = 0 ORDER BY seq")               \
     X(CONTEXT_LAST,    &sjl_contexts_table,                                   \
-      "SELECT %c FROM contexts t WHERE final = 1 AND NOT EXISTS"              \
-      " (SELECT 1 FROM contexts n WHERE n.name = t.name AND n.seq > t.seq"    \
-      " AND n.final = 1) ORDER BY seq DESC LIMIT ?1")                         \
+      "SELECT %c FROM contexts_last l JOIN contexts t ON t.seq = l.context"   \
+      " ORDER BY l.context DESC LIMIT ?1")                                    \
     X(CONTEXT_ENDED,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE t.final = 1 AND t.\"end\" < ?4"        \
       " AND (t.\"end\", t.seq) > (?1, ?2) ORDER BY t.\"end\", t.seq"          \
@@ -90,7 +89,10 @@
       "SELECT %c FROM data t ORDER BY seq")                                   \
     X(CALLBACK_DELETE, NULL, "DELETE FROM callbacks WHERE job = ?1")          \
     X(CALLBACK_ALL,    &sjl_callbacks_table,                                  \
-      "SELECT %c FROM callbacks t ORDER BY seq")
+      "SELECT %c FROM callbacks t ORDER BY seq")                              \
+    X(REPLACEMENT_DELETE, NULL, "DELETE FROM replacements WHERE id = ?1")     \
+    X(REPLACEMENT_ALL,    &sjl_replacements_table,                            \
+      "SELECT %c FROM replacements t ORDER BY seq")
 
 
 #define SJL_X(sym, table, text)  SJL_SQL_##sym,
@@ -108,6 +110,7 @@ typedef enum {
     SJL_SQL_DATA_PUT,
     SJL_SQL_CALLBACK_ADD,
     SJL_SQL_CALLBACK_PUT,
+    SJL_SQL_REPLACEMENT_ADD,
 
     SJL_NSTATEMENTS
 } sjl_sql_e;

@@ -17,7 +17,7 @@
 
 
 #define SJL_DRIVER_BACK   30            /* seconds for a link to come back */
-#define SJL_DRIVER_FIND   5             /* for a process to be found */
+#define SJL_DRIVER_FIND   3             /* for a process to be found */
 #define SJL_DRIVER_PINGS  4             /* within driver.hang_timeout */
 #define SJL_DRIVER_GRACE  5             /* between TERM and KILL */
 #define SJL_DRIVER_ALARM  10            /* between KILL and a word about it */
@@ -288,17 +288,28 @@ sjl_driver_start_expired(sjl_driver_t *d)
 static void
 sjl_driver_away_expired(sjl_driver_t *d)
 {
-    if (d->process.pid) {
-        sjl_context_lost(d->context,
-                         sjl_format("its driver has not come back within %d s",
-                                    SJL_DRIVER_BACK));
+    sjl_context_t  *ctx;
 
-    } else if (d->context->row.state == SJP_CONTEXT_RESTARTING) {
-        sjl_supervise_resume(d->context);
+    ctx = d->context;
+
+    if (d->process.pid || ctx->row.state == SJP_CONTEXT_STOPPING) {
+        sjl_context_lost(ctx, sjl_format("its driver has not come back within "
+                                         "%d s", d->process.pid
+                                         ? SJL_DRIVER_BACK : SJL_DRIVER_FIND));
+        return;
+    }
+
+    sjl_log(SJL_LOG_WARN, "context %s %s: a launcher ended before it had "
+            "started its driver", ctx->row.name, ctx->row.id);
+
+    d->context = NULL;
+    ctx->driver = NULL;
+
+    if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
+        sjl_supervise_resume(ctx);
 
     } else {
-        sjl_context_lost(d->context, sjl_strdup("a launcher ended before it "
-                                                "had started its driver"));
+        sjl_context_restart(ctx);
     }
 }
 

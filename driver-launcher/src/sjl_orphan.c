@@ -16,7 +16,7 @@
 #include <utlist.h>
 
 
-#define SJL_ORPHAN_FIRST    1.          /* seconds */
+#define SJL_ORPHAN_FIRST    .2          /* seconds */
 #define SJL_ORPHAN_PAUSE    10.
 #define SJL_ORPHAN_ENVIRON  (256 * 1024)
 

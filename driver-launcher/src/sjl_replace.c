@@ -6,14 +6,26 @@
 
 
 #include "sjl_create.h"
+#include "sjl_config.h"
+#include "sjl_files.h"
 #include "sjl_server.h"
 
 #include <utlist.h>
 
 
+static void sjl_replace_keep(sjl_create_t *create);
+static void sjl_replace_body_kept(sjl_file_op_t *fop);
+static void sjl_replace_save(sjl_create_t *create);
+static int sjl_replace_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_replace_saved(sjl_db_op_t *op);
+static void sjl_replace_drop(sjl_create_t *create, const sjl_why_t *why);
 static void sjl_replace_answer_early(sjl_create_t *create);
 static int sjl_replace_step(sjl_create_t *create);
 static int sjl_replace_first(const sjl_create_t *create);
+static void sjl_replace_make(sjl_create_t *create);
+static void sjl_replace_give_up(sjl_create_t *create);
+static int sjl_replace_run_delete(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_replace_deleted(sjl_db_op_t *op);
 static sjl_context_t *sjl_replace_old(const char *name);
 
 
@@ -24,22 +36,142 @@ static sjl_create_t  *sjl_replaces;
 void
 sjl_replace_add(sjl_create_t *create)
 {
-    if (sjl_replace_old(create->spec.name)
-        || sjl_replace_reserved(create->spec.name))
-    {
-        sjl_replace_answer_early(create);
-    }
+    int  waits;
+
+    waits = sjl_replace_old(create->spec.name)
+            || sjl_replace_reserved(create->spec.name);
 
     LL_APPEND(sjl_replaces, create);
 
-    sjl_replace_check();
+    if (waits) {
+        sjl_replace_keep(create);
+
+    } else {
+        sjl_replace_check();
+    }
 }
 
 
 /*
  * The old context may take long to end, and the new one has no row before it
- * has: who does not wait for a context that runs does not wait for that either.
+ * has, so it is kept what is to be made then; before that nothing is stopped.
  */
+
+static void
+sjl_replace_keep(sjl_create_t *create)
+{
+    sjl_file_op_t  *fop;
+
+    create->keeping = 1;
+
+    if (create->spec.body == NULL && create->spec.fd == -1) {
+        sjl_replace_save(create);
+        return;
+    }
+
+    fop = sjl_file_op_make(sjl_files_add, sjl_replace_body_kept, create);
+    fop->to = sjl_path_context(create->spec.id, ".conf");
+    fop->body = create->spec.body;
+    fop->size = create->spec.size;
+    fop->fd = create->spec.fd;
+
+    create->spec.body = NULL;
+    create->spec.fd = -1;
+
+    sjl_file_op_add(fop);
+}
+
+
+static void
+sjl_replace_body_kept(sjl_file_op_t *fop)
+{
+    sjl_create_t  *create;
+
+    create = fop->data;
+
+    if (fop->rc == SJL_ERROR) {
+        sjl_replace_drop(create, &fop->why);
+
+    } else {
+        sjl_replace_save(create);
+    }
+
+    sjl_file_op_free(fop);
+}
+
+
+static void
+sjl_replace_save(sjl_create_t *create)
+{
+    create->settings = sjl_json_text(create->spec.settings);
+
+    create->op.run = sjl_replace_run_add;
+    create->op.done = sjl_replace_saved;
+
+    sjl_db_add(&create->op, 0);
+}
+
+
+static int
+sjl_replace_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    sjl_create_t           *create;
+    sjl_replacement_row_t   row;
+
+    create = sjl_container(op, sjl_create_t, op);
+
+    memset(&row, 0, sizeof(sjl_replacement_row_t));
+    row.id = (char *) (uintptr_t) create->spec.id;
+    row.name = (char *) (uintptr_t) create->spec.name;
+    row.user = (char *) (uintptr_t) create->spec.user;
+    row.proxy_user = (char *) (uintptr_t) create->spec.proxy_user;
+    row.request = create->hash;
+    row.settings = create->settings;
+
+    return dao->type->row_add(dao, &sjl_replacements_table, &row);
+}
+
+
+static void
+sjl_replace_saved(sjl_db_op_t *op)
+{
+    sjl_create_t  *create;
+
+    create = sjl_container(op, sjl_create_t, op);
+
+    if (op->rc == SJL_ERROR) {
+        sjl_files_delete(sjl_path_context(create->spec.id, ".conf"));
+        sjl_replace_drop(create, &op->why);
+        return;
+    }
+
+    create->keeping = 0;
+    create->kept = 1;
+
+    sjl_replace_answer_early(create);
+    sjl_replace_check();
+}
+
+
+static void
+sjl_replace_drop(sjl_create_t *create, const sjl_why_t *why)
+{
+    sjl_request_t  *r;
+
+    while (create->requests) {
+        r = create->requests;
+        LL_DELETE2(create->requests, r, waiting);
+        sjl_request_storage_failed(r, why);
+    }
+
+    LL_DELETE(sjl_replaces, create);
+    sjl_create_free(create);
+
+    sjl_replace_check();
+}
+
+
+/* who does not wait for a context that runs does not wait for its turn either */
 
 static void
 sjl_replace_answer_early(sjl_create_t *create)
@@ -52,6 +184,50 @@ sjl_replace_answer_early(sjl_create_t *create)
             sjl_request_reply(r, NULL, NULL, 0);
         }
     }
+}
+
+
+void
+sjl_replace_attach(sjl_create_t *create, sjl_request_t *r)
+{
+    LL_PREPEND2(create->requests, r, waiting);
+
+    if (create->kept) {
+        sjl_replace_answer_early(create);
+    }
+}
+
+
+void
+sjl_replace_adopt(const sjl_replacement_row_t *row)
+{
+    char          *why;
+    sjl_create_t  *create;
+
+    create = sjl_alloc(sizeof(sjl_create_t));
+    create->replace = 1;
+    create->kept = 1;
+    create->hash = sjl_strdup(row->request);
+
+    create->spec.id = sjl_strdup(row->id);
+    create->spec.name = sjl_strdup(row->name);
+    create->spec.user = sjl_strdup(row->user);
+    create->spec.proxy_user = sjl_strdup(row->proxy_user);
+    create->spec.request = create->hash;
+    create->spec.settings = json_loads(row->settings, 0, NULL);
+    create->spec.options = sjl_context_options(create->spec.settings, &why);
+
+    /* they were right when they were kept */
+
+    if (create->spec.options == NULL) {
+        sjl_log(SJL_LOG_ALERT, "context %s: %s", row->id, why);
+        create->spec.options = json_array();
+        free(why);
+    }
+
+    create->spec.fd = -1;
+
+    LL_APPEND(sjl_replaces, create);
 }
 
 
@@ -147,21 +323,30 @@ sjl_replace_step(sjl_create_t *create)
         return ctx == NULL || ctx->answered || ctx->gone;
     }
 
+    if (create->keeping) {
+        return 0;
+    }
+
     if (sjl_server_ending()) {
-        sjl_create_refuse(create, SJP_ERR_UNAVAILABLE,
-                          "the launcher is ending");
-        return 1;
+
+        /* the next launcher goes on with what this one leaves */
+
+        if (sjl_conf->at_exit == SJL_AT_EXIT_STOP) {
+            sjl_replace_give_up(create);
+            return 1;
+        }
+
+        return 0;
     }
 
     ctx = sjl_replace_old(create->spec.name);
 
     if (ctx == NULL) {
-        sjl_create_make(create);
-        create->made = 1;
+        sjl_replace_make(create);
         return 0;
     }
 
-    if (!ctx->row.final && ctx->row.state != SJP_CONTEXT_STOPPING) {
+    if (create->kept && !ctx->row.final && ctx->row.state != SJP_CONTEXT_STOPPING) {
         sjl_log(SJL_LOG_INFO, "context %s %s is to be replaced by %s, asked by "
                 "\"%s\"", ctx->row.name, ctx->row.id, create->spec.id,
                 create->spec.user);
@@ -169,6 +354,67 @@ sjl_replace_step(sjl_create_t *create)
     }
 
     return 0;
+}
+
+
+static void
+sjl_replace_make(sjl_create_t *create)
+{
+    char  *path;
+
+    if (create->kept) {
+        path = sjl_path_context(create->spec.id, ".conf");
+        create->spec.fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+        if (create->spec.fd == -1 && errno != ENOENT) {
+            sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
+                    strerror(errno));
+        }
+
+        free(path);
+    }
+
+    create->spec.kept = create->kept;
+    create->made = 1;
+
+    sjl_create_make(create);
+}
+
+
+static void
+sjl_replace_give_up(sjl_create_t *create)
+{
+    sjl_db_op_t  *op;
+
+    sjl_create_refuse(create, SJP_ERR_UNAVAILABLE, "the launcher is ending");
+
+    if (!create->kept) {
+        return;
+    }
+
+    op = sjl_alloc(sizeof(sjl_db_op_t));
+    op->run = sjl_replace_run_delete;
+    op->done = sjl_replace_deleted;
+    op->data = sjl_strdup(create->spec.id);
+    op->retry = 1;
+
+    sjl_db_add(op, 0);
+    sjl_files_delete(sjl_path_context(create->spec.id, ".conf"));
+}
+
+
+static int
+sjl_replace_run_delete(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    return dao->type->row_delete(dao, &sjl_replacements_table, op->data);
+}
+
+
+static void
+sjl_replace_deleted(sjl_db_op_t *op)
+{
+    free(op->data);
+    free(op);
 }
 
 

@@ -102,6 +102,16 @@ static const sjl_column_t  sjl_callback_columns[] = {
 };
 
 
+static const sjl_column_t  sjl_replacement_columns[] = {
+    SJL_C(replacement, "id", id, TEXT, SJL_FIXED, NULL),
+    SJL_C(replacement, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(replacement, "user", user, TEXT, SJL_FIXED, NULL),
+    SJL_C(replacement, "proxy_user", proxy_user, TEXT, SJL_FIXED, NULL),
+    SJL_C(replacement, "request", request, TEXT, SJL_FIXED, NULL),
+    SJL_C(replacement, "settings", settings, TEXT, SJL_FIXED, NULL)
+};
+
+
 const sjl_table_t  sjl_contexts_table = {
     "contexts", sizeof(sjl_context_row_t), sjl_nelts(sjl_context_columns),
     sjl_context_columns
@@ -124,6 +134,11 @@ const sjl_table_t  sjl_data_table = {
 const sjl_table_t  sjl_callbacks_table = {
     "callbacks", sizeof(sjl_callback_row_t), sjl_nelts(sjl_callback_columns),
     sjl_callback_columns
+};
+
+const sjl_table_t  sjl_replacements_table = {
+    "replacements", sizeof(sjl_replacement_row_t),
+    sjl_nelts(sjl_replacement_columns), sjl_replacement_columns
 };
 
 

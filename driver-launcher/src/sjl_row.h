@@ -126,6 +126,19 @@ typedef struct {
 } sjl_callback_row_t;
 
 
+/* a context that is to be made as soon as the one of its name has ended */
+
+typedef struct {
+    int64_t      seq;
+    char        *id;
+    char        *name;
+    char        *user;
+    char        *proxy_user;
+    char        *request;               /* see sjl_context_row_t */
+    char        *settings;
+} sjl_replacement_row_t;
+
+
 typedef enum {
     SJL_COLUMN_NUMBER,
     SJL_COLUMN_NAME,                    /* a number here, a name when kept */
@@ -161,6 +174,7 @@ extern const sjl_table_t  sjl_binaries_table;
 /* the key of these is their first column */
 extern const sjl_table_t  sjl_data_table;
 extern const sjl_table_t  sjl_callbacks_table;
+extern const sjl_table_t  sjl_replacements_table;
 
 
 /* fills dst with copies of all that src has */

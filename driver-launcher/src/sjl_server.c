@@ -12,6 +12,7 @@
 #include "sjl_config.h"
 #include "sjl_conn.h"
 #include "sjl_context.h"
+#include "sjl_create.h"
 #include "sjl_data.h"
 #include "sjl_db.h"
 #include "sjl_examine.h"
@@ -42,6 +43,7 @@ static void sjl_server_job(void *data, const void *row);
 static void sjl_server_binary(void *data, const void *row);
 static void sjl_server_data(void *data, const void *row);
 static void sjl_server_callback(void *data, const void *row);
+static void sjl_server_replacement(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -149,6 +151,7 @@ sjl_server_start(void)
     }
 
     sjl_context_adopted_all();
+    sjl_replace_check();
     sjl_orphan_start();
     sjl_lost_end_all();
     sjl_predefined_start();
@@ -223,6 +226,11 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_replacements_table,
+                                sjl_server_replacement, NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -278,6 +286,15 @@ sjl_server_callback(void *data, const void *row)
     (void) data;
 
     sjl_callback_adopt(row);
+}
+
+
+static void
+sjl_server_replacement(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_replace_adopt(row);
 }
 
 

@@ -137,19 +137,17 @@ def test_no_driver_is_started_before_its_secret_is_durable(faulty):
         assert restarts(s) == 1
 
 
-def test_a_context_whose_driver_was_never_started_ends_soon(faulty):
+def test_a_driver_that_was_not_started_yet_is_started_by_the_next_launcher(faulty):
     s, f = faulty
     slot = f.arm("create.saved", "kill")
     with Channel(s.socket) as c:
-        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c"})
+        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c"}, b'{"spark.context-settings.max-jobs-per-context": 3}')
         wait_until("the launcher has died", lambda: f.struck(slot))
     f.disarm()
     again(s, gone=True)
-    began = time.monotonic()
     with Channel(s.socket) as c:
-        assert "before it had started its driver" in state(c, "c", "ERROR", 10)["reason"]
-        assert time.monotonic() - began < 8
-        c.create("c")
+        assert state(c, "c", "RUNNING", 10)["maxJobs"] == 3
+        assert s.drivers() == [pid(c)]
 
 
 def test_a_driver_is_told_no_token_that_the_next_launcher_does_not_know(faulty):
@@ -364,3 +362,78 @@ def test_a_driver_that_nobody_knows_of_yet_is_found_though_it_hangs(faulty):
         wait_until("it is gone", lambda: not alive(hung), 5)
         with contextlib.suppress(Refused):
             assert c.context("c")["state"] == "KILLED"
+
+
+# contexts that replace others
+
+def replace(c, name, body=b"", **more):
+    """The id of a replacement that was acknowledged, and has still to wait."""
+    new = str(uuid.uuid4())
+    assert c.ask("context-replace", {"id": new, "name": name, "user": "u", "early": True, **more}, body)[0] == {}
+    return new
+
+
+@pytest.mark.parametrize("size", [10, 100000])
+def test_a_replacement_that_was_acknowledged_survives_launchers(size):
+    body = json.dumps({"x": "1" * size, "spark.context-settings.max-jobs-per-context": 3}).encode()
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c", settings={"script.stop": "slow:2500"})
+            new = replace(c, "c", body, settings={"launcher.spark.driver.memory": "1g"}, again=True)
+            last = replace(c, "c")
+        for _ in range(2):
+            again(s)
+            time.sleep(0.5)
+        with Channel(s.socket) as c:
+            wait_until("it runs", lambda: any(
+                e["kind"] == "context" and e["record"].get("id") == new and e["record"]["state"] == "RUNNING"
+                for e in c.events) or (c.submit and c.context("c")["id"] in (new, last) and c.context("c")["state"] == "RUNNING"))
+            wait_until("the last one runs", lambda: (
+                lambda r: r["id"] == last and r["state"] == "RUNNING")(c.context("c")))
+            assert s.drivers() == [pid(c)]
+            # both have been there, with what was asked for, and the answer to who asks again is the same
+            record = c.ask("context-replace", {"id": new, "name": "c", "user": "u", "again": True,
+                                               "settings": {"launcher.spark.driver.memory": "1g"}}, body)[0]["record"]
+            assert (record["id"], record["maxJobs"], record["state"]) == (new, 3, "FINISHED")
+            # nothing of it is left to be done
+            again(s)
+        with Channel(s.socket) as c:
+            assert c.context("c")["id"] == last and pid(c)
+            assert not [name for name in os.listdir(s.dir + "/data/contexts") if name.endswith(".conf")]
+
+
+def test_a_replacement_is_made_once_though_the_launcher_dies_at_any_step(faulty):
+    s, f = faulty
+    for point, passes in [("db.commit", 0), ("db.committed", 0), ("create.make", 0), ("create.made", 0), ("create.saved", 0),
+                          ("create.saved", 1), ("db.committed", 1), ("create.spawned", 0), ("create.ready", 0)]:
+        with Channel(s.socket) as c:
+            c.create("c")
+            first = pid(c)
+            new = str(uuid.uuid4())
+            slot = f.arm(point, "kill", passes)
+            c.send("context-replace", {"id": new, "name": "c", "user": "u"})
+            wait_until(f"the launcher has died at {point}", lambda slot=slot: f.struck(slot))
+        f.disarm()
+        again(s, gone=True)
+        with Channel(s.socket) as c:
+            # what a module does: it asks again
+            record = c.ask("context-replace", {"id": new, "name": "c", "user": "u"})[0]["record"]
+            assert (record["id"], record["state"]) == (new, "RUNNING"), (point, record)
+            wait_until("the old one is gone", lambda first=first: not alive(first), 10)
+            assert s.drivers() == [pid(c)], point
+            c.ask("context-delete", {"name": "c"})
+
+
+def test_a_launcher_that_ends_in_order_leaves_no_replacement():
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c", settings={"script.stop": "slow:1000"})
+            replace(c, "c", b'{"x": 1}')
+        s.launcher.send_signal(signal.SIGTERM)
+        assert s.launcher.wait(20) == 0
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            assert c.context("c")["state"] == "FINISHED" and s.drivers() == []
+            assert not [name for name in os.listdir(s.dir + "/data/contexts") if name.endswith(".conf")]
