@@ -1,11 +1,13 @@
 """More than there is room for: what comes beyond a bound is refused with 503, Retry-After and words, and when the load
 is gone all is served again, without a restart of anything."""
 
+import collections
 import concurrent.futures
 import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import time
@@ -279,3 +281,76 @@ def test_refusals_of_an_upload_reach_a_client_that_is_still_sending():
             c.request("POST", "/binaries/y", b"PK\3\4" + b"x" * 9000000, JAR)
             assert c.getresponse().status == 503
             c.close()
+
+
+def storm(s, seconds, clients=32):
+    """Everything at once from many clients, also such that leave in the middle; what was answered, by status."""
+    end, seen = time.monotonic() + seconds, collections.Counter()
+
+    def client(number):
+        dice = random.Random(number)
+        n = 0
+        while time.monotonic() < end:
+            n += 1
+            name = f"x{number}-{n}"
+            what = dice.randrange(9)
+            if what == 0:
+                gone(s, b"POST /binaries/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/java-archive\r\n"
+                        b"Content-Length: 200000\r\n\r\nPK\3\4")
+            elif what == 1:
+                gone(s, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            elif what == 2:
+                gone(s, b"POST /jobs?cp=j&mainClass=sleep&context=c&sync=true HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+                        b'{"ms": 50}')
+            elif what == 3:
+                answers = [s.request("POST", "/binaries/big", b"PK\3\4" + bytes([number]) * 100000, JAR)]
+            elif what == 4 and n % 4 == 0:
+                answers = [s.request("POST", f"/contexts/{name}"), s.request("DELETE", f"/contexts/{name}")]
+            elif what == 5 and n % 4 == 0:
+                answers = [job(s, "echo", '"a"', sync="true")]                  # ad hoc
+            elif what == 6:
+                answers = [s.request("GET", "/jobs?limit=20&context=c")]
+            else:
+                answers = [job(s, "echo", json.dumps({"text": "x" * dice.randrange(100000)}), context="c", sync="true")]
+            for status, headers, body in answers if what > 2 else ():
+                assert status != 503 or "Retry-After" in headers, body
+                seen[status] += 1
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        for c in [pool.submit(client, n) for n in range(clients)]:
+            c.result()
+    return seen
+
+
+def gone(s, text):
+    with raw(s, text):
+        time.sleep(0.01)
+
+
+def quiet(s):
+    """All is over: only the context `c` is there, and nothing runs."""
+    for c in s.get("/contexts")[1]:
+        if c != "c":
+            s.delete(f"/contexts/{c}")
+    return s.get("/contexts")[1] == ["c"] and all(s.get(f"/jobs?status={state}")[1] == [] for state in ("STARTED", "RUNNING")) \
+        and s.delete("/jobs?before=2099-01-01T00:00:00Z")[0] == 200 and s.get("/jobs")[1] == []
+
+
+def test_after_a_storm_all_is_as_it_was():
+    # nginx keeps a connection that broke within a body that nobody wants for as long as an idle one
+    with started(zone="parked=12 watchers=4 uploads=3 queued=300k", http="keepalive_timeout 1s;",
+                 launcher={"limits": {"requests": 10, "uploads": 2, "starting": 2}, "max_contexts": 6}) as s:
+        figures = []
+        for seconds in (4, 3, 3):
+            seen = storm(s, seconds)
+            assert seen[503] > 20 and seen[200] > 20, seen
+            assert not [status for status in seen if status >= 500 and status != 503], seen
+            wait_until("the storm is over", lambda: quiet(s), 40)
+            time.sleep(2)
+            figures.append([f(p) for p in (s.worker_pids()[0], s.launcher.pid) for f in (descriptors, lambda p: memory_kb(p, "RssAnon"))])
+            assert job(s, "echo", '"again"', context="c", sync="true")[0] == 200
+            assert s.request("POST", "/binaries/big", b"PK\3\4" + b"z" * 100000, JAR)[0] == 201
+        print(f"\nworker and launcher, descriptors and KiB, after each storm: {figures}")
+        assert len(s.drivers()) == 1
+        assert figures[2][0] <= figures[0][0] + 1 and figures[2][2] <= figures[0][2] + 1
+        assert SANITIZED or figures[2][1] - figures[0][1] < 1024 and figures[2][3] - figures[0][3] < 1024
