@@ -56,12 +56,16 @@ valgrind: module launcher $(UNIT)          ## unit tests and a part of the suite
 
 FUZZ         := $(BUILD)/fuzz
 SECONDS      ?= 6
-FUZZ_TARGETS ?= messages frames config outbound sse
+FUZZ_TARGETS ?= requests channel messages frames config outbound sse
 FUZZ_SAN     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_CC      := clang -g -O1 $(FUZZ_SAN) -fsanitize=fuzzer
 FUZZ_WRAP    := $(patsubst %,-Wl$(comma)--wrap=%,sjl_process_spawn sjl_process_adopt_pid sjl_process_signal \
                 sjl_process_forget sjl_http_post sjl_log_write)
 FUZZ_OBJ     := $(patsubst driver-launcher/src/%.c,$(FUZZ)/launcher/%.o,$(filter-out %/main.c,$(L_SRC)))
+FUZZ_NGINX   := $(FUZZ)/static
+FUZZ_WITHOUT := rewrite gzip proxy fastcgi uwsgi scgi grpc memcached ssi userid autoindex geo map split_clients browser \
+                upstream_zone upstream_hash upstream_ip_hash upstream_least_conn upstream_random upstream_keepalive \
+                auth_basic mirror empty_gif limit_conn limit_req referer access
 FUZZ_SSE     := $(FUZZ)/cli/sjc_sse.o $(FUZZ)/cli/sjc_util.o
 
 fuzz: export DEPS := analyze
@@ -71,6 +75,21 @@ fuzz: fuzz-build                           ## all fuzzers, SECONDS= (6) for each
 fuzz-build:
 	@$(MAKE) -s -j2 $(FUZZ_OBJ) $(FUZZ_SSE) BUILD=$(FUZZ) CC=clang CFLAGS="-g -O1 $(FUZZ_SAN) -fsanitize=fuzzer-no-link"
 	@$(MAKE) -s -j2 $(FUZZ_TARGETS:%=$(FUZZ)/%)
+
+# the module in a real nginx: its objects without main(), and without what asks for more
+$(FUZZ_NGINX)/nginx: $(M_SRC) $(BUILD)/nginx-source/configure
+	@$(MAKE) -s static CC=clang BUILD=$(FUZZ) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source STATIC_FLAGS='--with-cc=clang \
+	    --with-debug --without-pcre $(FUZZ_WITHOUT:%=--without-http_%_module) \
+	    --with-cc-opt="-O1 -g $(FUZZ_SAN) -fsanitize=fuzzer-no-link -fno-sanitize=nonnull-attribute,pointer-overflow \
+	        -fsanitize-coverage-allowlist=$(CURDIR)/t/fuzz/module.cover -DNGX_DEBUG_PALLOC=1 -DNGX_HAVE_NONALIGNED=0" --with-ld-opt="$(FUZZ_SAN)"' NGINX_FLAGS=
+
+$(FUZZ)/requests $(FUZZ)/channel: $(FUZZ)/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.c t/fuzz/module.c t/fuzz/fuzz.h t/fuzz/module.h \
+        $(FUZZ_NGINX)/nginx
+	@objcopy --redefine-sym main=nginx_main $(FUZZ_NGINX)/src/core/nginx.o $@.nginx.o
+	@$(FUZZ_CC) -D_GNU_SOURCE $(WARN) -Wno-unused-parameter -Wno-sign-compare -Idriver-launcher/include -I$(FUZZ_NGINX) \
+	    $(addprefix -I$(BUILD)/nginx-source/src/,core event os/unix) -o $@ $(filter %.c,$^) $@.nginx.o \
+	    $$(find $(FUZZ_NGINX) -name '*.o' ! -path '*/src/core/nginx.o') -Wl,--wrap=ngx_process_events_and_timers \
+	    -Wl,--wrap=ngx_log_error_core -Wl,--wrap=clock_gettime -ljansson -luuid -lcrypt -lpthread -ldl
 
 $(FUZZ)/config $(FUZZ)/outbound: $(FUZZ)/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.c t/fuzz/fuzz.h $(FUZZ_OBJ)
 	@$(FUZZ_CC) $(L_CFLAGS) -o $@ $(filter %.c %.o,$^) $(L_LIBS)

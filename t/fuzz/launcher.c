@@ -129,12 +129,16 @@ fuzz_launcher_begin(void)
 int
 fuzz_launcher_connect(void)
 {
-    int  fds[2];
+    int           fds[2];
+    struct ucred  peer;
 
     fuzz_check(socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0,
                           fds) == 0);
 
-    sjl_conn_make(fds[0], ++fuzz_pids);
+    peer.pid = ++fuzz_pids;
+    peer.uid = geteuid();
+    peer.gid = getegid();
+    sjl_conn_make(fds[0], &peer);
 
     return fds[1];
 }

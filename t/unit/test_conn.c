@@ -14,6 +14,7 @@
 #include "sjl_listen.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -180,7 +181,9 @@ send_frame(int type, uint32_t stream, const char *meta, const int *fds,
 static void
 read_frame(sjp_header_t *h, char *body, size_t size, int *fd)
 {
+    int              i;
     char             header[SJP_HEADER_SIZE];
+    struct pollfd    ready;
     struct iovec     iov;
     struct msghdr    msg;
     struct cmsghdr  *cmsg;
@@ -190,7 +193,18 @@ read_frame(sjp_header_t *h, char *body, size_t size, int *fd)
         char            space[CMSG_SPACE(sizeof(int))];
     } control;
 
-    turn();
+    /* a sanitizer may need many turns */
+
+    ready.fd = peer;
+    ready.events = POLLIN;
+
+    for (i = 0; i < 200; i++) {
+        turn();
+
+        if (poll(&ready, 1, 0) == 1) {
+            break;
+        }
+    }
 
     iov.iov_base = header;
     iov.iov_len = sizeof(header);
