@@ -297,7 +297,7 @@ ngx_http_sparkjob_message_event(ngx_http_sparkjob_channel_t *ch,
     SPARKJOB_FAULT("event.taken");
 
     if (rec && op == NGX_HTTP_SPARKJOB_OP_PUT
-        && kind == NGX_HTTP_SPARKJOB_JOB)
+        && rec->kind == NGX_HTTP_SPARKJOB_JOB)
     {
         ngx_http_sparkjob_wake(ch, rec);
     }

@@ -285,7 +285,9 @@ ngx_http_sparkjob_record_state(ngx_http_sparkjob_shape_t *shape, json_t *meta,
         return NGX_OK;
     }
 
-    ngx_http_sparkjob_meta_string(meta, "state", &name);
+    if (ngx_http_sparkjob_meta_string(meta, "state", &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     state = ngx_http_sparkjob_state_number(rec->kind, &name);
 

@@ -204,6 +204,7 @@ ngx_http_sparkjob_prepare(ngx_http_request_t *r,
     ngx_int_t   rc, discarded;
     ngx_uint_t  method, allowed;
 
+    method = 0;
     allowed = 0;
 
     if (slcf->user

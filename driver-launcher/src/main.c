@@ -47,6 +47,8 @@ main(int argc, char *const *argv)
     file = NULL;
     run = sjl_main_run;
 
+    json_set_alloc_funcs(sjl_alloc, free);
+
     for (opt = getopt(argc, argv, "c:tV"); opt != -1;
          opt = getopt(argc, argv, "c:tV"))
     {

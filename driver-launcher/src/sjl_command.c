@@ -190,14 +190,18 @@ sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
 static char *
 sjl_command_class_path(void)
 {
-    char  *path, *lib, *spark;
+    char  *path, *ours, *lib, *spark;
 
     lib = sjl_format("%s/lib", sjl_conf->home);
     spark = sjl_format("%s/jars", sjl_conf->spark_home);
 
-    path = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar%s%s",
-                      sjl_conf->home, sjl_conf->home, sjl_command_jars(lib),
-                      sjl_command_jars(spark));
+    /* one list after the other: each is good until the next is asked for */
+
+    ours = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar%s",
+                      sjl_conf->home, sjl_conf->home, sjl_command_jars(lib));
+    path = sjl_format("%s%s", ours, sjl_command_jars(spark));
+
+    free(ours);
     free(lib);
     free(spark);
 

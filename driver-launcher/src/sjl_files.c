@@ -268,7 +268,6 @@ sjl_files_store(sjl_file_op_t *op)
         return SJL_ERROR;
     }
 
-    rc = SJL_OK;
     folder = sjl_format("%s/binaries", sjl_files_root);
     path = sjl_format("%s/%s%s", folder, op->sha256, op->to);
 
@@ -303,7 +302,7 @@ sjl_files_write_tmp(sjl_file_op_t *op, char **path)
          ? -1 : open(*path, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
     if (fd == -1) {
-        rc = sjl_files_fail(op, "open", *path);
+        (void) sjl_files_fail(op, "open", *path);
         goto failed;
     }
 
@@ -333,7 +332,7 @@ failed:
 
     free(*path);
 
-    return rc;
+    return SJL_ERROR;
 }
 
 

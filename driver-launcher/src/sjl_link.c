@@ -335,6 +335,7 @@ sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body, size_t *size)
             why = sjl_format("pread(\"%s\") failed: %s", path,
                              strerror(errno));
             free(*body);
+            *body = NULL;
         }
 
     } else if (link(path, copy) == -1 && errno != EEXIST) {

@@ -253,7 +253,9 @@ sjl_stray_found(sjl_context_t *ctx, const char *id)
 void
 sjl_strays_free(sjl_context_t *ctx)
 {
-    while (ctx->strays) {
-        sjl_stray_free(ctx->strays);
+    sjl_stray_t  *stray, *next;
+
+    LL_FOREACH_SAFE(ctx->strays, stray, next) {
+        sjl_stray_free(stray);
     }
 }
