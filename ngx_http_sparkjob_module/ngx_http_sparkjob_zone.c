@@ -27,12 +27,16 @@
 
 #define NGX_HTTP_SPARKJOB_LOAD_SILENT  5000
 
+/* jobs that a filter leaves out until the launcher is asked instead */
+#define NGX_HTTP_SPARKJOB_PASSED_MAX   8192
+
 
 /* a walk over a table, in pieces: the lock is given up now and then */
 
 typedef struct {
     ngx_http_sparkjob_cursor_t  cursor;
     u_char                      name[SJP_NAME_MAX];
+    ngx_uint_t                  passed;         /* that were not wanted */
     ngx_uint_t                  done;
     ngx_uint_t                  missing;
 } ngx_http_sparkjob_walk_t;
@@ -264,7 +268,9 @@ ngx_http_sparkjob_zone_fresh_locked(ngx_http_sparkjob_zone_t *zone,
 
 /*
  * Adds the rows of all records that the query wants: jobs newest first,
- * anything else by name.  Returns as ngx_http_sparkjob_zone_get() does.
+ * anything else by name.  Returns as ngx_http_sparkjob_zone_get() does; also
+ * NGX_ABORT where a filter leaves out so many jobs that the worker would be
+ * held up for long.
  */
 
 ngx_int_t
@@ -276,6 +282,7 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_walk_t   walk;
 
     ngx_memzero(&walk.cursor, sizeof(ngx_http_sparkjob_cursor_t));
+    walk.passed = 0;
     walk.done = 0;
     walk.missing = 0;
 
@@ -302,7 +309,11 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
             return NGX_AGAIN;
         }
 
-        if (overflow) {
+        if (overflow
+            || (walk.passed > NGX_HTTP_SPARKJOB_PASSED_MAX && !walk.done
+                && query->kind == NGX_HTTP_SPARKJOB_JOB
+                && zone->channel && zone->channel->up))
+        {
             return NGX_ABORT;
         }
 
@@ -359,6 +370,9 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
             if (ngx_http_sparkjob_rows_put(rows, rec) != NGX_OK) {
                 break;
             }
+
+        } else {
+            walk->passed++;
         }
 
         last = rbnode;

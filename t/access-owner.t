@@ -118,8 +118,11 @@ is(as('bob', 'GET', '/contexts/etl')->{json}{id}, $id, 'those of others stay');
 is(as('bob', 'GET', "/jobs/$running")->{json}{status}, 'RUNNING', 'with their jobs');
 is(as('root', 'GET', '/contexts/shared')->{json}{state}, 'RUNNING', 'so do those of nobody');
 as('root', 'DELETE', '/contexts/shared');
+as('ann~', 'POST', '/contexts/kept');
 is(as('ann', 'PUT', '/contexts?reset=reboot')->{status}, 200, 'another reset');
 is(as('root', 'GET', '/contexts/shared')->{json}{state}, 'FINISHED', 'starts none of others again');
+is(as('ann~', 'GET', '/contexts/kept')->{json}{state}, 'RUNNING', 'a user whose name is one\'s own with a tilde is another one');
+as('ann~', 'DELETE', '/contexts/kept');
 
 # Keys are each user's own.
 

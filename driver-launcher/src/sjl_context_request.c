@@ -22,7 +22,7 @@ typedef struct sjl_reset_s  sjl_reset_t;
 struct sjl_reset_s {
     sjl_request_t  *request;
     uint64_t        number;             /* contexts up to this one */
-    char           *own;                /* and only of this user; NULL: of all */
+    char           *own;                /* only of this user; NULL: of all */
     int             recreate;
     sjl_reset_t    *next;
 };
