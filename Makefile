@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e fault shim matrix lockcheck asan clang bench soak install clean
+        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -249,6 +249,9 @@ shim: $(SHIM)                              ## the failing disk of t/fault/test_s
 $(SHIM): t/lib/storage_shim.c | deps
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -fPIC -shared -pthread -o $@ $< -lsqlite3
+
+losses: launcher shim                      ## lose the power at 200 changes (SPARKJOB_LOSSES, SPARKJOB_SEED)
+	@SPARKJOB_LOSSES=$${SPARKJOB_LOSSES:-200} /usr/bin/python3 -m pytest -q t/fault/test_storage.py -k survives_the_power
 
 fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q t/fault

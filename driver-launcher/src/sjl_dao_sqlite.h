@@ -155,7 +155,20 @@ int sjl_sqlite_number(sjl_dao_t *dao, sjl_sql_e n, int64_t *number);
 /* a statement, for its parameters */
 sqlite3_stmt *sjl_sqlite_statement(sjl_dao_t *dao, sjl_sql_e n);
 
+/* keeps and returns the error that SQLite has had */
+int sjl_sqlite_failed(sjl_sqlite_t *s, const char *doing);
+
+/*
+ * Whether a database may be made where there is none; *why, to be freed, tells
+ * why not.
+ */
+int sjl_sqlite_there(const char *folder, const char *path, char **why);
+
+/* a look at a database; *whole: at all of it */
+int sjl_sqlite_look(sjl_sqlite_t *s, const char *path, int *whole);
+
 /* of the table of functions */
+void sjl_sqlite_damaged(sjl_dao_t *dao, const char *why);
 int sjl_sqlite_job_add(sjl_dao_t *dao, const sjl_job_row_t *row);
 int sjl_sqlite_job_put(sjl_dao_t *dao, const sjl_job_row_t *row);
 int sjl_sqlite_job_forget(sjl_dao_t *dao, const char *id);

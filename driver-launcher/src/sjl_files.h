@@ -62,6 +62,10 @@ struct sjl_file_op_s {
 };
 
 
+/* data_dir, for all threads; it never changes */
+extern char  *sjl_files_root;
+
+
 /* makes the folders; returns SJL_OK or SJL_ERROR, and has logged why */
 int sjl_files_init(void);
 

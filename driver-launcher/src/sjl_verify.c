@@ -19,6 +19,7 @@
 static void *sjl_verify_run(void *data);
 static int sjl_verify_hold(sqlite3 *db);
 static int sjl_verify_row(void *data, sqlite3_stmt *stmt);
+static void sjl_verify_over(void);
 static void sjl_verify_told(struct ev_loop *loop, ev_async *async, int events);
 
 
@@ -156,10 +157,13 @@ sjl_verify_told(struct ev_loop *loop, ev_async *async, int events)
     (void) async;
     (void) events;
 
+    (void) pthread_join(sjl_verify_thread, NULL);
+    sjl_verify_runs = 0;
+
     why = sjl_verify_why;
     sjl_verify_why = NULL;
 
-    sjl_verify_stop();
+    sjl_verify_over();
     sjl_verify_done(why);
 }
 
@@ -185,9 +189,17 @@ sjl_verify_stop(void)
 
     (void) pthread_join(sjl_verify_thread, NULL);
 
+    free(sjl_verify_why);
+    sjl_verify_why = NULL;
+
+    sjl_verify_over();
+}
+
+
+static void
+sjl_verify_over(void)
+{
     ev_async_stop(sjl_loop, &sjl_verify_async);
 
     free(sjl_verify_folder);
-    free(sjl_verify_why);
-    sjl_verify_why = NULL;
 }
