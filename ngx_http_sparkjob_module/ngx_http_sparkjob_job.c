@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_SPARKJOB_LIST_MAX  8192
 #define NGX_HTTP_SPARKJOB_URL_MAX   2048
+#define NGX_HTTP_SPARKJOB_JOB_POLL  20
 
 
 typedef struct {
@@ -33,8 +34,9 @@ typedef struct {
     json_t                      *names;     /* of binaries, or URIs */
     json_t                      *dependents;
     ngx_str_t                    class;
-    uint64_t                     start;
     ngx_http_sparkjob_record_t  *rec;       /* as the launcher accepted it */
+    ngx_msec_t                   end;       /* of the time for it to do so */
+    unsigned                     overdue:1; /* the client's patience is over */
 } ngx_http_sparkjob_job_t;
 
 
@@ -327,7 +329,6 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
 {
     json_t                        *meta;
     ngx_int_t                      rc;
-    ngx_time_t                    *now;
     ngx_msec_t                     timeout;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_loc_conf_t  *slcf;
@@ -344,9 +345,6 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     if (rc != NGX_OK) {
         return rc;
     }
-
-    now = ngx_timeofday();
-    job->start = (uint64_t) now->sec * 1000 + now->msec;
 
     meta = json_pack("{s:s%, s:O, s:O, s:s%, s:b, s:b, s:b, s:s%}",
                      "id", ngx_http_sparkjob_text(&ctx->id),
@@ -557,20 +555,22 @@ ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
 
 
 /*
- * The job goes on.  Unless the launcher may never have heard of it, the client
- * gets its id, its present state, and where to look for it.
+ * The job goes on: the client gets its id, its present state, and where to look
+ * for it.  But nobody is told of a job that the launcher may not keep, or not
+ * even accept: what it says to it, or its event, is waited for yet.
  */
 
 static ngx_int_t
 ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
 {
-    json_t                      *meta;
-    ngx_int_t                    rc;
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_job_t     *job;
-    ngx_http_sparkjob_record_t  *rec;
+    ngx_int_t                      rc;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_job_t       *job;
+    ngx_http_sparkjob_record_t    *rec;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
     job = ctx->data;
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB, &ctx->id,
@@ -586,25 +586,19 @@ ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
 
     if (rec == NULL) {
 
-        if (!ctx->zone->channel->up) {
+        if (!job->overdue) {
+            job->overdue = 1;
+            job->end = ngx_current_msec + slcf->launcher_timeout;
+        }
+
+        if (!ctx->zone->channel->up
+            || (ngx_msec_int_t) (job->end - ngx_current_msec) <= 0)
+        {
             return ngx_http_sparkjob_reply_unavailable(r);
         }
 
-        meta = json_pack("{s:s%, s:s%, s:s%, s:s, s:I}",
-                         "id", ngx_http_sparkjob_text(&ctx->id),
-                         "class", ngx_http_sparkjob_text(&job->class),
-                         "context", ngx_http_sparkjob_text(&job->context),
-                         "state", "STARTED",
-                         "start", (json_int_t) job->start);
-
-        (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                        NGX_HTTP_SPARKJOB_JOB, meta, NULL,
-                                        &rec);
-        json_decref(meta);
-
-        if (rec == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+        return ngx_http_sparkjob_wait(r, NGX_HTTP_SPARKJOB_JOB_POLL,
+                                      ngx_http_sparkjob_job_expired);
     }
 
     if (ngx_http_sparkjob_reply_location(r, "/jobs/", &ctx->id) != NGX_OK) {

@@ -25,6 +25,7 @@
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
 #include "sjl_rights.h"
+#include "sjl_sweep.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -158,6 +159,7 @@ sjl_server_start(void)
     sjl_callback_start();
     sjl_purge_start();
     sjl_examine_start();
+    sjl_sweep_contexts();
 
     return SJL_OK;
 }

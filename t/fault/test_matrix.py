@@ -21,6 +21,8 @@ from sparkjob_server import BUILD, ROOT, wait_until
 # what was wrong once
 MENDED = [
     ("delete", "delete.committed", "kill", 0),          # asked again, the binary was not there, and the answer 404
+    ("create", "create.made", "kill", 0),               # a folder without a row stayed for ever
+    ("delete", "delete.saved", "kill", 0),              # a folder that was not swept stayed as it was
     ("submit", "submit.row", "kill", 0),                # told of before its body was there again, it took a slot for ever
 ]
 SECONDS = 25
@@ -43,6 +45,8 @@ def test_what_was_wrong_once():
     with world() as w:
         assert matrix.matrix(w, 1, MENDED) == len(MENDED)
         assert w.injected == len(MENDED), "not all faults have struck"
+        w.begin_round()
+        assert w.restart()
 
 
 def test_a_job_that_a_dead_driver_has_told_to_a_dead_launcher_runs_again():
@@ -61,6 +65,15 @@ def test_a_job_that_a_dead_driver_has_told_to_a_dead_launcher_runs_again():
         w.server.launcher.kill()
         assert w.settle()
         assert w.check.final[answer["jobId"]] == "FINISHED"
+
+
+def test_nobody_is_told_of_a_job_that_was_not_accepted():
+    """The client's patience is over before the launcher has looked at what it was asked, and it refuses."""
+    with world() as w:
+        w.faults.arm("submit.accept", "delay", ms=2500)
+        status, answer = w.client.ask("POST", "/jobs?cp=app&mainClass=noop&context=none&sync=true&timeout=1", "")
+        assert (status, answer["result"]) == (404, "context none not found")
+        assert w.settle()
 
 
 def test_a_part_of_the_matrix():

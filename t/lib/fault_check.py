@@ -15,7 +15,6 @@ import time
 from sparkjob_server import alive, children
 
 SECONDS = 30
-SWEPT = False
 LOOSE = ("fail", "delay")
 
 
@@ -219,12 +218,10 @@ class Check:
         data, wrong = self.server.dir + "/data", []
         wrong += glob.glob(f"{data}/tmp/*")
         if not self.world.untidy:
-            if SWEPT:
-                wrong += [path for path in glob.glob(f"{data}/contexts/*/in/*") + glob.glob(f"{data}/contexts/*/out/*")
-                          if not path.endswith("/context.conf")]
-                wrong += [path for path in glob.glob(f"{data}/contexts/*/*")
-                          if os.path.basename(path) in ("in", "out", "tmp", "context.conf")
-                          and self.all_contexts.get(path.split("/")[-2], {"final": 1})["final"]]
+            wrong += [path for path in glob.glob(f"{data}/contexts/*/*")
+                      if os.path.basename(path) in ("in", "out", "tmp", "context.conf")
+                      and self.all_contexts.get(path.split("/")[-2], {"final": 1})["final"]]
+            wrong += [path for path in glob.glob(f"{data}/contexts/*") if os.path.basename(path) not in self.all_contexts]
             known = {f"{sha256}.jar" for versions in self.stored.values() for sha256 in versions}
             wrong += [path for path in glob.glob(f"{data}/binaries/*") if os.path.basename(path) not in known]
             known = self.results | {f"{job}.config" for job in self.configs}

@@ -152,15 +152,12 @@ class World:
                 self.server.start_launcher()
             for i in range(128):
                 point, action, _, _, pid = self.faults.slot(i)
-                if action == ACTIONS["stop"] and pid and (pid, i) not in until:
-                    until[pid, i] = time.monotonic() + rng.uniform(0.05, 0.5)
-            for (pid, i), end in list(until.items()):
-                if end and time.monotonic() > end:
-                    until[pid, i] = 0
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGCONT)
-                elif not end and self.faults.slot(i)[4] != pid:
-                    del until[pid, i]
+                if action == ACTIONS["stop"] and pid and pid not in until:
+                    until[pid] = time.monotonic() + rng.uniform(0.05, 0.5)
+            for pid in [pid for pid, end in until.items() if time.monotonic() > end]:
+                del until[pid]
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGCONT)
             time.sleep(0.01)
 
     def kill(self, who, rng):

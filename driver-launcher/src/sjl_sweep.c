@@ -1,0 +1,166 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_sweep.h"
+#include "sjl_context.h"
+#include "sjl_files.h"
+#include "sjl_look.h"
+
+#include <dirent.h>
+
+
+static int sjl_sweep_list(sjl_file_op_t *op);
+static int sjl_sweep_unswept(const char *root, const char *id);
+static void sjl_sweep_listed(sjl_file_op_t *op);
+static void sjl_sweep_looked(void *data, const void *row,
+    const sjl_why_t *why);
+
+
+void
+sjl_sweep_contexts(void)
+{
+    sjl_file_op_t  *op;
+
+    op = sjl_file_op_make(sjl_sweep_list, sjl_sweep_listed, NULL);
+    op->from = sjl_path_context("", "");
+
+    sjl_file_op_add(op);
+}
+
+
+/* their ids, SJL_ID_LEN bytes each, as the body */
+
+static int
+sjl_sweep_list(sjl_file_op_t *op)
+{
+    DIR            *dir;
+    char           *more;
+    size_t          room;
+    struct dirent  *entry;
+
+    dir = opendir(op->from);
+
+    if (dir == NULL) {
+        sjl_why_set(&op->why, errno, "opendir(\"%.400s\") failed: %s",
+                    op->from, strerror(errno));
+        return SJL_ERROR;
+    }
+
+    room = 0;
+
+    for (entry = readdir(dir); entry; entry = readdir(dir)) {
+
+        if (!sjl_id_ok(entry->d_name)
+            || !sjl_sweep_unswept(op->from, entry->d_name))
+        {
+            continue;
+        }
+
+        if (op->size == room) {
+            room = room ? 2 * room : 64 * SJL_ID_LEN;
+            more = sjl_alloc(room);
+
+            if (op->size) {
+                memcpy(more, op->body, op->size);
+            }
+
+            free(op->body);
+            op->body = more;
+        }
+
+        memcpy(op->body + op->size, entry->d_name, SJL_ID_LEN);
+        op->size += SJL_ID_LEN;
+    }
+
+    (void) closedir(dir);
+
+    return SJL_OK;
+}
+
+
+/* what a folder has from when it was made until it is swept */
+
+static int
+sjl_sweep_unswept(const char *root, const char *id)
+{
+    int      found;
+    char    *path;
+    size_t   i;
+
+    static const char *const  parts[] = {
+        "/in", "/out", "/tmp", "/context.conf"
+    };
+
+    found = 0;
+
+    for (i = 0; i < sjl_nelts(parts) && !found; i++) {
+        path = sjl_format("%s%s%s", root, id, parts[i]);
+        found = access(path, F_OK) == 0;
+        free(path);
+    }
+
+    if (!found) {
+
+        /* one that was only begun is empty */
+
+        path = sjl_format("%s%s", root, id);
+        (void) rmdir(path);
+        free(path);
+    }
+
+    return found;
+}
+
+
+static void
+sjl_sweep_listed(sjl_file_op_t *op)
+{
+    char    *id;
+    size_t   i;
+
+    for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_ID_LEN) {
+        id = sjl_memdup(op->body + i, SJL_ID_LEN);
+
+        if (sjl_context_find(id)) {
+            free(id);
+
+        } else {
+            sjl_look_context(id, sjl_sweep_looked, id);
+        }
+    }
+
+    sjl_file_op_free(op);
+}
+
+
+/* one that is being made meanwhile is in memory, and has no row yet */
+
+static void
+sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
+{
+    char                     *id;
+    const sjl_context_row_t  *context;
+
+    id = data;
+    context = row;
+
+    if (why || sjl_context_find(id)) {
+        /* it is left to the next start, or not swept at all */
+
+    } else if (context == NULL) {
+        sjl_log(SJL_LOG_NOTICE, "the folder of context %s, which was never "
+                "kept, is removed", id);
+        sjl_files_remove_folder(sjl_path_context(id, ""));
+
+    } else if (context->final) {
+        sjl_log(SJL_LOG_NOTICE, "the folder of context %s %s is swept",
+                context->name, id);
+        sjl_files_sweep(sjl_path_context(id, ""), 0);
+    }
+
+    free(id);
+}
