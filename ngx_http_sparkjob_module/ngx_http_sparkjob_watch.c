@@ -29,6 +29,12 @@
 #define NGX_HTTP_SPARKJOB_LINKS_MAX    64
 
 #define NGX_HTTP_SPARKJOB_RESET        "event: reset\ndata: {}\n\n"
+
+/* ms after which a client is to come back, when all have to: from, and range */
+#define NGX_HTTP_SPARKJOB_RETRY_MIN    500
+#define NGX_HTTP_SPARKJOB_RETRY_RANGE  3000
+#define NGX_HTTP_SPARKJOB_RETRY        "retry: %ui\n\n"
+
 #define NGX_HTTP_SPARKJOB_ID_MAX                                              \
     (sizeof("id: -\n\n") - 1 + 2 * NGX_INT64_LEN)
 
@@ -43,6 +49,7 @@ struct ngx_http_sparkjob_link_s {
 };
 
 
+static ngx_int_t ngx_http_sparkjob_watch_retry(ngx_http_sparkjob_watch_t *w);
 static ngx_int_t ngx_http_sparkjob_watch_steps(ngx_http_sparkjob_watch_t *w);
 static void ngx_http_sparkjob_watch_queue(ngx_http_sparkjob_watch_t *w,
     ngx_queue_t *queue);
@@ -104,10 +111,45 @@ ngx_http_sparkjob_watch_end(ngx_queue_t *q)
     ngx_http_set_log_request(r->connection->log, r);
 
     rc = ngx_http_sparkjob_watch_blocked(w) ? NGX_ERROR
-                                            : ngx_http_sparkjob_stream_end(r);
+                                            : ngx_http_sparkjob_watch_retry(w);
 
     ngx_http_sparkjob_watch_cleanup(w);
     ngx_http_sparkjob_finish(r, rc);
+}
+
+
+/*
+ * The worker leaves, and all of its watchers come back to others: not all of
+ * them at once.
+ */
+
+static ngx_int_t
+ngx_http_sparkjob_watch_retry(ngx_http_sparkjob_watch_t *w)
+{
+    u_char                    *p;
+    ngx_uint_t                 ms;
+    ngx_http_sparkjob_item_t  *item;
+
+    item = ngx_http_sparkjob_item(sizeof(NGX_HTTP_SPARKJOB_RETRY)
+                                  + NGX_INT_T_LEN,
+                                  w->request->connection->log);
+    if (item == NULL) {
+        return NGX_ERROR;
+    }
+
+    ms = NGX_HTTP_SPARKJOB_RETRY_MIN
+         + ngx_random() % NGX_HTTP_SPARKJOB_RETRY_RANGE;
+
+    p = ngx_http_sparkjob_event_strings(&item->event);
+    p = ngx_sprintf(p, NGX_HTTP_SPARKJOB_RETRY, ms);
+
+    if (ngx_http_sparkjob_watch_text(w, item, p) != NGX_OK
+        || ngx_http_sparkjob_watch_send(w) == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sparkjob_stream_end(w->request);
 }
 
 

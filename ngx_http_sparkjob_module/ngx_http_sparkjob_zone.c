@@ -30,6 +30,9 @@
 /* jobs that a filter leaves out until the launcher is asked instead */
 #define NGX_HTTP_SPARKJOB_PASSED_MAX   8192
 
+/* how often it is tried, in ms, whether all contexts and binaries fit again */
+#define NGX_HTTP_SPARKJOB_LOAD_ROOM    2000
+
 
 /* a walk over a table, in pieces: the lock is given up now and then */
 
@@ -486,6 +489,12 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
         }
     }
 
+    if (rec && rec->kind != NGX_HTTP_SPARKJOB_JOB
+        && (op == NGX_HTTP_SPARKJOB_OP_REMOVE || rec->final))
+    {
+        sh->room = sh->overflow;
+    }
+
     if (mine || (!foreign && seq == sh->seq + 1)) {
         sh->seq = seq;
         ngx_http_sparkjob_ring_put_locked(sh->ring, seq, ev);
@@ -530,7 +539,11 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
                || (sh->loader == ngx_pid && !ch->loading);
 
     } else {
-        load = !sh->complete || (tick && sh->seq < ch->checked);
+        load = !sh->complete
+               || (tick && sh->seq < ch->checked)
+               || (tick && sh->room
+                   && (ngx_msec_int_t) (ngx_current_msec - sh->loader_time)
+                      > NGX_HTTP_SPARKJOB_LOAD_ROOM);
     }
 
     if (load) {
@@ -544,6 +557,7 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
         sh->load_forgotten = 0;
         sh->complete = 0;
         sh->overflow = 0;
+        sh->room = 0;
         sh->generation++;
 
         ngx_http_sparkjob_ring_clear_locked(sh->ring, sh->seq);

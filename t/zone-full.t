@@ -37,6 +37,19 @@ is_deeply(http('GET', '/own/contexts')->{json}, ['mine'], 'users see their own o
 http('DELETE', "/binaries/$_") for grep { /^bin/ } keys %$all;
 is_deeply([keys %{http('GET', '/binaries')->{json}}], ['app'], 'what is deleted is gone');
 
+# From then on nobody is asked any longer.
+
+my ($answer, $others);
+ok(wait_for('the zone answers by itself', sub {
+    kill 'STOP', launcher_pid();
+    my $asked = http_start('GET', '/binaries');
+    my $other = http_start('GET', '/contexts/c1');
+    ($answer, $others) = map { http_finish($_, 1) } $asked, $other;
+    kill 'CONT', launcher_pid();
+    $answer->{status} == 200 && $others->{status} == 200;
+}), 'the zone has room for all again, and needs no launcher');
+is_deeply([keys %{$answer->{json}}], ['app'], 'to list binaries');
+
 # A context that has ended, and then left the zone for jobs.
 
 http('POST', '/two/jars/app', "PK\3\4 jar");

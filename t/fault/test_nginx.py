@@ -8,6 +8,7 @@ import time
 
 import faults
 import pytest
+from event_stream import EventStream
 from sparkjob_server import BUILD, EXAMPLES, NGINX, Server, alive, children, wait_until
 from steady_load import SteadyLoad
 
@@ -56,6 +57,16 @@ def test_twenty_reloads_under_load():
                 time.sleep(0.1)
         load.check()
         answered(waits)
+        all_left(old)
+
+
+def test_watchers_of_a_worker_that_leaves_do_not_come_back_at_once():
+    with Server(scripted=True) as s, contextlib.ExitStack() as stack:
+        watchers = [stack.enter_context(EventStream(s, "/events")) for _ in range(20)]
+        old = reload(s)
+        assert all(w.next() is None for w in watchers)
+        retries = [w.retry for w in watchers]
+        assert all(500 <= ms < 3500 for ms in retries) and len(set(retries)) > 10, retries
         all_left(old)
 
 

@@ -17,6 +17,7 @@ class EventStream:
         self.status = self.response.status
         self.last_id = last_id
         self.comments = 0
+        self.retry = None
 
     def __enter__(self):
         return self
@@ -46,6 +47,8 @@ class EventStream:
                 event = value
             elif name == "data":
                 data.append(value)
+            elif name == "retry":
+                self.retry = int(value)
             else:
                 raise AssertionError(f"not of an event stream: {line}")
 
