@@ -53,6 +53,13 @@ for (['GET', '//jobs'], ['GET', '/x/../jobs'], ['GET', '/%6aobs'], ['GET', '/job
 {
     is(as('nobody', @$_)->{status}, $_->[1] eq '/jobs/.' ? 404 : 403, "@$_ with no role");
 }
+for (['/jobs/x?%5fmethod=DELETE', 'DELETE /jobs/*'], ['/contexts/c?_method=&_method=DELETE', 'DELETE /contexts/*'],
+     ['/contexts/c?_method=PUT&_method=GET', 'PUT /contexts/*'], ['/jobs?_method=GET&_method=DELETE', 'GET /jobs'],
+     ['http://localhost/jobs?_method=DELETE', 'DELETE /jobs'])
+{
+    like(as('nobody', 'POST', $_->[0])->{json}{result}, qr/^User 'nobody' may not \Q$_->[1]\E: /, "POST $_->[0] is $_->[1]");
+}
+is(as('read', 'POST', '/jobs?_method=GET')->{status}, 200, 'a read in a POST is a read');
 for (['GET', '/JOBS'], ['GET', '/jobs%2f'], ['GET', '/jobs%00'], ['GET', '/jobs;x'], ['GET', '/healthz/../jobs%2fx/log/'],
      ['GET', '/jobs/x/'], ['GET', '/contexts/'])
 {
@@ -78,6 +85,16 @@ is(as("bob.x\x{ff}", 'GET', '/jobs')->{status}, 400, 'no user is one that is not
 my $refused = http('POST', '/binaries/app', 'x' x 300_000, 'X-User' => 'read', 'Content-Type' => 'application/java-archive');
 is($refused->{status}, 403, 'a large upload without the role');
 is_deeply(as('read', 'GET', '/binaries')->{json}, {}, 'was not stored');
+
+# What is refused does not spoil its connection, whatever its body looks like.
+
+my $inside = "DELETE /contexts/c1 HTTP/1.1\r\nHost: localhost\r\nX-User: admin\r\n\r\n";
+my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => http_port()) or die;
+print $sock "POST /contexts/c1 HTTP/1.1\r\nHost: localhost\r\nX-User: read\r\nContent-Length: ", length $inside, "\r\n\r\n", $inside,
+            "GET /contexts HTTP/1.1\r\nHost: localhost\r\nX-User: submit\r\nConnection: close\r\n\r\n";
+$sock->flush;
+my $raw = do { local $/; <$sock> };
+is_deeply([$raw =~ /may not (\S+ \S+):/g], ['POST /contexts/*', 'GET /contexts'], 'a request in the body of a refused one is none');
 
 # A variable that gives roles, or is a condition.
 
@@ -172,3 +189,4 @@ POST /contexts/c1?_method=DELETE
 --- error_code: 403
 --- json
 {"status": "ERROR", "result": "User 'submit' may not DELETE /contexts/*: it needs the role 'contexts'"}
+
