@@ -757,9 +757,10 @@ sjl_files_list(sjl_file_op_t *op)
 {
     DIR            *dir;
     char           *more;
-    size_t          n;
+    size_t          n, room;
     struct dirent  *entry;
 
+    room = 0;
     dir = opendir(op->from);
 
     if (dir == NULL) {
@@ -768,15 +769,20 @@ sjl_files_list(sjl_file_op_t *op)
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
         n = strlen(entry->d_name) + 1;
-        more = sjl_alloc(op->size + n);
 
-        if (op->size) {
-            memcpy(more, op->body, op->size);
+        if (op->size + n > room) {
+            room = 2 * (op->size + n);
+            more = sjl_alloc(room);
+
+            if (op->size) {
+                memcpy(more, op->body, op->size);
+            }
+
+            free(op->body);
+            op->body = more;
         }
 
-        memcpy(more + op->size, entry->d_name, n);
-        free(op->body);
-        op->body = more;
+        memcpy(op->body + op->size, entry->d_name, n);
         op->size += n;
     }
 

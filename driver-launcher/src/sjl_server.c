@@ -24,8 +24,8 @@
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
-#include "sjl_rights.h"
 #include "sjl_sweep.h"
+#include "sjl_rights.h"
 
 #include <signal.h>
 #include <sys/file.h>

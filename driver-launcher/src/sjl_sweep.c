@@ -6,7 +6,7 @@
 
 
 #include "sjl_sweep.h"
-#include "sjl_context.h"
+#include "sjl_create.h"
 #include "sjl_files.h"
 #include "sjl_look.h"
 
@@ -18,6 +18,7 @@ static int sjl_sweep_unswept(const char *root, const char *id);
 static void sjl_sweep_listed(sjl_file_op_t *op);
 static void sjl_sweep_looked(void *data, const void *row,
     const sjl_why_t *why);
+static void sjl_sweep_bodies(sjl_file_op_t *op);
 
 
 void
@@ -26,6 +27,11 @@ sjl_sweep_contexts(void)
     sjl_file_op_t  *op;
 
     op = sjl_file_op_make(sjl_sweep_list, sjl_sweep_listed, NULL);
+    op->from = sjl_path_context("", "");
+
+    sjl_file_op_add(op);
+
+    op = sjl_file_op_make(sjl_files_list, sjl_sweep_bodies, NULL);
     op->from = sjl_path_context("", "");
 
     sjl_file_op_add(op);
@@ -163,4 +169,35 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     }
 
     free(id);
+}
+
+
+/* those of replacements that were made, or never kept */
+
+static void
+sjl_sweep_bodies(sjl_file_op_t *op)
+{
+    char        *id;
+    const char  *name, *last;
+
+    last = op->body ? op->body + op->size : NULL;
+
+    for (name = op->body; name < last; name += strlen(name) + 1) {
+
+        if (strlen(name) <= SJL_ID_LEN
+            || strcmp(name + SJL_ID_LEN, ".conf") != 0)
+        {
+            continue;
+        }
+
+        id = sjl_memdup(name, SJL_ID_LEN);
+
+        if (sjl_id_ok(id) && sjl_replace_find(id) == NULL) {
+            sjl_files_delete(sjl_path_context(id, ".conf"));
+        }
+
+        free(id);
+    }
+
+    sjl_file_op_free(op);
 }

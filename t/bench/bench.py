@@ -18,6 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from sparkjob_server import BUILD, EXAMPLES, Server, memory_kb, wait_until  # noqa: E402
 from watchers import measure  # noqa: E402
 
+import restart  # noqa: E402
+
 ROUNDS = 5
 
 
@@ -95,3 +97,4 @@ def crowd(count=10000, seconds=10):
 if __name__ == "__main__":
     main()
     crowd()
+    restart.report()

@@ -1,4 +1,4 @@
-"""How long clients wait for a launcher that was killed: `make bench-restart`.
+"""How long clients wait for a launcher that was killed: a part of `make bench`.
 
 With JOBS jobs in the database, and CONTEXTS contexts whose (scripted) drivers go on. Times count from the start of the new
 launcher, which is the moment of the kill; median of ROUNDS rounds, with the longest.
@@ -146,6 +146,10 @@ def restart(jobs=JOBS, contexts=CONTEXTS, rounds=ROUNDS):
     return times
 
 
-if __name__ == "__main__":
+def report():
     for name, seconds in restart().items():
         print(f"  {name:20s} {statistics.median(seconds) * 1000:8.1f} ms  at most {max(seconds) * 1000:.1f}")
+
+
+if __name__ == "__main__":
+    report()

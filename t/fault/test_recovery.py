@@ -4,6 +4,7 @@ waits for it, and no process is left."""
 import contextlib
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -295,9 +296,7 @@ def forget(s):
     """What the launcher knows is lost, its drivers are not."""
     s.launcher.kill()
     s.launcher.wait()
-    for name in os.listdir(s.dir + "/data"):
-        if name.startswith("sparkjob.db"):
-            os.unlink(f"{s.dir}/data/{name}")
+    shutil.rmtree(s.dir + "/data")
 
 
 def test_a_driver_that_no_row_tells_of_is_told_to_stop():
@@ -437,3 +436,29 @@ def test_a_launcher_that_ends_in_order_leaves_no_replacement():
         with Channel(s.socket) as c:
             assert c.context("c")["state"] == "FINISHED" and s.drivers() == []
             assert not [name for name in os.listdir(s.dir + "/data/contexts") if name.endswith(".conf")]
+
+
+# what lies in the data folder
+
+def test_folders_of_no_context_are_removed_and_those_of_ended_ones_swept():
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            over = c.create("over")["id"]
+            c.submit("print", context="over", sync=True)
+            c.ask("context-delete", {"name": "over"})
+            kept = c.create("c")["id"]
+            c.submit("print", sync=True)
+        s.launcher.kill()
+        s.launcher.wait()
+        contexts = s.dir + "/data/contexts"
+        nobody, body = str(uuid.uuid4()), str(uuid.uuid4())
+        for name in nobody, nobody + "/tmp", over + "/tmp", "not-ours":
+            os.mkdir(f"{contexts}/{name}")
+        for name in nobody + "/tmp/file", over + "/context.conf", body + ".conf":
+            open(f"{contexts}/{name}", "w").close()
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            wait_until("they are gone", lambda: sorted(os.listdir(contexts)) == sorted([over, kept, "not-ours"]), 20)
+            wait_until("it is swept", lambda: sorted(os.listdir(f"{contexts}/{over}")) == ["driver.log", "logs"])
+            assert {"tmp", "in", "out", "driver.log", "logs"} <= set(os.listdir(f"{contexts}/{kept}")) and pid(c)
