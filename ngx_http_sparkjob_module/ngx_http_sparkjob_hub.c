@@ -22,6 +22,9 @@
 #define NGX_HTTP_SPARKJOB_HUB_SOON   50
 #define NGX_HTTP_SPARKJOB_HUB_BEAT   15000
 
+/* a system call for each: others do not wait for more than a few of them */
+#define NGX_HTTP_SPARKJOB_HUB_BATCH  32
+
 /* what an event has beside its report, and before the name of a context */
 #define NGX_HTTP_SPARKJOB_EVENT_MAX  192
 
@@ -259,7 +262,7 @@ ngx_http_sparkjob_hub_turn(ngx_event_t *ev)
 
     hub = ev->data;
 
-    for (n = 0; n < NGX_HTTP_SPARKJOB_BATCH; n++) {
+    for (n = 0; n < NGX_HTTP_SPARKJOB_HUB_BATCH; n++) {
 
         if (ngx_queue_empty(&hub->ready)) {
             return;

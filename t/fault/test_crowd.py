@@ -21,6 +21,7 @@ DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WORKERS = 2
 CONNECTIONS = 8         # of those who are measured: some to each worker
 SIZE = 200 << 20
+FAST = 3                # ms: nobody has waited, whatever the other server took
 
 
 def server():
@@ -123,7 +124,6 @@ def test_a_crowd_takes_little_and_nobody_waits_for_it(kind, count, each_kb, roun
                 for p in probes:
                     p.one(n, ("read", "run") if n % runs == 0 else ("read",))
             peak = memory(loaded) - before
-        ratio = {what: probes[1].percentile(what, 0.99) / probes[0].percentile(what, 0.99) for what in ("read", "run")}
         print(f"\n{count} {kind}: {took / count:.1f} KiB each, {peak / count:.1f} in the end; "
               + "; ".join(f"{what} p50 {probes[0].percentile(what, .5):.2f} and {probes[1].percentile(what, .5):.2f} ms, "
                           f"p99 {probes[0].percentile(what, .99):.2f} and {probes[1].percentile(what, .99):.2f} ms"
@@ -134,4 +134,7 @@ def test_a_crowd_takes_little_and_nobody_waits_for_it(kind, count, each_kb, roun
         wait_until("all descriptors are back", lambda: descriptors(loaded) <= open_before, 20)
         if not SANITIZED:
             assert peak / count < each_kb
-            assert ratio["read"] < 2 and ratio["run"] < 2, ratio
+            for what in ("read", "run"):
+                share = 0.99 if len(probes[0].times[what]) >= 1000 else 0.9
+                quiet_ms, loaded_ms = (p.percentile(what, share) for p in probes)
+                assert loaded_ms < max(2 * quiet_ms, FAST), (what, share, quiet_ms, loaded_ms)
