@@ -220,6 +220,8 @@ sjl_purge_job(void *data, const void *row)
 
     copy->id = sjl_strdup(job->id);
     copy->context_id = sjl_strdup(job->context_id);
+    copy->context = sjl_strdup(job->context);
+    copy->user = sjl_strdup(job->user);
     copy->payload = job->payload;
     copy->config_file = job->config_file;
 }
@@ -238,6 +240,7 @@ sjl_purge_context(void *data, const void *row)
 
     copy->id = sjl_strdup(context->id);
     copy->name = sjl_strdup(context->name);
+    copy->user = sjl_strdup(context->user);
 }
 
 
@@ -295,7 +298,12 @@ sjl_purge_job_gone(sjl_purge_t *purge, size_t i)
 
     row = &purge->rows.jobs[i];
 
-    sjl_channel_publish("remove", "job", json_pack("{s:s}", "id", row->id),
+    /* whose it was: the module may have forgotten */
+
+    sjl_channel_publish("remove", "job",
+                        json_pack("{s:s, s:s*, s:s*}", "id", row->id,
+                                  "context", row->context, "user",
+                                  row->user),
                         NULL, 0);
 
     if (row->payload == SJL_PAYLOAD_STORED) {
@@ -318,8 +326,8 @@ sjl_purge_context_gone(sjl_purge_t *purge, size_t i)
     row = &purge->rows.contexts[i];
 
     sjl_channel_publish("remove", "context",
-                        json_pack("{s:s, s:s}", "id", row->id, "name",
-                                  row->name),
+                        json_pack("{s:s, s:s, s:s*}", "id", row->id, "name",
+                                  row->name, "user", row->user),
                         NULL, 0);
 
     sjl_files_remove_folder(sjl_path_context(row->id, ""));

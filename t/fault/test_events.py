@@ -9,7 +9,7 @@ import time
 import pytest
 from event_stream import EventStream
 from fake_launcher import FakeLauncher, job_id
-from sparkjob_server import Server, alive, memory_kb, wait_until
+from sparkjob_server import EXAMPLES, Server, alive, memory_kb, wait_until
 
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 
@@ -101,6 +101,19 @@ def test_filters(fake, query, wanted):
     act("RUNNING")
     with watch(fake, "/events?" + query, last_id=last) as stream:
         assert seen(stream, len(wanted) + len(numbers)) == wanted + numbers
+
+
+def test_filters_know_whose_it_was_when_the_zone_does_not():
+    with Server(scripted=True) as s:
+        s.nginx_restart("128k")
+        s.upload("examples", EXAMPLES)
+        s.context("c")
+        jobs = {s.run("big", '{"bytes": 20000}')[1]["jobId"] for _ in range(12)}
+        with EventStream(s, "/events?context=c") as stream:
+            assert stream.next()[0] == "context"
+            assert s.delete("/jobs?before=2100-01-01T00:00:00Z")[0] == 200
+            removed = stream.take(len(jobs))
+        assert {event for event, _ in removed} == {"remove"} and {d["jobId"] for _, d in removed} == jobs
 
 
 def test_bad_parameters_are_named(fake):

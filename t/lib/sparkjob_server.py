@@ -183,8 +183,9 @@ http {{
             env={**os.environ, **self.nginx_environment}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.dir + "/nginx.err", "ab"))
 
-    def nginx_restart(self):
+    def nginx_restart(self, zone_size=None):
         """A new nginx, with an empty zone."""
+        self.zone_size = zone_size or self.zone_size
         self.nginx.send_signal(signal.SIGTERM)
         assert self.nginx.wait(20) == 0
         self.start_nginx()
