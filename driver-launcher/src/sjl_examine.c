@@ -12,6 +12,7 @@
 #include "sjl_files.h"
 #include "sjl_job.h"
 #include "sjl_server.h"
+#include "sjl_sweep.h"
 
 #include <sys/stat.h>
 
@@ -194,6 +195,7 @@ sjl_examine_sweep(void)
 {
     sjl_binary_sweep();
     sjl_data_sweep();
+    sjl_sweep_contexts();
     sjl_examine_part(0);
 }
 

@@ -24,7 +24,6 @@
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
-#include "sjl_sweep.h"
 #include "sjl_rights.h"
 
 #include <signal.h>
@@ -33,11 +32,13 @@
 
 
 #define SJL_SERVER_FLUSH  10.           /* seconds for a storage that fails */
+#define SJL_SERVER_LOCK   20            /* times that it is tried again */
 #define SJL_SERVER_DRAIN  2.            /* seconds for peers that read slowly */
 
 
 static int sjl_server_start(void);
 static int sjl_server_lock(void);
+static int sjl_server_try_lock(int fd);
 static int sjl_server_recover(void);
 static void sjl_server_context(void *data, const void *row);
 static void sjl_server_job(void *data, const void *row);
@@ -159,7 +160,6 @@ sjl_server_start(void)
     sjl_callback_start();
     sjl_purge_start();
     sjl_examine_start();
-    sjl_sweep_contexts();
 
     return SJL_OK;
 }
@@ -180,7 +180,7 @@ sjl_server_lock(void)
         sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
                 strerror(errno));
 
-    } else if (flock(fd, LOCK_EX|LOCK_NB) == -1) {
+    } else if (sjl_server_try_lock(fd) == SJL_ERROR) {
         sjl_log(SJL_LOG_CRIT, "data folder \"%s\" is in use by another "
                 "launcher", sjl_conf->data_dir);
         (void) close(fd);
@@ -191,6 +191,30 @@ sjl_server_lock(void)
     sjl_server_lock_fd = fd;
 
     return fd == -1 ? SJL_ERROR : SJL_OK;
+}
+
+
+/* a launcher that was killed while it forked left a child, until its exec() */
+
+static int
+sjl_server_try_lock(int fd)
+{
+    int              tries;
+    struct timespec  pause;
+
+    pause.tv_sec = 0;
+    pause.tv_nsec = 50000000;
+
+    for (tries = SJL_SERVER_LOCK; flock(fd, LOCK_EX|LOCK_NB) == -1; tries--) {
+
+        if (tries == 0) {
+            return SJL_ERROR;
+        }
+
+        (void) nanosleep(&pause, NULL);
+    }
+
+    return SJL_OK;
 }
 
 

@@ -186,6 +186,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--round", type=int)
     parser.add_argument("--entry")
+    parser.add_argument("--spark", action="store_true", help="walk with real drivers")
     parser.add_argument("--walk", action="store_true", help="without the matrix")
     parser.add_argument("--parts", type=int, default=1, help="so many servers at once")
     parser.add_argument("--part", default="1/1")
@@ -196,9 +197,9 @@ def main():
     part, parts = map(int, args.part.split("/"))
     seed = f"{args.seed} {args.part}"
     began, kinds = time.monotonic(), collections.Counter()
-    with World() as world:
+    with World(args.spark) as world:
         what = "the beginning"
-        if not args.walk and args.round is None:
+        if not args.walk and not args.spark and args.round is None:
             chosen = [e for i, e in enumerate(entries(world, args.seed)) if i % parts == part - 1
                       and (not args.entry or args.entry in "/".join(map(str, e)))]
             what = f"the matrix of {len(chosen)} entries"

@@ -1,6 +1,7 @@
 """The fault matrix in short (the whole: `make matrix`), what it has found, and whether it finds what is wrong."""
 
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -16,7 +17,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import fault_check
 import fault_world
 import matrix
-from sparkjob_server import BUILD, ROOT, wait_until
+from sparkjob_server import BUILD, ROOT, Server, wait_until
 
 # what was wrong once
 MENDED = [
@@ -74,6 +75,20 @@ def test_nobody_is_told_of_a_job_that_was_not_accepted():
         status, answer = w.client.ask("POST", "/jobs?cp=app&mainClass=noop&context=none&sync=true&timeout=1", "")
         assert (status, answer["result"]) == (404, "context none not found")
         assert w.settle()
+
+
+def test_a_lock_that_is_given_up_soon_is_waited_for():
+    """A launcher that was killed between fork() and exec() of a driver leaves a child that has its lock."""
+    with Server(scripted=True) as s:
+        s.launcher.kill()
+        s.launcher.wait()
+        with open(s.dir + "/data/lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            s.start_launcher()
+            time.sleep(0.4)
+            assert s.launcher.poll() is None, s.read("launcher.log")
+        s.wait_ready()
+        s.context("c")
 
 
 def test_a_part_of_the_matrix():

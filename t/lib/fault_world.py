@@ -19,7 +19,7 @@ import zipfile
 from fault_check import Check
 from faults import ACTIONS, Faults, points
 from sparkjob_channel import Channel
-from sparkjob_server import BUILD, Server
+from sparkjob_server import BUILD, EXAMPLES, Server
 
 CONTEXTS = ("kept", "other", "plain", "spare")          # the first two are supervised
 BINARIES = ("b0", "b1", "b2")
@@ -31,14 +31,30 @@ DRIVER = points("t/lib")
 POINTS = {**WORKER, **LAUNCHER, **DRIVER}
 
 
+# jobs by a short name: the class, and what comes of a body; "hour" sleeps until it is killed
+SCRIPTED = {
+    "noop": ("noop", lambda text, body: True),
+    "echo": ("echo", lambda text, body: text),
+    "sleep": ("sleep", lambda text, body: True),
+    "progress": ("progress", lambda text, body: True),
+    "big": ("big", lambda text, body: "x" * body["bytes"]),
+    "throw": ("throw", None),
+}
+SPARK = {
+    "noop": ("spark.jobserver.NoOpJob", lambda text, body: 1),
+    "double": ("spark.jobserver.VeryShortDoubleJob", lambda text, body: [2, 4, 6]),
+    "throw": ("spark.jobserver.ThrowingJob", None),
+}
+
+
 class FaultServer(Server):
     launcher_file = BUILD + "/faults/sparkjob-launcher"
 
-    def __init__(self):
+    def __init__(self, spark):
         super().__init__(
-            scripted=True, start=False, listen="reuseport",             # so that connections reach all workers
+            scripted=not spark, start=False, listen="reuseport",             # so that connections reach all workers
             launcher={"max_queued_jobs": 20, "supervise": {"restarts": 1000, "period": 1},
-                      "driver": {"start_timeout": 20, "stop_timeout": 2, "kill_timeout": 2}},
+                      "driver": {"start_timeout": 60 if spark else 20, "stop_timeout": 2, "kill_timeout": 2}},
             location="sparkjob_launcher_timeout 5s; add_header X-Worker $pid always;")
         self.module = BUILD + "/faults/ngx_http_sparkjob_module.so"
         self.faults_file, self.run_log = self.dir + "/faults", self.dir + "/runs"
@@ -47,8 +63,8 @@ class FaultServer(Server):
 
     def config(self):
         config = super().config()
-        config["driver"]["environment"] = {"SPARKJOB_FAULT_FILE": self.faults_file, "SPARKJOB_RUN_LOG": self.run_log,
-                                           "SPARKJOB_ORPHAN_TIMEOUT": "15"}
+        config["driver"]["environment"] |= {"SPARKJOB_FAULT_FILE": self.faults_file, "SPARKJOB_RUN_LOG": self.run_log,
+                                            "SPARKJOB_ORPHAN_TIMEOUT": "15"}
         return config
 
 
@@ -89,8 +105,10 @@ def archive(rng):
 
 
 class World:
-    def __init__(self):
-        self.server = FaultServer()
+    def __init__(self, spark=False):
+        """spark: real drivers, which have no fault points and keep no log of runs."""
+        self.spark, self.classes = spark, SPARK if spark else SCRIPTED
+        self.server = FaultServer(spark)
         self.faults = Faults(self.server.faults_file)
         open(self.server.run_log, "w").close()
         self.lock = threading.Lock()
@@ -120,7 +138,11 @@ class World:
             self.server.start_nginx()
             self.server.wait_ready()
             self.client = self.new_client()
-            status, answer = self.client.ask("POST", "/binaries/app", archive(random.Random(0)),
+            app = archive(random.Random(0))
+            if self.spark:
+                with open(EXAMPLES, "rb") as f:
+                    app = f.read()
+            status, answer = self.client.ask("POST", "/binaries/app", app,
                                              {"Content-Type": "application/java-archive"})
             assert status == 201, answer
             self.monitor = threading.Thread(target=self.watch, daemon=True)
@@ -201,14 +223,14 @@ class World:
             self.log.append((round(time.monotonic(), 3), *what))
 
     def submit(self, client, rng, context=None, cls=None, sync=None, big=False):
-        cls = cls or rng.choice(["noop", "echo", "sleep", "sleep", "big", "throw", "progress"])
+        cls = cls or rng.choice(sorted(self.classes))
         sync = rng.random() < 0.5 if sync is None else sync
         context = context or rng.choice(CONTEXTS)
         body = {"n": rng.random(), "ms": 3600000 if cls == "hour" else rng.choice([0, 20, 100]), "bytes": rng.choice([10, 100000]), "tasks": 2}
         if big or rng.random() < 0.15:
             body["pad"] = "x" * 100000
         text, cls = json.dumps(body), cls.replace("hour", "sleep")
-        path = f"/jobs?cp={rng.choice(['app', 'app', *BINARIES])}&mainClass={cls}&context={context}"
+        path = f"/jobs?cp={rng.choice(['app', 'app', *BINARIES])}&mainClass={self.classes[cls][0]}&context={context}"
         path += "&sync=true&timeout=30" if sync else rng.choice(["", "&validate=async"])
         keyed = rng.random() < 0.5
         headers = {"Idempotency-Key": f"k{rng.randrange(1 << 60)}"} if keyed else {}
@@ -239,8 +261,7 @@ class World:
                     self.violations.append(f"job {job} was {told['state']}, and {state} later")
                 told["state"] = state
             if state == "FINISHED":
-                wanted = {"noop": True, "echo": text, "sleep": True, "progress": True, "big": "x" * body["bytes"]}[cls]
-                if answer["result"] != wanted:
+                if answer["result"] != self.classes[cls][1](text, body):
                     self.violations.append(f"job {job}: a wrong result: {str(answer)[:300]}")
         return job
 
