@@ -7,6 +7,7 @@
 
 #include "sjl_check.h"
 #include "sjl_kept.h"
+#include "sjl_wal.h"
 
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -36,6 +37,7 @@ typedef struct {
 
 
 static int sjl_check_pass(sjl_check_t *check);
+static void sjl_check_log(sjl_check_t *check);
 static void sjl_check_found(sjl_check_t *check, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static int sjl_check_add(sjl_check_entry_t **set, const char *text);
@@ -175,6 +177,8 @@ sjl_check_pass(sjl_check_t *check)
     size_t    i;
     sqlite3  *db;
 
+    sjl_check_log(check);
+
     db = sjl_kept_open(check->folder, &why);
 
     if (db == NULL) {
@@ -215,6 +219,29 @@ sjl_check_pass(sjl_check_t *check)
     (void) sqlite3_close(db);
 
     return SJL_OK;
+}
+
+
+/* that of a launcher which runs is being written */
+
+static void
+sjl_check_log(sjl_check_t *check)
+{
+    char    *wal;
+    size_t   lost;
+
+    if (check->running) {
+        return;
+    }
+
+    wal = sjl_format("%s/sparkjob.db-wal", check->folder);
+    lost = sjl_wal_lost(wal);
+    free(wal);
+
+    if (lost > 1) {
+        sjl_check_found(check, "\"sparkjob.db-wal\" is damaged: %zu commits lie "
+                        "behind a frame that cannot be read", lost);
+    }
 }
 
 

@@ -9,7 +9,9 @@
 
 #include "sjl_dao_sqlite.h"
 #include "sjl_kept.h"
+#include "sjl_wal.h"
 
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 
@@ -17,6 +19,8 @@
 #define SJL_SQLITE_LOOK  (16 * 1024 * 1024)
 
 
+static int sjl_sqlite_log(const char *wal, char **why);
+static int sjl_sqlite_keep(const char *wal, const char *copy);
 static int sjl_sqlite_first(void *data, const char *path);
 static int sjl_sqlite_looked(void *data, sqlite3_stmt *stmt);
 
@@ -29,15 +33,19 @@ static int sjl_sqlite_looked(void *data, sqlite3_stmt *stmt);
 int
 sjl_sqlite_there(const char *folder, const char *path, char **why)
 {
+    int           rc;
     char         *wal, *first;
     struct stat   sb;
 
+    wal = sjl_format("%s-wal", path);
+
     if (stat(path, &sb) == 0 && sb.st_size > 0) {
-        return SJL_OK;
+        rc = sjl_sqlite_log(wal, why);
+        free(wal);
+        return rc;
     }
 
     first = NULL;
-    wal = sjl_format("%s-wal", path);
 
     if (stat(wal, &sb) == 0 && sb.st_size > 0) {
         first = sjl_strdup("sparkjob.db-wal");
@@ -57,6 +65,80 @@ sjl_sqlite_there(const char *folder, const char *path, char **why)
     }
 
     return SJL_OK;
+}
+
+
+/*
+ * Commits that fail may leave what looks the same, so this is no reason not to
+ * start; but whoever looks into it later has to find it.
+ */
+
+static int
+sjl_sqlite_log(const char *wal, char **why)
+{
+    int      rc;
+    char    *copy;
+    size_t   lost;
+
+    lost = sjl_wal_lost(wal);
+
+    if (lost < 2) {
+        return SJL_OK;
+    }
+
+    copy = sjl_format("%s.damaged-%lld", wal, (long long) sjl_now());
+    rc = sjl_sqlite_keep(wal, copy);
+
+    if (rc == SJL_OK) {
+        sjl_log(SJL_LOG_CRIT, "\"%s\" is damaged: %zu commits lie behind a "
+                "frame that cannot be read, and what they have changed is "
+                "lost, unless they had failed.  It is kept as \"%s\"", wal,
+                lost, copy);
+
+    } else {
+        *why = sjl_format("\"%s\" is damaged, and keeping it as \"%s\" "
+                          "failed: %s", wal, copy, strerror(errno));
+    }
+
+    free(copy);
+
+    return rc;
+}
+
+
+static int
+sjl_sqlite_keep(const char *wal, const char *copy)
+{
+    int          from, to, err;
+    ssize_t      n;
+    struct stat  sb;
+
+    from = open(wal, O_RDONLY|O_CLOEXEC);
+    to = open(copy, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    n = from == -1 || to == -1 || fstat(from, &sb) == -1 ? -1 : 1;
+
+    while (n > 0) {
+        n = sendfile(to, from, NULL, (size_t) sb.st_size);
+    }
+
+    if (n == 0 && fsync(to) == -1) {
+        n = -1;
+    }
+
+    err = errno;
+
+    if (from != -1) {
+        (void) close(from);
+    }
+
+    if (to != -1) {
+        (void) close(to);
+    }
+
+    errno = err;
+
+    return n == 0 ? SJL_OK : SJL_ERROR;
 }
 
 

@@ -128,9 +128,15 @@ class Work:
     # what is there
 
     def settle(self, c):
-        """Waits until nothing is alive but what was begun for that."""
-        wait_until("nothing of the last launcher is alive", lambda: all(
-            r["record"]["state"] in ("FINISHED", "ERROR", "KILLED") for r in self.records(c) if r["kind"] != "binary"))
+        """Ends what the last launcher had acknowledged and not begun, and waits for what it had."""
+        def over():
+            alive = [r for r in self.records(c) if r["kind"] != "binary" and r["record"]["state"] not in ("FINISHED", "ERROR", "KILLED")]
+            for r in alive:
+                if r["kind"] == "context":
+                    with contextlib.suppress(Refused):
+                        c.ask("context-delete", {"name": r["record"]["name"]})
+            return not alive
+        wait_until("nothing of the last launcher is alive", over)
 
     def records(self, c):
         stream = c.send("snapshot", {"jobs": 10000})
@@ -511,6 +517,29 @@ def overwrite(path, offset, what):
     with open(path, "r+b") as f:
         f.seek(offset)
         f.write(what)
+
+
+def test_a_damaged_log_is_said_and_kept(server):
+    data, jobs = filled(server)
+    server.launcher.kill()
+    for pid in server.drivers():
+        os.kill(pid, 9)
+    server.launcher.wait()
+    path = server.config()["data_dir"] + "/sparkjob.db-wal"
+    assert run_check(server)[0] == 0, run_check(server)
+    os.truncate(path, os.path.getsize(path) - 100)                          # as the loss of power would
+    assert not any("damaged" in line for line in run_check(server)[1])
+    overwrite(path, 100, b"\xff" * 8)                                       # in the first of many commits
+    code, found = run_check(server)
+    assert code == 1 and any('"sparkjob.db-wal" is damaged' in line for line in found)
+    with open(path, "rb") as f:
+        log = f.read()
+    server.start_launcher()
+    with Channel(server.socket):
+        assert '-wal" is damaged' in server.read("launcher.log")
+    copies = [name for name in os.listdir(os.path.dirname(path)) if "-wal.damaged-" in name]
+    with open(f"{os.path.dirname(path)}/{copies[0]}", "rb") as f:
+        assert f.read() == log and len(copies) == 1
 
 
 def test_damage_that_is_found_late_ends_all_changes(server):

@@ -175,7 +175,10 @@ shim_leave(void)
 }
 
 
-/* who holds it has another number in a child */
+/*
+ * Who holds it has another number in a child; and what a child does before it
+ * is a driver is not the launcher's disk any longer.
+ */
 
 static void
 shim_forked(void)
@@ -184,6 +187,7 @@ shim_forked(void)
                                       PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
     shim_mutex = fresh;
+    shim_root[0] = '\0';
 }
 
 
