@@ -174,7 +174,7 @@ ngx_http_sparkjob_allow_roles(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-/* text beside a variable would make what is never empty: nothing else is let */
+/* with text beside the variable the value would never be empty */
 
 static ngx_int_t
 ngx_http_sparkjob_allow_variable(ngx_conf_t *cf, ngx_str_t *value)
