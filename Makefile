@@ -366,6 +366,7 @@ install: all                               ## DESTDIR= PREFIX=: module, launcher
 	install -d $(DESTDIR)$(LIBDIR)/systemd/system
 	sed 's#/usr/sbin/#$(PREFIX)/sbin/#' conf/systemd/sparkjob-launcher.service \
 	    >$(DESTDIR)$(LIBDIR)/systemd/system/sparkjob-launcher.service
+	install -m 644 conf/systemd/run-as.conf $(DESTDIR)$(SYSCONFDIR)/sparkjob/systemd-run-as.conf
 
 clean:                                     ## remove what was built
 	@conf/demo/stop >/dev/null 2>&1 || true

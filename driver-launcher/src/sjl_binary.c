@@ -12,6 +12,7 @@
 #include "sjl_job.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
+#include "sjl_python.h"
 #include "sjl_text.h"
 
 #include <utlist.h>
@@ -139,9 +140,14 @@ sjl_put_read(sjl_put_t *put, sjl_frame_t *f, sjl_file_op_t *fop)
         return SJL_ERROR;
     }
 
-    if (strcmp(extension, ".py") == 0 && !sjl_text_is_module(name)) {
-        why = sjl_format("the name of a source of Python has to be one of a "
-                         "module, not \"%s\"", name);
+    if (strcmp(extension, ".py") == 0
+        && (!sjl_text_is_module(name) || sjl_python_is_taken(name)))
+    {
+        why = sjl_format(sjl_python_is_taken(name)
+                         ? "a source of Python cannot have the name of one of "
+                           "Python's own modules, \"%s\""
+                         : "the name of a source of Python has to be one of a "
+                           "module, not \"%s\"", name);
         sjl_request_refuse(put->request, SJP_ERR_BAD_REQUEST, why);
         free(why);
         return SJL_ERROR;

@@ -108,6 +108,14 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_TEXT("driver.run_as", run_as, NULL, "a user's name or number"),
     SJL_OTHER("driver.run_as_users", run_as_users, list, "[]",
               "an array of strings, users' names or numbers", NULL),
+    SJL_TEXT("driver.cgroup", cgroup, NULL, "the path of a folder"),
+    SJL_NUMBER("driver.limits.memory", quota_memory, "0", "MiB", 0, 67108864),
+    SJL_NUMBER("driver.limits.processes", quota_processes, "0", "processes",
+               0, 4194304),
+    SJL_NUMBER("driver.limits.files", quota_files, "0", "files", 0, 1048576),
+    SJL_NUMBER("driver.limits.file_size", quota_file_size, "0", "MiB",
+               0, 67108864),
+    SJL_NUMBER("driver.limits.cpu", quota_cpu, "0", "seconds", 0, 315360000),
     SJL_OTHER("driver.ports", ports, ports, "\"\"",
               "\"first-last\", port numbers from 1024 to 65535", NULL),
     SJL_NUMBER("driver.start_timeout", start_timeout, "60", "seconds", 1, 3600),
@@ -618,6 +626,7 @@ sjl_config_reload(void)
     sjl_config_keep_text(&sjl_conf->channel_socket, &next->channel_socket,
                          "channel.socket");
     sjl_config_keep_text(&sjl_conf->user, &next->user, "user");
+    sjl_config_keep_text(&sjl_conf->cgroup, &next->cgroup, "driver.cgroup");
     sjl_config_keep_text(&sjl_conf->run_as, &next->run_as, "driver.run_as");
     sjl_config_keep_list(&sjl_conf->run_as_users, &next->run_as_users,
                          "driver.run_as_users");

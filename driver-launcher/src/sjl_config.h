@@ -56,6 +56,12 @@ typedef struct {
     json_t   *command;                  /* empty: a JVM */
     char     *run_as;                   /* NULL: ourselves */
     json_t   *run_as_users;             /* that contexts may name */
+    char     *cgroup;                   /* NULL: resource limits */
+    int64_t   quota_memory;             /* of all limits 0: none */
+    int64_t   quota_processes;
+    int64_t   quota_files;
+    int64_t   quota_file_size;
+    int64_t   quota_cpu;
     int64_t   start_timeout;
     int64_t   stop_timeout;
     int64_t   kill_timeout;

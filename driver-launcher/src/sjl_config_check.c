@@ -10,6 +10,7 @@
 #include "sjl_files.h"
 #include "sjl_outbound.h"
 #include "sjl_owner.h"
+#include "sjl_python.h"
 #include "sjl_text.h"
 
 #include <ctype.h>
@@ -28,6 +29,7 @@ static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
 static void sjl_config_check_binaries(sjl_config_ctx_t *ctx);
 static void sjl_config_check_hosts(sjl_config_ctx_t *ctx);
+static void sjl_config_check_group(sjl_config_ctx_t *ctx);
 static void sjl_config_check_users(sjl_config_ctx_t *ctx);
 static void sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
     const char *name);
@@ -80,6 +82,7 @@ sjl_config_check(sjl_config_ctx_t *ctx)
     sjl_config_check_hosts(ctx);
     sjl_config_check_folders(ctx);
     sjl_config_check_users(ctx);
+    sjl_config_check_group(ctx);
 }
 
 
@@ -286,10 +289,11 @@ sjl_config_check_binaries(sjl_config_ctx_t *ctx)
                              path);
 
         } else if (strcmp(sjl_files_type(path), "Python") == 0
-                   && !sjl_text_is_module(name))
+                   && (!sjl_text_is_module(name) || sjl_python_is_taken(name)))
         {
             sjl_config_error(ctx, "binaries.%s: expected a name that a module "
-                             "of Python can have", name);
+                             "of Python can have (and none of its own has)",
+                             name);
 
         } else if (access(path, R_OK) == -1) {
             sjl_config_error(ctx, "binaries.%s: expected a file that can be "
@@ -390,6 +394,29 @@ sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
         sjl_config_error(ctx, "%s: expected a user that is not root, got "
                          "\"%s\"", member, name);
     }
+}
+
+
+static void
+sjl_config_check_group(sjl_config_ctx_t *ctx)
+{
+    char        *file;
+    const char  *path;
+
+    path = ctx->conf->cgroup;
+
+    if (path == NULL) {
+        return;
+    }
+
+    file = sjl_format("%s/cgroup.procs", path);
+
+    if (*path != '/' || access(file, F_OK) == -1) {
+        sjl_config_error(ctx, "driver.cgroup: expected the absolute path of a "
+                         "folder of cgroup v2, got \"%s\"", path);
+    }
+
+    free(file);
 }
 
 

@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_quota.h"
 #include "sjl_supervise.h"
 
 #include <signal.h>
@@ -23,6 +24,8 @@
 #define SJL_DRIVER_ALARM  10            /* between KILL and a word about it */
 
 
+static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
+    const char *secret, const sjl_login_t *login);
 static sjl_driver_t *sjl_driver_make(sjl_context_t *ctx);
 static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
 static void sjl_driver_ask(sjl_driver_t *d);
@@ -77,9 +80,7 @@ sjl_driver_t *
 sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
 {
     int             rc;
-    char           *folder, *log, *input;
     sjl_login_t     login;
-    sjl_spawn_t     spawn;
     sjl_driver_t   *d;
     sjl_command_t   cmd;
 
@@ -91,27 +92,14 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     }
 
     d = sjl_driver_make(ctx);
-    folder = sjl_path_context(ctx->row.id, "");
-    log = sjl_path_context(ctx->row.id, "/driver.log");
-    input = sjl_format("%s\n", secret);
+    rc = sjl_driver_spawn(d, &cmd, secret, &login);
 
-    spawn.argv = cmd.argv;
-    spawn.envp = cmd.envp;
-    spawn.input = input;
-    spawn.folder = folder;
-    spawn.log = log;
-    spawn.login = &login;
-
-    rc = sjl_process_spawn(&d->process, &spawn);
-
-    free(folder);
-    free(log);
-    sjl_free_secret(input);
     sjl_login_free(&login);
     sjl_command_free(&cmd);
 
     if (rc == SJL_ERROR) {
         sjl_driver_free(d);
+        sjl_quota_sweep();
         return NULL;
     }
 
@@ -121,6 +109,45 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     sjl_driver_enter(d, SJL_DRIVER_STARTING);
 
     return d;
+}
+
+
+static int
+sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd, const char *secret,
+    const sjl_login_t *login)
+{
+    int           rc;
+    char         *folder, *log, *input;
+    sjl_spawn_t   spawn;
+
+    spawn.group = sjl_quota_group(d->id);
+
+    if (spawn.group == SJL_QUOTA_FAILED) {
+        return SJL_ERROR;
+    }
+
+    folder = sjl_path_context(d->id, "");
+    log = sjl_path_context(d->id, "/driver.log");
+    input = sjl_format("%s\n", secret);
+
+    spawn.argv = cmd->argv;
+    spawn.envp = cmd->envp;
+    spawn.input = input;
+    spawn.folder = folder;
+    spawn.log = log;
+    spawn.login = login;
+
+    rc = sjl_process_spawn(&d->process, &spawn);
+
+    free(folder);
+    free(log);
+    sjl_free_secret(input);
+
+    if (spawn.group != -1) {
+        (void) close(spawn.group);
+    }
+
+    return rc;
 }
 
 
@@ -134,6 +161,7 @@ sjl_driver_make(sjl_context_t *ctx)
     d->ports = ctx->row.ports;
     d->since = sjl_now();
     d->process.exited = sjl_driver_exited;
+    (void) strcpy(d->id, ctx->row.id);
 
     ev_init(&d->timer, sjl_driver_timeout);
     d->timer.data = d;
@@ -505,6 +533,10 @@ sjl_driver_exited(sjl_process_t *p, int status)
         sjl_conn_read_all(d->conn);
     }
 
+    /* those that have left its session; its successor is not there yet */
+
+    sjl_quota_kill(d->id);
+
     ctx = d->context;
 
     if (ctx) {
@@ -518,6 +550,7 @@ sjl_driver_exited(sjl_process_t *p, int status)
     }
 
     sjl_driver_free(d);
+    sjl_quota_sweep();
 }
 
 

@@ -33,6 +33,7 @@ typedef enum {
 
 struct sjl_driver_s {
     sjl_process_t        process;
+    char                 id[SJL_ID_LEN + 1];    /* of its context */
     sjl_driver_phase_e   phase;
     ev_timer             timer;
     ev_timer             ping;

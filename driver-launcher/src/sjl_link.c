@@ -232,15 +232,12 @@ sjl_link_welcome(sjl_context_t *ctx)
 {
     char    *why, *body, *folder;
     size_t   size;
-    json_t  *meta, *options, *settings;
+    json_t  *meta, *options, *settings, *fixed;
 
     sjl_context_secret_used(ctx);
 
     settings = json_copy(sjl_conf->context_settings);
-
-    if (ctx->row.ports) {
-        sjl_ports_set(settings, ctx->row.ports);
-    }
+    fixed = ctx->row.ports ? sjl_ports_set(settings, ctx->row.ports) : NULL;
 
     options = json_copy(sjl_conf->options);
     (void) json_array_extend(options, ctx->options);
@@ -252,6 +249,10 @@ sjl_link_welcome(sjl_context_t *ctx)
                      "maxJobs", (json_int_t) ctx->row.max_jobs,
                      "options", options, "adhoc", (int) ctx->row.adhoc,
                      "maxResult", (json_int_t) sjl_conf->limit_result_bytes);
+
+    if (fixed) {
+        (void) json_object_set_new(meta, "fixed", fixed);
+    }
 
     folder = sjl_path_context(ctx->row.id, "");
     (void) json_object_set_new(meta, "work", json_string(folder));

@@ -57,7 +57,20 @@ static const sjl_net_t  sjl_outbound_nets[] = {
     { { SJL_V4, 255, 255, 255, 255 }, 128 },    /* broadcast */
     { { 0 }, 127 },                             /* unspecified, loopback */
     { { 0xfe, 0x80 }, 10 },                     /* link local */
-    { { 0xff }, 8 }                             /* multicast */
+    { { 0xff }, 8 },                            /* multicast */
+
+    /* what clouds tell their hosts, from addresses that are none of a link */
+
+    { { SJL_V4, 100, 100, 100, 200 }, 128 },
+    { { SJL_V4, 168, 63, 129, 16 }, 128 },
+    { { SJL_V4, 192, 0, 0, 192 }, 128 },
+    { { 0xfd, 0, 0x0e, 0xc2 }, 32 },
+    { { 0xfd, 0x20, 0, 0xce }, 32 },
+
+    /* behind which any of these may be */
+
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 48 },      /* local NAT64 */
+    { { 0x20, 0x01 }, 32 }                      /* Teredo */
 };
 
 
@@ -68,6 +81,7 @@ static const struct {
     size_t     at;
 } sjl_outbound_holders[] = {
     { { { 0 }, 96 }, 12 },                      /* compatible */
+    { { { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 96 }, 12 },     /* translated */
     { { { 0, 0x64, 0xff, 0x9b }, 96 }, 12 },    /* NAT64 */
     { { { 0x20, 0x02 }, 16 }, 2 }               /* 6to4 */
 };

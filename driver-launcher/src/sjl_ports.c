@@ -14,6 +14,9 @@
 #include <utlist.h>
 
 
+#define SJL_PORTS_RETRIES  "spark.port.maxRetries"
+
+
 static int sjl_ports_taken(int64_t first);
 static int sjl_ports_meet(int64_t a, int64_t b);
 static int sjl_ports_open(int64_t first);
@@ -121,18 +124,24 @@ sjl_ports_lacking(void)
 
 /* with retries one driver would take the next one's */
 
-void
+json_t *
 sjl_ports_set(json_t *settings, int64_t ports)
 {
-    int   i;
-    char  number[16];
+    int      i;
+    char     number[16];
+    json_t  *fixed;
+
+    fixed = json_array();
 
     for (i = 0; i < SJL_PORTS; i++) {
         (void) snprintf(number, sizeof(number), "%d", (int) ports + i);
         (void) json_object_set_new(settings, sjl_ports_names[i],
                                    json_string(number));
+        (void) json_array_append_new(fixed, json_string(sjl_ports_names[i]));
     }
 
-    (void) json_object_set_new(settings, "spark.port.maxRetries",
-                               json_string("0"));
+    (void) json_object_set_new(settings, SJL_PORTS_RETRIES, json_string("0"));
+    (void) json_array_append_new(fixed, json_string(SJL_PORTS_RETRIES));
+
+    return fixed;
 }

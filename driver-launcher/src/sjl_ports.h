@@ -24,8 +24,11 @@ int64_t sjl_ports_take(void);
 /* a reason without a subject why a context cannot have any, to be freed */
 char *sjl_ports_lacking(void);
 
-/* tells Spark of ports, in a driver's settings */
-void sjl_ports_set(json_t *settings, int64_t ports);
+/*
+ * Tells Spark of ports, in a driver's settings.  Returns the names of those
+ * that nothing else may set, an array.
+ */
+json_t *sjl_ports_set(json_t *settings, int64_t ports);
 
 
 #endif /* _SJL_PORTS_H_INCLUDED_ */

@@ -6,6 +6,7 @@
 
 
 #include "sjl_process.h"
+#include "sjl_quota.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -138,7 +139,9 @@ sjl_process_child(const sjl_spawn_t *spawn, int input)
     (void) sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
 
-    if (sjl_login_become(spawn->login) == SJL_ERROR) {
+    if (sjl_quota_apply(spawn->group) == SJL_ERROR
+        || sjl_login_become(spawn->login) == SJL_ERROR)
+    {
         _exit(127);
     }
 

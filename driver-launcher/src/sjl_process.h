@@ -43,6 +43,8 @@ typedef struct {
     const char   *folder;
     const char   *log;                  /* its output is appended to it */
 
+    int           group;                /* see sjl_quota.h */
+
     const sjl_login_t  *login;
 } sjl_spawn_t;
 

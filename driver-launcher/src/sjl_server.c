@@ -24,7 +24,9 @@
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
 #include "sjl_purge.h"
+#include "sjl_quota.h"
 #include "sjl_rights.h"
+#include "sjl_sweep.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -154,6 +156,7 @@ sjl_server_start(void)
 
     sjl_context_adopted_all();
     sjl_replace_check();
+    sjl_quota_sweep();
     sjl_orphan_start();
     sjl_lost_end_all();
     sjl_predefined_start();

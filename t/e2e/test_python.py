@@ -426,7 +426,7 @@ def test_secret_is_in_no_argument_and_no_environment(server):
             with open(f"/proc/{pid}/{file}", "rb") as f:
                 text = f.read()
                 assert b"PYSPARK_GATEWAY" not in text and b"SPARKJOB_SECRET" not in text
-    assert result(server, "secrets", job("import os\nreturn [n for n in os.environ if 'SECRET' in n or 'GATEWAY' in n]")) == []
+    assert result(server, "looks", job("import os\nreturn [n for n in os.environ if 'SECRET' in n or 'GATEWAY' in n]")) == []
 
 
 # named objects

@@ -3,21 +3,26 @@
 Drivers are scripted where no JVM is needed; users are numbers, /etc/passwd stays as it is.
 """
 
+import contextlib
 import glob
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
-from sparkjob_channel import HEADER, TYPES, Channel, Refused
-from sparkjob_server import LAUNCHER, ROOT, Server, alive, wait_until
+from sparkjob_channel import HEADER, TYPES, Channel
+from sparkjob_server import LAUNCHER, ROOT, Server, alive, memory_kb, scalac, wait_until
 
 SCRIPTED = ROOT + "/t/lib/scripted_driver.py"
+
+STOP = HEADER.pack(0, TYPES["link-stop"], 0, 0, 0)
 
 # keeps what the launcher told it, and goes on as the scripted driver
 SPY = """
@@ -46,16 +51,31 @@ def jar(s):
 
 
 def hello(path, **meta):
-    """Says hello as a driver; what the launcher sends back, b"" if it closes the connection."""
+    """Says hello as a driver; what the launcher sends back beside link-stop, and then closing the connection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(10)
         sock.connect(path)
         raw = json.dumps({"protocol": 1, "jobs": [], **meta}).encode()
         try:
             sock.sendall(HEADER.pack(len(raw), TYPES["link-hello"], 0, 0, len(raw)) + raw)
-            return sock.recv(65536)
+            answer = sock.recv(65536)
+            return b"" if answer == STOP else answer
         except ConnectionError:
             return b""
+
+
+# names
+
+def test_source_of_python_takes_no_module_from_python():
+    with Server(scripted=True) as s:
+        for name in ("json", "os", "sys", "pyspark", "py4j", "sparkjobserver", "zoneinfo", "_thread", "abc"):
+            code, body = s.json("POST", f"/binaries/{name}", b"x = 1", {"Content-Type": "text/x-python"})
+            assert code == 400 and f'own modules, "{name}"' in str(body), body
+        for name in ("jsons", "json_", "a", "zz", "report"):
+            assert s.json("POST", f"/binaries/{name}", b"x = 1", {"Content-Type": "text/x-python"})[0] == 201
+        # what is packed has folders of its own
+        assert s.json("POST", "/binaries/json", b"PK\3\4x", {"Content-Type": "application/python-egg"})[0] == 201
+        assert set(s.get("/binaries")[1]) == {"jsons", "json_", "a", "zz", "report", "json"}
 
 
 # the driver's link
@@ -271,7 +291,8 @@ except ConnectionError:
         for uid, groups, raw, kind in ((ALICE, [LAUNCHER_USER], module, hello_), (ALICE, [LAUNCHER_USER], again, link),
                                        (BOB, [LAUNCHER_USER], module, hello_), (BOB, [LAUNCHER_USER], again, link)):
             seen = as_user(uid, ask % (s.socket, raw, kind), groups=groups)
-            assert seen.stdout.strip() == "0" or "BrokenPipe" in seen.stderr or "Reset" in seen.stderr, (uid, seen)
+            said = seen.stdout.strip()
+            assert said in ("0", str(len(STOP))) or "BrokenPipe" in seen.stderr or "Reset" in seen.stderr, (uid, seen)
         seen = as_user(BOB, ask % (s.socket, module, hello_))
         assert "PermissionError" in seen.stderr, seen               # the socket's mode
         log = s.read("launcher.log")
@@ -294,7 +315,7 @@ raw = json.dumps({"protocol": 1, "context": %r, "pid": 1, "secret": %r, "jobs": 
 s.sendall(struct.pack("!IHHII", len(raw), %d, 0, 0, len(raw)) + raw)
 print(len(s.recv(1000)))
 """ % (s.socket, context, secret, TYPES["link-hello"])
-        assert as_user(BOB, ask, groups=[LAUNCHER_USER]).stdout.strip() == "0"
+        assert as_user(BOB, ask, groups=[LAUNCHER_USER]).stdout.strip() == str(len(STOP))
         assert "another user" in s.read("launcher.log")
         assert int(as_user(ALICE, ask, groups=[LAUNCHER_USER]).stdout) > 100
         s.delete("/contexts/a?force=true")
@@ -413,3 +434,287 @@ def test_root_itself_starts_no_drivers_of_other_users(tmp_path):
         "driver": {"command": ["/bin/true"], "run_as": "nobody"}}))
     done = subprocess.run([LAUNCHER, "-c", str(tmp_path / "l.json")], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1 and 'set "user"' in done.stderr, done
+
+
+# limits of drivers
+
+PROBE = """
+import os, subprocess, sys, types
+d = types.ModuleType("scripted_driver")
+exec(open(sys.argv[1]).read(), d.__dict__)
+
+def limits(job, config):
+    return open("/proc/self/limits").read()
+
+def memory(job, config):
+    kept = []
+    try:
+        for _ in range(config["mib"]):
+            kept.append(bytearray(1 << 20))
+    except MemoryError:
+        pass
+    return len(kept)
+
+def processes(job, config):
+    made = []
+    try:
+        for _ in range(config["count"]):
+            made.append(subprocess.Popen(["/bin/sleep", "60"]))
+    except OSError as err:
+        return [len(made), err.errno]
+    finally:
+        for p in made:
+            p.kill()
+            p.wait()
+    return [len(made), 0]
+
+def stray(job, config):
+    # leaves session, group and parent
+    middle = os.fork()
+    if middle == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.closerange(0, 100)
+            os.execv("/bin/sleep", ["sleep", "600"])
+        os._exit(0)
+    os.waitpid(middle, 0)
+    return True
+
+for name in ("limits", "memory", "processes", "stray"):
+    d.JOBS[name] = globals()[name]
+d.Driver().run()
+"""
+
+
+def probe(kind, **driver):
+    """A server whose drivers look at their limits."""
+    s = kind(scripted=True, launcher={"driver": driver}, start=False)
+    for name, text in (("probe.py", PROBE), ("driver.py", open(SCRIPTED).read())):
+        with open(f"{s.dir}/{name}", "w") as f:
+            f.write(text)
+    s.overrides["driver"]["command"] = ["/usr/bin/python3", s.dir + "/probe.py", s.dir + "/driver.py"]
+    s.start_at_once = True
+    return s
+
+
+@ROOT_ONLY
+def test_limits_of_a_driver():
+    limits = {"memory": 300, "processes": 20, "files": 100, "file_size": 8, "cpu": 77}
+    with probe(Users, limits=limits) as s:
+        jar(s)
+        s.context("c")
+        said = s.run("limits")[1]["result"]
+        for name, value in (("Max data size", 300 << 20), ("Max processes", 20), ("Max open files", 100),
+                            ("Max file size", 8 << 20), ("Max cpu time", 77)):
+            assert re.search(rf"^{name}\s+{value}\s+{value}\s", said, re.M), (name, said)
+        assert 100 < s.run("memory", '{"mib": 1000}')[1]["result"] < 300
+        made, why = s.run("processes", '{"count": 100}')[1]["result"]
+        assert 1 < made < 20 and why == 11                          # EAGAIN
+        # others have the same limits, and all of theirs
+        s.context("b", **{"run-as": str(BOB)})
+        assert s.run("processes", '{"count": 10}', context="b")[1]["result"] == [10, 0]
+        assert s.run("noop")[0] == 200
+
+
+def test_without_limits_a_driver_has_the_launchers():
+    with probe(Server) as s:
+        jar(s)
+        s.context("c")
+        with open(f"/proc/{s.launcher.pid}/limits") as f:
+            assert s.run("limits")[1]["result"] == f.read()
+
+
+def cgroup(controllers=""):
+    """A new group, of a hierarchy of cgroup v2 that has these controllers; or the test is left out."""
+    with open("/proc/mounts") as f:
+        places = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+    for place in places:
+        with contextlib.suppress(OSError):
+            with open(place + "/cgroup.controllers") as f:
+                if not set(controllers.split()) <= set(f.read().split()):
+                    continue
+            folder = f"{place}/sparkjob-test-{os.getpid()}"
+            os.mkdir(folder)
+            if controllers:
+                for where in (place, folder):
+                    with open(where + "/cgroup.subtree_control", "w") as f:
+                        f.write(" ".join("+" + c for c in controllers.split()))
+            return folder
+    pytest.skip(f"no cgroup v2 with {controllers or 'write access'}")
+
+
+def group_of(pid):
+    with open(f"/proc/{pid}/cgroup") as f:
+        return re.search(r"^0::(.*)$", f.read(), re.M).group(1)
+
+
+@ROOT_ONLY
+def test_group_of_a_context_has_all_of_its_processes():
+    folder = cgroup()
+    try:
+        with probe(Server, cgroup=folder) as s:
+            jar(s)
+            s.context("c")
+            pid, _ = driver_of(s, "c")
+            context = s.get("/contexts/c")[1]["id"]
+            assert group_of(pid).endswith("/" + os.path.basename(folder) + "/" + context)
+            assert s.run("stray")[1]["result"] is True
+            with open(f"{folder}/{context}/cgroup.procs") as f:
+                pids = [int(p) for p in f]
+            assert len(pids) == 2
+            # the next launcher knows the group as well
+            s.launcher.kill()
+            s.launcher.wait()
+            s.start_launcher()
+            s.wait_ready()
+            wait_until("the driver is back", lambda: "connected again" in s.read("launcher.log"))
+            assert all(alive(p) for p in pids)
+            assert s.delete("/contexts/c")[0] == 200
+            wait_until("nobody is left", lambda: not any(alive(p) for p in pids), 10)
+            wait_until("the group is gone", lambda: not os.path.exists(f"{folder}/{context}"), 10)
+    finally:
+        os.rmdir(folder)
+
+
+@ROOT_ONLY
+def test_group_without_a_controller_starts_no_driver_without_its_limit():
+    folder = cgroup()
+    try:
+        if os.path.exists(folder + "/../memory.max"):
+            pytest.skip("memory can be limited here")
+        with probe(Server, cgroup=folder, limits={"memory": 300}) as s:
+            code, body = s.post("/contexts/c")
+            assert code == 500 and "could not be started" in str(body), body
+            assert "memory.max" in s.read("launcher.log")
+            wait_until("no group is left", lambda: not glob.glob(folder + "/*-*-*"), 10)
+    finally:
+        os.rmdir(folder)
+
+
+@ROOT_ONLY
+def test_group_limits_all_processes_of_a_context_together():
+    folder = cgroup("memory pids")
+    try:
+        with probe(Server, cgroup=folder, limits={"memory": 300, "processes": 20}) as s:
+            jar(s)
+            s.context("c")
+            context = s.get("/contexts/c")[1]["id"]
+            for name, value in (("memory.max", 300 << 20), ("pids.max", 20)):
+                with open(f"{folder}/{context}/{name}") as f:
+                    assert int(f.read()) == value
+            assert s.run("processes", '{"count": 100}')[1]["result"][0] < 20
+            code, body = s.run("memory", '{"mib": 1000}')
+            assert code == 200 and body["status"] == "ERROR" and "signal 9" in str(body), body
+            assert s.get("/contexts/c")[1]["state"] == "ERROR"
+    finally:
+        os.rmdir(folder)
+
+
+# the systemd unit
+
+ANALYZE = shutil.which("systemd-analyze")
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-analyze")
+def test_unit_is_hardened(tmp_path):
+    unit = tmp_path / "sparkjob-launcher.service"
+    with open(ROOT + "/conf/systemd/sparkjob-launcher.service") as f:
+        text = f.read().replace("/usr/sbin/sparkjob-launcher", LAUNCHER)
+    # the second with the drop-in for drivers of other users
+    with open(ROOT + "/conf/systemd/run-as.conf") as f:
+        both = text.replace("[Install]", f.read() + "\n[Install]")
+    for lines, worst in ((text, 30), (both, 40)):
+        unit.write_text(lines)
+        done = subprocess.run([ANALYZE, "security", "--offline=true", f"--threshold={worst}", "--no-pager", str(unit)],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = subprocess.run([ANALYZE, "verify", "--man=no", str(unit)], capture_output=True, text=True)
+        said = [line for line in done.stderr.splitlines() if "sparkjob-launcher" in line and "bind-address" not in line]
+        assert not any("Unknown" in line or "Failed to parse" in line or "invalid" in line.lower() for line in said), said
+
+
+# hostile jars, on real Spark
+
+HOSTILE = """
+package hostile
+import com.typesafe.config.Config
+import org.apache.spark.SparkContext
+import spark.jobserver._
+trait Plain extends SparkJob {
+  def validate(sc: SparkContext, config: Config): SparkJobValidation = SparkJobValid
+}
+object Look extends Plain {
+  private def text(file: String) = new String(java.nio.file.Files.readAllBytes(java.nio.file.Paths.get(file)), "ISO-8859-1")
+  def runJob(sc: SparkContext, config: Config): Any = {
+    val told = sys.env.toString + sys.props.toString + sc.getConf.toDebugString + text("/proc/self/environ") +
+      text("/proc/self/cmdline")
+    Seq(System.in.read(), told.contains("SECRET"), "[0-9a-f]{64}".r.findFirstIn(told).isDefined)
+  }
+}
+object Halt extends Plain {
+  def runJob(sc: SparkContext, config: Config): Any = Runtime.getRuntime.halt(7)
+}
+object Begin extends Plain {
+  while (System.currentTimeMillis() > 0) Thread.sleep(100)
+  def runJob(sc: SparkContext, config: Config): Any = 1
+}
+object Exit extends Plain {
+  System.exit(5)
+  def runJob(sc: SparkContext, config: Config): Any = 1
+}
+"""
+
+
+def packed(path, base, entries):
+    """A copy of an archive with more in it."""
+    shutil.copy(base, path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as z:
+        for name, content in entries:
+            z.writestr(name, content)
+    return str(path)
+
+
+def test_hostile_jars_hurt_their_own_context_only(tmp_path):
+    plain = str(tmp_path / "hostile.jar")
+    scalac(str(tmp_path / "src"), HOSTILE, plain)
+    many = packed(tmp_path / "many.jar", plain, ((f"n/{i}", b"") for i in range(200000)))
+    slip = packed(tmp_path / "slip.egg", plain, [("../../../slipped", b"x"), ("/slipped", b"x"), ("m/__init__.py", b"")])
+    bomb = str(tmp_path / "bomb.jar")
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as z:
+        with z.open("META-INF/MANIFEST.MF", "w", force_zip64=True) as f:
+            f.write(b"Manifest-Version: 1.0\r\n")
+            for _ in range(800):
+                f.write(b"X: " + b"x" * 60 + b"\r\n" + (b" " + b"x" * 68 + b"\r\n") * 15000)
+        with zipfile.ZipFile(plain) as p:
+            for name in p.namelist():
+                if name.endswith(".class"):
+                    z.writestr(name, p.read(name))
+    with Server(launcher={"driver": {"options": ["-Xmx512m"], "kill_timeout": 2, "start_timeout": 120}},
+                location="sparkjob_context_timeout 120s;") as s:
+        for name, path, kind in (("plain", plain, "java-archive"), ("many", many, "java-archive"),
+                                 ("bomb", bomb, "java-archive"), ("slip", slip, "python-egg")):
+            s.upload(name, path, "application/" + kind)
+        s.context("quiet")
+        assert s.run("hostile.Look", context="quiet", cp="plain")[1]["result"] == [-1, False, False]
+        assert s.run("hostile.Look", context="quiet", cp="many")[1]["result"] == [-1, False, False]
+
+        # an initializer that does not end: its job is killed, others go on
+        job = s.run("hostile.Begin", context="quiet", cp="plain", sync=False, timeout=1)[1]["jobId"]
+        assert s.run("hostile.Look", context="quiet", cp="many")[0] == 200
+        s.delete(f"/jobs/{job}")
+        assert s.run("hostile.Look", context="quiet", cp="many")[0] == 200
+
+        # what ends its JVM ends nothing else
+        for main_class, cp, words in (("hostile.Halt", "plain", "code 7"), ("hostile.Exit", "plain", "code 5"),
+                                      ("hostile.Look", "bomb", "OutOfMemory")):
+            s.context("hurt")
+            code, body = s.run(main_class, context="hurt", cp=cp)
+            if body["status"] != "FINISHED":                # a JVM that never looks at the manifest is fine
+                assert words in str(body), body
+                wait_until("its context has ended", lambda: s.get("/contexts/hurt")[1]["state"] == "ERROR", 60)
+            else:
+                assert cp == "bomb"
+                assert s.delete("/contexts/hurt")[0] == 200
+        assert s.run("hostile.Look", context="quiet", cp="plain")[1]["result"] == [-1, False, False]
+        assert memory_kb(s.launcher.pid, "VmHWM") < 200 * 1024
+    assert not glob.glob("/slipped") and not glob.glob(str(tmp_path / "slipped"))

@@ -269,7 +269,10 @@ test_binaries_are_files_of_a_known_kind(void **state)
 
     refused(WITH("\"binaries\": {\"my-py\": \"a.py\"}"),
             "binaries.my-py: expected a name that a module of Python can "
-            "have\n");
+            "have (and none of its own has)\n");
+    refused(WITH("\"binaries\": {\"json\": \"a.py\"}"),
+            "binaries.json: expected a name that a module of Python can "
+            "have (and none of its own has)\n");
 
     refused(WITH("\"binaries\": {\"a\": \"/x/a.txt\", \"b\": \"/x/b.jar\"}"),
             "binaries.a: expected a path that ends with .jar, .egg, .whl or "

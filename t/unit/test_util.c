@@ -245,6 +245,8 @@ spawn(sjl_process_t *p, const char *folder, const char *script)
     sjl_owner_t   owner;
     sjl_spawn_t   how;
 
+    static sjl_config_t  conf;          /* without any limit */
+
     char *const  argv[] = { "/bin/sh", "-c", (char *) (uintptr_t) script,
                             NULL };
     char *const  envp[] = { NULL };
@@ -255,12 +257,15 @@ spawn(sjl_process_t *p, const char *folder, const char *script)
     p->exited = process_exited;
     ended = 0;
 
+    sjl_conf = &conf;
+
     how.argv = argv;
     how.envp = envp;
     how.input = "";
     how.folder = folder;
     how.log = log;
     how.login = &login;
+    how.group = -1;
 
     owner.uid = geteuid();
     owner.gid = getegid();

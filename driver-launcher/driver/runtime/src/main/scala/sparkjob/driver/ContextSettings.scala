@@ -72,9 +72,7 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
       conf.set("spark.executor.memory", memory)
     }
     for ((name, value) <- values) {
-      Prefixes.find(names => name.startsWith(names._1)).foreach { case (prefix, instead) =>
-        conf.set(instead + name.stripPrefix(prefix), SparkJobUtils.text(value))
-      }
+      sparkName(name).foreach(conf.set(_, SparkJobUtils.text(value)))
     }
     conf.setIfMissing("spark.ui.port", "0").set("spark.master", master(defaults))
   }
@@ -142,14 +140,36 @@ object ContextSettings {
   /**
    * Merges what the context was asked to have, each part winning over the ones before it.
    *
-   * @param defaults the launcher's configuration, and then the query: objects of values
+   * @param defaults the launcher's configuration
+   * @param query    what the request has beside its body: objects of values, both of them
    * @param body     the request's configuration, of which `spark.context-settings` counts
+   * @param fixed    which of the defaults a request cannot change
    */
-  def apply(defaults: Seq[JsonNode], body: Config): ContextSettings = {
-    val layers = defaults.map(flatten("", _)) :+ Hocon.flatten(block(body))
+  def apply(
+      defaults: JsonNode,
+      query: JsonNode,
+      body: Config,
+      fixed: Set[String] = Set.empty): ContextSettings = {
+    val posted = Hocon.flatten(block(body))
+    if (posted.contains(RunAs)) {
+      throw new BadSettingException(s"$RunAs counts in the query only: the driver runs already")
+    }
+    val asked = Seq(flatten("", query), posted)
+    for (name <- asked.flatMap(_.keys); spark <- sparkName(name) if fixed(spark)) {
+      throw new BadSettingException(s"$name cannot be set: the server's configuration fixes it")
+    }
+    val layers = flatten("", defaults) +: asked
     val values = layers.foldLeft(Map.empty[String, ConfigValue])(_ ++ _)
     new ContextSettings(Builtin ++ values.filter(_._2.valueType != ConfigValueType.NULL))
   }
+
+  /** Whose driver it is, is the launcher's to decide. */
+  private val RunAs = "run-as"
+
+  private def sparkName(setting: String): Option[String] =
+    Prefixes.find(names => setting.startsWith(names._1)).map { case (prefix, instead) =>
+      instead + setting.stripPrefix(prefix)
+    }
 
   private def block(body: Config): ConfigObject = {
     val name = "spark.context-settings"

@@ -158,7 +158,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     } catch {
       case _: BadConfigException if meta.path("adhoc").asBoolean(false) => ConfigFactory.empty()
     }
-    ContextSettings(Seq("settings", "query").flatMap(Json.optional(meta, _)), posted)
+    ContextSettings(meta.path("settings"), meta.path("query"), posted,
+      meta.path("fixed").elements.asScala.map(_.asText).toSet)
   }
 
   /** The one that the server insists on, or the client's. */

@@ -36,6 +36,7 @@ object Hocon {
   private val DepthMax = 200
   private val Indent = 4
   private val NamedMax = 100
+  private val PiecesMax = 1000000
 
   private val Render = ConfigRenderOptions.defaults.setOriginComments(false).setComments(false)
     .setFormatted(true).setJson(true)
@@ -62,6 +63,7 @@ object Hocon {
       if (text.isBlank) {
         ConfigFactory.empty()
       } else {
+        checkPieces(text)
         val parsed = ConfigFactory.parseString(text, Options)
         Growth.check(parsed, GrowthMax * 1024L * 1024)
         val config = parsed.resolve(Resolve)
@@ -79,6 +81,55 @@ object Hocon {
       case _: StackOverflowError => throw tooDeep
     }
   }
+
+  /**
+   * The library makes objects of each word and sign, some hundred bytes for one character, so they
+   * are counted before it does: all that it will see, outside of quoted strings and comments.
+   */
+  private def checkPieces(text: String): Unit = {
+    var (at, pieces, word) = (0, 0, false)
+    while (at < text.length) {
+      val c = text.charAt(at)
+      val plain = !Signs(c) && !c.isWhitespace && !c.isSpaceChar
+      if (Signs(c) || c == '\n' || (plain && !word)) {
+        pieces += 1
+      }
+      if (pieces > PiecesMax) {
+        throw new BadConfigException(s"the posted configuration has more than $PiecesMax words and "
+          + "signs: larger data are for /data")
+      }
+      word = plain
+      at = c match {
+        case '"' => endOfString(text, at)
+        case '#' => endOfLine(text, at)
+        case '/' if text.startsWith("//", at) => endOfLine(text, at)
+        case _ => at + 1
+      }
+    }
+  }
+
+  private val Signs = "{}[],:=+\"#$.?!@*&^\\`/".toSet
+
+  private def endOfLine(text: String, at: Int): Int = {
+    val end = text.indexOf('\n', at)
+    if (end < 0) text.length else end
+  }
+
+  /** A string in single quotes cannot go on in the next line: it is none, and what follows counts. */
+  private def endOfString(text: String, start: Int): Int = {
+    if (text.startsWith(Quotes, start)) {
+      val end = text.indexOf(Quotes, start + Quotes.length)
+      if (end < 0) text.length else end + Quotes.length
+    } else {
+      var at = start + 1
+      while (at < text.length && text.charAt(at) != '"' && text.charAt(at) != '\n') {
+        at += (if (text.charAt(at) == '\\') 2 else 1)
+      }
+      at + 1
+    }
+  }
+
+  private val Quotes = "\"" * 3
 
   private def tooDeep = new BadConfigException(
     s"the posted configuration is nested too deeply: more than $DepthMax values in one another")

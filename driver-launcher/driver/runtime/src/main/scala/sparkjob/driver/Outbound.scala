@@ -102,12 +102,18 @@ object Outbound {
     case _ => None
   }
 
-  /** This host, its links, and groups of hosts. */
+  /**
+   * This host, its links, and groups of hosts; what clouds tell their hosts, passwords too, from
+   * addresses that are none of a link; networks behind which any of these may be.
+   */
   private val Near = Seq("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
-    "255.255.255.255", "::/127", "fe80::/10", "ff00::/8").flatMap(network)
+    "255.255.255.255", "::/127", "fe80::/10", "ff00::/8",
+    "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::/32",
+    "64:ff9b:1::/48", "2001::/32").flatMap(network)
 
   /** Where an IPv6 address stands for the IPv4 one that it holds, and at which byte. */
-  private val Holders = Seq("::/96" -> 12, "64:ff9b::/96" -> 12, "2002::/16" -> 2).flatMap {
+  private val Holders = Seq("::/96" -> 12, "::ffff:0:0:0/96" -> 12, "64:ff9b::/96" -> 12,
+    "2002::/16" -> 2).flatMap {
     case (text, at) => network(text).map(_ -> at)
   }
 

@@ -11,7 +11,8 @@ import org.junit.Test
 class ContextSettingsSuite {
 
   private def settings(defaults: String = "{}", query: String = "{}", body: String = "") =
-    ContextSettings(Seq(defaults, query).map(Json.mapper.readTree(_)), Hocon.parse(body.getBytes))
+    ContextSettings(Json.mapper.readTree(defaults), Json.mapper.readTree(query),
+      Hocon.parse(body.getBytes), Set("spark.driver.port"))
 
   private def bad(settings: => Any): String =
     assertThrows(classOf[BadSettingException], () => settings).getMessage
@@ -20,6 +21,21 @@ class ContextSettingsSuite {
     val s = settings("""{"spark.a": "1", "spark.b": "1", "spark.c": 1}""",
       """{"spark.b": "2", "spark.c": "2"}""", "spark.context-settings { spark.c = 3 }\nspark.a = 9")
     assertEquals(Seq("1", "2", "3"), Seq("a", "b", "c").map(n => s.get("spark." + n).get))
+  }
+
+  @Test def whatTheServerFixesCannotBeSet(): Unit = {
+    val ports = settings("""{"spark.driver.port": "7000"}""", """{"spark.ui.port": "1"}""")
+    assertEquals(Some("7000"), ports.get("spark.driver.port"))
+    for (prefix <- Seq("", "launcher.", "passthrough."); value <- Seq("7001", "null")) {
+      val name = prefix + "spark.driver.port"
+      assertTrue(name, bad(settings(query = s"""{"$name": $value}""")).contains(name))
+      assertTrue(bad(settings(body = s"spark.context-settings { $name = $value }")).contains(name))
+    }
+  }
+
+  @Test def theUserOfADriverCannotBePosted(): Unit = {
+    assertTrue(bad(settings(body = "spark.context-settings.run-as = nobody")).contains("run-as"))
+    assertEquals(Some("nobody"), settings(query = """{"run-as": "nobody"}""").get("run-as"))
   }
 
   @Test def nullTakesADefaultBack(): Unit = {

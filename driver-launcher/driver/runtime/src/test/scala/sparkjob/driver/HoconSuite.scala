@@ -159,6 +159,29 @@ class HoconSuite {
     assertEquals(200000, parse("a = [" + "1," * 199999 + "1]").getList("a").size)
   }
 
+  @Test def valuesThatTheMemoryWouldNotHoldAreRefused(): Unit = {
+    // of each 12 MiB or so, one at a time
+    def list(n: Int = 6 << 20) = "a = [" + "1," * n + "]"
+    for (text <- Seq[() => String](() => list(), () => "a = [" + "[]," * (4 << 20) + "]",
+        () => "a = [" + "{}," * (4 << 20) + "]", () => "a=1," * (3 << 20), () => "a{}," * (3 << 20),
+        () => "a = " + "1 " * (6 << 20), () => "a = 1" + "\n" * (12 << 20), () => "#\n" * (6 << 20),
+        () => "a = " + "[" * (12 << 20), () => "a." * (6 << 20) + "a = 1",
+        () => "a=" + "\"\"" * (6 << 20), () => "# \"\n" + list(), () => "// \"\n" + list(),
+        () => "b = \"\\\"\", " + list(), () => "b = \"\"\" \" \"\"\", " + list(),
+        () => "b = \"x\n" + list())) {
+      val e = assertThrows(classOf[BadConfigException], () => parse(text()))
+      assertTrue(e.getMessage.take(200), e.getMessage.contains("words and signs"))
+    }
+    // not so much, or in few pieces
+    assertEquals(400000, parse("a = [" + "1," * 399999 + "1]").getList("a").size)
+    val words = "one two, three. " * 300000
+    for (text <- Seq("a = \"" + words + "\"", "a = \"\"\"" + words + "\"\"\"",
+        "a = \"\\\\" + words + "\"")) {
+      assertTrue(parse(text).getString("a").endsWith(words))
+    }
+    assertEquals(1, parse("a = 1 # " + words + "\n// " + words.take(1 << 20)).getInt("a"))
+  }
+
   @Test def halfACharacterIsRefused(): Unit = {
     for (text <- Seq("a = \"b\\ud83d\"", "a = [\"\\ude00\"]", "\"x\\ud83d\" = 1", "a = \"\\ude00\\ud83d\"")) {
       assertTrue(text, refused(text).contains("half of a surrogate pair"))
