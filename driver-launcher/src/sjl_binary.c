@@ -10,6 +10,7 @@
 #include "sjl_db.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_predefined.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
 #include "sjl_python.h"
@@ -345,6 +346,10 @@ sjl_put_left(sjl_put_t *put)
 static void
 sjl_put_free(sjl_put_t *put)
 {
+    if (put->request == NULL) {
+        sjl_predefined_stored();
+    }
+
     sjl_row_clear(&sjl_binaries_table, &put->row);
     free(put);
 }

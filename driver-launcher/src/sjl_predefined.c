@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_create.h"
 #include "sjl_files.h"
+#include "sjl_server.h"
 
 
 #define SJL_PREDEFINED_USER  ""
@@ -25,7 +26,9 @@ struct sjl_round_s {
 };
 
 
-static void sjl_predefined_contexts(sjl_request_t *r, const char *own);
+static void sjl_predefined_want(const json_t *before);
+static void sjl_predefined_contexts(sjl_request_t *r, const char *own,
+    json_t *contexts);
 static void sjl_predefined_context(sjl_round_t *round, const char *name,
     json_t *settings);
 static void sjl_predefined_check(sjl_round_t *round);
@@ -33,29 +36,79 @@ static void sjl_predefined_binary(const char *name, const char *path);
 static void sjl_predefined_hashed(sjl_file_op_t *fop);
 
 
+/* binaries on their way, and the contexts that wait for them */
+static size_t   sjl_predefined_left;
+static json_t  *sjl_predefined_wanted;
+
+
 void
-sjl_predefined_start(void)
+sjl_predefined_start(const json_t *contexts, const json_t *binaries)
 {
     json_t      *path;
     const char  *name;
 
+    sjl_predefined_left++;
+
     json_object_foreach(sjl_conf->binaries, name, path) {
-        sjl_predefined_binary(name, json_string_value(path));
+        if (!json_equal(path, json_object_get(binaries, name))) {
+            sjl_predefined_binary(name, json_string_value(path));
+        }
     }
 
-    sjl_predefined_contexts(NULL, NULL);
+    sjl_predefined_want(contexts);
+    sjl_predefined_stored();
+}
+
+
+static void
+sjl_predefined_want(const json_t *before)
+{
+    json_t      *settings;
+    const char  *name;
+
+    if (sjl_predefined_wanted == NULL) {
+        sjl_predefined_wanted = json_object();
+    }
+
+    json_object_foreach(sjl_conf->contexts, name, settings) {
+        if (json_object_get(before, name) == NULL) {
+            (void) json_object_set(sjl_predefined_wanted, name, settings);
+        }
+    }
+}
+
+
+/* a context's settings may name a binary, so all of these come first */
+
+void
+sjl_predefined_stored(void)
+{
+    json_t  *contexts;
+
+    if (--sjl_predefined_left) {
+        return;
+    }
+
+    contexts = sjl_predefined_wanted;
+    sjl_predefined_wanted = NULL;
+
+    if (!sjl_server_ending()) {
+        sjl_predefined_contexts(NULL, NULL, contexts);
+    }
+
+    json_decref(contexts);
 }
 
 
 void
 sjl_predefined_recreate(sjl_request_t *r, const char *own)
 {
-    sjl_predefined_contexts(r, own);
+    sjl_predefined_contexts(r, own, sjl_conf->contexts);
 }
 
 
 static void
-sjl_predefined_contexts(sjl_request_t *r, const char *own)
+sjl_predefined_contexts(sjl_request_t *r, const char *own, json_t *contexts)
 {
     json_t       *settings;
     const char   *name;
@@ -65,7 +118,7 @@ sjl_predefined_contexts(sjl_request_t *r, const char *own)
     round->request = r;
     round->left = 1;
 
-    json_object_foreach(sjl_conf->contexts, name, settings) {
+    json_object_foreach(contexts, name, settings) {
         if (sjl_context_owned(name, own)) {
             sjl_predefined_context(round, name, settings);
         }
@@ -184,6 +237,7 @@ sjl_predefined_binary(const char *name, const char *path)
     fop->fd = fd;
     fop->from = sjl_strdup(path);
 
+    sjl_predefined_left++;
     sjl_file_op_add(fop);
 }
 
@@ -201,6 +255,9 @@ sjl_predefined_hashed(sjl_file_op_t *fop)
         sjl_log(SJL_LOG_INFO, "binary %s is predefined, and new", name);
         sjl_binary_store(name, type, fop->fd);
         fop->fd = -1;
+
+    } else {
+        sjl_predefined_stored();
     }
 
     free(name);

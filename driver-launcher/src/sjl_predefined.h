@@ -14,8 +14,14 @@
 #include "sjl_context.h"
 
 
-/* begins with all that is not there yet, at the start of the launcher */
-void sjl_predefined_start(void);
+/*
+ * Begins with all that is not there yet, at the start of the launcher, or with
+ * what is new in its configuration: these were there before.
+ */
+void sjl_predefined_start(const json_t *contexts, const json_t *binaries);
+
+/* a binary that was to be stored is, or cannot be */
+void sjl_predefined_stored(void);
 
 /*
  * Makes the contexts that are not there, and answers once they run: or, when

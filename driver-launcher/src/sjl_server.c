@@ -159,7 +159,7 @@ sjl_server_start(void)
     sjl_quota_sweep();
     sjl_orphan_start();
     sjl_lost_end_all();
-    sjl_predefined_start();
+    sjl_predefined_start(NULL, NULL);
     sjl_callback_start();
     sjl_purge_start();
     sjl_examine_start();
@@ -354,11 +354,20 @@ sjl_server_signals(void)
 static void
 sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
 {
+    json_t  *contexts, *binaries;
+
     (void) loop;
     (void) w;
     (void) events;
 
+    contexts = json_incref(sjl_conf->contexts);
+    binaries = json_incref(sjl_conf->binaries);
+
     sjl_config_reload();
+    sjl_predefined_start(contexts, binaries);
+
+    json_decref(contexts);
+    json_decref(binaries);
 }
 
 

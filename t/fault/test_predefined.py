@@ -1,6 +1,8 @@
 """What the configuration wants to be there: contexts and binaries; at the start, after a reset, after the launcher's death."""
 
+import json
 import os
+import signal
 import zipfile
 
 import pytest
@@ -130,3 +132,31 @@ def test_binaries_are_stored_when_their_bytes_are_new(tmp_path):
         with Channel(s.socket) as c:
             wait_until("it is told", lambda: "predefined binary a is not stored" in s.read("launcher.log"))
             assert binaries(c)["a"]["size"] == os.path.getsize(jar(tmp_path / "c.jar", "two"))
+
+
+def test_a_context_waits_for_the_binaries_that_its_settings_name(tmp_path):
+    big = tmp_path / "big.jar"
+    with zipfile.ZipFile(big, "w") as z:
+        z.writestr("a", os.urandom(60000000))
+    config = {"binaries": {"big": str(big)}, "contexts": {"c": {"cp": "big"}}}
+    with Server(scripted=True, start=False, launcher=config) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            running(c, "c")
+
+
+def test_what_is_new_in_the_configuration_is_there_after_a_hangup(tmp_path):
+    with Server(scripted=True, start=False, launcher={"contexts": {"first": {}, "ended": {}}}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            first = running(c, "first")["id"]
+            running(c, "ended")
+            c.ask("context-delete", {"name": "ended"})
+            s.overrides["contexts"] = {"first": {}, "ended": {}, "second": {"cp": "a"}}
+            s.overrides["binaries"] = {"a": str(jar(tmp_path / "a.jar", "one"))}
+            with open(s.dir + "/launcher.json", "w") as f:
+                json.dump(s.config(), f)
+            s.launcher.send_signal(signal.SIGHUP)
+            running(c, "second")
+            assert list(binaries(c)) == ["a"] and running(c, "first")["id"] == first
+            assert c.context("ended")["state"] == "FINISHED"        # a user has stopped it

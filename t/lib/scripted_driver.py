@@ -552,9 +552,10 @@ class Driver:
             self.link.send("link-respawn", {"options": [RESPAWN_OPTION]})
             os._exit(0)
         if "cp" in self.settings:
+            cp = self.settings["cp"]
             self.link.send("link-resolve", {
                 "id": os.environ["SPARKJOB_CONTEXT"], "class": "",
-                "cp": self.settings["cp"]})
+                "cp": cp.split(",") if isinstance(cp, str) else cp})
             self.resolved.wait()
         if fault("create.driver-ready"):
             self.fail("context-init-failed", self.name, error("a fault"))
