@@ -41,6 +41,7 @@ static int sjl_backup_files(sjl_backup_t *b);
 static int sjl_backup_kept(void *data, const sjl_kept_t *kept);
 static int sjl_backup_gone(sjl_backup_t *b, const sjl_kept_t *kept);
 static int sjl_backup_context(void *data, sqlite3_stmt *stmt);
+static int sjl_backup_replacement(void *data, sqlite3_stmt *stmt);
 static void sjl_backup_all(sjl_backup_t *b, const char *folder);
 static int sjl_backup_file(sjl_backup_t *b, const char *path, int grows);
 static int sjl_backup_copy(const char *from, const char *to);
@@ -214,6 +215,11 @@ sjl_backup_files(sjl_backup_t *b)
                             sjl_backup_context, b);
     }
 
+    if (rc == SJL_OK) {
+        rc = sjl_kept_query(b->copy, "SELECT id FROM replacements",
+                            sjl_backup_replacement, b);
+    }
+
     if (rc == SJL_ERROR && sqlite3_errcode(b->copy) != SQLITE_OK
         && sqlite3_errcode(b->copy) != SQLITE_DONE)
     {
@@ -291,6 +297,27 @@ sjl_backup_context(void *data, sqlite3_stmt *stmt)
     }
 
     return SJL_OK;
+}
+
+
+/* one that was asked for without a body has none */
+
+static int
+sjl_backup_replacement(void *data, sqlite3_stmt *stmt)
+{
+    int    rc;
+    char  *path;
+
+    path = sjl_format("contexts/%s.conf", sqlite3_column_text(stmt, 0));
+    rc = sjl_backup_file(data, path, 1);
+
+    if (rc == SJL_ERROR) {
+        rc = errno == ENOENT ? SJL_OK : sjl_backup_fail("copying", path);
+    }
+
+    free(path);
+
+    return rc;
 }
 
 

@@ -203,8 +203,9 @@ sjl_check_pass(sjl_check_t *check)
     if (sjl_kept_query(db, "PRAGMA foreign_key_check", sjl_check_reference,
                        check)
            == SJL_ERROR
-        || sjl_kept_query(db, "SELECT id FROM contexts", sjl_check_context,
-                          check)
+        || sjl_kept_query(db, "SELECT id FROM contexts UNION ALL"
+                          " SELECT id || '.conf' FROM replacements",
+                          sjl_check_context, check)
            == SJL_ERROR
         || sjl_kept_files(db, sjl_check_file, check) == SJL_ERROR)
     {

@@ -212,6 +212,28 @@ sjl_sqlite_migrate(sqlite3 *db, char **why)
 }
 
 
+int
+sjl_sqlite_is_present(sqlite3 *db, char **why)
+{
+    int  version;
+
+    if (sjl_sqlite_version(db, &version) == SJL_ERROR) {
+        *why = sjl_format("the database cannot be read: %s",
+                          sqlite3_errmsg(db));
+        return SJL_ERROR;
+    }
+
+    if (version != (int) sjl_nelts(sjl_migrations)) {
+        *why = sjl_format("the database has version %d, not %zu: a launcher of "
+                          "this version has to be started on it first",
+                          version, sjl_nelts(sjl_migrations));
+        return SJL_ERROR;
+    }
+
+    return SJL_OK;
+}
+
+
 static int
 sjl_sqlite_version(sqlite3 *db, int *version)
 {

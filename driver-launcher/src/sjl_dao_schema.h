@@ -23,5 +23,11 @@
  */
 int sjl_sqlite_migrate(sqlite3 *db, char **why);
 
+/*
+ * Whether a database is one of this launcher's version; *why, to be freed,
+ * tells what it is otherwise.
+ */
+int sjl_sqlite_is_present(sqlite3 *db, char **why);
+
 
 #endif /* _SJL_DAO_SCHEMA_H_INCLUDED_ */

@@ -6,6 +6,7 @@
 
 
 #include "sjl_kept.h"
+#include "sjl_dao_schema.h"
 
 #include <dirent.h>
 #include <sys/file.h>
@@ -93,6 +94,9 @@ sjl_kept_open(const char *folder, char **why)
     if (rc != SQLITE_OK) {
         *why = sjl_format("the database \"%s\" cannot be read: %s", path,
                           sqlite3_errmsg(db));
+    }
+
+    if (rc != SQLITE_OK || sjl_sqlite_is_present(db, why) == SJL_ERROR) {
         (void) sqlite3_close(db);
         db = NULL;
     }

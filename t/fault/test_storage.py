@@ -620,11 +620,18 @@ def test_files_that_belong_to_nothing_go_with_the_start(server):
     kept = set(contents(folder))
     strays = [f"results/{i[:2]}/{i}{end}" for i, end in ((str(uuid.uuid4()), ""), (str(uuid.uuid4()), ".config"))]
     strays += [f"results/{jobs[0][:2]}/{jobs[0]}", "data/d-2026-01-31T00_00_00.000Z.dat", "binaries/" + "0" * 64 + ".jar"]
-    others = ["results/00/other", "data/other", "binaries/other"]
+    others = ["results/00/other", "data/other", "binaries/other", "contexts/other"]
+    folders = [f"contexts/{uuid.uuid4()}/in"]
+    strays += [folders[0] + "/x", f"contexts/{uuid.uuid4()}.conf"]
+    for name in folders:
+        os.makedirs(f"{folder}/{name}")
     for name in strays + others:
         open(f"{folder}/{name}", "w").close()
+    for name in [*strays, *folders, os.path.dirname(folders[0])]:
+        os.utime(f"{folder}/{name}", (0, 0))
     restart(server)
     wait_until("they are gone", lambda: not any(os.path.exists(f"{folder}/{name}") for name in strays))
+    wait_until("their folders, too", lambda: not os.path.exists(f"{folder}/{os.path.dirname(folders[0])}"))
     there = set(contents(folder))
     assert {f"{folder}/{name}" for name in others} <= there and {name for name in kept if "/contexts/" not in name} <= there
     with Channel(server.socket) as c:
