@@ -87,8 +87,11 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ch->used[NGX_HTTP_SPARKJOB_QUEUED] + op->frame.size
-        > ctx->zone->limits[NGX_HTTP_SPARKJOB_QUEUED])
+    /* those who wait already, and ask again, are bounded as such */
+
+    if (!ctx->parked
+        && ch->used[NGX_HTTP_SPARKJOB_QUEUED] + op->frame.size
+           > ctx->zone->limits[NGX_HTTP_SPARKJOB_QUEUED])
     {
         return ngx_http_sparkjob_limit_refuse(r, NGX_HTTP_SPARKJOB_QUEUED,
                                               NGX_BUSY);

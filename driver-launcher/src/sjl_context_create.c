@@ -406,7 +406,9 @@ sjl_create_go(sjl_create_t *create)
                         (int) sjl_conf->max_contexts);
         sjl_create_refuse(create, SJP_ERR_TOO_MANY_CONTEXTS, limit);
 
-    } else if (!sjl_limit_start(create->requests)) {
+    } else if (!sjl_limit_take(create->requests, spec->fd)
+               || !sjl_limit_start(create->requests))
+    {
         create->requests = NULL;
 
     } else if (create->replace) {

@@ -357,6 +357,10 @@ sjl_submit_accept(sjl_submit_t *s)
         return;
     }
 
+    if (!sjl_limit_take(s->request, s->fd)) {
+        return;
+    }
+
     dependent = NULL;
     cp = sjl_binary_resolve(s->names, &missing);
 

@@ -17,11 +17,17 @@ static int sjl_limit_exempt(uint16_t type);
 static void sjl_limit_refuse(sjl_request_t *r, const char *what, int64_t max);
 
 
-/* what keeps a module going, or makes the load less, is always taken */
+/*
+ * What keeps a module going, or makes the load less, is always taken.  So is
+ * what a module sends again when its channel was broken: those who wait for a
+ * job are not refused, and of submissions it has to be looked first whether
+ * they were taken before, see sjl_limit_take().
+ */
 
 static const sjp_type_e  sjl_limit_always[] = {
-    SJP_HELLO, SJP_PING, SJP_PONG, SJP_SNAPSHOT, SJP_DUMP, SJP_JOB_KILL,
-    SJP_CONTEXT_DELETE
+    SJP_HELLO, SJP_PING, SJP_PONG, SJP_SNAPSHOT, SJP_DUMP, SJP_JOB_GET,
+    SJP_JOB_KILL, SJP_CONTEXT_DELETE, SJP_JOB_SUBMIT, SJP_CONTEXT_CREATE,
+    SJP_CONTEXT_REPLACE
 };
 
 
@@ -32,21 +38,33 @@ sjl_limit_message(sjl_conn_t *c, const sjl_frame_t *f)
         return SJL_OK;
     }
 
-    if ((int64_t) sjl_request_count() >= sjl_conf->limit_requests) {
-        sjl_limit_refuse(sjl_request_make(c, f), "requests at once",
-                         sjl_conf->limit_requests);
-        return SJL_ERROR;
-    }
-
-    if (f->fd != -1
-        && (int64_t) sjl_files_bodies() >= sjl_conf->limit_uploads)
+    if ((int64_t) sjl_request_count() < sjl_conf->limit_requests
+        && (f->fd == -1
+            || (int64_t) sjl_files_bodies() < sjl_conf->limit_uploads))
     {
-        sjl_limit_refuse(sjl_request_make(c, f), "uploads at once",
-                         sjl_conf->limit_uploads);
-        return SJL_ERROR;
+        return SJL_OK;
     }
 
-    return SJL_OK;
+    (void) sjl_limit_take(sjl_request_make(c, f), f->fd);
+
+    return SJL_ERROR;
+}
+
+
+int
+sjl_limit_take(sjl_request_t *r, int fd)
+{
+    if ((int64_t) sjl_request_count() > sjl_conf->limit_requests) {
+        sjl_limit_refuse(r, "requests at once", sjl_conf->limit_requests);
+        return 0;
+    }
+
+    if (fd != -1 && (int64_t) sjl_files_bodies() >= sjl_conf->limit_uploads) {
+        sjl_limit_refuse(r, "uploads at once", sjl_conf->limit_uploads);
+        return 0;
+    }
+
+    return 1;
 }
 
 

@@ -19,6 +19,12 @@
 /* SJL_ERROR: there is too much to do for this message, and it was answered */
 int sjl_limit_message(sjl_conn_t *c, const sjl_frame_t *f);
 
+/*
+ * Whether a submission that is new, with a body in a file or -1, may be taken;
+ * if not the request is refused.
+ */
+int sjl_limit_take(sjl_request_t *r, int fd);
+
 /* whether one more module may have a channel */
 int sjl_limit_channel(void);
 

@@ -134,6 +134,24 @@ def test_requests_to_the_launcher_are_bounded():
         assert job(s, context="c", sync="true")[0] == 200
 
 
+def test_what_was_taken_is_not_refused_when_it_is_sent_again():
+    """By a worker that has lost its channel: those who wait for jobs, and submissions that were not answered."""
+    with started(launcher={"limits": {"requests": 6}, "max_jobs_per_context": 100}) as s, \
+            concurrent.futures.ThreadPoolExecutor(30) as pool:
+        waiting = []
+        for n in range(20):
+            waiting.append(pool.submit(job, s, "sleep", '{"ms": 5000}', context="c", sync="true", timeout=60))
+            wait_until("it runs", lambda: len(s.get("/jobs?status=RUNNING")[1]) == n + 1, every=0.01)
+        waiting += [pool.submit(job, s, "slowvalidate", '{"ms": 5000}', context="c", sync="true", timeout=60) for _ in range(6)]
+        wait_until("all have come", lambda: len(s.get("/jobs")[1]) == 26)
+        s.launcher.kill()
+        s.launcher.wait()
+        s.start_launcher()
+        answers = [w.result() for w in waiting]
+        assert {a[0] for a in answers} == {200}, [a for a in answers if a[0] != 200][:2]
+        assert len(s.get("/jobs")[1]) == 26
+
+
 def test_files_that_the_launcher_stores_at_once_are_bounded():
     with started(launcher={"limits": {"uploads": 1}}) as s, concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = []
