@@ -54,7 +54,7 @@ def result(world, client, rng):
 
 def kill(world, client, rng):
     for context in "plain", "kept":
-        world.submit(client, rng, context, "hour", sync=False)
+        world.submit(client, rng, context, "long", sync=False)
         world.kill_job(client, rng, newest=True)
 
 
@@ -91,9 +91,10 @@ def passes(world, step, rng):
 def entries(world, seed):
     """(step, point, action, passes to let by): first, and if there are more, last."""
     for step in STEPS:
-        if not prepare(world, step, random.Random(seed)):
+        rng = random.Random(f"{seed} {step}")
+        if not prepare(world, step, rng):
             return
-        for point, n in sorted(passes(world, step, random.Random(seed)).items()):
+        for point, n in sorted(passes(world, step, rng).items()):
             for action in ["kill", "stop"] + ["fail"] * POINTS[point]:
                 for let_by in sorted({0, n - 1}) if n else ():
                     yield step, point, action, let_by
@@ -103,7 +104,7 @@ def matrix(world, seed, chosen):
     """Goes through those entries; returns how many there were, and how many faults struck."""
     done = 0
     for step, point, action, let_by in chosen:
-        rng = random.Random(seed)
+        rng = random.Random(f"{seed} {step} {point} {action} {let_by}")
         if not prepare(world, step, rng):
             return done
         world.begin_round()

@@ -5,10 +5,12 @@ no orphan process, file, descriptor or zombie; the API of all workers and the la
 """
 
 import collections
+import contextlib
 import glob
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import time
 
@@ -42,6 +44,9 @@ class Check:
                 return []
             if time.monotonic() > end:
                 return problems
+            for pid in self.server.drivers():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGCONT)        # one that was struck while the point was disarmed
             time.sleep(0.05)
 
     def problems(self, every):

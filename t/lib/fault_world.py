@@ -31,7 +31,7 @@ DRIVER = points("t/lib")
 POINTS = {**WORKER, **LAUNCHER, **DRIVER}
 
 
-# jobs by a short name: the class, and what comes of a body; "hour" sleeps until it is killed
+# jobs by a short name: the class, and what comes of a body; "long" sleeps for so long that it can be killed
 SCRIPTED = {
     "noop": ("noop", lambda text, body: True),
     "echo": ("echo", lambda text, body: text),
@@ -176,6 +176,9 @@ class World:
                 point, action, _, _, pid = self.faults.slot(i)
                 if action == ACTIONS["stop"] and pid and pid not in until:
                     until[pid] = time.monotonic() + rng.uniform(0.05, 0.5)
+            for pid in [self.server.launcher.pid, *self.server.worker_pids()]:
+                if stopped(pid):            # also one that was struck while the point was disarmed
+                    until.setdefault(pid, time.monotonic() + 0.3)
             for pid in [pid for pid, end in until.items() if time.monotonic() > end]:
                 del until[pid]
                 with contextlib.suppress(OSError):
@@ -225,12 +228,13 @@ class World:
     def submit(self, client, rng, context=None, cls=None, sync=None, big=False):
         cls = cls or rng.choice(sorted(self.classes))
         sync = rng.random() < 0.5 if sync is None else sync
+        cp = "app" if context else rng.choice(["app", "app", *BINARIES])
         context = context or rng.choice(CONTEXTS)
-        body = {"n": rng.random(), "ms": 3600000 if cls == "hour" else rng.choice([0, 20, 100]), "bytes": rng.choice([10, 100000]), "tasks": 2}
+        body = {"n": rng.random(), "ms": 2000 if cls == "long" else rng.choice([0, 20, 100]), "bytes": rng.choice([10, 100000]), "tasks": 2}
         if big or rng.random() < 0.15:
             body["pad"] = "x" * 100000
-        text, cls = json.dumps(body), cls.replace("hour", "sleep")
-        path = f"/jobs?cp={rng.choice(['app', 'app', *BINARIES])}&mainClass={self.classes[cls][0]}&context={context}"
+        text, cls = json.dumps(body), cls.replace("long", "sleep")
+        path = f"/jobs?cp={cp}&mainClass={self.classes[cls][0]}&context={context}"
         path += "&sync=true&timeout=30" if sync else rng.choice(["", "&validate=async"])
         keyed = rng.random() < 0.5
         headers = {"Idempotency-Key": f"k{rng.randrange(1 << 60)}"} if keyed else {}
@@ -352,6 +356,12 @@ class World:
         self.server.launcher.kill()
         self.untidy = False
         return self.settle(every=True)
+
+
+def stopped(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[0] == "T"
+    return False
 
 
 def plan_faults(rng, n):
