@@ -128,7 +128,8 @@ class Check:
                 wrong.append(f"job {job} is {state}, its client was told {told}")
             if self.final.get(job, state) != state:
                 wrong.append(f"job {job} is {state}, it was {self.final[job]}")
-            wrong += self.reason(job, row)
+            if job not in self.final:           # else the faults of this round are not those that struck it
+                wrong += self.reason(job, row)
         return wrong
 
     def reason(self, job, row):
