@@ -395,8 +395,11 @@ readv(int fd, const struct iovec *iov, int n)
 
     piece = onebyte_piece(iov, n);
 
-    return (piece && onebyte_kind(fd) != ONEBYTE_OTHER) ? read(fd, piece->iov_base, 1)
-                                        : real(fd, iov, n);
+    if (piece && onebyte_kind(fd) != ONEBYTE_OTHER) {
+        return read(fd, piece->iov_base, 1);
+    }
+
+    return real(fd, iov, n);
 }
 
 
@@ -409,8 +412,11 @@ writev(int fd, const struct iovec *iov, int n)
 
     piece = onebyte_piece(iov, n);
 
-    return (piece && onebyte_kind(fd) != ONEBYTE_OTHER) ? write(fd, piece->iov_base, 1)
-                                        : real(fd, iov, n);
+    if (piece && onebyte_kind(fd) != ONEBYTE_OTHER) {
+        return write(fd, piece->iov_base, 1);
+    }
+
+    return real(fd, iov, n);
 }
 
 
