@@ -240,8 +240,8 @@ sjl_check_log(sjl_check_t *check)
     free(wal);
 
     if (lost > 1) {
-        sjl_check_found(check, "\"sparkjob.db-wal\" is damaged: %zu commits lie "
-                        "behind a frame that cannot be read", lost);
+        sjl_check_found(check, "\"sparkjob.db-wal\" is damaged: %zu commits "
+                        "lie behind a frame that cannot be read", lost);
     }
 }
 
