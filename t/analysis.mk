@@ -38,8 +38,8 @@ tsan: module driver spark                  ## the launcher's threads under Threa
 # memory of the launcher as it is built for users; Debian 12's valgrind has no pidfd_open(), so nothing that starts drivers
 
 MEMCHECK     := $(BUILD)/memcheck
-VALGRIND     := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes
-VALGRIND_T   ?= t/data.t t/routing.t
+VALGRIND     := valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes --vgdb=no
+VALGRIND_T   ?= t/data.t t/binaries.t
 VALGRIND_U    = $(filter-out %/test_util %/test_restart,$(UNIT))
 
 valgrind: export DEPS := analyze

@@ -491,7 +491,7 @@ sub zombies {
 
 sub deleted_files {
     my ($pid) = @_;
-    return grep { / \(deleted\)$/ } map { readlink($_) // () }
+    return grep { / \(deleted\)$/ && !/valgrind_proc_/ } map { readlink($_) // () }
            glob "/proc/$pid/fd/*";
 }
 
