@@ -13,10 +13,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from sparkjob_channel import HEADER, TYPES, Channel
-from sparkjob_server import LAUNCHER, ROOT, Server, alive, wait_until
+from sparkjob_server import LAUNCHER, ROOT, Server, alive, scalac, wait_until
 
 SCRIPTED = ROOT + "/t/lib/scripted_driver.py"
 
@@ -629,3 +630,74 @@ def test_unit_is_hardened(tmp_path):
         done = subprocess.run([ANALYZE, "verify", "--man=no", str(unit)], capture_output=True, text=True)
         said = [line for line in done.stderr.splitlines() if "sparkjob-launcher" in line and "bind-address" not in line]
         assert not any("Unknown" in line or "Failed to parse" in line or "invalid" in line.lower() for line in said), said
+
+
+# hostile jars, on real Spark
+
+HOSTILE = """
+package hostile
+import com.typesafe.config.Config
+import org.apache.spark.SparkContext
+import spark.jobserver._
+trait Plain extends SparkJob {
+  def validate(sc: SparkContext, config: Config): SparkJobValidation = SparkJobValid
+}
+object Look extends Plain {
+  private def text(file: String) = new String(java.nio.file.Files.readAllBytes(java.nio.file.Paths.get(file)), "ISO-8859-1")
+  def runJob(sc: SparkContext, config: Config): Any = {
+    val told = sys.env.toString + sys.props.toString + sc.getConf.toDebugString + text("/proc/self/environ") +
+      text("/proc/self/cmdline")
+    Seq(System.in.read(), told.contains("SECRET"), "[0-9a-f]{64}".r.findFirstIn(told).isDefined)
+  }
+}
+object Halt extends Plain {
+  def runJob(sc: SparkContext, config: Config): Any = Runtime.getRuntime.halt(7)
+}
+object Begin extends Plain {
+  while (System.currentTimeMillis() > 0) Thread.sleep(100)
+  def runJob(sc: SparkContext, config: Config): Any = 1
+}
+object Exit extends Plain {
+  System.exit(5)
+  def runJob(sc: SparkContext, config: Config): Any = 1
+}
+"""
+
+
+def packed(path, base, entries):
+    """A copy of an archive with more in it."""
+    shutil.copy(base, path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as z:
+        for name, content in entries:
+            z.writestr(name, content)
+    return str(path)
+
+
+def test_hostile_jars_hurt_their_own_context_only(tmp_path):
+    plain = str(tmp_path / "hostile.jar")
+    scalac(str(tmp_path / "src"), HOSTILE, plain)
+    many = packed(tmp_path / "many.jar", plain, ((f"n/{i}", b"") for i in range(200000)))
+    slip = packed(tmp_path / "slip.egg", plain, [("../../../slipped", b"x"), ("/slipped", b"x"), ("m/__init__.py", b"")])
+    with Server(launcher={"driver": {"options": ["-Xmx512m"], "kill_timeout": 2, "start_timeout": 120}},
+                location="sparkjob_context_timeout 120s;") as s:
+        for name, path, kind in (("plain", plain, "java-archive"), ("many", many, "java-archive"),
+                                 ("slip", slip, "python-egg")):
+            s.upload(name, path, "application/" + kind)
+        s.context("quiet")
+        assert s.run("hostile.Look", context="quiet", cp="plain")[1]["result"] == [-1, False, False]
+        assert s.run("hostile.Look", context="quiet", cp="many")[1]["result"] == [-1, False, False]
+
+        # an initializer that does not end: its job is killed, others go on
+        job = s.run("hostile.Begin", context="quiet", cp="plain", sync=False, timeout=1)[1]["jobId"]
+        assert s.run("hostile.Look", context="quiet", cp="many")[0] == 200
+        s.delete(f"/jobs/{job}")
+        assert s.run("hostile.Look", context="quiet", cp="many")[0] == 200
+
+        # what ends its JVM ends nothing else
+        for main_class, words in (("hostile.Halt", "code 7"), ("hostile.Exit", "code 5")):
+            s.context("hurt")
+            code, body = s.run(main_class, context="hurt", cp="plain")
+            assert code == 200 and body["status"] == "ERROR" and words in str(body), body
+            wait_until("its context has ended", lambda: s.get("/contexts/hurt")[1]["state"] == "ERROR", 60)
+        assert s.run("hostile.Look", context="quiet", cp="plain")[1]["result"] == [-1, False, False]
+    assert not glob.glob("/slipped") and not glob.glob(str(tmp_path / "slipped"))
