@@ -392,7 +392,7 @@ ngx_http_sparkjob_allow_named(ngx_http_sparkjob_ctx_t *ctx, ngx_int_t variable)
         return roles;
     }
 
-    v = ngx_http_get_indexed_variable(ctx->request, variable);
+    v = ngx_http_get_flushed_variable(ctx->request, variable);
 
     if (v == NULL || v->not_found) {
         return roles;
@@ -468,7 +468,7 @@ ngx_http_sparkjob_match_variable(ngx_http_sparkjob_ctx_t *ctx,
 {
     ngx_http_variable_value_t  *v;
 
-    v = ngx_http_get_indexed_variable(ctx->request, rule->variable);
+    v = ngx_http_get_flushed_variable(ctx->request, rule->variable);
 
     return v && !v->not_found && v->len
            && !(v->len == 1 && v->data[0] == '0');

@@ -109,6 +109,8 @@ is(staff('GET', '/jobs', '1'), 200, 'a condition that holds');
 is(staff('GET', '/jobs', '0'), 403, 'one that does not');
 is(staff('GET', '/jobs', ''), 403, 'one that is empty');
 is(staff('DELETE', '/contexts/x', '1'), 403, 'roles that it does not give');
+is(http('GET', '/late/jobs')->{status}, 200, 'a variable that was read before it had this value');
+is(http('DELETE', '/late/contexts/x')->{status}, 403, 'a condition that held before');
 is(http('GET', '/inner/jobs', '', 'X-User' => 'admin')->{status}, 403, 'rules of a location replace those around it');
 is(http('GET', '/inner/jobs', '', 'X-User' => 'ivy')->{status}, 200, 'as a whole');
 is(http('GET', '/open/jobs')->{status}, 200, 'without rules everything is allowed');
@@ -119,6 +121,8 @@ __DATA__
 === TEST 1: a role by the user's name
 --- http_config
 sparkjob_zone main 1m unix:$TEST_NGINX_SPARKJOB_MAIN;
+map $stage $roles_now { volatile; late read; }
+map $stage $staff_now { volatile; early 1; }
 server {
     listen $TEST_NGINX_SPARKJOB_SECOND_PORT;
     location / { sparkjob main; }
@@ -138,6 +142,14 @@ location / {
 location /roles/ { sparkjob main; sparkjob_allow $http_x_roles all; }
 location /staff/ { sparkjob main; sparkjob_allow read,submit ${http_x_staff}; }
 location /open/  { sparkjob main; }
+location /late/ {
+    sparkjob main;
+    sparkjob_allow $roles_now all;
+    sparkjob_allow contexts $staff_now;
+    set $stage early;
+    set $seen $roles_now$staff_now;
+    set $stage late;
+}
 --- more_headers
 X-User: read
 --- request
