@@ -817,7 +817,16 @@ sjl_files_move(sjl_file_op_t *op)
 
     } else {
         op->size = (size_t) sb.st_size;
-        rc = other ? sjl_files_take(op, fd) : sjl_files_rename(op, fd);
+        op->too_long = op->size > op->max;
+
+        /* to copy it, a hole perhaps, could take all of the disk, and hours */
+
+        if (op->too_long) {
+            (void) sjl_owner_unlink(op->from);
+
+        } else {
+            rc = other ? sjl_files_take(op, fd) : sjl_files_rename(op, fd);
+        }
     }
 
     (void) close(fd);
@@ -863,22 +872,29 @@ sjl_files_take(sjl_file_op_t *op, int fd)
         return rc;
     }
 
+    from = op->from;
+
     if (sjl_share_copy(fd, out, (off_t) op->size) == SJL_ERROR) {
         rc = sjl_files_fail(op, "sendfile", tmp);
-        (void) unlink(tmp);
-        free(tmp);
 
     } else {
-        from = op->from;
         op->from = tmp;
         rc = sjl_files_rename(op, out);
-
-        (void) unlink(tmp);
-        (void) sjl_owner_unlink(from);
-        free(from);
+        op->from = from;
     }
 
     (void) close(out);
+
+    /* what is to be tried again has to be there */
+
+    if (op->moved) {
+        (void) sjl_owner_unlink(from);
+
+    } else {
+        (void) unlink(tmp);
+    }
+
+    free(tmp);
 
     return rc;
 }

@@ -49,6 +49,8 @@ struct sjl_file_op_s {
     unsigned    bad:1;                  /* it is no binary */
     unsigned    other:1;                /* "to" is to be another user's */
     unsigned    exists:1;               /* there is one of that name */
+    unsigned    too_long:1;
+    size_t      max;
     sjl_why_t   why;
 
     /*
@@ -118,7 +120,8 @@ void sjl_files_remove_folder(char *folder);
 
 /*
  * Moves the regular file "from" to "to", and makes it durable; sets size.
- * Nothing in "from" may be a symbolic link.
+ * Nothing in "from" may be a symbolic link.  One of more than "max" bytes is
+ * removed instead, and "too_long" set.
  */
 int sjl_files_move(sjl_file_op_t *op);
 

@@ -85,6 +85,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         fop->from = sjl_strdup(result->file);
         fop->to = sjl_path_result(job->row.id, "");
         fop->tries = SJL_JOB_TRIES;
+        fop->max = (size_t) sjl_conf->limit_result_bytes;
 
         job->nops++;
         sjl_file_op_add(fop);
@@ -160,14 +161,10 @@ sjl_job_result_moved(sjl_file_op_t *fop)
     if (job->row.final) {
         /* it was killed meanwhile */
 
-    } else if (fop->rc == SJL_OK
-               && (int64_t) fop->size > sjl_conf->limit_result_bytes)
-    {
-        sjl_files_delete(sjl_path_result(job->row.id, ""));
+    } else if (fop->too_long) {
         sjl_job_fail(job, SJP_JOB_ERROR, "java.io.IOException", NULL,
-                     "The result of job %s has %zu bytes, at most %lld are "
-                     "kept", job->row.id, fop->size,
-                     (long long) sjl_conf->limit_result_bytes);
+                     "The result of job %s has %zu bytes, at most %zu are "
+                     "kept", job->row.id, fop->size, fop->max);
 
     } else if (fop->rc == SJL_OK) {
         sjl_job_finish(job, SJP_JOB_FINISHED, SJL_PAYLOAD_STORED, NULL,

@@ -18,6 +18,9 @@
 #define SJL_JOB_PROGRESS_PAUSE  200     /* milliseconds */
 #define SJL_JOB_PROGRESS_BURST  3200
 
+/* bytes; no body that a driver can parse comes near to it */
+#define SJL_JOB_CONFIG_MAX  (1024 * 1024 * 1024)
+
 
 static json_t *sjl_job_frame(const sjl_job_t *job);
 static json_t *sjl_job_paths(const char *binaries);
@@ -366,6 +369,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     fop = sjl_file_op_make(sjl_files_move, sjl_job_config_moved, job);
     fop->from = sjl_strdup(file);
     fop->to = sjl_path_result(job->row.id, ".config");
+    fop->max = SJL_JOB_CONFIG_MAX;
 
     job->nops++;
     sjl_file_op_add(fop);
@@ -382,7 +386,7 @@ sjl_job_config_moved(sjl_file_op_t *fop)
     job->configuring = 0;
 
     if (!job->row.final) {
-        job->row.config_file = fop->rc == SJL_OK;
+        job->row.config_file = fop->rc == SJL_OK && !fop->too_long;
 
         if (job->sent) {
             sjl_job_running(job);

@@ -18,6 +18,7 @@ import zipfile
 import pytest
 from sparkjob_channel import HEADER, TYPES, Channel
 from sparkjob_server import LAUNCHER, ROOT, Server, alive, scalac, wait_until
+from storage import Disk
 
 SCRIPTED = ROOT + "/t/lib/scripted_driver.py"
 
@@ -252,6 +253,26 @@ def test_jobs_of_other_users_have_bodies_results_and_logs():
         assert code == 200
         folder = body["result"]["work"]
         wait_until("the folder is gone", lambda: not os.path.exists(folder))
+
+
+@ROOT_ONLY
+def test_result_of_another_user_waits_for_a_disk_that_is_full():
+    """What was copied in vain has to be there for the next try."""
+    with Users(start=False, scripted=True) as s:
+        disk = Disk(s)
+        os.chmod(s.dir, 0o755)
+        os.chown(disk.path, LAUNCHER_USER, LAUNCHER_USER)
+        s.start_launcher()
+        s.start_nginx()
+        s.wait_ready()
+        jar(s)
+        s.context("c")
+        disk.fails("rename", "results/*", "full", times=2)
+        status_, body = s.run("big", BIG)
+        assert status_ == 200 and body["result"] == "x" * 300000, body
+        assert s.read("launcher.log").count("No space left on device") == 2
+        _, folder = driver_of(s, "c")
+        assert not os.listdir(folder + "/out") and not os.listdir(s.dir + "/data/tmp")
 
 
 @ROOT_ONLY
