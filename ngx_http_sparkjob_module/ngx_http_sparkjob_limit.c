@@ -15,7 +15,7 @@
 static void ngx_http_sparkjob_limit_cleanup(void *data);
 
 
-/* bytes of questions are no slots that a request has: they are only looked at */
+/* bytes of questions are no slots of a request: they are only looked at */
 
 static struct {
     ngx_str_t    name;

@@ -59,7 +59,13 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
         return ngx_http_sparkjob_reply_unavailable(r);
     }
 
-    rc = ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_PARKED);
+    /*
+     * those who wait already, and ask again, are bounded as such, and streams
+     * as watchers: they could not even be told that there is no slot
+     */
+
+    rc = ctx->parked
+         ? NGX_OK : ngx_http_sparkjob_limit_enter(r, NGX_HTTP_SPARKJOB_PARKED);
 
     if (rc != NGX_OK) {
         json_decref(meta);
@@ -86,8 +92,6 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    /* those who wait already, and ask again, are bounded as such */
 
     if (!ctx->parked
         && ch->used[NGX_HTTP_SPARKJOB_QUEUED] + op->frame.size

@@ -454,6 +454,10 @@ ngx_http_sparkjob_finish(ngx_http_request_t *r, ngx_int_t rc)
 
     ngx_http_sparkjob_wait_cleanup(ctx);
 
+    /* a client may take long to read its answer, but that costs no slot */
+
+    ngx_http_sparkjob_limit_leave(ctx, NGX_HTTP_SPARKJOB_PARKED);
+
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }

@@ -88,6 +88,30 @@ def test_watchers_and_followers_are_bounded():
             assert c.recv(12) == b"HTTP/1.1 200"
 
 
+def test_streams_and_slow_readers_take_no_slot_of_those_that_wait():
+    with started(zone="parked=1") as s, \
+            contextlib.ExitStack() as stack:
+        silent = job(s, "sleep", '{"ms": 600000}', context="c")
+        assert silent[0] == 202, silent
+        log = f"GET /jobs/{json.loads(silent[2])['jobId']}/log?follow=true HTTP/1.1\r\nHost: x\r\n\r\n"
+        followers = []
+        for _ in range(2):
+            followers.append(stack.enter_context(raw(s, log.encode())))
+            assert followers[-1].recv(12) == b"HTTP/1.1 200"
+        large = json.loads(job(s, "big", '{"bytes": 50000000}', context="c", sync="true", timeout=60)[2])["jobId"]
+        reader = stack.enter_context(raw(s, f"GET /jobs/{large} HTTP/1.1\r\nHost: x\r\n\r\n".encode()))
+        assert reader.recv(12) == b"HTTP/1.1 200"
+        end = time.monotonic() + 3
+        while time.monotonic() < end:           # followers of an empty log ask for it now and then
+            assert job(s, context="c", sync="true")[0] == 200
+        for f in followers:
+            f.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                while f.recv(65536):
+                    pass
+                raise AssertionError("a follower was cut")
+
+
 @pytest.mark.parametrize("body", ["Content-Length: 100000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nPK\3\4x\r\n"])
 def test_uploads_that_do_not_end_are_bounded(body):
     with started(zone="uploads=3") as s, contextlib.ExitStack() as stack:
