@@ -215,9 +215,10 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
             sh->horizon = ngx_max(sh->horizon, rec->start);
             sh->load_horizon = ngx_max(sh->load_horizon, rec->start);
 
-        } else if (!sh->overflow) {
+        } else {
+            zone->full |= !sh->overflow;
             sh->overflow = 1;
-            zone->full = 1;
+            sh->load_overflow = 1;
         }
 
         return;

@@ -70,6 +70,7 @@ typedef struct {
     ngx_uint_t                  loaded;         /* there was a snapshot */
     ngx_uint_t                  complete;       /* of this epoch, whole */
     ngx_uint_t                  overflow;       /* of contexts or binaries */
+    ngx_uint_t                  load_overflow;
     ngx_uint_t                  room;           /* there may be, since then */
 } ngx_http_sparkjob_sh_t;
 

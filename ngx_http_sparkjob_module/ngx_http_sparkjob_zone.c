@@ -555,8 +555,8 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
         sh->loader_time = ngx_current_msec;
         sh->load_horizon = 0;
         sh->load_forgotten = 0;
+        sh->load_overflow = 0;
         sh->complete = 0;
-        sh->overflow = 0;
         sh->room = 0;
         sh->generation++;
 
@@ -633,6 +633,8 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
         sh->horizon = sh->load_horizon;
         sh->forgotten = sh->load_forgotten
                         || ch->load_contexts >= ch->load_limit;
+
+        sh->overflow = sh->load_overflow;
 
         if (ch->load_final >= ch->load_limit) {
             sh->horizon = ngx_max(sh->horizon, ch->load_oldest);

@@ -9,6 +9,7 @@ import time
 import faults
 import pytest
 from event_stream import EventStream
+from fake_launcher import SNAPSHOT, FakeLauncher
 from sparkjob_server import BUILD, EXAMPLES, NGINX, Server, alive, children, wait_until
 from steady_load import SteadyLoad
 
@@ -221,3 +222,22 @@ def test_worker_dies_with_the_lock(points, tmp_path, monkeypatch):
         assert s.get("/contexts")[1] == ["c", "parked"] and list(s.get("/binaries")[1]) == ["examples"]
         anew = s.read("nginx/logs/error.log").count("loading it anew")
         assert (anew > 0) == (points != ["zone.locked"]), anew
+
+
+def test_what_a_zone_had_no_room_for_is_there_while_it_is_loaded_again():
+    with Server(start=False, workers=1) as s, FakeLauncher(s.socket) as fake:
+        for n in range(200):
+            fake.put_binary(f"{n:0200}")
+        contexts = [f"late{n}" for n in range(30)]
+        for name in contexts:
+            fake.put_context(name)
+        s.zone_size = "128k"
+        s.start_nginx()
+        s.wait_ready()
+        wait_until("the zone is full", lambda: "too small for the contexts" in s.read("nginx/logs/error.log"))
+        assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}
+        fake.silent = (SNAPSHOT,)
+        fake.remove("binary", f"{0:0200}")
+        asked = fake.asked[SNAPSHOT]
+        wait_until("another snapshot is asked for", lambda: fake.asked[SNAPSHOT] > asked, 10)
+        assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}

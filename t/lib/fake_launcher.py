@@ -8,6 +8,7 @@ test's own process.
         fake.publish("progress", "job", {"id": "...id...", "stages": 1, "tasks": 4})
 """
 
+import collections
 import json
 import os
 import select
@@ -18,7 +19,7 @@ import time
 
 HEADER = struct.Struct("!IHHII")
 HELLO, WELCOME, PING, PONG, REPLY, SNAPSHOT, RECORD, EVENT = range(1, 9)
-CONTEXT_LOG, JOB_GET, JOB_LOG = 28, 34, 38
+CONTEXT_LOG, CONTEXT_GET, JOB_GET, JOB_LOG = 28, 29, 34, 38
 FINAL = ("FINISHED", "ERROR", "KILLED")
 
 
@@ -36,6 +37,7 @@ class FakeLauncher:
         self.records = dict(keep.records) if keep else {}      # (kind, key): record
         self.logs = dict(keep.logs) if keep else {}            # (kind, key): path
         self.silent = ()                                       # messages that get no answer
+        self.asked = collections.Counter()                     # how often each message came
         self.lock = threading.RLock()
         self.channels = []
 
@@ -151,6 +153,7 @@ class FakeLauncher:
 
     def answer(self, channel, number, stream, meta):
         position = {"epoch": self.epoch, "seq": self.seq}
+        self.asked[number] += 1
         if number in self.silent:
             return
         if number == HELLO:
@@ -163,6 +166,8 @@ class FakeLauncher:
             self.send(channel, REPLY, stream, position)
         elif number == JOB_GET and ("job", meta["id"]) in self.records:
             self.send(channel, REPLY, stream, {"record": self.records["job", meta["id"]]})
+        elif number == CONTEXT_GET and ("context", meta["name"]) in self.records:
+            self.send(channel, REPLY, stream, {"record": self.records["context", meta["name"]]})
         elif number in (JOB_LOG, CONTEXT_LOG):
             self.answer_log(channel, stream, ("job", meta["id"]) if number == JOB_LOG else ("context", meta["name"]))
         else:
