@@ -114,14 +114,14 @@ def test_kill_raises_in_the_job_and_in_its_threads(worker):
         import threading
         def spin():
             try:
+                print("spins")
                 while True:
                     pass
             except BaseException as e:
                 print(type(e).__name__)
         t = threading.Thread(target=spin)
-        t.start()
-        print("spins")
         try:
+            t.start()
             while True:
                 pass
         finally:
