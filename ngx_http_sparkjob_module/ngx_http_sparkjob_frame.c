@@ -343,10 +343,13 @@ ngx_http_sparkjob_frame_drop(ngx_http_sparkjob_channel_t *ch,
     copy->own = 1;
     copy->queued = 1;
 
-    n = ngx_http_sparkjob_frame_iovs(frame, iov, NGX_HTTP_SPARKJOB_IOVS);
+    while (frame->sent < frame->size) {
+        n = ngx_http_sparkjob_frame_iovs(frame, iov, NGX_HTTP_SPARKJOB_IOVS);
 
-    for (i = 0; i < n; i++) {
-        p = ngx_cpymem(p, iov[i].iov_base, iov[i].iov_len);
+        for (i = 0; i < n; i++) {
+            p = ngx_cpymem(p, iov[i].iov_base, iov[i].iov_len);
+            frame->sent += iov[i].iov_len;
+        }
     }
 
     ngx_queue_remove(&frame->queue);
