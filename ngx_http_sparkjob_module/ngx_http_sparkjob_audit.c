@@ -120,23 +120,39 @@ ngx_http_sparkjob_audit_cleanup(void *data)
 }
 
 
+/*
+ * Subrequests (of "mirror") have the pool of their main request, and are logged
+ * with it, unless log_subrequest is on.
+ */
+
 static ngx_int_t
 ngx_http_sparkjob_audit_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t           found;
-    ngx_pool_cleanup_t  *cln;
+    ngx_uint_t                found;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_sparkjob_ctx_t  *ctx;
 
     found = 0;
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler == ngx_http_sparkjob_audit_cleanup) {
-            found = 1;
-
-            if (ngx_http_sparkjob_audit_write(cln->data) != NGX_OK) {
-                return NGX_ERROR;
-            }
+        if (cln->handler != ngx_http_sparkjob_audit_cleanup) {
+            continue;
         }
+
+        ctx = cln->data;
+
+        if (r != r->main && r != ctx->request) {
+            continue;
+        }
+
+        found = 1;
+
+        if (!ctx->audited && ngx_http_sparkjob_audit_write(ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->audited = 1;
     }
 
     return found ? NGX_OK : ngx_http_sparkjob_audit_refused(r);

@@ -416,6 +416,7 @@ typedef struct {
 
     unsigned                      isolated:1;   /* by sparkjob_owner */
     unsigned                      limited:1; /* has or had slots */
+    unsigned                      audited:1;
     unsigned                      parked:1;
     unsigned                      waiting:1;
     unsigned                      asked:1;  /* is in the queue "asking" */

@@ -548,7 +548,9 @@ ngx_http_sparkjob_route_of(ngx_http_request_t *r,
 
     ngx_http_set_ctx(r, ctx, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_args(r) == NGX_OK
+    /* what is refused for its parameters is that route's all the same */
+
+    if (ngx_http_sparkjob_args(r) != NGX_HTTP_INTERNAL_SERVER_ERROR
         && ngx_http_sparkjob_method(r, ctx, &method) == NGX_OK)
     {
         (void) ngx_http_sparkjob_find_route(r, slcf, ctx, method, &allowed);

@@ -76,6 +76,10 @@ line('a body that is too large', method => 'POST', route => '/jobs', status => 4
 as("guest", "DELETE", "/page/binaries/app");
 line('an error_page, which is not for our own answers', user => 'guest', method => 'DELETE', route => '/binaries/*', name => 'app',
      denied => 'binaries', status => 403);
+as('ann', 'DELETE', '/binaries/app?x=%ff');
+line('a parameter that is none', method => 'DELETE', route => '/binaries/*', name => 'app', status => 400);
+as('ann', 'DELETE', '/mirrored/binaries/none');
+is_deeply([sort map { "$_->{route} $_->{status}" } lines(2)], ['/binaries/* 404', '/contexts/* 404'], 'requests within requests have a line each');
 http('GET', '/basic/jobs');
 http('DELETE', '/off/contexts/x');
 as('ann', 'PUT', '/own/contexts/mine');
@@ -158,6 +162,13 @@ location /basic/ {
 location /small/ { sparkjob main; client_max_body_size 10; }
 location /off/   { sparkjob main; sparkjob_audit off; }
 location /full/  { sparkjob main; sparkjob_audit /dev/full; }
+location /mirrored/ {
+    sparkjob main;
+    sparkjob_user $http_x_user;
+    mirror /mirror/contexts/none;
+    log_subrequest on;
+}
+location /mirror/ { internal; sparkjob main; sparkjob_user $http_x_user; log_subrequest on; }
 location = /teapot { return 418 "teapot\n"; }
 --- user_files
 >>> htpasswd
