@@ -92,6 +92,16 @@ is_deeply([sort @{basic('ops', '/contexts')->{json}}], ['alice~etl', 'bob~etl'],
 is(basic('alice', '/contexts?reset=reboot', '-X', 'PUT')->{status}, 200, 'alice resets what is hers');
 is(basic('bob', '/contexts/etl')->{json}{state}, 'RUNNING', 'and not what is not');
 
+# Who has no password cannot use up what another may ask.
+
+my $flood = fork // die $!;
+exec 'curl', '-s', '-o', '/dev/null', '--interface', '127.0.0.2', '--cacert', "$dir/server.crt", '-u', 'alice:wrong',
+     "https://localhost:$ports{8443}/spark/jobs?x=[1-3000]" if $flood == 0;
+select undef, undef, undef, 0.5;
+is_deeply([map { basic('alice', '/jobs')->{status} } 1 .. 10], [(200) x 10], 'basic: alice is served while another guesses her password');
+kill 'KILL', $flood;
+waitpid $flood, 0;
+
 # Certificates.
 
 sub cert { my ($name, $path, @args) = @_; curl(8444, $path, '--cert', "$dir/$name.crt", '--key', "$dir/$name.key", @args) }
