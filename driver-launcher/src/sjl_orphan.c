@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <utlist.h>
 
@@ -27,10 +28,13 @@ static void sjl_orphan_look(struct ev_loop *loop, ev_timer *timer, int events);
 static int sjl_orphan_list(sjl_file_op_t *op);
 static int sjl_orphan_context(const char *pid, const char *mark, char *text,
     char *id);
+static int sjl_orphan_open(const char *pid);
+static int sjl_orphan_user(const char *pid, sjl_owner_t *user);
 static const char *sjl_orphan_find(const char *text, size_t len,
     const char *mark);
 static void sjl_orphan_listed(sjl_file_op_t *op);
 static int sjl_orphan_owned(pid_t pid, pid_t session, const char *id);
+static void sjl_orphan_found(sjl_context_t *ctx, pid_t pid);
 static void sjl_orphan_end(pid_t pid, const char *id, int signo);
 
 
@@ -115,14 +119,11 @@ static int
 sjl_orphan_context(const char *pid, const char *mark, char *text, char *id)
 {
     int          fd;
-    char         path[64];
     size_t       len;
     ssize_t      n;
     const char  *found;
 
-    (void) snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
-
-    fd = open(path, O_RDONLY|O_CLOEXEC);
+    fd = sjl_orphan_open(pid);
 
     if (fd == -1) {
         return 0;
@@ -153,6 +154,50 @@ sjl_orphan_context(const char *pid, const char *mark, char *text, char *id)
     memcpy(id, found, SJL_ID_LEN + 1);
 
     return 1;
+}
+
+
+/* that of another user's process is open to this user, and not to us */
+
+static int
+sjl_orphan_open(const char *pid)
+{
+    int          fd;
+    char         path[64];
+    sjl_owner_t  user;
+
+    (void) snprintf(path, sizeof(path), "/proc/%.20s/environ", pid);
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+
+    if (fd == -1 && errno == EACCES
+        && sjl_orphan_user(pid, &user) == SJL_OK)
+    {
+        sjl_owner_enter_user(&user);
+        fd = open(path, O_RDONLY|O_CLOEXEC);
+        sjl_owner_leave();
+    }
+
+    return fd;
+}
+
+
+static int
+sjl_orphan_user(const char *pid, sjl_owner_t *user)
+{
+    char         path[64];
+    struct stat  sb;
+
+    (void) snprintf(path, sizeof(path), "/proc/%.20s", pid);
+
+    if (stat(path, &sb) == -1) {
+        return SJL_ERROR;
+    }
+
+    user->uid = sb.st_uid;
+    user->gid = sb.st_gid;
+
+    return SJL_OK;
 }
 
 
@@ -235,11 +280,12 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
 
     ctx = sjl_context_find(id);
 
-    if (ctx && ctx->driver && pid == session) {
-        sjl_driver_found(ctx->driver, pid);
-    }
-
     if (ctx && ctx->driver) {
+
+        if (pid == session) {
+            sjl_orphan_found(ctx, pid);
+        }
+
         return 1;
     }
 
@@ -250,6 +296,23 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
     }
 
     return 0;
+}
+
+
+/* anybody can have that environment, but only its user's process is a driver */
+
+static void
+sjl_orphan_found(sjl_context_t *ctx, pid_t pid)
+{
+    char         number[24];
+    sjl_owner_t  user;
+
+    (void) snprintf(number, sizeof(number), "%d", (int) pid);
+
+    if (sjl_orphan_user(number, &user) == SJL_OK && user.uid == ctx->owner.uid)
+    {
+        sjl_driver_found(ctx->driver, pid);
+    }
 }
 
 

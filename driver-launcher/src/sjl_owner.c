@@ -219,6 +219,7 @@ sjl_owner_enter(const char *path)
     int           other;
     char         *root, *folder;
     size_t        len;
+    sjl_owner_t   owner;
     struct stat   sb;
 
     root = sjl_path_context("", "");
@@ -236,13 +237,24 @@ sjl_owner_enter(const char *path)
     other = lstat(folder, &sb) == 0 && sb.st_uid != geteuid();
 
     if (other) {
-        (void) setfsgid(sb.st_gid);
-        (void) setfsuid(sb.st_uid);
+        owner.uid = sb.st_uid;
+        owner.gid = sb.st_gid;
+        sjl_owner_enter_user(&owner);
     }
 
     free(folder);
 
     return other;
+}
+
+
+void
+sjl_owner_enter_user(const sjl_owner_t *owner)
+{
+    if (owner->uid != 0) {
+        (void) setfsgid(owner->gid);
+        (void) setfsuid(owner->uid);
+    }
 }
 
 

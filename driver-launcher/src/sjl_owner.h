@@ -76,6 +76,9 @@ int sjl_login_become(const sjl_login_t *login);
 int sjl_owner_enter(const char *path);
 void sjl_owner_leave(void);
 
+/* likewise, with the rights of a user that is known; never with root's */
+void sjl_owner_enter_user(const sjl_owner_t *owner);
+
 /* unlink() with these rights */
 int sjl_owner_unlink(const char *path);
 

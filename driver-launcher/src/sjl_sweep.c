@@ -11,6 +11,7 @@
 #include "sjl_look.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 
 static int sjl_sweep_list(sjl_file_op_t *op);
@@ -93,9 +94,10 @@ sjl_sweep_list(sjl_file_op_t *op)
 static int
 sjl_sweep_unswept(const char *root, const char *id)
 {
-    int      found;
-    char    *path;
-    size_t   i;
+    int           found;
+    char         *path;
+    size_t        i;
+    struct stat   sb;
 
     static const char *const  parts[] = {
         "/in", "/out", "/tmp", "/context.conf"
@@ -105,7 +107,13 @@ sjl_sweep_unswept(const char *root, const char *id)
 
     for (i = 0; i < sjl_nelts(parts) && !found; i++) {
         path = sjl_format("%s%s%s", root, id, parts[i]);
-        found = access(path, F_OK) == 0;
+
+        /* one that is another user's is closed to us */
+
+        (void) sjl_owner_enter(path);
+        found = lstat(path, &sb) == 0;
+        sjl_owner_leave();
+
         free(path);
     }
 

@@ -413,6 +413,31 @@ def test_drivers_of_other_users_are_adopted_and_started_again():
 
 
 @ROOT_ONLY
+def test_what_drivers_of_other_users_leave_behind_is_found():
+    with Users(scripted=True) as s:
+        jar(s)
+        s.context("c")
+        pid, folder = driver_of(s, "c")
+        orphan = s.run("spawn")[1]["result"]
+        assert status(orphan, "Uid") == [str(ALICE)] * 4
+        s.launcher.kill()
+        s.launcher.wait()
+        os.kill(pid, 9)
+        s.start_launcher()
+        s.wait_ready()
+        wait_until("the orphan is gone", lambda: not alive(orphan), 5)
+        wait_until("the folder is swept", lambda: set(os.listdir(folder)) <= {"driver.log", "logs"})
+        # and what a launcher left that died before it had swept
+        s.launcher.kill()
+        s.launcher.wait()
+        os.makedirs(folder + "/tmp")
+        os.chown(folder + "/tmp", ALICE, ALICE)
+        s.start_launcher()
+        s.wait_ready()
+        wait_until("the folder is swept", lambda: set(os.listdir(folder)) <= {"driver.log", "logs"})
+
+
+@ROOT_ONLY
 @pytest.mark.skipif("SPARKJOB_LONG" not in os.environ, reason="retention is looked at every minute: make security")
 def test_folder_of_another_user_is_removed_with_its_context():
     with Users(scripted=True, launcher={"retention": {"jobs": 1, "contexts": 1}}) as s:
