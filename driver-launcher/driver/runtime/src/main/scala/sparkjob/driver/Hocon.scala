@@ -119,7 +119,11 @@ object Hocon {
   private def endOfString(text: String, start: Int): Int = {
     if (text.startsWith(Quotes, start)) {
       val end = text.indexOf(Quotes, start + Quotes.length)
-      if (end < 0) text.length else end + Quotes.length
+      // the last three of them end it, any before are its own
+      if (end < 0) text.length else text.indexWhere(_ != '"', end) match {
+        case -1 => text.length
+        case next => next
+      }
     } else {
       var at = start + 1
       while (at < text.length && text.charAt(at) != '"' && text.charAt(at) != '\n') {

@@ -166,8 +166,9 @@ class HoconSuite {
         () => "a = [" + "{}," * (4 << 20) + "]", () => "a=1," * (3 << 20), () => "a{}," * (3 << 20),
         () => "a = " + "1 " * (6 << 20), () => "a = 1" + "\n" * (12 << 20), () => "#\n" * (6 << 20),
         () => "a = " + "[" * (12 << 20), () => "a." * (6 << 20) + "a = 1",
-        () => "a=" + "\"\"" * (6 << 20), () => "# \"\n" + list(), () => "// \"\n" + list(),
+        () => "a=" + "\"\" " * (4 << 20), () => "# \"\n" + list(), () => "// \"\n" + list(),
         () => "b = \"\\\"\", " + list(), () => "b = \"\"\" \" \"\"\", " + list(),
+        () => "b = \"\"\"x\"\"\"\", " + list(), () => "b = \"\"\"x\"\"\"\"\", " + list(),
         () => "b = \"x\n" + list())) {
       val e = assertThrows(classOf[BadConfigException], () => parse(text()))
       assertTrue(e.getMessage.take(200), e.getMessage.contains("words and signs"))
@@ -179,6 +180,7 @@ class HoconSuite {
         "a = \"\\\\" + words + "\"")) {
       assertTrue(parse(text).getString("a").endsWith(words))
     }
+    assertEquals("x\"", parse("a = \"\"\"x\"\"\"\"").getString("a"))
     assertEquals(1, parse("a = 1 # " + words + "\n// " + words.take(1 << 20)).getInt("a"))
   }
 
