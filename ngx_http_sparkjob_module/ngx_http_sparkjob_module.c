@@ -16,6 +16,8 @@
 
 static char *ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_addr_t *ngx_http_sparkjob_zone_addr(ngx_conf_t *cf,
+    ngx_str_t *value);
 static char *ngx_http_sparkjob(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_http_sparkjob_zone_t *ngx_http_sparkjob_zone_named(ngx_conf_t *cf,
@@ -155,8 +157,8 @@ static char *
 ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ssize_t                    size;
-    ngx_url_t                  u;
     ngx_str_t                 *value;
+    ngx_addr_t                *addr;
     ngx_uint_t                 i;
     ngx_http_sparkjob_zone_t  *zone;
 
@@ -184,22 +186,8 @@ ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_strncmp(value[3].data, "unix:", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\": the launcher's address must be "
-                           "\"unix:<path>\", not \"%V\"",
-                           &value[1], &value[3]);
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = value[3];
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in \"%V\" of zone \"%V\"",
-                           u.err ? u.err : "no memory", &u.url, &value[1]);
+    addr = ngx_http_sparkjob_zone_addr(cf, value);
+    if (addr == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -215,7 +203,7 @@ ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone->addr = u.addrs;
+    zone->addr = addr;
 
     zone->shm_zone = ngx_shared_memory_add(cf, &zone->name, size,
                                            &ngx_http_sparkjob_module);
@@ -239,6 +227,34 @@ ngx_http_sparkjob_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_addr_t *
+ngx_http_sparkjob_zone_addr(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_url_t  u;
+
+    if (ngx_strncmp(value[3].data, "unix:", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\": the launcher's address must be "
+                           "\"unix:<path>\", not \"%V\"",
+                           &value[1], &value[3]);
+        return NULL;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = value[3];
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of zone \"%V\"",
+                           u.err ? u.err : "no memory", &u.url, &value[1]);
+        return NULL;
+    }
+
+    return u.addrs;
 }
 
 

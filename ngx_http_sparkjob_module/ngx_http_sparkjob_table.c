@@ -20,6 +20,8 @@
 #define NGX_HTTP_SPARKJOB_EVICT_MAX  64
 
 
+static void ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_node_t *node);
 static ngx_uint_t ngx_http_sparkjob_table_newer(
     ngx_http_sparkjob_record_t *old, ngx_http_sparkjob_record_t *rec);
 static ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_alloc_locked(
@@ -232,10 +234,26 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
         node->record.payload = NGX_HTTP_SPARKJOB_NO_ROOM;
     }
 
-    node->generation = sh->generation;
     node->order = order;
 
-    node->by_key.key = ngx_http_sparkjob_table_key(key.data, key.len);
+    ngx_http_sparkjob_table_link_locked(sh, node);
+}
+
+
+static void
+ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_node_t *node)
+{
+    ngx_http_sparkjob_record_t  *rec;
+
+    rec = &node->record;
+
+    node->generation = sh->generation;
+    node->stamp = ++sh->stamp;
+
+    node->by_key.key = ngx_http_sparkjob_table_key(
+                                         ngx_http_sparkjob_record_key(rec),
+                                         rec->len[NGX_HTTP_SPARKJOB_KEY]);
     node->by_key.data = 0;
     ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
 
@@ -244,8 +262,6 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
         node->by_start.data = 1;
         ngx_rbtree_insert(&sh->by_start, &node->by_start);
     }
-
-    node->stamp = ++sh->stamp;
 
     if (rec->final) {
         ngx_queue_insert_head(&sh->final, &node->queue);
