@@ -438,7 +438,7 @@ def test_what_drivers_of_other_users_leave_behind_is_found():
 
 
 @ROOT_ONLY
-@pytest.mark.skipif("SPARKJOB_LONG" not in os.environ, reason="retention is looked at every minute: make security")
+@pytest.mark.skipif("SPARKJOB_LONG" not in os.environ, reason="retention is looked at every minute: SPARKJOB_LONG=1")
 def test_folder_of_another_user_is_removed_with_its_context():
     with Users(scripted=True, launcher={"retention": {"jobs": 1, "contexts": 1}}) as s:
         s.context("c")
