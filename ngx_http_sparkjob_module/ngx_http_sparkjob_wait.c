@@ -316,11 +316,17 @@ ngx_http_sparkjob_unlink(ngx_http_sparkjob_ctx_t *ctx)
 }
 
 
+/*
+ * Very many may wait for one job, which they have submitted by one key: those
+ * that this turn has no time for ask the launcher in the next ones.
+ */
+
 void
 ngx_http_sparkjob_wake(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_record_t *rec)
 {
     ngx_str_t                 id;
+    ngx_uint_t                n;
     ngx_http_request_t       *r;
     ngx_http_sparkjob_ctx_t  *ctx;
 
@@ -330,15 +336,27 @@ ngx_http_sparkjob_wake(ngx_http_sparkjob_channel_t *ch,
 
     id = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_KEY);
 
-    while ((ctx = ngx_http_sparkjob_waiter(ch, &id)) != NULL) {
+    for (n = 0; (ctx = ngx_http_sparkjob_waiter(ch, &id)) != NULL; n++) {
+
+        ngx_http_sparkjob_unlink(ctx);
+
+        if (n >= NGX_HTTP_SPARKJOB_BATCH) {
+            ctx->asked = 1;
+            ngx_queue_insert_tail(&ch->asking, &ctx->asking);
+            continue;
+        }
+
         r = ctx->request;
 
         ngx_http_set_log_request(r->connection->log, r);
 
         SPARKJOB_FAULT("result.wake");
 
-        ngx_http_sparkjob_unlink(ctx);
         ngx_http_sparkjob_finish(r, ctx->wake(r, rec));
+    }
+
+    if (n > NGX_HTTP_SPARKJOB_BATCH) {
+        ngx_http_sparkjob_channel_resume(ch);
     }
 }
 
@@ -384,11 +402,11 @@ ngx_http_sparkjob_ask_again(ngx_http_sparkjob_channel_t *ch)
     ngx_rbtree_node_t        *node;
     ngx_http_sparkjob_ctx_t  *ctx;
 
-    if (ch->waiters.root == ch->waiters.sentinel) {
-        return;
-    }
+    node = (ch->waiters.root == ch->waiters.sentinel)
+           ? NULL
+           : ngx_rbtree_min(ch->waiters.root, ch->waiters.sentinel);
 
-    for (node = ngx_rbtree_min(ch->waiters.root, ch->waiters.sentinel);
+    for ( /* void */ ;
          node;
          node = ngx_rbtree_next(&ch->waiters, node))
     {

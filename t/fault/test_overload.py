@@ -112,6 +112,16 @@ def test_streams_and_slow_readers_take_no_slot_of_those_that_wait():
                 raise AssertionError("a follower was cut")
 
 
+def test_more_waiters_of_one_job_than_are_woken_in_a_turn():
+    head = "POST /jobs?cp=j&mainClass=sleep&context=c&sync=true&timeout=60 HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"
+    with started() as s, contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(raw(s, f'{head}Content-Length: 12\r\n\r\n{{"ms": 3000}}'.encode())) for _ in range(700)]
+        for c in waiting:
+            c.settimeout(20)
+            assert c.recv(12) == b"HTTP/1.1 200"
+        assert len(s.get("/jobs")[1]) == 1
+
+
 @pytest.mark.parametrize("body", ["Content-Length: 100000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nPK\3\4x\r\n"])
 def test_uploads_that_do_not_end_are_bounded(body):
     with started(zone="uploads=3") as s, contextlib.ExitStack() as stack:
