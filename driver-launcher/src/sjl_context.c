@@ -34,6 +34,7 @@ typedef struct {
     sjl_db_op_t         op;
     sjl_context_t      *context;
     sjl_context_row_t   row;
+    int                 kept;           /* the context's is the loop's */
 } sjl_context_op_t;
 
 
@@ -258,6 +259,7 @@ sjl_context_queue(sjl_context_t *ctx, int lazy,
 
     cop = sjl_alloc(sizeof(sjl_context_op_t));
     cop->context = ctx;
+    cop->kept = ctx->kept;
     cop->op.run = run;
     cop->op.done = sjl_context_saved;
     cop->op.retry = retry;
@@ -282,7 +284,7 @@ sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
     cop = sjl_container(op, sjl_context_op_t, op);
     rc = dao->type->context_add(dao, &cop->row);
 
-    if (rc == SJL_OK && cop->context->kept) {
+    if (rc == SJL_OK && cop->kept) {
         rc = dao->type->row_delete(dao, &sjl_replacements_table, cop->row.id);
     }
 
@@ -550,6 +552,12 @@ sjl_context_set_state(sjl_context_t *ctx, sjp_context_state_e state)
 void
 sjl_context_token_first(sjl_context_t *ctx, void (*then)(sjl_context_t *ctx))
 {
+    /* it may have come once more while its token is on the way to the disk */
+
+    if (ctx->awaiting) {
+        return;
+    }
+
     if (ctx->token) {
         then(ctx);
         return;

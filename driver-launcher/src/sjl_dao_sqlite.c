@@ -449,10 +449,31 @@ sjl_sqlite_begin(sjl_dao_t *dao)
 }
 
 
+/*
+ * All of a commit that failed when it was synchronised is in the log yet, where
+ * the next launcher would find it.  The next commit is written over it; one
+ * that changes nothing would not be written.
+ */
+
 static int
 sjl_sqlite_commit(sjl_dao_t *dao)
 {
-    return sjl_sqlite_run(dao, SJL_SQL_COMMIT);
+    int            rc;
+    sjl_sqlite_t  *s;
+
+    s = (sjl_sqlite_t *) (void *) dao;
+
+    if (s->spoiled && *s->damage.text == '\0'
+        && sqlite3_exec(s->db, "PRAGMA application_id = 0", NULL, NULL, NULL)
+           != SQLITE_OK)
+    {
+        return sjl_sqlite_failed(s, "writing to the database");
+    }
+
+    rc = sjl_sqlite_run(dao, SJL_SQL_COMMIT);
+    s->spoiled = rc != SJL_OK;
+
+    return rc;
 }
 
 

@@ -125,6 +125,7 @@ typedef struct {
     sjl_why_t      why;
     sjl_why_t      damage;              /* no text: there is none */
     int            impatient;           /* it is locked, and was waited for */
+    int            spoiled;             /* the last commit has failed */
 } sjl_sqlite_t;
 
 

@@ -19,6 +19,9 @@ static void sjl_db_work(void *data, sjl_op_t *ops);
 static int sjl_db_batch(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_failed(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_done(sjl_op_t *op);
+static void sjl_db_settle(void);
+static int sjl_db_settle_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static void sjl_db_settled(sjl_db_op_t *op);
 static int sjl_db_damage(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_db_damage_known(sjl_db_op_t *op);
 static void sjl_db_verified(char *why);
@@ -37,6 +40,7 @@ static sjl_db_op_t       *sjl_db_retry, **sjl_db_retry_last = &sjl_db_retry;
 static size_t             sjl_db_nretries;
 static size_t             sjl_db_ntried;
 static sjl_why_t          sjl_db_why;
+static int                sjl_db_settling;
 static int                sjl_db_whole;      /* all of it was looked at */
 static void             (*sjl_db_well)(void);
 static ev_timer           sjl_db_retry_timer;
@@ -256,6 +260,7 @@ sjl_db_done(sjl_op_t *op)
 
     if (!dbop->retry) {
         dbop->done(dbop);
+        sjl_db_settle();
         return;
     }
 
@@ -275,6 +280,49 @@ sjl_db_done(sjl_op_t *op)
         ev_timer_set(&sjl_db_retry_timer, SJL_DB_RETRY, 0.);
         ev_timer_start(sjl_loop, &sjl_db_retry_timer);
     }
+}
+
+
+/*
+ * Who is told that nothing was changed is told the truth only when there was a
+ * commit after the one that failed, see sjl_sqlite_commit().
+ */
+
+static void
+sjl_db_settle(void)
+{
+    sjl_db_op_t  *op;
+
+    if (sjl_db_settling) {
+        return;
+    }
+
+    sjl_db_settling = 1;
+
+    op = sjl_alloc(sizeof(sjl_db_op_t));
+    op->run = sjl_db_settle_run;
+    op->done = sjl_db_settled;
+    op->retry = 1;
+
+    sjl_db_add(op, 0);
+}
+
+
+static int
+sjl_db_settle_run(sjl_db_op_t *op, sjl_dao_t *dao)
+{
+    (void) op;
+    (void) dao;
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_db_settled(sjl_db_op_t *op)
+{
+    sjl_db_settling = 0;
+    free(op);
 }
 
 

@@ -234,6 +234,12 @@ sjl_link_welcome(sjl_context_t *ctx)
     size_t   size;
     json_t  *meta, *options, *settings, *fixed;
 
+    /* who has gone meanwhile comes back with the secret, since it has no token */
+
+    if (ctx->driver->conn == NULL) {
+        return;
+    }
+
     sjl_context_secret_used(ctx);
 
     settings = json_copy(sjl_conf->context_settings);

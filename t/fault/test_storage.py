@@ -218,6 +218,33 @@ def test_what_fails_is_refused_and_what_works_again_goes_on(server):
         assert not work.all(c)
 
 
+@pytest.mark.parametrize("what", ["job", "context", "replacement"])
+def test_what_was_refused_is_not_found_by_the_next_launcher(server, what):
+    """A commit whose synchronisation fails is in the log yet; whatever comes next has to be written over it."""
+    server.start_launcher()
+    ghost = str(uuid.uuid4())
+    asked = {"job": ("job-submit", {"id": ghost, "cp": [], "class": "noop", "early": True, "context": "c"}),
+             "context": ("context-create", {"id": ghost, "name": "d", "early": True}),
+             "replacement": ("context-replace", {"id": ghost, "name": "c", "early": True})}[what]
+    with Channel(server.socket) as c:
+        c.create("c")
+        kept = c.context("c")["id"]
+        # once for all that came together, once for each alone
+        server.disk.fails("db-sync", "sparkjob.db-wal", times=2)
+        with pytest.raises(Refused):
+            c.ask(asked[0], {**asked[1], "user": "u"}, b'{"a": 1}')
+        assert len(server.disk.hits()) == 2
+        server.disk.works()
+        assert c.context("c")["id"] == kept
+    server.launcher.kill()
+    server.launcher.wait()
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        assert c.context("c")["id"] == kept
+        for record in Work(server).records(c):
+            assert record["record"].get("id") != ghost, record
+
+
 # the power
 
 
