@@ -22,8 +22,8 @@ typedef struct {
 
 /*
  * The command that starts a driver for a context, as the configuration has it.
- * "options" is an array of further JVM options, "login" whom it runs as.  Returns SJL_OK, or SJL_ERROR
- * when the program is nowhere to be found.
+ * "options" is an array of further JVM options, "login" whom it runs as.
+ * Returns SJL_OK, or SJL_ERROR when the program is nowhere to be found.
  */
 int sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options, const sjl_login_t *login);

@@ -137,8 +137,11 @@ sjl_context_make(sjl_context_spec_t *spec)
     fop = sjl_file_op_make(sjl_files_make_context, sjl_context_made, ctx);
     fop->to = sjl_path_context(ctx->row.id, "");
 
-    if (sjl_owner_choose(sjl_conf, ctx->settings, &ctx->owner, &why)
-        == SJL_OK)
+    if (spec->wrong) {
+        sjl_why_set(&fop->why, 0, "%s", spec->wrong);
+
+    } else if (sjl_owner_choose(sjl_conf, ctx->settings, &ctx->owner, &why)
+               == SJL_OK)
     {
         fop->owner = &ctx->owner;
 

@@ -108,6 +108,7 @@ typedef struct {
     json_t      *options;               /* see sjl_context_options() */
     int          adhoc;
     int          kept;                  /* see sjl_replacement_row_t */
+    char        *wrong;                 /* why it cannot be made, or NULL */
     char        *body;
     size_t       size;
     int          fd;

@@ -463,6 +463,7 @@ sjl_create_free(sjl_create_t *create)
     free((char *) (uintptr_t) create->spec.user);
     free((char *) (uintptr_t) create->spec.proxy_user);
     free(create->spec.body);
+    free(create->spec.wrong);
     free(create->settings);
     free(create->hash);
     json_decref(create->spec.settings);

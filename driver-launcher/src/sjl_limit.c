@@ -171,6 +171,7 @@ sjl_limit_body(sjl_request_t *r, const sjl_context_t *ctx, size_t size)
 size_t
 sjl_limit_queue(const sjl_conn_t *c)
 {
-    return (size_t) (c->role == SJL_ROLE_DRIVER ? sjl_conf->limit_link_bytes
-                                                : sjl_conf->limit_channel_bytes);
+    return (size_t) (c->role == SJL_ROLE_DRIVER
+                     ? sjl_conf->limit_link_bytes
+                     : sjl_conf->limit_channel_bytes);
 }

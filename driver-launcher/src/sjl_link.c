@@ -234,7 +234,7 @@ sjl_link_welcome(sjl_context_t *ctx)
     size_t   size;
     json_t  *meta, *options, *settings, *fixed;
 
-    /* who has gone meanwhile comes back with the secret, since it has no token */
+    /* who has gone meanwhile comes back with the secret */
 
     if (ctx->driver->conn == NULL) {
         return;

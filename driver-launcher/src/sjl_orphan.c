@@ -201,7 +201,7 @@ sjl_orphan_user(const char *pid, sjl_owner_t *user)
 }
 
 
-/* what stands behind a beginning of one of the texts, each of which has a zero */
+/* what stands behind a beginning of one of the texts, which end with zeros */
 
 static const char *
 sjl_orphan_find(const char *text, size_t len, const char *mark)

@@ -171,7 +171,7 @@ sjl_replace_drop(sjl_create_t *create, const sjl_why_t *why)
 }
 
 
-/* who does not wait for a context that runs does not wait for its turn either */
+/* who does not wait for a context that runs does not wait for its turn */
 
 static void
 sjl_replace_answer_early(sjl_create_t *create)
@@ -346,7 +346,9 @@ sjl_replace_step(sjl_create_t *create)
         return 0;
     }
 
-    if (create->kept && !ctx->row.final && ctx->row.state != SJP_CONTEXT_STOPPING) {
+    if (create->kept && !ctx->row.final
+        && ctx->row.state != SJP_CONTEXT_STOPPING)
+    {
         sjl_log(SJL_LOG_INFO, "context %s %s is to be replaced by %s, asked by "
                 "\"%s\"", ctx->row.name, ctx->row.id, create->spec.id,
                 create->spec.user);
@@ -366,9 +368,11 @@ sjl_replace_make(sjl_create_t *create)
         path = sjl_path_context(create->spec.id, ".conf");
         create->spec.fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
 
+        /* one that was asked for without a body has none */
+
         if (create->spec.fd == -1 && errno != ENOENT) {
-            sjl_log(SJL_LOG_CRIT, "open(\"%s\") failed: %s", path,
-                    strerror(errno));
+            create->spec.wrong = sjl_format("open(\"%s\") failed: %s", path,
+                                            strerror(errno));
         }
 
         free(path);

@@ -245,6 +245,19 @@ def test_what_was_refused_is_not_found_by_the_next_launcher(server, what):
             assert record["record"].get("id") != ghost, record
 
 
+def test_a_replacement_whose_body_cannot_be_read_is_not_made_without_it(server):
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        c.create("c")
+        server.disk.fails("open", "contexts/*.conf", times=1)
+        with pytest.raises(Refused) as refused:
+            c.create("c", b'{"a": 1}', "context-replace")
+        assert refused.value.code == "storage-failed", refused.value
+        server.disk.works()
+        assert c.context("c")["state"] == "ERROR" and "Input/output error" in c.context("c")["reason"]
+        c.create("c")
+
+
 # the power
 
 
