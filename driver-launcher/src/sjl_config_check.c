@@ -33,6 +33,8 @@ static void sjl_config_check_group(sjl_config_ctx_t *ctx);
 static void sjl_config_check_users(sjl_config_ctx_t *ctx);
 static void sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
     const char *name);
+static void sjl_config_check_driver(sjl_config_ctx_t *ctx, const char *member,
+    const char *name);
 static void sjl_config_check_folders(sjl_config_ctx_t *ctx);
 
 
@@ -352,11 +354,11 @@ sjl_config_check_users(sjl_config_ctx_t *ctx)
     conf = ctx->conf;
 
     sjl_config_check_user(ctx, "user", conf->user);
-    sjl_config_check_user(ctx, "driver.run_as", conf->run_as);
+    sjl_config_check_driver(ctx, "driver.run_as", conf->run_as);
 
     json_array_foreach(conf->run_as_users, i, name) {
-        sjl_config_check_user(ctx, "driver.run_as_users",
-                              json_string_value(name));
+        sjl_config_check_driver(ctx, "driver.run_as_users",
+                                json_string_value(name));
     }
 
     if (json_object_get(conf->context_settings, SJL_OWNER_SETTING)) {
@@ -393,6 +395,31 @@ sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
     } else if (owner.uid == 0) {
         sjl_config_error(ctx, "%s: expected a user that is not root, got "
                          "\"%s\"", member, name);
+    }
+}
+
+
+/* whoever may be a module may do all that any client may */
+
+static void
+sjl_config_check_driver(sjl_config_ctx_t *ctx, const char *member,
+    const char *name)
+{
+    size_t        i;
+    json_t       *user;
+    sjl_owner_t   owner;
+
+    sjl_config_check_user(ctx, member, name);
+
+    if (name == NULL || sjl_owner_parse(name, &owner) == SJL_ERROR) {
+        return;
+    }
+
+    json_array_foreach(ctx->conf->channel_users, i, user) {
+        if (json_integer_value(user) == owner.uid) {
+            sjl_config_error(ctx, "%s: expected a user that is none of "
+                             "channel.users, got \"%s\"", member, name);
+        }
     }
 }
 

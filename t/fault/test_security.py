@@ -466,6 +466,9 @@ def test_users_that_cannot_be_are_refused_with_the_configuration(tmp_path):
     assert "user: expected a user that exists" in refused_configuration(tmp_path, user="no-such-user")
     assert "user: expected a user that is not root" in refused_configuration(tmp_path, user="root")
     assert "run_as: expected a user that is not root" in refused_configuration(tmp_path, driver={"run_as": "0"})
+    for member, value in (("run_as", "nobody"), ("run_as_users", ["daemon", "nobody"])):
+        said = refused_configuration(tmp_path, driver={member: value}, channel={"users": ["nobody"], "mode": "0660"})
+        assert f'{member}: expected a user that is none of channel.users, got "nobody"' in said and "daemon" not in said
     said = refused_configuration(tmp_path, driver={"run_as_users": ["nobody", "none-such"]})
     assert "run_as_users" in said and '"none-such"' in said and "channel.mode" in said
     assert "context_settings" in refused_configuration(tmp_path, context_settings={"run-as": "nobody"})
