@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_orphan.h"
 #include "sjl_quota.h"
 #include "sjl_supervise.h"
 
@@ -27,6 +28,7 @@
 static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
     const char *secret, const sjl_login_t *login);
 static sjl_driver_t *sjl_driver_make(sjl_context_t *ctx);
+static void sjl_driver_find(sjl_driver_t *d);
 static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
 static void sjl_driver_ask(sjl_driver_t *d);
 static void sjl_driver_term(sjl_driver_t *d);
@@ -192,15 +194,22 @@ sjl_driver_adopt(sjl_context_t *ctx, const char *process)
 
     sjl_driver_enter(d, SJL_DRIVER_AWAY);
 
-    /* it may never have been started, which does not take long to find out */
-
     if (d->process.pid == 0) {
-        ev_timer_stop(sjl_loop, &d->timer);
-        ev_timer_set(&d->timer, SJL_DRIVER_FIND, 0.);
-        ev_timer_start(sjl_loop, &d->timer);
+        sjl_driver_find(d);
     }
 
     return d;
+}
+
+
+/* it may never have been started, which does not take long to find out */
+
+static void
+sjl_driver_find(sjl_driver_t *d)
+{
+    ev_timer_stop(sjl_loop, &d->timer);
+    ev_timer_set(&d->timer, SJL_DRIVER_FIND, 0.);
+    ev_timer_start(sjl_loop, &d->timer);
 }
 
 
@@ -292,6 +301,15 @@ sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     (void) events;
 
     d = timer->data;
+
+    /* the look for it may have had to wait for other files */
+
+    if (d->phase == SJL_DRIVER_AWAY && d->process.pid == 0
+        && !sjl_orphan_looked())
+    {
+        sjl_driver_find(d);
+        return;
+    }
 
     sjl_log(SJL_LOG_WARN, "driver %d is still \"%s\" after its time",
             (int) d->process.pid, sjl_driver_phases[d->phase]);

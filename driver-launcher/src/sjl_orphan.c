@@ -40,6 +40,8 @@ static void sjl_orphan_end(pid_t pid, const char *id, int signo);
 
 static ev_timer   sjl_orphan_timer;
 
+static int        sjl_orphan_has_looked;
+
 /* those of the last look, which were sent a SIGTERM, by pid and context */
 static json_t    *sjl_orphans;
 
@@ -255,6 +257,7 @@ sjl_orphan_listed(sjl_file_op_t *op)
 
     json_decref(sjl_orphans);
     sjl_orphans = orphans;
+    sjl_orphan_has_looked = 1;
 
     if (op->rc == SJL_ERROR) {
         sjl_log(SJL_LOG_CRIT, "%s", op->why.text);
@@ -350,6 +353,13 @@ sjl_orphan_end(pid_t pid, const char *id, int signo)
     free(text);
     free(mark);
     (void) close(fd);
+}
+
+
+int
+sjl_orphan_looked(void)
+{
+    return sjl_orphan_has_looked;
 }
 
 

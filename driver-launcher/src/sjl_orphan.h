@@ -20,5 +20,8 @@
 void sjl_orphan_start(void);
 void sjl_orphan_stop(void);
 
+/* whether all processes were looked at since the start */
+int sjl_orphan_looked(void);
+
 
 #endif /* _SJL_ORPHAN_H_INCLUDED_ */

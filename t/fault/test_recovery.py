@@ -11,10 +11,9 @@ import time
 import uuid
 
 import pytest
-import sparkjob_server
 from faults import Faults
 from sparkjob_channel import Channel, Refused
-from sparkjob_server import BUILD, Server, alive, wait_until
+from sparkjob_server import BUILD, ROOT, Server, alive, wait_until
 
 FAULTS = BUILD + "/faults/sparkjob-launcher"
 
@@ -86,9 +85,9 @@ def faulty(monkeypatch, tmp_path):
     if not os.path.exists(FAULTS):
         pytest.skip("make faults")
     f = Faults(tmp_path / "faults")
-    monkeypatch.setattr(sparkjob_server, "LAUNCHER", FAULTS)
     monkeypatch.setenv("SPARKJOB_FAULT_FILE", str(tmp_path / "faults"))
     with scripted(supervise={"restarts": 3, "period": 60}) as s:
+        s.launcher_file = FAULTS
         s.start_launcher()
         yield s, f
 
@@ -120,13 +119,32 @@ def test_a_driver_that_was_started_just_before_the_launcher_died_is_the_only_one
         assert restarts(s) == 1
 
 
+def test_a_driver_is_not_taken_to_be_missing_before_it_was_looked_for(faulty):
+    """The file thread may have a large binary to read first."""
+    s, f = faulty
+    s.overrides["driver"] = {"command": ["/bin/sh", "-c", f"sleep 7; exec /usr/bin/python3 {ROOT}/t/lib/scripted_driver.py"]}
+    again(s)
+    with Channel(s.socket) as c:
+        slot = f.arm("create.spawned", "kill")
+        c.send("context-create", {"id": str(uuid.uuid4()), "name": "c", "user": "u"})
+        wait_until("the launcher has died", lambda: f.struck(slot))
+    f.disarm()
+    slot = f.arm("file.begin", "delay", 0, 4500)
+    again(s, gone=True)
+    with Channel(s.socket) as c:
+        state(c, "c", "RUNNING", 15)
+        assert f.struck(slot) and s.read("launcher.log").count(" was started\n") == 1
+        assert s.drivers() == [pid(c)]
+
+
 def test_no_driver_is_started_before_its_secret_is_durable(faulty):
     s, f = faulty
     with Channel(s.socket) as c:
         c.create("c", settings={"supervise": "true"})
         first = pid(c)
-        f.arm("db.commit", "delay", 0, 1500)        # RESTARTING
+        # in this order: a commit that is on its way meanwhile must not have both behind it go together
         slot = f.arm("db.commit", "kill", 1)        # the new secret
+        f.arm("db.commit", "delay", 0, 1500)        # RESTARTING
         os.kill(first, signal.SIGKILL)
         wait_until("the launcher has died", lambda: f.struck(slot))
         f.disarm()
