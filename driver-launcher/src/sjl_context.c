@@ -13,7 +13,7 @@
 #include "sjl_create.h"
 #include "sjl_db.h"
 #include "sjl_failure.h"
-#include "sjl_files.h"
+#include "sjl_folder.h"
 #include "sjl_job.h"
 #include "sjl_lifetime.h"
 #include "sjl_ports.h"
@@ -134,7 +134,7 @@ sjl_context_make(sjl_context_spec_t *spec)
     sjl_log(SJL_LOG_INFO, "context %s %s: STARTED", ctx->row.name,
             ctx->row.id);
 
-    fop = sjl_file_op_make(sjl_files_make_context, sjl_context_made, ctx);
+    fop = sjl_file_op_make(sjl_folder_make, sjl_context_made, ctx);
     fop->to = sjl_path_context(ctx->row.id, "");
 
     if (spec->wrong) {
@@ -206,7 +206,7 @@ sjl_context_made(sjl_file_op_t *fop)
     SPARKJOB_FAULT("create.made");
 
     if (fop->rc == SJL_ERROR) {
-        sjl_files_remove_folder(sjl_path_context(ctx->row.id, ""));
+        sjl_folder_remove(sjl_path_context(ctx->row.id, ""));
 
         /* what was promised has at least a row that tells what became of it */
 
@@ -326,7 +326,7 @@ sjl_context_saved(sjl_db_op_t *op)
             sjl_why_set(&op->why, 0, "the context's id was used before");
 
         } else {
-            sjl_files_remove_folder(sjl_path_context(ctx->row.id, ""));
+            sjl_folder_remove(sjl_path_context(ctx->row.id, ""));
         }
 
         sjl_context_not_added(ctx, &op->why);
@@ -905,7 +905,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
         sjl_driver_give_up(ctx->driver, why->reported);
 
     } else {
-        sjl_files_sweep(sjl_path_context(ctx->row.id, ""),
+        sjl_folder_sweep(sjl_path_context(ctx->row.id, ""),
                         sjl_context_forgettable(ctx));
     }
 

@@ -9,7 +9,7 @@
 #include "sjl_command.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
-#include "sjl_files.h"
+#include "sjl_folder.h"
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
 #include "sjl_supervise.h"
@@ -563,7 +563,7 @@ sjl_driver_exited(sjl_process_t *p, int status)
     }
 
     if (d->folder) {
-        sjl_files_sweep(d->folder, d->whole);
+        sjl_folder_sweep(d->folder, d->whole);
         d->folder = NULL;
     }
 

@@ -7,11 +7,11 @@
 
 #include "sjl_files.h"
 #include "sjl_config.h"
+#include "sjl_folder.h"
 #include "sjl_share.h"
 #include "sjl_text.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <utlist.h>
@@ -24,8 +24,6 @@
 static void sjl_files_work(void *data, sjl_op_t *ops);
 static void sjl_files_done(sjl_op_t *op);
 static void sjl_files_again(struct ev_loop *loop, ev_timer *timer, int events);
-static int sjl_files_fail(sjl_file_op_t *op, const char *doing,
-    const char *path);
 static int sjl_files_write_tmp(sjl_file_op_t *op, char **path);
 static int sjl_files_rename(sjl_file_op_t *op, int fd);
 static int sjl_files_take(sjl_file_op_t *op, int fd);
@@ -37,15 +35,7 @@ static int sjl_files_check(sjl_file_op_t *op, sjl_text_t *text,
     const char *chunk, size_t n, int first);
 static int sjl_files_write(int fd, const char *p, size_t n);
 static void sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md);
-static int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
 static int sjl_files_sync_parent(sjl_file_op_t *op, const char *path);
-static int sjl_files_mkdir(const char *path);
-static int sjl_files_sweep_run(sjl_file_op_t *op);
-static int sjl_files_sweep_whole(sjl_file_op_t *op);
-static int sjl_files_remove_whole(sjl_file_op_t *op);
-static int sjl_files_remove_tree(const char *path);
-static int sjl_files_remove_one(const char *path, const struct stat *sb,
-    int type, struct FTW *ftw);
 
 
 static const char *const  sjl_files_folders[] = {
@@ -79,7 +69,7 @@ sjl_files_init(void)
     for (i = 0; i < sjl_nelts(sjl_files_folders) && rc == SJL_OK; i++) {
         path = sjl_format("%s%s", sjl_files_root, sjl_files_folders[i]);
 
-        if (sjl_files_mkdir(path) == SJL_ERROR) {
+        if (sjl_folder_add(path) == SJL_ERROR) {
             sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", path,
                     strerror(errno));
             rc = SJL_ERROR;
@@ -93,7 +83,7 @@ sjl_files_init(void)
     for (i = 0; i < 256 && rc == SJL_OK; i++) {
         path = sjl_format("%s/results/%02zx", sjl_files_root, i);
 
-        if (sjl_files_mkdir(path) == SJL_ERROR) {
+        if (sjl_folder_add(path) == SJL_ERROR) {
             sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", path,
                     strerror(errno));
             rc = SJL_ERROR;
@@ -115,8 +105,8 @@ sjl_files_start(void)
 
     path = sjl_format("%s/tmp", sjl_files_root);
 
-    if (sjl_files_remove_tree(path) == SJL_ERROR
-        || sjl_files_mkdir(path) == SJL_ERROR)
+    if (sjl_folder_remove_tree(path) == SJL_ERROR
+        || sjl_folder_add(path) == SJL_ERROR)
     {
         sjl_log(SJL_LOG_CRIT, "emptying \"%s\" failed: %s", path,
                 strerror(errno));
@@ -238,7 +228,7 @@ sjl_file_op_add(sjl_file_op_t *op)
 }
 
 
-static int
+int
 sjl_files_fail(sjl_file_op_t *op, const char *doing, const char *path)
 {
     op->transient = errno == ENOSPC || errno == EDQUOT || errno == EIO;
@@ -494,7 +484,7 @@ sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md)
 }
 
 
-static int
+int
 sjl_files_sync_folder(sjl_file_op_t *op, const char *path)
 {
     int  fd, rc;
@@ -588,167 +578,6 @@ sjl_files_add(sjl_file_op_t *op)
     free(tmp);
 
     return rc;
-}
-
-
-int
-sjl_files_make_context(sjl_file_op_t *op)
-{
-    char    *path, *folder;
-    int      rc;
-    size_t   i;
-
-    static const char *const  parts[] = {
-        "", "/in", "/logs", "/out", "/tmp", "/context.conf"
-    };
-
-    if (op->owner == NULL) {
-        return SJL_ERROR;
-    }
-
-    rc = SJL_OK;
-    folder = op->to;
-
-    for (i = 0; i < sjl_nelts(parts) - 1 && rc == SJL_OK; i++) {
-        path = sjl_format("%s%s", folder, parts[i]);
-
-        if (SPARKJOB_FAILS("create.folder")
-            || sjl_files_mkdir(path) == SJL_ERROR)
-        {
-            rc = sjl_files_fail(op, "mkdir", path);
-        }
-
-        free(path);
-    }
-
-    if (rc == SJL_OK && (op->fd != -1 || op->body)) {
-        op->to = sjl_format("%s/context.conf", folder);
-        rc = sjl_files_copy(op);
-        free(op->to);
-        op->to = folder;
-
-    } else if (rc == SJL_OK) {
-        rc = sjl_files_sync_folder(op, folder);
-    }
-
-    if (rc == SJL_OK) {
-        path = sjl_share_give(folder, parts, sjl_nelts(parts), op->owner);
-
-        if (path) {
-            rc = sjl_files_fail(op, "lchown", path);
-            free(path);
-        }
-    }
-
-    /* what its jobs are given has to be found by the next launcher */
-
-    folder[strlen(folder) - 1 - SJL_ID_LEN] = '\0';
-
-    return rc == SJL_OK ? sjl_files_sync_folder(op, folder) : rc;
-}
-
-
-void
-sjl_files_sweep(char *folder, int whole)
-{
-    sjl_file_op_t  *op;
-
-    op = sjl_file_op_make(whole ? sjl_files_sweep_whole : sjl_files_sweep_run,
-                          sjl_file_op_free, NULL);
-    op->from = folder;
-    sjl_file_op_add(op);
-}
-
-
-static int
-sjl_files_sweep_run(sjl_file_op_t *op)
-{
-    char    *path;
-    int      rc;
-    size_t   i;
-
-    static const char *const  parts[] = {
-        "/in", "/out", "/tmp", "/context.conf"
-    };
-
-    rc = SJL_OK;
-
-    (void) sjl_owner_enter(op->from);
-
-    for (i = 0; i < sjl_nelts(parts); i++) {
-        path = sjl_format("%s%s", op->from, parts[i]);
-
-        if (sjl_files_remove_tree(path) == SJL_ERROR) {
-            rc = sjl_files_fail(op, "remove", path);
-        }
-
-        free(path);
-    }
-
-    /* logs of jobs stay, no folder does for none */
-
-    path = sjl_format("%s/logs", op->from);
-
-    if (rmdir(path) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
-        rc = sjl_files_fail(op, "rmdir", path);
-    }
-
-    sjl_owner_leave();
-    free(path);
-
-    return rc;
-}
-
-
-static int
-sjl_files_sweep_whole(sjl_file_op_t *op)
-{
-    char  *path;
-    int    rc;
-
-    rc = sjl_files_sweep_run(op);
-
-    path = sjl_format("%s/driver.log", op->from);
-
-    if (sjl_owner_unlink(path) == -1 && errno != ENOENT) {
-        rc = sjl_files_fail(op, "unlink", path);
-    }
-
-    free(path);
-
-    /* the folder stays as long as there is anything in it */
-
-    if (rmdir(op->from) == -1 && errno != ENOTEMPTY && errno != ENOENT) {
-        rc = sjl_files_fail(op, "rmdir", op->from);
-    }
-
-    return rc;
-}
-
-
-void
-sjl_files_remove_folder(char *folder)
-{
-    sjl_file_op_t  *op;
-
-    op = sjl_file_op_make(sjl_files_remove_whole, sjl_file_op_free, NULL);
-    op->from = folder;
-    sjl_file_op_add(op);
-}
-
-
-/* what is in another user's folder he removes, and we the folder */
-
-static int
-sjl_files_remove_whole(sjl_file_op_t *op)
-{
-    if (sjl_owner_enter(op->from)) {
-        (void) sjl_files_remove_tree(op->from);
-        sjl_owner_leave();
-    }
-
-    return sjl_files_remove_tree(op->from) == SJL_ERROR
-           ? sjl_files_fail(op, "remove", op->from) : SJL_OK;
 }
 
 
@@ -928,38 +757,6 @@ sjl_files_delete(char *path)
     op = sjl_file_op_make(sjl_files_remove, sjl_file_op_free, NULL);
     op->from = path;
     sjl_file_op_add(op);
-}
-
-
-static int
-sjl_files_mkdir(const char *path)
-{
-    return mkdir(path, 0700) == -1 && errno != EEXIST ? SJL_ERROR : SJL_OK;
-}
-
-
-/* removes a file, or a folder with all that is in it, if it is there */
-
-static int
-sjl_files_remove_tree(const char *path)
-{
-    int  rc;
-
-    rc = nftw(path, sjl_files_remove_one, 16, FTW_DEPTH|FTW_PHYS);
-
-    return rc == -1 && errno != ENOENT ? SJL_ERROR : SJL_OK;
-}
-
-
-static int
-sjl_files_remove_one(const char *path, const struct stat *sb, int type,
-    struct FTW *ftw)
-{
-    (void) sb;
-    (void) type;
-    (void) ftw;
-
-    return remove(path);
 }
 
 

@@ -102,28 +102,17 @@ int sjl_files_copy(sjl_file_op_t *op);
 int sjl_files_add(sjl_file_op_t *op);
 
 /*
- * Makes the folder "to" of a context, with all that is in it, and gives it to
- * its owner; fd or body, if there is any, becomes its context.conf.  Without
- * an owner it fails, and "why" is set already.
- */
-int sjl_files_make_context(sjl_file_op_t *op);
-
-/*
- * Removes what the folder of a context needs no longer when its driver has
- * ended, on the file thread; the path is freed.  "whole": of what is left only
- * what its jobs have said is needed.
- */
-void sjl_files_sweep(char *folder, int whole);
-
-/* removes the folder with all that is in it, likewise */
-void sjl_files_remove_folder(char *folder);
-
-/*
  * Moves the regular file "from" to "to", and makes it durable; sets size.
  * Nothing in "from" may be a symbolic link.  One of more than "max" bytes is
  * removed instead, and "too_long" set.
  */
 int sjl_files_move(sjl_file_op_t *op);
+
+/* sets "why" to what errno says, and returns SJL_ERROR */
+int sjl_files_fail(sjl_file_op_t *op, const char *doing, const char *path);
+
+/* makes the names in a folder durable; on the file thread */
+int sjl_files_sync_folder(sjl_file_op_t *op, const char *path);
 
 /* reads fd; sets sha256 and size */
 int sjl_files_hash(sjl_file_op_t *op);

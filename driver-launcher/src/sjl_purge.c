@@ -9,7 +9,7 @@
 #include "sjl_channel.h"
 #include "sjl_config.h"
 #include "sjl_db.h"
-#include "sjl_files.h"
+#include "sjl_folder.h"
 #include "sjl_request.h"
 #include "sjl_server.h"
 
@@ -330,7 +330,7 @@ sjl_purge_context_gone(sjl_purge_t *purge, size_t i)
                                   row->name, "user", row->user),
                         NULL, 0);
 
-    sjl_files_remove_folder(sjl_path_context(row->id, ""));
+    sjl_folder_remove(sjl_path_context(row->id, ""));
 }
 
 

@@ -7,7 +7,7 @@
 
 #include "sjl_sweep.h"
 #include "sjl_create.h"
-#include "sjl_files.h"
+#include "sjl_folder.h"
 #include "sjl_look.h"
 
 #include <dirent.h>
@@ -168,12 +168,12 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     } else if (context == NULL) {
         sjl_log(SJL_LOG_NOTICE, "the folder of context %s, which was never "
                 "kept, is removed", id);
-        sjl_files_remove_folder(sjl_path_context(id, ""));
+        sjl_folder_remove(sjl_path_context(id, ""));
 
     } else if (context->final) {
         sjl_log(SJL_LOG_NOTICE, "the folder of context %s %s is swept",
                 context->name, id);
-        sjl_files_sweep(sjl_path_context(id, ""), 0);
+        sjl_folder_sweep(sjl_path_context(id, ""), 0);
     }
 
     free(id);
