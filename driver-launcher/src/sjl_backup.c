@@ -326,14 +326,19 @@ sjl_backup_replacement(void *data, sqlite3_stmt *stmt)
 static void
 sjl_backup_all(sjl_backup_t *b, const char *folder)
 {
+    int             fd;
     DIR            *dir;
     char           *path;
     struct stat     sb;
     struct dirent  *entry;
 
+    /* nor does a link that it has put there lead elsewhere */
+
     path = sjl_format("%s/%s", b->from, folder);
-    dir = opendir(path);
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     free(path);
+
+    dir = fd == -1 ? NULL : fdopendir(fd);
 
     if (dir == NULL) {
         return;

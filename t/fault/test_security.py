@@ -413,6 +413,22 @@ def test_drivers_of_other_users_are_adopted_and_started_again():
 
 
 @ROOT_ONLY
+def test_a_backup_follows_no_link_of_a_driver():
+    with Users(scripted=True) as s:
+        s.context("c")
+        _, folder = driver_of(s, "c")
+        os.makedirs(s.dir + "/private")
+        open(s.dir + "/private/key", "w").close()
+        seen = as_user(ALICE, "import os; os.rename(%r, %r); os.symlink(%r, %r)"
+                       % (folder + "/logs", folder + "/old", s.dir + "/private", folder + "/logs"),
+                       groups=[LAUNCHER_USER])
+        assert not seen.stderr, seen
+        subprocess.run([LAUNCHER, "backup", s.dir + "/backup", "-c", s.dir + "/launcher.json"], check=True, stdout=subprocess.DEVNULL)
+        copied = [name for _, _, names in os.walk(s.dir + "/backup") for name in names]
+        assert "driver.log" in copied and "key" not in copied
+
+
+@ROOT_ONLY
 def test_what_drivers_of_other_users_leave_behind_is_found():
     with Users(scripted=True) as s:
         jar(s)
