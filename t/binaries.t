@@ -277,66 +277,14 @@ DELETE /binaries/nope
 {"status": "ERROR", "result": "can't find binary with name nope"}
 
 
-=== TEST 29: a binary that a running job uses is not deleted
---- init
-main::context('c1');
---- request
-POST /jobs?cp=app&mainClass=sleep&context=c1
-{"ms": 60000}
---- error_code: 202
---- json
-{"jobId": "<id>", "...": 1}
---- save
-job jobId
-
-
-=== TEST 30: the refusal names the job
---- request
-DELETE /binaries/app
---- error_code: 403
---- json
-{"status": "ERROR", "result": "Binary is in use by job(s): %{job}"}
-
-
-=== TEST 31: the second job uses it, too
---- request
-POST /jobs?cp=egg,app&mainClass=sleep&context=c1
-{"ms": 60000}
---- error_code: 202
---- json
-{"jobId": "<id>", "...": 1}
---- save
-job2 jobId
-
-
-=== TEST 32: the refusal names both jobs
---- request
-DELETE /binaries/app
---- error_code: 403
---- json
-{"status": "ERROR", "result": "~^Binary is in use by job\\(s\\): (%{job}, %{job2}|%{job2}, %{job})$"}
-
-
-=== TEST 33: it is still there
---- request
-GET /binaries/app
---- json
-{"app-name": "app", "...": 1}
-
-
-=== TEST 34: once the jobs have ended it can be deleted, with all versions
---- init
-main::http('DELETE', '/jobs/%{job}');
-main::http('DELETE', '/jobs/%{job2}');
-main::wait_job('%{job}', 'KILLED');
-main::wait_job('%{job2}', 'KILLED');
+=== TEST 29: a binary is deleted with all versions
 --- request
 DELETE /binaries/app
 --- json
 {"status": "SUCCESS"}
 
 
-=== TEST 35: an older version does not come back
+=== TEST 30: an older version does not come back
 --- request
 GET /binaries/app
 --- error_code: 404
@@ -344,7 +292,7 @@ GET /binaries/app
 {"status": "ERROR", "result": "Can't find binary with name app"}
 
 
-=== TEST 36: nor in the list
+=== TEST 31: nor in the list
 --- request
 GET /binaries
 --- response_body_unlike: "app"
@@ -352,15 +300,7 @@ GET /binaries
 {"app2": "<any>", "...": 1}
 
 
-=== TEST 37: a job cannot use it any longer
---- request
-POST /jobs?cp=app&mainClass=noop&context=c1&sync=true
---- error_code: 404
---- json
-{"status": "ERROR", "result": "appName app not found"}
-
-
-=== TEST 38: a binary of a new nginx comes from the launcher's truth
+=== TEST 32: a binary of a new nginx comes from the launcher's truth
 --- config
 location / { sparkjob main; }
 --- init
@@ -372,7 +312,7 @@ GET /binaries/egg
 {"app-name": "egg", "binary-type": "Egg", "upload-time": "<time>"}
 
 
-=== TEST 39: a source of Python
+=== TEST 33: a source of Python
 --- request eval
 "POST /binaries/source\ndef f():\n    return '\xc3\xa4'\n"
 --- more_headers
@@ -382,14 +322,14 @@ Content-Type: text/x-python; charset=utf-8
 {"status": "SUCCESS"}
 
 
-=== TEST 40: keeps its type
+=== TEST 34: keeps its type
 --- request
 GET /binaries/source
 --- json
 {"app-name": "source", "binary-type": "Python", "upload-time": "<time>"}
 
 
-=== TEST 41: one in another encoding
+=== TEST 35: one in another encoding
 --- request eval
 "POST /binaries/latin\nname = '\xe4'\n"
 --- more_headers
@@ -399,7 +339,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
 
 
-=== TEST 42: an archive is none
+=== TEST 36: an archive is none
 --- request eval
 "POST /binaries/zip\nPK\x03\x04 egg"
 --- more_headers
@@ -409,7 +349,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
 
 
-=== TEST 43: nor is nothing
+=== TEST 37: nor is nothing
 --- request
 POST /binaries/nothing
 --- more_headers
@@ -419,7 +359,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "Binary is not of the right format: it is empty"}
 
 
-=== TEST 44: a character that two pieces of a large file share
+=== TEST 38: a character that two pieces of a large file share
 --- request eval
 "POST /binaries/large\n#" . "\xe2\x82\xac" x 100000 . "\n"
 --- more_headers
@@ -429,7 +369,7 @@ Content-Type: text/x-python
 {"status": "SUCCESS"}
 
 
-=== TEST 45: one that is cut within a character
+=== TEST 39: one that is cut within a character
 --- request eval
 "POST /binaries/cut\n#" . "\xe2\x82\xac" x 100000 . "\xe2\x82"
 --- more_headers
@@ -439,7 +379,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "Binary is not of the right format: a source of Python has to be text in UTF-8"}
 
 
-=== TEST 46: my.dots cannot be a module
+=== TEST 40: my.dots cannot be a module
 --- request
 POST /binaries/my.dots
 print(1)
@@ -450,7 +390,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my.dots\""}
 
 
-=== TEST 47: my py cannot be a module
+=== TEST 41: my py cannot be a module
 --- request
 POST /binaries/my%20py
 print(1)
@@ -461,7 +401,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my py\""}
 
 
-=== TEST 48: 1st cannot be a module
+=== TEST 42: 1st cannot be a module
 --- request
 POST /binaries/1st
 print(1)
@@ -472,7 +412,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"1st\""}
 
 
-=== TEST 49: class cannot be a module
+=== TEST 43: class cannot be a module
 --- request
 POST /binaries/class
 print(1)
@@ -483,7 +423,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"class\""}
 
 
-=== TEST 50: my-py cannot be a module
+=== TEST 44: my-py cannot be a module
 --- request
 POST /binaries/my-py
 print(1)
@@ -494,7 +434,7 @@ Content-Type: text/x-python
 {"status": "ERROR", "result": "the name of a source of Python has to be one of a module, not \"my-py\""}
 
 
-=== TEST 51: a word that only begins like a keyword can
+=== TEST 45: a word that only begins like a keyword can
 --- request
 POST /binaries/class_2
 print(1)
