@@ -19,10 +19,11 @@
 #include <uthash.h>
 
 
-typedef struct sjl_job_s    sjl_job_t;
-typedef struct sjl_stray_s  sjl_stray_t;
-typedef struct sjl_round_s  sjl_round_t;
-typedef struct sjl_turn_s   sjl_turn_t;
+typedef struct sjl_job_s      sjl_job_t;
+typedef struct sjl_stray_s    sjl_stray_t;
+typedef struct sjl_round_s    sjl_round_t;
+typedef struct sjl_turn_s     sjl_turn_t;
+typedef struct sjl_failure_s  sjl_failure_t;
 
 
 struct sjl_context_s {
@@ -147,6 +148,16 @@ void sjl_context_credentials_void(sjl_context_t *ctx);
 
 /* starts another driver in the place of one that is gone, or never was */
 void sjl_context_restart(sjl_context_t *ctx);
+
+/* the same, of the start that goes on, whose token stays */
+void sjl_context_spawn_again(sjl_context_t *ctx);
+
+/* ends it, with its jobs; "why" is used up */
+void sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
+    sjl_failure_t *why);
+
+/* likewise, if nobody has asked for it; one that is supervised goes on */
+void sjl_context_fail(sjl_context_t *ctx, sjl_failure_t *why);
 
 /*
  * Calls a function once there is a token for the driver to come back with, and

@@ -14,13 +14,13 @@
 #include "sjl_context.h"
 
 
-typedef struct {
+struct sjl_failure_s {
     int64_t    code;                    /* sjp_error_e */
     char      *reason;                  /* one sentence without a subject */
     char      *error;                   /* as clients read it, or NULL */
     char      *tail;                    /* of the driver's log, or NULL */
     unsigned   reported:1;              /* by the driver, which then exits */
-} sjl_failure_t;
+};
 
 
 /* a reason that is taken over */
