@@ -12,6 +12,7 @@
 #include "sjl_server.h"
 
 #include <getopt.h>
+#include <sys/stat.h>
 
 
 static int sjl_main_usage(void);
@@ -46,6 +47,10 @@ main(int argc, char *const *argv)
 
     file = NULL;
     run = sjl_main_run;
+
+    /* whatever it writes, a backup too, is nobody else's */
+
+    (void) umask(0077);
 
     json_set_alloc_funcs(sjl_alloc, free);
 

@@ -134,10 +134,16 @@ sjl_callback_adopt(const sjl_callback_row_t *row)
 void
 sjl_callback_start(void)
 {
-    sjl_callback_t  *cb, *next;
+    sjl_callback_t  *cb, *kept;
 
-    DL_FOREACH_SAFE(sjl_callback_later, cb, next) {
-        DL_DELETE(sjl_callback_later, cb);
+    /* those that have to wait come to the list again */
+
+    kept = sjl_callback_later;
+    sjl_callback_later = NULL;
+
+    while (kept) {
+        cb = kept;
+        DL_DELETE(kept, cb);
         sjl_callback_wait(cb);
     }
 

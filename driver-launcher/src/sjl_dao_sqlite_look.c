@@ -19,6 +19,7 @@
 #define SJL_SQLITE_LOOK  (16 * 1024 * 1024)
 
 
+static int sjl_sqlite_close_up(const char *path, char **why);
 static int sjl_sqlite_log(const char *wal, char **why);
 static int sjl_sqlite_keep(const char *wal, const char *copy);
 static int sjl_sqlite_first(void *data, const char *path);
@@ -40,7 +41,8 @@ sjl_sqlite_there(const char *folder, const char *path, char **why)
     wal = sjl_format("%s-wal", path);
 
     if (stat(path, &sb) == 0 && sb.st_size > 0) {
-        rc = sjl_sqlite_log(wal, why);
+        rc = sjl_sqlite_close_up(path, why) == SJL_OK
+             ? sjl_sqlite_log(wal, why) : SJL_ERROR;
         free(wal);
         return rc;
     }
@@ -65,6 +67,35 @@ sjl_sqlite_there(const char *folder, const char *path, char **why)
     }
 
     return SJL_OK;
+}
+
+
+/* a copy that somebody has put there may be open to drivers, and their jobs */
+
+static int
+sjl_sqlite_close_up(const char *path, char **why)
+{
+    int      rc;
+    char    *file;
+    size_t   i;
+
+    static const char *const  parts[] = { "", "-wal", "-shm" };
+
+    rc = SJL_OK;
+
+    for (i = 0; rc == SJL_OK && i < sjl_nelts(parts); i++) {
+        file = sjl_format("%s%s", path, parts[i]);
+
+        if (chmod(file, 0600) == -1 && errno != ENOENT) {
+            *why = sjl_format("chmod(\"%s\", 0600) failed: %s", file,
+                              strerror(errno));
+            rc = SJL_ERROR;
+        }
+
+        free(file);
+    }
+
+    return rc;
 }
 
 

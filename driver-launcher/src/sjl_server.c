@@ -123,8 +123,6 @@ sjl_server_run(void)
 static int
 sjl_server_start(void)
 {
-    (void) umask(0077);
-
     if (mkdir(sjl_conf->data_dir, 0700) == -1 && errno != EEXIST) {
         sjl_log(SJL_LOG_CRIT, "mkdir(\"%s\") failed: %s", sjl_conf->data_dir,
                 strerror(errno));

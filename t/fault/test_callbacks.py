@@ -208,6 +208,24 @@ def test_attempts_are_counted_across_restarts(server, receiver):
         assert len(receiver.got) == 3 and "is given up" in server.read("launcher.log")
 
 
+def test_a_launcher_starts_at_once_though_callbacks_have_to_wait(receiver):
+    receiver.answers = {"/": 500}
+    with launcher(interval=600) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            for _ in range(3):
+                c.submit("noop", callback=receiver.url())
+            receiver.wait(3)
+            wait_until("all have failed once", lambda: s.read("launcher.log").count("callback 1 of 3") == 3)
+            time.sleep(0.3)
+        started = time.monotonic()
+        again(s)
+        with Channel(s.socket) as c:
+            assert queues(c) == {"waiting": 3, "sending": 0}
+        assert time.monotonic() - started < 5 and len(receiver.got) == 3
+
+
 def test_a_job_that_is_deleted_calls_nobody_any_longer(server, receiver):
     receiver.answers = {"/": 500}
     with Channel(server.socket) as c:

@@ -513,6 +513,25 @@ def test_a_launcher_starts_on_a_backup_that_was_made_while_another_ran(server):
         assert server.drivers() == drivers                                      # those of the original run on
 
 
+def test_database_and_its_copies_are_closed_to_others(server):
+    server.start_launcher()
+    path = server.config()["data_dir"] + "/sparkjob.db"
+    copy = server.dir + "/backup"
+    os.mkdir(copy, 0o755)
+    with Channel(server.socket) as c:
+        c.create("b")
+    assert backup(server, copy).returncode == 0
+    assert os.stat(copy + "/sparkjob.db").st_mode & 0o777 == 0o600
+    server.launcher.kill()
+    server.launcher.wait()
+    for part in ("", "-wal", "-shm"):
+        os.chmod(path + part, 0o644)
+    server.start_launcher()
+    with Channel(server.socket) as c:
+        c.create("c")
+    assert [os.stat(path + part).st_mode & 0o777 for part in ("", "-wal", "-shm")] == [0o600] * 3
+
+
 def test_an_unfinished_backup_is_no_data_folder(server):
     filled(server)
     folder = server.dir + "/backup"
