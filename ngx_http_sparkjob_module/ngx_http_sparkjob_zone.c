@@ -814,7 +814,8 @@ ngx_http_sparkjob_zone_alive_locked(ngx_http_sparkjob_sh_t *sh,
 /*
  * NGX_OK: *rec is a copy of the record, without payload.  NGX_DECLINED: there
  * is none.  NGX_ABORT: there may be one, for which the zone, or *rec, has no
- * room.  NGX_AGAIN: the zone is being loaded.
+ * room.  NGX_AGAIN: the zone is being loaded, or another worker has yet to
+ * write what this one knows to be there.
  */
 
 ngx_int_t
@@ -836,7 +837,8 @@ ngx_http_sparkjob_zone_peek(ngx_http_sparkjob_zone_t *zone,
                                            : sh->overflow || sh->forgotten;
 
     rc = (node || lost) ? NGX_ABORT : NGX_DECLINED;
-    rc = (node || sh->complete) ? rc : NGX_AGAIN;
+    rc = (node || ngx_http_sparkjob_zone_fresh_locked(zone, sh)) ? rc
+                                                                 : NGX_AGAIN;
 
     if (node) {
         len = node->record.size - node->record.len[NGX_HTTP_SPARKJOB_PAYLOAD];

@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import socket
+import struct
 import time
 
 import pytest
@@ -30,6 +32,11 @@ def fake():
 def write(fake, text):
     with open(fake.path_of_log, "ab") as f:
         f.write(text)
+
+
+def peer(channel):
+    """The worker at the other end."""
+    return struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 
 def get(fake, path=LOG, **more):
@@ -236,6 +243,28 @@ def test_a_follower_survives_the_launcher(fake):
         wait_until("the launcher is back", lambda: len(other.channels) == 2)
         other.put_job(JOB, "FINISHED")
         assert follower.rest() == b"one\ntwo\nthree\n"
+
+
+def test_what_another_worker_has_still_to_tell_is_followed(fake):
+    other = job_id(2)
+    fake.logs["job", other] = fake.path_of_log
+    write(fake, b"one\n")
+    slow, quick = fake.server.worker_pids()
+    os.kill(slow, signal.SIGSTOP)
+    try:
+        with fake.lock:
+            for channel in fake.channels:
+                if peer(channel) == quick:
+                    channel.shutdown(socket.SHUT_RDWR)
+            fake.put_job(other)
+        follower = Follower(fake, f"/jobs/{other}/log?follow=true")
+        follower.until(b"one\n")
+        write(fake, b"two\n")
+        follower.until(b"two\n")
+    finally:
+        os.kill(slow, signal.SIGCONT)
+    fake.put_job(other, "FINISHED")
+    assert follower.rest() == b"one\ntwo\n"
 
 
 def test_reload_ends_followers(fake):

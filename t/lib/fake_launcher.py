@@ -40,6 +40,7 @@ class FakeLauncher:
         self.asked = collections.Counter()                     # how often each message came
         self.lock = threading.RLock()
         self.channels = []
+        self.greeted = set()
 
     def __enter__(self):
         self.listener = socket.socket(socket.AF_UNIX)
@@ -79,7 +80,7 @@ class FakeLauncher:
         with self.lock:
             self.seq += 1
             meta = {"op": op, "kind": kind, "record": record, "epoch": self.epoch, "seq": self.seq}
-            for channel in self.channels:
+            for channel in self.greeted.intersection(self.channels):
                 self.send(channel, EVENT, 0, meta, payload)
             return self.seq
 
@@ -146,6 +147,7 @@ class FakeLauncher:
         except OSError:
             with self.lock:
                 self.channels.remove(channel)
+                self.greeted.discard(channel)
             channel.close()
             return
         with self.lock:
@@ -157,6 +159,7 @@ class FakeLauncher:
         if number in self.silent:
             return
         if number == HELLO:
+            self.greeted.add(channel)
             self.send(channel, WELCOME, stream, {"protocol": 1, "version": "fake", **position})
         elif number == PING:
             self.send(channel, PONG, stream)
