@@ -31,7 +31,7 @@ KINDS = (("spark.jobserver.NoOpJob", "", 200),) * 15 + (
 
 # what a look tells, its unit, and how much more the last ones may have than the first ones
 FIGURES = (("launcher", "KiB", 1024), ("workers", "KiB", 1024), ("zone", "pages", 8), ("launcher fds", "", 2),
-           ("worker fds", "", 2), ("driver fds", "", 8), ("driver threads", "", 8), ("metaspace", "KiB", 2048),
+           ("worker fds", "", 2), ("driver fds", "", 8), ("driver threads", "", 32), ("metaspace", "KiB", 2048),
            ("classes", "", 400), ("heap", "KiB", 6144), ("files", "", 2))
 
 
