@@ -74,6 +74,10 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
     for ((name, value) <- values) {
       sparkName(name).foreach(conf.set(_, SparkJobUtils.text(value)))
     }
+    if (master(defaults).matches(Local)) {
+      // Spark's ports are open to all local users; here it makes the secret by itself
+      conf.setIfMissing("spark.authenticate", "true")
+    }
     conf.setIfMissing("spark.ui.port", "0").set("spark.master", master(defaults))
   }
 
@@ -134,6 +138,9 @@ object ContextSettings {
     "spark.driver.extraJavaOptions" -> ((_, line) => SparkInternals.splitOptions(line)),
     "spark.driver.extraLibraryPath" -> ((_, path) => Seq("-Djava.library.path=" + path)),
     "spark.driver.memory" -> ((name, size) => Seq("-Xmx" + memory(name, size))))
+
+  /** Masters that have their executor in the driver. */
+  private val Local = """local(\[.*\])?"""
 
   private val Memory = "^[0-9]+[kmgt]?$".r
 

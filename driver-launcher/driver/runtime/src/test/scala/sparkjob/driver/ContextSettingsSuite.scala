@@ -55,6 +55,17 @@ class ContextSettingsSuite {
     assertFalse(conf.contains("max-jobs-per-context"))
   }
 
+  @Test def portsOfLocalContextsWantASecret(): Unit = {
+    def authenticate(more: String*) = settings(more.mkString("{", ",", "}"))
+      .sparkConf("n", Map.empty).get("spark.authenticate", "unset")
+    assertEquals("true", authenticate(""""spark.master": "local[2]""""))
+    assertEquals("true", authenticate())
+    assertEquals("unset", authenticate(""""spark.master": "spark://h:1""""))
+    assertEquals("unset", authenticate(""""spark.master": "local-cluster[1,1,1024]""""))
+    assertEquals("false",
+      authenticate(""""spark.master": "local"""", """"spark.authenticate": "false""""))
+  }
+
   @Test def oneSettingMayBeginWithTheNameOfAnother(): Unit = {
     val s = settings("""{"spark.speculation": "true", "spark.speculation.interval": "5s"}""",
       body = """spark.context-settings {
