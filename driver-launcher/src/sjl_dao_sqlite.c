@@ -452,13 +452,14 @@ sjl_sqlite_begin(sjl_dao_t *dao)
 /*
  * All of a commit that failed when it was synchronised is in the log yet, where
  * the next launcher would find it.  The next commit is written over it; one
- * that changes nothing would not be written.
+ * that changes nothing would not be written.  And what is in a file that has no
+ * name any longer would be found by nobody.
  */
 
 static int
 sjl_sqlite_commit(sjl_dao_t *dao)
 {
-    int            rc;
+    int            rc, moved;
     sjl_sqlite_t  *s;
 
     s = (sjl_sqlite_t *) (void *) dao;
@@ -472,6 +473,16 @@ sjl_sqlite_commit(sjl_dao_t *dao)
 
     rc = sjl_sqlite_run(dao, SJL_SQL_COMMIT);
     s->spoiled = rc != SJL_OK;
+
+    moved = 0;
+    (void) sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+
+    if (moved) {
+        sjl_sqlite_damaged(dao, "its file was removed, or another one is in "
+                                "its place");
+        s->why = s->damage;
+        rc = SJL_ERROR;
+    }
 
     return rc;
 }

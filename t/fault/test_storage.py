@@ -632,6 +632,26 @@ def test_damage_that_is_found_late_ends_all_changes(server):
     os.unlink(server.socket)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_into_a_database_that_was_removed(server, replaced):
+    server.start_launcher()
+    path = server.config()["data_dir"] + "/sparkjob.db"
+    with Channel(server.socket) as c:
+        c.create("c")
+        if replaced:
+            os.rename(path, path + ".old")
+            sqlite3.connect(path).close()
+            open(path, "a").close()
+        else:
+            for part in ("", "-wal", "-shm"):
+                os.remove(path + part)
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                c.submit("noop")
+            assert refused.value.code == "storage-failed" and "was removed" in refused.value.error["message"]
+    assert "was removed" in server.read("launcher.log")
+
+
 def test_a_damaged_file_is_said_and_refused_until_it_comes_again(server):
     data, jobs = filled(server)
     jar = b"PK\3\4" + b"j" * 1000
