@@ -31,6 +31,8 @@ SECONDS = 25
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
+    if os.environ.get("SPARKJOB_MODULE") == "":
+        pytest.skip("this nginx has the module without fault points in it")
     if not os.path.exists(BUILD + "/faults/sparkjob-launcher"):
         subprocess.run(["make", "-s", "faults"], cwd=ROOT, check=True)
 
