@@ -194,9 +194,9 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
         } else if (job->row.state != SJP_JOB_RUNNING) {
             sjl_job_unsend(job);
 
-        } else if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
+        } else if (ctx->row.supervise) {
 
-            /* it had ended, but both who knew of it are gone */
+            /* it was an earlier driver's, and both who knew its end are gone */
 
             sjl_job_unsend(job);
             (void) sjl_job_set_state(job, SJP_JOB_RESTARTING);

@@ -66,7 +66,7 @@ def test_a_job_that_a_dead_driver_has_told_to_a_dead_launcher_runs_again():
         os.kill(driver, 9)
         wait_until("there is another driver", lambda: len(set(w.server.drivers()) - {driver}) == 2)
         w.server.launcher.kill()
-        assert w.settle()
+        assert w.settle(), w.violations
         assert w.check.final[answer["jobId"]] == "FINISHED"
 
 
@@ -76,7 +76,7 @@ def test_nobody_is_told_of_a_job_that_was_not_accepted():
         w.faults.arm("submit.accept", "delay", ms=2500)
         status, answer = w.client.ask("POST", "/jobs?cp=app&mainClass=noop&context=none&sync=true&timeout=1", "")
         assert (status, answer["result"]) == (404, "context none not found")
-        assert w.settle()
+        assert w.settle(), w.violations
 
 
 def test_a_lock_that_is_given_up_soon_is_waited_for():
