@@ -12,10 +12,10 @@
 
 
 #include "sjl_backup.h"
+#include "sjl_copy.h"
 #include "sjl_kept.h"
 
 #include <dirent.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 
@@ -44,7 +44,6 @@ static int sjl_backup_context(void *data, sqlite3_stmt *stmt);
 static int sjl_backup_replacement(void *data, sqlite3_stmt *stmt);
 static void sjl_backup_all(sjl_backup_t *b, const char *folder);
 static int sjl_backup_file(sjl_backup_t *b, const char *path, int grows);
-static int sjl_backup_copy(const char *from, const char *to);
 static int sjl_backup_parents(const char *to, const char *path);
 static int sjl_backup_finish(sjl_backup_t *b);
 static int sjl_backup_sync(const char *folder);
@@ -377,7 +376,8 @@ sjl_backup_file(sjl_backup_t *b, const char *path, int grows)
     rc = sjl_backup_parents(b->to, path);
 
     if (rc == SJL_OK && (grows || link(from, to) == -1)) {
-        rc = !grows && errno == EEXIST ? SJL_OK : sjl_backup_copy(from, to);
+        rc = !grows && errno == EEXIST ? SJL_OK
+             : sjl_copy_file(from, O_NOFOLLOW|O_NONBLOCK, to);
     }
 
     err = errno;
@@ -388,45 +388,6 @@ sjl_backup_file(sjl_backup_t *b, const char *path, int grows)
     errno = err;
 
     return rc;
-}
-
-
-static int
-sjl_backup_copy(const char *from, const char *to)
-{
-    int          in, out, err;
-    off_t        left;
-    ssize_t      n;
-    struct stat  sb;
-
-    in = open(from, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
-
-    if (in == -1) {
-        return SJL_ERROR;
-    }
-
-    out = open(to, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
-    n = out == -1 || fstat(in, &sb) == -1 ? -1 : 1;
-
-    for (left = n == 1 ? sb.st_size : 0; left > 0 && n > 0; left -= n) {
-        n = sendfile(out, in, NULL, (size_t) left);
-    }
-
-    if (n != -1 && fsync(out) == -1) {
-        n = -1;
-    }
-
-    err = errno;
-    (void) close(in);
-
-    if (out != -1 && close(out) == -1 && n != -1) {
-        err = errno;
-        n = -1;
-    }
-
-    errno = err;
-
-    return n == -1 ? SJL_ERROR : SJL_OK;
 }
 
 

@@ -8,10 +8,10 @@
 
 
 #include "sjl_dao_sqlite.h"
+#include "sjl_copy.h"
 #include "sjl_kept.h"
 #include "sjl_wal.h"
 
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 
@@ -21,7 +21,6 @@
 
 static int sjl_sqlite_close_up(const char *path, char **why);
 static int sjl_sqlite_log(const char *wal, char **why);
-static int sjl_sqlite_keep(const char *wal, const char *copy);
 static int sjl_sqlite_first(void *data, const char *path);
 static int sjl_sqlite_looked(void *data, sqlite3_stmt *stmt);
 
@@ -118,7 +117,7 @@ sjl_sqlite_log(const char *wal, char **why)
     }
 
     copy = sjl_format("%s.damaged-%lld", wal, (long long) sjl_now());
-    rc = sjl_sqlite_keep(wal, copy);
+    rc = sjl_copy_file(wal, 0, copy);
 
     if (rc == SJL_OK) {
         sjl_log(SJL_LOG_CRIT, "\"%s\" is damaged: %zu commits lie behind a "
@@ -134,42 +133,6 @@ sjl_sqlite_log(const char *wal, char **why)
     free(copy);
 
     return rc;
-}
-
-
-static int
-sjl_sqlite_keep(const char *wal, const char *copy)
-{
-    int          from, to, err;
-    ssize_t      n;
-    struct stat  sb;
-
-    from = open(wal, O_RDONLY|O_CLOEXEC);
-    to = open(copy, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
-
-    n = from == -1 || to == -1 || fstat(from, &sb) == -1 ? -1 : 1;
-
-    while (n > 0) {
-        n = sendfile(to, from, NULL, (size_t) sb.st_size);
-    }
-
-    if (n == 0 && fsync(to) == -1) {
-        n = -1;
-    }
-
-    err = errno;
-
-    if (from != -1) {
-        (void) close(from);
-    }
-
-    if (to != -1) {
-        (void) close(to);
-    }
-
-    errno = err;
-
-    return n == 0 ? SJL_OK : SJL_ERROR;
 }
 
 

@@ -7,6 +7,7 @@
 
 #include "sjl_files.h"
 #include "sjl_config.h"
+#include "sjl_copy.h"
 #include "sjl_folder.h"
 #include "sjl_share.h"
 #include "sjl_text.h"
@@ -703,7 +704,7 @@ sjl_files_take(sjl_file_op_t *op, int fd)
 
     from = op->from;
 
-    if (sjl_share_copy(fd, out, (off_t) op->size) == SJL_ERROR) {
+    if (sjl_copy(fd, out, (off_t) op->size) == SJL_ERROR) {
         rc = sjl_files_fail(op, "sendfile", tmp);
 
     } else {

@@ -8,7 +8,6 @@
 #include "sjl_share.h"
 
 #include <dirent.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 
@@ -133,26 +132,4 @@ sjl_share_give(const char *folder, const char *const *parts, size_t n,
     }
 
     return NULL;
-}
-
-
-int
-sjl_share_copy(int from, int to, off_t size)
-{
-    off_t    at;
-    ssize_t  n;
-
-    for (at = 0; at < size; /* void */ ) {
-        n = sendfile(to, from, &at, (size_t) (size - at));
-
-        if (n == 0) {
-            errno = ENODATA;
-        }
-
-        if (n <= 0) {
-            return SJL_ERROR;
-        }
-    }
-
-    return SJL_OK;
 }

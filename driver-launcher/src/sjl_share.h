@@ -30,8 +30,5 @@ mode_t sjl_share_mode(void);
 char *sjl_share_give(const char *folder, const char *const *parts, size_t n,
     const sjl_owner_t *owner);
 
-/* copies so many bytes from one descriptor to another */
-int sjl_share_copy(int from, int to, off_t size);
-
 
 #endif /* _SJL_SHARE_H_INCLUDED_ */
