@@ -268,12 +268,12 @@ def test_a_module_that_does_not_read_its_answers_may_ask_for_no_more():
         before = memory_kb(s.launcher.pid, "RssAnon")
         c.sock.setblocking(False)
         sent = 0
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, ConnectionError):     # held up, or let go
             for sent in range(100000):
                 c.send("job-get", {"id": answer["jobId"]})
                 if sent % 500 == 0:
                     time.sleep(0.05)
-        assert sent < 20000                                             # its own socket is full
+        assert sent < 20000
         assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 3 * limit // 1024
         assert job(s, context="c", sync="true")[0] == 200
 
