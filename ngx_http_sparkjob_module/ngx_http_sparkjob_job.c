@@ -30,11 +30,13 @@ typedef struct {
     ngx_str_t                    callback;
     ngx_str_t                    proxy_user;
     ngx_flag_t                   early;     /* answered before validation */
+    ngx_flag_t                   traced;
 
     json_t                      *names;     /* of binaries, or URIs */
     json_t                      *dependents;
     ngx_str_t                    class;
     ngx_http_sparkjob_record_t  *rec;       /* as the launcher accepted it */
+    ngx_http_sparkjob_trace_t   *trace;     /* NULL: not asked for */
     ngx_msec_t                   end;       /* of the time for it to do so */
     unsigned                     overdue:1; /* the client's patience is over */
 } ngx_http_sparkjob_job_t;
@@ -49,6 +51,7 @@ static ngx_int_t ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
 static ngx_int_t ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ngx_http_sparkjob_job_t *job);
+static ngx_int_t ngx_http_sparkjob_job_sent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_ended(ngx_http_request_t *r,
@@ -61,8 +64,6 @@ static ngx_int_t ngx_http_sparkjob_job_ask_again(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_job_expired(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sparkjob_job_timing(ngx_http_request_t *r,
-    ngx_http_sparkjob_record_t *rec);
 
 
 static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
@@ -91,6 +92,8 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
       offsetof(ngx_http_sparkjob_job_t, proxy_user), SJP_NAME_MAX },
     { ngx_string("validate"), ngx_http_sparkjob_job_validate,
       offsetof(ngx_http_sparkjob_job_t, early), 0 },
+    { ngx_string("trace"), ngx_http_sparkjob_param_flag,
+      offsetof(ngx_http_sparkjob_job_t, traced), 0 },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -108,7 +111,7 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_submit_call = {
     SJP_JOB_SUBMIT,
     ngx_http_sparkjob_job_accepted,
     NULL,
-    NULL,
+    ngx_http_sparkjob_job_sent,
     ngx_http_sparkjob_job_expired,
     ngx_http_sparkjob_submit_refusals,
     1
@@ -336,6 +339,13 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
+    if (job->traced && job->sync) {
+        job->trace = ngx_http_sparkjob_trace_begin(r->pool);
+        if (job->trace == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
     rc = ngx_http_sparkjob_id_make(r, "POST /jobs");
 
     if (rc == NGX_DECLINED) {
@@ -346,7 +356,7 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
         return rc;
     }
 
-    meta = json_pack("{s:s%, s:O, s:O, s:s%, s:b, s:b, s:b, s:s%}",
+    meta = json_pack("{s:s%, s:O, s:O, s:s%, s:b, s:b, s:b, s:b, s:s%}",
                      "id", ngx_http_sparkjob_text(&ctx->id),
                      "cp", job->names,
                      "dependent", job->dependents,
@@ -354,6 +364,7 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
                      "sync", (int) job->sync,
                      "early", job->early && !job->sync,
                      "again", ctx->key.len != 0,
+                     "trace", job->trace != NULL,
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
     meta = ngx_http_sparkjob_meta_with(meta, "context", &job->context);
@@ -371,6 +382,23 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_sparkjob_job_sent(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_job_t  *job;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
+
+    if (job->trace) {
+        ngx_http_sparkjob_trace_sent(job->trace);
+    }
+
+    return NGX_AGAIN;
+}
+
+
 /* the job runs, or it has ended already */
 
 static ngx_int_t
@@ -384,6 +412,10 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     job = ctx->data;
+
+    if (job->trace) {
+        ngx_http_sparkjob_trace_back(job->trace, msg->meta);
+    }
 
     rec = ngx_http_sparkjob_job_record(r, msg);
     if (rec == NULL) {
@@ -498,8 +530,10 @@ ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
 {
     ngx_buf_t                *b;
     ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_job_t  *job;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    job = ctx->data;
 
     b = ngx_create_temp_buf(r->pool,
                      sizeof("{\"jobId\":\"\",\"status\":\"\",\"result\":")
@@ -517,7 +551,7 @@ ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
 
     b->last = ngx_sprintf(b->last, "\"result\":");
 
-    if (ngx_http_sparkjob_job_timing(r, rec) != NGX_OK) {
+    if (ngx_http_sparkjob_timing(r, rec, job->trace) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -610,28 +644,4 @@ ngx_http_sparkjob_job_expired(ngx_http_request_t *r)
     }
 
     return ngx_http_sparkjob_report(r, NGX_HTTP_ACCEPTED, rec, NULL);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_job_timing(ngx_http_request_t *r,
-    ngx_http_sparkjob_record_t *rec)
-{
-    ngx_str_t  value;
-
-    if (rec->micros == 0) {
-        return NGX_OK;
-    }
-
-    value.data = ngx_pnalloc(r->pool, sizeof("driver;dur=.000")
-                                      + NGX_INT64_LEN);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.len = ngx_sprintf(value.data, "driver;dur=%uL.%03uL",
-                            rec->micros / 1000, rec->micros % 1000)
-                - value.data;
-
-    return ngx_http_sparkjob_reply_header(r, "Server-Timing", &value);
 }

@@ -53,6 +53,7 @@
 typedef struct ngx_http_sparkjob_channel_s  ngx_http_sparkjob_channel_t;
 typedef struct ngx_http_sparkjob_hub_s      ngx_http_sparkjob_hub_t;
 typedef struct ngx_http_sparkjob_op_s       ngx_http_sparkjob_op_t;
+typedef struct ngx_http_sparkjob_trace_s    ngx_http_sparkjob_trace_t;
 
 
 /*
@@ -550,6 +551,17 @@ ngx_int_t ngx_http_sparkjob_job_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_config(ngx_http_request_t *r);
+
+/*
+ * timing: the header Server-Timing, of a job that has ended; the trace may be
+ * NULL
+ */
+ngx_http_sparkjob_trace_t *ngx_http_sparkjob_trace_begin(ngx_pool_t *pool);
+void ngx_http_sparkjob_trace_sent(ngx_http_sparkjob_trace_t *trace);
+void ngx_http_sparkjob_trace_back(ngx_http_sparkjob_trace_t *trace,
+    json_t *meta);
+ngx_int_t ngx_http_sparkjob_timing(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_trace_t *trace);
 
 /* id: see the comments there */
 ngx_int_t ngx_http_sparkjob_id_make(ngx_http_request_t *r, const char *route);

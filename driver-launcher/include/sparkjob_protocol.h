@@ -162,6 +162,24 @@
     X(OVERLOADED,           "overloaded")
 
 
+/*
+ * X(symbol): when a job that is traced was where, in microseconds of
+ * CLOCK_MONOTONIC, in this order in the metadata "trace".  The times from
+ * DRIVER_IN to DRIVER_OUT are the driver's.
+ */
+
+#define SJP_TRACE(X)                                                          \
+    X(LAUNCHER_IN)                                                            \
+    X(LINK_OUT)                                                               \
+    X(DRIVER_IN)                                                              \
+    X(BEGUN)                                                                  \
+    X(RUN)                                                                    \
+    X(RAN)                                                                    \
+    X(DRIVER_OUT)                                                             \
+    X(LINK_BACK)                                                              \
+    X(COMMITTED)
+
+
 #define SJP_X(sym, num, name, from)  SJP_##sym = num,
 typedef enum { SJP_MESSAGES(SJP_X) } sjp_type_e;
 #undef SJP_X
@@ -174,6 +192,10 @@ typedef enum {
 
 #define SJP_X(sym, name, final)  SJP_JOB_##sym,
 typedef enum { SJP_JOB_STATES(SJP_X) SJP_JOB_NSTATES } sjp_job_state_e;
+#undef SJP_X
+
+#define SJP_X(sym)  SJP_TRACE_##sym,
+typedef enum { SJP_TRACE(SJP_X) SJP_TRACE_NTIMES } sjp_trace_e;
 #undef SJP_X
 
 #define SJP_X(sym, name)  SJP_ERR_##sym,

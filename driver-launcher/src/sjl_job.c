@@ -347,6 +347,10 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
 {
     job->published = row->rev;
 
+    if (row->final) {
+        sjl_trace_mark(job->trace, SJP_TRACE_COMMITTED);
+    }
+
     sjl_log(SJL_LOG_DEBUG, "job %s: %s is durable", row->id,
             sjl_job_states[row->state]);
 
@@ -366,7 +370,7 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
 static void
 sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
 {
-    sjl_request_t  *r;
+    sjl_request_t  *r, *next;
 
     if (row->state == SJP_JOB_STARTED) {
         sjl_job_answer_early(job, row);
@@ -375,10 +379,11 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
 
     job->answered = 1;
 
-    while (job->submitters) {
-        r = job->submitters;
-        LL_DELETE2(job->submitters, r, waiting);
-        sjl_job_reply(r, row);
+    LL_FOREACH_SAFE2(job->submitters, r, next, waiting) {
+        if (row->final || !r->traced) {
+            LL_DELETE2(job->submitters, r, waiting);
+            sjl_job_reply(r, row);
+        }
     }
 
     if (!row->final) {
@@ -407,7 +412,7 @@ sjl_job_answer_early(sjl_job_t *job, const sjl_job_row_t *row)
     queued = sjl_job_queue_position(job) != 0;
 
     LL_FOREACH_SAFE2(job->submitters, r, next, waiting) {
-        if (queued || r->early) {
+        if ((queued || r->early) && !r->traced) {
             LL_DELETE2(job->submitters, r, waiting);
             sjl_job_reply(r, row);
         }
@@ -448,6 +453,9 @@ sjl_job_record(const sjl_job_row_t *row)
 void
 sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
 {
+    json_t     *meta;
+    sjl_job_t  *job;
+
     /* who did not want to wait for it is not told, though it may be known */
 
     if (row->code >= 0 && !r->early) {
@@ -458,8 +466,14 @@ sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
         return;
     }
 
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_job_record(row)),
-                      row->data.data, row->data.len);
+    meta = json_pack("{s:o}", "record", sjl_job_record(row));
+    job = r->traced && row->final ? sjl_job_find(row->id) : NULL;
+
+    if (job && job->trace) {
+        (void) json_object_set_new(meta, "trace", sjl_trace_json(job->trace));
+    }
+
+    sjl_request_reply(r, meta, row->data.data, row->data.len);
 }
 
 
@@ -552,6 +566,7 @@ sjl_job_free(sjl_job_t *job)
     DL_DELETE(ctx->jobs, job);
 
     free(job->callback);
+    free(job->trace);
     ctx->bodies -= job->body.len;
     job->row.body = job->body;
     sjl_row_clear(&sjl_jobs_table, &job->row);

@@ -16,6 +16,7 @@
 #include "sjl_db.h"
 #include "sjl_failure.h"
 #include "sjl_files.h"
+#include "sjl_trace.h"
 
 
 /* the error of a job that its context has taken with it */
@@ -37,6 +38,7 @@ struct sjl_job_s {
     char            *unresolved_cp;
 
     char            *callback;          /* URL to be told of the end, or NULL */
+    sjl_trace_t     *trace;             /* NULL: nobody has asked for it */
 
     sjl_request_t   *submitters;
     sjl_request_t   *killers;
@@ -85,6 +87,7 @@ typedef struct {
     const char  *data;
     size_t       size;
     const char  *file;                  /* where the result lies, or NULL */
+    json_t      *trace;                 /* the driver's times, or NULL */
 } sjl_result_t;
 
 

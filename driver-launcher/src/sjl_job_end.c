@@ -65,6 +65,8 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
         return;
     }
 
+    sjl_trace_driver(job->trace, result->trace);
+
     sjl_job_queue_run(job->context);
 
     if (job->row.final) {

@@ -39,6 +39,7 @@ typedef struct {
     char           *proxy_user;         /* of an ad hoc context, or NULL */
     char           *own;                /* what its name begins with */
     char           *callback;           /* URL, or NULL */
+    sjl_trace_t    *trace;              /* NULL: not asked for */
     json_t         *names;
     json_t         *dependent;          /* names too, or NULL */
     int             sync;
@@ -120,7 +121,7 @@ sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
 static int
 sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 {
-    int             early;
+    int             early, trace;
     json_t         *cp, *dependent;
     const char     *id, *class, *context, *user, *proxy, *own, *callback;
     const char     *wrong;
@@ -128,6 +129,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 
     r = s->request;
     early = 0;
+    trace = 0;
     callback = NULL;
     context = NULL;
     dependent = NULL;
@@ -136,17 +138,20 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     own = "";
 
     if (sjl_request_unpack(r, f, "{s:s, s:o, s:s, s?s, s?b, s?s, s?b, s?b,"
-                           " s?o, s?s, s?s, s?s}", "id", &id, "cp", &cp,
+                           " s?o, s?s, s?s, s?s, s?b}", "id", &id, "cp", &cp,
                            "class", &class, "context", &context, "sync",
                            &s->sync, "user", &user, "early", &early, "again",
                            &s->again, "dependent", &dependent, "proxyUser",
-                           &proxy, "own", &own, "callback", &callback)
+                           &proxy, "own", &own, "callback", &callback, "trace",
+                           &trace)
         == SJL_ERROR)
     {
         return SJL_ERROR;
     }
 
     r->early = early ? 1 : 0;
+    r->traced = trace ? 1 : 0;
+    s->trace = trace ? sjl_trace_begin() : NULL;
 
     wrong = !sjl_id_ok(id) ? "id"
             : strlen(class) > SJP_CLASS_MAX ? "class"
@@ -545,6 +550,8 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
     job->known = s->known ? 1 : 0;
     job->callback = s->callback;
     s->callback = NULL;
+    job->trace = s->trace;
+    s->trace = NULL;
     (void) sjl_job_attach(job, s->request);
 
     sjl_log(SJL_LOG_INFO, "job %s: STARTED in context %s %s, class %s, user "
@@ -604,6 +611,7 @@ sjl_submit_free(sjl_submit_t *s)
     free(s->proxy_user);
     free(s->own);
     free(s->callback);
+    free(s->trace);
     free(s->body);
     json_decref(s->names);
     json_decref(s->dependent);

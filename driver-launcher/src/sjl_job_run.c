@@ -55,6 +55,8 @@ sjl_job_send(sjl_job_t *job)
     char    *path;
     json_t  *meta;
 
+    sjl_trace_mark(job->trace, SJP_TRACE_LINK_OUT);
+
     job->sent = 1;
     job->context->nwaiting--;
     job->context->nslots++;
@@ -90,6 +92,10 @@ sjl_job_frame(const sjl_job_t *job)
     if (job->row.dependent) {
         (void) json_object_set_new(meta, "dependent",
                                    sjl_job_paths(job->row.dependent));
+    }
+
+    if (job->trace) {
+        (void) json_object_set_new(meta, "trace", json_true());
     }
 
     return meta;

@@ -590,6 +590,7 @@ sjl_link_result(sjl_conn_t *c, sjl_frame_t *f)
     result.state = state;
     result.end = end;
     result.run_micros = run;
+    result.trace = json_object_get(f->meta, "trace");
     result.data = f->payload;
     result.size = f->size;
     result.file = file;

@@ -19,6 +19,7 @@ struct sjl_request_s {
     sjl_conn_t     *conn;               /* NULL: the module has gone away */
     uint32_t        stream;
     unsigned        early:1;            /* it wants the row, not the end */
+    unsigned        traced:1;           /* it wants the end, and its trace */
 
     sjl_request_t  *next;               /* of the connection */
     sjl_request_t  *prev;

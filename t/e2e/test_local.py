@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import time
 
 import pytest
@@ -36,6 +37,18 @@ def test_async_job_is_followed_to_its_result(server):
     assert job["status"] == "FINISHED" and job["result"] == COUNTED
     assert job["jobId"] in [j["jobId"] for j in server.get("/jobs?limit=5")[1]]
     assert "result" not in server.get("/jobs?limit=1")[1][0]
+
+
+def test_trace_of_a_sync_job(server):
+    url = "/jobs?cp=examples&mainClass=spark.jobserver.WordCountExample&context=c&sync=true"
+    assert re.fullmatch(r"driver;dur=[\d.]+", server.request("POST", url, TEXT.encode())[1]["Server-Timing"])
+    _, headers, _ = server.request("POST", url + "&trace=true", TEXT.encode())
+    times = {name: float(value) for name, value in re.findall(r"([\w-]+);dur=([\d.]+)", headers["Server-Timing"])}
+    driver, total = times.pop("driver"), times.pop("total")
+    assert list(times) == ["worker", "channel", "launcher", "link", "thread", "prepare", "job", "result", "link-back",
+                           "commit", "channel-back", "answer"]
+    assert all(times[hop] > 0 for hop in ("link", "thread", "prepare", "job", "link-back", "commit")), headers
+    assert sum(times.values()) == pytest.approx(total, abs=.001) and times["job"] == pytest.approx(driver, abs=5), headers
 
 
 def test_config_of_a_sync_job_is_kept_and_holds_only_what_was_posted(server):

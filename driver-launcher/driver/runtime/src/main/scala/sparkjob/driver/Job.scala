@@ -171,7 +171,10 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     }
   }
 
+  private def mark(place: Int): Unit = request.trace.foreach(_.mark(place))
+
   private def begin(): Unit = synchronized {
+    mark(Trace.Begun)
     thread = Thread.currentThread
     thread.setName("job-" + id)
     MDC.put("jobId", id)
@@ -278,10 +281,12 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def timed[T](job: SparkJobBase)(body: => T): T = {
+    mark(Trace.Run)
     val begin = System.nanoTime()
     try {
       body
     } finally {
+      mark(Trace.Ran)
       runNanos += (job match {
         case python: PythonJob => python.runNanos
         // 0 microseconds would mean that it never ran
@@ -347,9 +352,12 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     case _ =>
   }
 
-  private def resultLetter(state: String, body: Body): Letter = Letter(Message.Result,
-    Seq("state" -> state, "start" -> start, "end" -> System.currentTimeMillis(),
-      "runMicros" -> NANOSECONDS.toMicros(runNanos), "size" -> body.size), body)
+  private def resultLetter(state: String, body: Body): Letter = {
+    mark(Trace.Out)
+    Letter(Message.Result, Seq("state" -> state, "start" -> start,
+      "end" -> System.currentTimeMillis(), "runMicros" -> NANOSECONDS.toMicros(runNanos),
+      "size" -> body.size) ++ request.trace.map("trace" -> _.times), body)
+  }
 
   private def file(what: String): Path = site.folders.out.resolve(s"$id.$what")
 

@@ -17,13 +17,15 @@ import com.typesafe.config.{Config, ConfigException, ConfigList}
  * @param cp        empty if the configuration is to name it
  * @param dependent what comes before `cp`
  * @param body      reads the configuration, once
+ * @param trace     if the launcher wants one
  */
 final case class JobRequest(
     id: String,
     mainClass: String,
     cp: Seq[ClassPathEntry],
     dependent: Seq[ClassPathEntry],
-    body: () => Array[Byte]) {
+    body: () => Array[Byte],
+    trace: Option[Trace] = None) {
 
   /**
    * What of the job only its configuration says, if anything: its class and its class path, in
@@ -57,7 +59,8 @@ object JobRequest {
   /** @throws IllegalArgumentException if a member is missing */
   def apply(meta: ObjectNode, body: () => Array[Byte]): JobRequest =
     JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
-      ClassPathEntry.list(meta, "cp"), ClassPathEntry.list(meta, "dependent"), body)
+      ClassPathEntry.list(meta, "cp"), ClassPathEntry.list(meta, "dependent"), body,
+      if (meta.path("trace").asBoolean) Some(new Trace) else None)
 
   private def mainClass(config: Config): String = {
     Seq("mainClass", "classPath").find(config.hasPath).map(string(config, _)).getOrElse {
