@@ -48,7 +48,7 @@ def test_trace_of_a_sync_job(server):
     assert list(times) == ["worker", "channel", "launcher", "link", "thread", "prepare", "job", "result", "link-back",
                            "commit", "channel-back", "answer"]
     assert all(times[hop] > 0 for hop in ("link", "thread", "prepare", "job", "link-back", "commit")), headers
-    assert sum(times.values()) == pytest.approx(total, abs=.001) and times["job"] == pytest.approx(driver, abs=5), headers
+    assert sum(times.values()) == pytest.approx(total, abs=.001) and times["job"] >= driver - .002, headers
 
 
 def test_config_of_a_sync_job_is_kept_and_holds_only_what_was_posted(server):
