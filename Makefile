@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench soak install clean
+        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -341,9 +341,17 @@ asan: $(BUILD)/nginx-source/configure driver spark shim ## the suite under ASan 
 comma        := ,
 include t/analysis.mk
 
+# LINES is also the height of a terminal: only one given to make counts
+BENCH         = /usr/bin/python3 t/bench/bench.py $(if $(findstring command,$(origin LINES)),--lines "$(LINES)") \
+                $(if $(ROUNDS),--rounds $(ROUNDS))
+
 bench: export DEPS := bench
-bench: all spark                           ## speed and memory, as ratios in one run
-	@/usr/bin/python3 t/bench/bench.py
+bench: all spark                           ## speed and memory, as ratios in one run (LINES=a,b ROUNDS=5)
+	@$(BENCH)
+
+bench-quick: export DEPS := bench
+bench-quick: all spark                     ## some lines, shorter
+	@$(BENCH) --quick
 
 soak: all spark                            ## what grows: JOBS=100000 CONTEXTS=2 RESTARTS=20 VERSIONS=200
 	@JOBS=$(JOBS) CONTEXTS=$(CONTEXTS) RESTARTS=$(RESTARTS) VERSIONS=$(VERSIONS) /usr/bin/python3 t/bench/soak.py

@@ -1,100 +1,133 @@
 """What it costs, measured on this machine in one run: `make bench`.
 
-Each ratio is taken against its reference in the same run, interleaved, median of ROUNDS rounds with the spread.
-Absolute times are for the reader and decide nothing: machines differ.
+Each figure is taken with its reference in the same rounds, one after the other; what counts is their ratio, its median and
+its spread. Absolute figures are for the reader: machines differ. The README says how to run it and how to read it.
 """
 
-import http.client
+import argparse
+import glob
+import importlib
 import json
 import os
-import re
-import statistics
-import subprocess
 import sys
 import time
+import traceback
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 
-from sparkjob_server import BUILD, EXAMPLES, Server, memory_kb, wait_until  # noqa: E402
-from watchers import measure  # noqa: E402
+from line import GROUPS, Seen  # noqa: E402
+from machine import machine  # noqa: E402
+from picture import picture  # noqa: E402
+from sparkjob_server import BUILD  # noqa: E402
+from table import Table  # noqa: E402
 
-import restart  # noqa: E402
-
-ROUNDS = 5
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def wrk(url, seconds=2, connections=64):
-    """Requests per second by wrk with one thread."""
-    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url], capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in out, out
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+ORDER = ("read-job", "read-jobs", "read-contexts", "sync-noop", "sync-noop-p99", "sync-count", "sync-python", "async-accept", "async-done",
+         "context-cold", "context-spare", "upload", "upload-memory", "download", "parked", "parked-p99", "watchers", "watchers-memory",
+         "history", "history-list", "history-submit", "restart", "footprint-launcher", "footprint-worker",
+         "job-driver", "job-launcher", "job-worker", "growth")
+QUICK = ("read-job", "read-jobs", "read-contexts", "async-accept", "sync-noop", "sync-noop-p99", "sync-count", "upload", "download")
 
 
-def sync_noop(server, main_class="spark.jobserver.NoOpJob", cp="examples", context="c", count=500):
-    """(client's times, times inside the job) in ms of warm sync no-op jobs on one connection"""
-    c = http.client.HTTPConnection("127.0.0.1", server.port)
-    client, inside = [], []
-    for n in range(count + 100):
-        began = time.perf_counter()
-        c.request("POST", f"/jobs?cp={cp}&mainClass={main_class}&context={context}&sync=true", b"")
-        r = c.getresponse()
-        body = json.loads(r.read())
-        took = (time.perf_counter() - began) * 1000
-        assert r.status == 200 and "status" not in body, body
-        if n >= 100:
-            client.append(took)
-            inside.append(float(re.search(r"dur=([\d.]+)", r.getheader("Server-Timing")).group(1)))
-    return client, inside
+class Run:
+    """What a group of lines has to know."""
+
+    def __init__(self, names, rounds, quick, peers):
+        self.names, self.count, self.quick, self.peers = names, rounds, quick, peers
+        self.notes = {}
+
+    def wants(self, *names):
+        return not self.names.isdisjoint(names)
+
+    def rounds(self):
+        return range(self.count)
+
+    def scaled(self, number, quick):
+        """How much of something: less of it in `make bench-quick`."""
+        return quick if self.quick else number
+
+    def note(self, name, text):
+        """What a reader of this line should know; the last one counts."""
+        self.notes[name] = text
 
 
-def read_ratio(server, path):
-    """Median, least and most of (requests/s of path) / (requests/s of `return 200` of the same size)"""
-    server.plain_size = len(server.request("GET", path)[2])
-    server.write_nginx_conf()
-    old = server.worker_pids()
-    server.nginx.send_signal(1)
-    wait_until("nginx is reloaded", lambda: not set(old) & set(server.worker_pids()), 20)
-    base = f"http://127.0.0.1:{server.port}"
-    rounds = [(wrk(base + path), wrk(base + "/plain")) for _ in range(ROUNDS)]
-    ratios = [a / b for a, b in rounds]
-    return statistics.median(ratios), min(ratios), max(ratios), statistics.median(a for a, _ in rounds)
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lines", default="", help="only these, by name, with commas between them")
+    parser.add_argument("--rounds", type=int, help="5, or 3 with --quick")
+    parser.add_argument("--quick", action="store_true", help="fewer lines, shorter, for a first look")
+    parser.add_argument("--out", default=BUILD + "/bench", help="where bench.json and bench.svg go")
+    parser.add_argument("--sjs", default=os.environ.get("PEER_SJS_URL"), help="a running spark-jobserver")
+    parser.add_argument("--livy", default=os.environ.get("PEER_LIVY_URL"), help="a running Livy")
+    return parser.parse_args()
+
+
+def groups():
+    """All that can be measured, in the order of the table: [(lines, function)]"""
+    for path in sorted(glob.glob(HERE + "/line_*.py")):
+        importlib.import_module(os.path.basename(path)[:-3])
+
+    def place(group):
+        return min(ORDER.index(line.name) if line.name in ORDER else len(ORDER) for line in group[0])
+    return sorted(GROUPS, key=place)
+
+
+def chosen(args, peers):
+    """The names of the lines to measure."""
+    lines = [line for lines, _ in groups() for line in lines]
+    names = {line.name for line in lines}
+    if not args.lines:
+        possible = {line.name for line in lines if not line.peers or set(line.peers) & set(peers)}
+        return possible & set(QUICK) if args.quick else possible
+    wanted = {name.strip() for name in args.lines.split(",") if name.strip()}
+    if unknown := wanted - names:
+        sys.exit(f"no such line: {', '.join(sorted(unknown))}; there are: {', '.join(sorted(names))}")
+    return wanted
+
+
+def measure(run, lines, function, table):
+    """Has one group measured; what breaks it is told, and the others go on."""
+    seen = {line.name: Seen(line) for line in lines if run.wants(line.name)}
+    began, loads = time.monotonic(), [os.getloadavg()[0]]
+    try:
+        for name, ours, reference, *peers in function(run):
+            if name in seen:
+                seen[name].add(ours, reference, **(peers[0] if peers else {}))
+        for line in seen.values():
+            line.error = None if line.rounds else "nothing was measured"
+    except Exception as e:
+        traceback.print_exc()
+        for line in seen.values():
+            line.error = f"{type(e).__name__}: {e}"
+    loads.append(os.getloadavg()[0])
+    for name, line in seen.items():
+        line.note, line.seconds, line.loads = run.notes.get(name, ""), time.monotonic() - began, loads
+        table.row(line)
+    return list(seen.values())
+
+
+def report(seen, table, host):
+    return {"machine": host, "lines": [{**table.cells(line), "seconds": round(line.seconds, 1), "load": line.loads} for line in seen]}
 
 
 def main():
-    with Server(workers=1, launcher={"log": {"level": "info"}}) as s:
-        s.upload("examples", EXAMPLES)
-        began = time.perf_counter()
-        s.context("c")
-        print(f"context creation            {time.perf_counter() - began:8.2f} s")
-        client, inside = sync_noop(s)
-        print(f"sync no-op, 500 warm   p50  {percentile(client, 0.5):8.2f} ms  inside the job {percentile(inside, 0.5):.3f} ms")
-        print(f"                       p99  {percentile(client, 0.99):8.2f} ms  inside the job {percentile(inside, 0.99):.3f} ms")
-        s.upload("python", BUILD + "/sparkjob-python-examples.whl", "application/python-wheel")
-        s.context("p", **{"context-factory": "spark.jobserver.python.PythonSparkContextFactory"})
-        client, inside = sync_noop(s, "example_jobs.word_count.NoOp", "python", "p")
-        print(f"sync-python, the same  p50  {percentile(client, 0.5):8.2f} ms  p99 {percentile(client, 0.99):.2f} ms")
-        s.delete("/contexts/p")
-        job_id = s.run("spark.jobserver.NoOpJob")[1]["jobId"]
-        for name, path in (("GET /jobs/<id>", f"/jobs/{job_id}"), ("GET /jobs?limit=50", "/jobs?limit=50"), ("GET /contexts", "/contexts")):
-            ratio, low, high, rate = read_ratio(s, path)
-            print(f"{name:27s} {ratio:8.2f} of `return 200` of that size ({low:.2f} to {high:.2f}), {rate:,.0f} requests/s")
-        print(f"memory: worker {memory_kb(s.worker_pids()[0]) / 1024:.1f} MiB (own {memory_kb(s.worker_pids()[0], 'RssAnon') / 1024:.1f}), "
-              f"launcher {memory_kb(s.launcher.pid) / 1024:.1f} MiB (own {memory_kb(s.launcher.pid, 'RssAnon') / 1024:.1f})")
-
-
-def crowd(count=10000, seconds=10):
-    """10,000 watchers of GET /events; the client takes more CPU than nginx, so how late it sees events is an upper bound."""
-    seen = measure(count, seconds)
-    assert seen["over"] == count and seen["events"] == count * seen["sent"] and not seen["disordered"], seen
-    print(f"watchers: {count:,}, {seen['sent'] / seconds:.0f} events/s  p50 {seen['p50']:.1f} ms  p99 {seen['p99']:.1f} ms  "
-          f"worker {seen['cpu'] / seconds * 100:.0f} % of a CPU, {seen['memory']:.1f} KiB each (at most {seen['peak']:.1f})")
+    args = options()
+    peers = {name: url for name, url in (("sjs", args.sjs), ("livy", args.livy)) if url}
+    run = Run(chosen(args, peers), args.rounds or (3 if args.quick else 5), args.quick, peers)
+    host, table, seen = machine(), Table(peers), []
+    table.head(host, run)
+    for lines, function in groups():
+        if run.wants(*(line.name for line in lines)):
+            seen += measure(run, lines, function, table)
+    table.foot(seen)
+    os.makedirs(args.out, exist_ok=True)
+    with open(args.out + "/bench.json", "w") as f:
+        json.dump(report(seen, table, machine(host)), f, indent=1, ensure_ascii=False)
+    with open(args.out + "/bench.svg", "w") as f:
+        f.write(picture(seen, host))
+    print(f"{args.out}/bench.json, {args.out}/bench.svg")
+    return 1 if any(line.error for line in seen) else 0
 
 
 if __name__ == "__main__":
-    main()
-    crowd()
-    restart.report()
+    sys.exit(main())

@@ -9,11 +9,12 @@ from fake_launcher import FakeLauncher, job_id
 from sparkjob_server import BUILD, ROOT, Server, cpu_seconds, memory_kb
 
 
-def compiled(name="watchers"):
+def compiled(name="watchers", *libraries):
     """The path of a client of t/bench, compiled when its source is newer."""
     source, binary = f"{ROOT}/t/bench/{name}.c", f"{BUILD}/{name}"
     if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
-        subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-Werror", "-o", binary, source], check=True)
+        subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-Werror", "-I" + ROOT + "/driver-launcher/include",
+                        "-o", binary, source, *libraries], check=True)
     return binary
 
 

@@ -1,24 +1,19 @@
-"""How long clients wait for a launcher that was killed: a part of `make bench`.
-
-With JOBS jobs in the database, and CONTEXTS contexts whose (scripted) drivers go on. Times count from the start of the new
-launcher, which is the moment of the kill; median of ROUNDS rounds, with the longest.
+"""How long clients wait for a launcher that was killed, with 1,000,000 jobs in the database and 50 contexts whose (scripted)
+drivers go on; and what that launcher needs at rest. Times count from the start of the new launcher, which is the moment of the kill.
 """
 
 import json
-import os
 import sqlite3
 import statistics
-import sys
 import threading
 import time
-import zipfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from line import Line, measures, no_more
+from load import small_binary
+from sparkjob_channel import Channel
+from sparkjob_server import Server, memory_kb
 
-from sparkjob_channel import Channel  # noqa: E402
-from sparkjob_server import Server, memory_kb  # noqa: E402
-
-JOBS, CONTEXTS, ROUNDS = 1000000, 50, 5
+JOBS, CONTEXTS = 1000000, 50
 
 FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
@@ -117,39 +112,33 @@ class Clients:
         return self.times
 
 
-def restart(jobs=JOBS, contexts=CONTEXTS, rounds=ROUNDS):
-    """{what: [seconds]} of all rounds."""
+@measures(
+    Line("restart", "launcher start to the first answer over HTTP, 1,000,000 jobs, 50 drivers", "ms", None, no_more(1000, "ms")),
+    Line("footprint-launcher", "memory of that launcher at rest", "MiB", None, no_more(48, "MiB")))
+def restart(run):
     times = {what: [] for what in Clients.WHAT}
     with Server(scripted=True, workers=1, start=False, launcher={"log": {"level": "info"}, "driver": {"start_timeout": 600}}) as s:
-        job = fill(s, jobs)
+        job = fill(s, JOBS)
         s.start_launcher()
         s.start_nginx()
         s.wait_ready(60)
-        with zipfile.ZipFile(s.dir + "/b.jar", "w") as jar:
-            jar.writestr("b", "")
-        s.upload("b", s.dir + "/b.jar")
+        small_binary(s)
         with Channel(s.socket) as c:
-            for n in range(contexts):
+            for n in range(CONTEXTS):
                 c.create(f"c{n}")
         pids = sorted(s.drivers())
-        for _ in range(rounds):
+        for _ in run.rounds():
             s.launcher.kill()
             s.launcher.wait()
-            for what, seconds in Clients(s, job).run().items():
+            seen = Clients(s, job).run()
+            for what, seconds in seen.items():
                 times[what].append(seconds)
-        assert sorted(s.drivers()) == pids and len(pids) == contexts
+            yield "restart", min(seconds for what, seconds in seen.items() if "GET" in what or "POST" in what) * 1000, None
+            time.sleep(2)
+            yield "footprint-launcher", memory_kb(s.launcher.pid) / 1024, None
+            run.note("footprint-launcher", f"its own, without files: {memory_kb(s.launcher.pid, 'RssAnon') / 1024:.1f} MiB")
+        assert sorted(s.drivers()) == pids and len(pids) == CONTEXTS
         with Channel(s.socket) as c:
             states = [context["state"] for context in json.loads(c.ask("dump")[1])["contexts"]]
-        assert states == ["RUNNING"] * contexts
-        print(f"restart: {jobs:,} jobs, {contexts} drivers; launcher {memory_kb(s.launcher.pid) / 1024:.1f} MiB "
-              f"(own {memory_kb(s.launcher.pid, 'RssAnon') / 1024:.1f})")
-    return times
-
-
-def report():
-    for name, seconds in restart().items():
-        print(f"  {name:20s} {statistics.median(seconds) * 1000:8.1f} ms  at most {max(seconds) * 1000:.1f}")
-
-
-if __name__ == "__main__":
-    report()
+        assert states == ["RUNNING"] * CONTEXTS
+    run.note("restart", "; ".join(f"{what} {statistics.median(seconds) * 1000:.0f} ms" for what, seconds in times.items()))
