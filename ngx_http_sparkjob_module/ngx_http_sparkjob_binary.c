@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_sparkjob_binary_reply_list(ngx_http_request_t *r,
     ngx_uint_t row);
 static ngx_int_t ngx_http_sparkjob_binary_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_binary_told_all(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_binary_type(ngx_http_request_t *r,
@@ -50,6 +48,13 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_jar_refusals[] = {
 };
 
 
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_binary_refusals[] = {
+    { SJP_ERR_NO_SUCH_BINARY, 404, "ERROR",
+      "Can't find binary with name %V" },
+    { 0, 0, NULL, NULL }
+};
+
+
 static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_delete_refusals[] = {
     { SJP_ERR_NO_SUCH_BINARY, 404, "ERROR",
       "can't find binary with name %V" },
@@ -57,15 +62,13 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_delete_refusals[] = {
 };
 
 
-/* there is no message that asks for one */
-
 static ngx_http_sparkjob_call_t  ngx_http_sparkjob_binary_get_call = {
-    SJP_SNAPSHOT,
-    ngx_http_sparkjob_binary_told_all,
+    SJP_BINARY_GET,
     ngx_http_sparkjob_binary_told,
     NULL,
-    ngx_http_sparkjob_reply_expired,
     NULL,
+    ngx_http_sparkjob_reply_expired,
+    ngx_http_sparkjob_binary_refusals,
     0
 };
 
@@ -158,6 +161,7 @@ ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
 ngx_int_t
 ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
 {
+    json_t                        *meta;
     ngx_int_t                      rc;
     ngx_http_sparkjob_ctx_t       *ctx;
     ngx_http_sparkjob_record_t    *rec;
@@ -169,17 +173,18 @@ ngx_http_sparkjob_binary_get(ngx_http_request_t *r)
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_BINARY,
                                     &ctx->name, NULL, r->pool, &rec);
 
-    if (rc == NGX_ABORT) {
-        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_get_call,
-                                     json_pack("{s:i}", "jobs", 0), 0,
-                                     slcf->reply_timeout);
+    if (rc == NGX_OK) {
+        return ngx_http_sparkjob_binary_show(r, rec);
     }
 
-    if (rc != NGX_OK && rc != NGX_DECLINED) {
-        return ngx_http_sparkjob_reply_zone(r, rc);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_binary_show(r, rc == NGX_OK ? rec : NULL);
+    meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->name));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_binary_get_call, meta,
+                                 0, slcf->reply_timeout);
 }
 
 
@@ -187,48 +192,22 @@ static ngx_int_t
 ngx_http_sparkjob_binary_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    json_t                      *record;
-    ngx_int_t                    rc;
-    ngx_str_t                    name;
     ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_kind_e     kind;
     ngx_http_sparkjob_record_t  *rec;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    record = json_object_get(msg->meta, "record");
-
-    ngx_http_sparkjob_meta_string(record, "name", &name);
-
-    if (ngx_http_sparkjob_record_kind(msg->meta, &kind) != NGX_OK
-        || kind != NGX_HTTP_SPARKJOB_BINARY
-        || ngx_memn2cmp(name.data, ctx->name.data, name.len, ctx->name.len)
-           != 0)
-    {
-        return NGX_AGAIN;
+    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
+                                    NGX_HTTP_SPARKJOB_BINARY,
+                                    json_object_get(msg->meta, "record"), NULL,
+                                    &rec);
+    if (rec == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_sparkjob_record(ctx->zone->channel, r->pool, kind, record,
-                                  NULL, &rec);
-    ctx->data = rec;
-
-    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_AGAIN;
+    return ngx_http_sparkjob_binary_show(r, rec);
 }
 
-
-static ngx_int_t
-ngx_http_sparkjob_binary_told_all(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg)
-{
-    ngx_http_sparkjob_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    return ngx_http_sparkjob_binary_show(r, ctx->data);
-}
-
-
-/* NULL: there is none */
 
 static ngx_int_t
 ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
@@ -238,12 +217,6 @@ ngx_http_sparkjob_binary_show(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    if (rec == NULL) {
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
-                                             "Can't find binary with name %V",
-                                             &ctx->name);
-    }
 
     b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
     if (b == NULL) {

@@ -179,31 +179,23 @@ ngx_http_sparkjob_context_get(ngx_http_request_t *r)
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
                                     &ctx->stored, NULL, r->pool, &rec);
 
-    switch (rc) {
-
-    case NGX_OK:
+    if (rc == NGX_OK) {
         return ngx_http_sparkjob_context_show(r, rec);
-
-    case NGX_DECLINED:
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
-                                             "can't find context with name %V",
-                                             &ctx->name);
-    case NGX_ABORT:
-        slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-
-        meta = json_pack("{s:s%}",
-                         "name", ngx_http_sparkjob_text(&ctx->stored));
-
-        return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_get_call,
-                                     meta, 0, slcf->reply_timeout);
-
-    default:
-        return ngx_http_sparkjob_reply_zone(r, rc);
     }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->stored));
+
+    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_get_call, meta,
+                                 0, slcf->reply_timeout);
 }
 
 

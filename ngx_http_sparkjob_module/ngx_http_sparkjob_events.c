@@ -164,15 +164,11 @@ ngx_http_sparkjob_job_events(ngx_http_request_t *r)
     rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_JOB,
                                     &ctx->name, &ctx->owner, r->pool, &rec);
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_sparkjob_no_such_job(r);
-    }
-
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_DECLINED) {
         ctx->data = w;
         return ngx_http_sparkjob_job_ask_named(r,
                                               &ngx_http_sparkjob_watch_call);
@@ -184,7 +180,7 @@ ngx_http_sparkjob_job_events(ngx_http_request_t *r)
 }
 
 
-/* what the zone does not hold: it is over, or there is no room for it */
+/* what the zone does not hold: it is over, too new, or has no room there */
 
 static ngx_int_t
 ngx_http_sparkjob_watch_job(ngx_http_request_t *r,

@@ -99,10 +99,6 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
         return ngx_http_sparkjob_job_known(r, rec);
     }
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_sparkjob_no_such_job(r);
-    }
-
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

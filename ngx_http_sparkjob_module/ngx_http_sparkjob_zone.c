@@ -186,11 +186,10 @@ ngx_http_sparkjob_zone_unlock(ngx_http_sparkjob_zone_t *zone)
 
 
 /*
- * NGX_OK: a copy of the record is in *rec.  NGX_DECLINED: there is no such
- * thing.  NGX_AGAIN: not here, but the launcher may know more; of contexts and
- * binaries there has been no snapshot yet.  NGX_ABORT: the zone has no room for
- * all contexts and binaries, so that the launcher is to be asked.  With an
- * owner, what is another user's is as good as not there.
+ * NGX_OK: a copy of the record is in *rec.  NGX_DECLINED: the launcher is to be
+ * asked.  It may have told others already of what is not here: another worker,
+ * or another nginx, beside which this one is upgraded.  With an owner, what is
+ * another user's is as good as not there.
  */
 
 ngx_int_t
@@ -199,8 +198,6 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
     ngx_pool_t *pool, ngx_http_sparkjob_record_t **rec)
 {
     size_t                     size, room;
-    ngx_int_t                  rc;
-    ngx_uint_t                 lost;
     ngx_http_sparkjob_sh_t    *sh;
     ngx_http_sparkjob_node_t  *node;
 
@@ -229,24 +226,12 @@ ngx_http_sparkjob_zone_get(ngx_http_sparkjob_zone_t *zone,
             if (size <= room) {
                 ngx_memcpy(*rec, &node->record, size);
             }
-
-            rc = NGX_OK;
-
-        } else if (kind != NGX_HTTP_SPARKJOB_JOB) {
-            lost = sh->overflow || (kind == NGX_HTTP_SPARKJOB_CONTEXT
-                                    && sh->forgotten);
-
-            rc = !sh->loaded ? NGX_AGAIN : lost ? NGX_ABORT : NGX_DECLINED;
-
-        } else {
-            rc = ngx_http_sparkjob_zone_fresh_locked(zone, sh)
-                 && sh->horizon == 0 ? NGX_DECLINED : NGX_AGAIN;
         }
 
         ngx_http_sparkjob_zone_unlock(zone);
 
         if (size <= room) {
-            return rc;
+            return size ? NGX_OK : NGX_DECLINED;
         }
     }
 }
@@ -271,9 +256,10 @@ ngx_http_sparkjob_zone_fresh_locked(ngx_http_sparkjob_zone_t *zone,
 
 /*
  * Adds the rows of all records that the query wants: jobs newest first,
- * anything else by name.  Returns as ngx_http_sparkjob_zone_get() does; also
- * NGX_ABORT where a filter leaves out so many jobs that the worker would be
- * held up for long.
+ * anything else by name.  NGX_AGAIN: there has been no snapshot yet.  NGX_ABORT:
+ * the launcher is to be asked, since the zone has no room for all contexts and
+ * binaries, or a filter leaves out so many jobs that the worker would be held up
+ * for long.
  */
 
 ngx_int_t

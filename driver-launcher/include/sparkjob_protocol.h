@@ -68,6 +68,7 @@
     X(DUMP,             9, "dump",             M)                             \
     X(BINARY_PUT,      16, "binary-put",       M)                             \
     X(BINARY_DELETE,   17, "binary-delete",    M)                             \
+    X(BINARY_GET,      18, "binary-get",       M)                             \
     X(CONTEXT_CREATE,  24, "context-create",   M)                             \
     X(CONTEXT_DELETE,  25, "context-delete",   M)                             \
     X(CONTEXT_RESET,   26, "context-reset",    M)                             \

@@ -355,6 +355,31 @@ sjl_put_free(sjl_put_t *put)
 }
 
 
+void
+sjl_binary_get(sjl_conn_t *c, sjl_frame_t *f)
+{
+    const char     *name;
+    sjl_binary_t   *binary;
+    sjl_request_t  *r;
+
+    r = sjl_request_make(c, f);
+
+    if (sjl_request_unpack(r, f, "{s:s}", "name", &name) == SJL_ERROR) {
+        return;
+    }
+
+    binary = sjl_binary_find(name);
+
+    if (binary == NULL) {
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_BINARY, name);
+        return;
+    }
+
+    sjl_request_reply(r, json_pack("{s:o}", "record",
+                                   sjl_record_binary(&binary->row)), NULL, 0);
+}
+
+
 sjl_binary_t *
 sjl_binary_find(const char *name)
 {

@@ -32,6 +32,7 @@ extern sjl_binary_t  *sjl_binaries;
 /* messages */
 void sjl_binary_put(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_binary_get(sjl_conn_t *c, sjl_frame_t *f);
 
 /* a row of the database, at the start */
 void sjl_binary_adopt(const sjl_binary_row_t *row);

@@ -35,6 +35,7 @@ typedef struct {
 #define SJL_ON_DUMP            sjl_dump
 #define SJL_ON_BINARY_PUT      sjl_binary_put
 #define SJL_ON_BINARY_DELETE   sjl_binary_delete
+#define SJL_ON_BINARY_GET      sjl_binary_get
 #define SJL_ON_CONTEXT_CREATE  sjl_context_create
 #define SJL_ON_CONTEXT_DELETE  sjl_context_delete
 #define SJL_ON_CONTEXT_RESET   sjl_context_reset

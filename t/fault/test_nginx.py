@@ -9,7 +9,7 @@ import time
 import faults
 import pytest
 from event_stream import EventStream
-from fake_launcher import SNAPSHOT, FakeLauncher
+from fake_launcher import BINARY_GET, CONTEXT_GET, JOB_GET, SNAPSHOT, FakeLauncher, job_id
 from sparkjob_server import BUILD, EXAMPLES, NGINX, Server, alive, children, wait_until
 from steady_load import SteadyLoad
 
@@ -242,3 +242,24 @@ def test_what_a_zone_had_no_room_for_is_there_while_it_is_loaded_again():
         asked = fake.asked[SNAPSHOT]
         wait_until("another snapshot is asked for", lambda: fake.asked[SNAPSHOT] > asked, 10)
         assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}
+
+
+def test_what_another_nginx_was_told_first_is_not_denied():
+    """Acknowledged by the other master's workers, in whose zone it is, before our own zone has heard of it."""
+    with Server(start=False) as s, FakeLauncher(s.socket) as fake:
+        s.start_nginx()
+        s.wait_ready()
+        asked = fake.asked.copy()
+        fake.publish = lambda *_: 0
+        fake.put_job(job_id(1), payload="none")
+        fake.put_context("c")
+        fake.put_binary("b")
+        for path in (f"/jobs/{job_id(1)}", "/contexts/c", "/binaries/b"):
+            assert s.get(path)[0] == 200, path
+        with EventStream(s, f"/jobs/{job_id(1)}/events") as events:
+            assert events.next()[1]["jobId"] == job_id(1)
+        for path in (f"/jobs/{job_id(2)}", f"/jobs/{job_id(2)}/events", "/contexts/d", "/binaries/d"):
+            status, answer = s.get(path)
+            assert status == 404 and path.split("/")[2] in answer["result"], (path, answer)
+        assert {n: fake.asked[n] - asked[n] for n in (JOB_GET, CONTEXT_GET, BINARY_GET)} == {
+            JOB_GET: 4, CONTEXT_GET: 2, BINARY_GET: 2}

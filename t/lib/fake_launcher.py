@@ -19,7 +19,7 @@ import time
 
 HEADER = struct.Struct("!IHHII")
 HELLO, WELCOME, PING, PONG, REPLY, SNAPSHOT, RECORD, EVENT = range(1, 9)
-CONTEXT_LOG, CONTEXT_GET, JOB_GET, JOB_LOG = 28, 29, 34, 38
+BINARY_GET, CONTEXT_LOG, CONTEXT_GET, JOB_GET, JOB_LOG = 18, 28, 29, 34, 38
 FINAL = ("FINISHED", "ERROR", "KILLED")
 
 
@@ -167,10 +167,11 @@ class FakeLauncher:
             for (kind, _), record in self.records.items():
                 self.send(channel, RECORD, stream, {"op": "put", "kind": kind, "record": record})
             self.send(channel, REPLY, stream, position)
-        elif number == JOB_GET and ("job", meta["id"]) in self.records:
-            self.send(channel, REPLY, stream, {"record": self.records["job", meta["id"]]})
-        elif number == CONTEXT_GET and ("context", meta["name"]) in self.records:
-            self.send(channel, REPLY, stream, {"record": self.records["context", meta["name"]]})
+        elif number in (JOB_GET, CONTEXT_GET, BINARY_GET):
+            kind = {JOB_GET: "job", CONTEXT_GET: "context", BINARY_GET: "binary"}[number]
+            key = meta.get("id") or meta["name"]
+            record = self.records.get((kind, key))
+            self.send(channel, REPLY, stream, {"record": record} if record else {"error": f"no-such-{kind}", "name": key})
         elif number in (JOB_LOG, CONTEXT_LOG):
             self.answer_log(channel, stream, ("job", meta["id"]) if number == JOB_LOG else ("context", meta["name"]))
         else:
