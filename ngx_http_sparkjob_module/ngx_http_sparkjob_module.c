@@ -76,6 +76,13 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sparkjob_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sparkjob_loc_conf_t, origin),
+      NULL },
+
     { ngx_string("sparkjob_proxy_user"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -392,6 +399,7 @@ ngx_http_sparkjob_create_loc_conf(ngx_conf_t *cf)
      *     slcf->routes = NULL;
      *     slcf->prefix = { 0, NULL };
      *     slcf->user = NULL;
+     *     slcf->origin = NULL;
      *     slcf->allow = NULL;
      */
 
@@ -433,6 +441,10 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->user == NULL) {
         conf->user = prev->user;
+    }
+
+    if (conf->origin == NULL) {
+        conf->origin = prev->origin;
     }
 
     if (conf->allow == NULL) {

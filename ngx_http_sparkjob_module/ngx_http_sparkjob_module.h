@@ -365,6 +365,7 @@ typedef struct {
     ngx_http_sparkjob_route_t    *routes;
     ngx_str_t                     prefix;
     ngx_http_complex_value_t     *user;
+    ngx_http_complex_value_t     *origin;   /* whether it may be another */
     ngx_array_t                  *allow;    /* NULL: everybody everything */
     ngx_open_file_t              *audit;    /* NULL: off */
     ngx_flag_t                    owner;
@@ -641,6 +642,13 @@ ngx_str_t *ngx_http_sparkjob_state_name(ngx_http_sparkjob_kind_e kind,
     ngx_uint_t state);
 ngx_int_t ngx_http_sparkjob_state_number(ngx_http_sparkjob_kind_e kind,
     ngx_str_t *name);
+
+/*
+ * origin: whose page has a browser ask.  NGX_DECLINED: ctx->problem says that
+ * it may not.
+ */
+ngx_int_t ngx_http_sparkjob_origin(ngx_http_request_t *r,
+    ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
 
 /*
  * allow: who may do what.  NGX_DECLINED: ctx->problem says why not.

@@ -604,6 +604,10 @@ ngx_http_sparkjob_user(ngx_http_request_t *r,
     rc = ngx_http_sparkjob_check_text(ctx, &what, &ctx->user, SJP_NAME_MAX);
 
     if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_origin(r, slcf, ctx);
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_http_sparkjob_allowed(r, slcf, ctx);
     }
 

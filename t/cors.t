@@ -4,6 +4,39 @@ use Test::Nginx::Socket 'no_plan';
 launcher();
 run_tests();
 
+# Requests that change something, from pages of others. A name that is refused with 400 shows that it was let in.
+
+my $change = '/contexts/1';
+for (['no browser'],
+     ['a page of this server', 'Origin' => 'http://localhost'],
+     ['the same behind TLS', 'Origin' => 'https://LOCALHOST'],
+     ['the same behind a proxy with another Host', 'Origin' => 'https://spark.example.com', 'Sec-Fetch-Site' => 'same-origin'],
+     ['who has typed it', 'Sec-Fetch-Site' => 'none'],
+     ['a page that is listed', 'Origin' => 'https://app.example.com'],
+     ['the same, in the words of a new browser', 'Origin' => 'https://app.example.com', 'Sec-Fetch-Site' => 'cross-site']) {
+    my ($who, %headers) = @$_;
+    is(http('POST', $change, '', %headers)->{json}{result}, 'context name must start with letters', "$who is let in");
+}
+
+for (['a page of another site', 'Origin' => 'https://evil.example.com'],
+     ['another program on this host', 'Origin' => 'http://localhost:3000'],
+     ['a host that ends like this one', 'Origin' => 'http://evillocalhost'],
+     ['a page without an origin', 'Origin' => 'null'],
+     ['what names none', 'Sec-Fetch-Site' => 'cross-site'],
+     ['a subdomain', 'Origin' => 'https://a.example.com', 'Sec-Fetch-Site' => 'same-site'],
+     ['who only claims the name', 'Origin' => 'http://localhost', 'Sec-Fetch-Site' => 'cross-site']) {
+    my ($who, %headers) = @$_;
+    my $answer = http('POST', $change, '', %headers);
+    is($answer->{status}, 403, "$who is not");
+    like($answer->{json}{result}, qr/^Pages of .* may not change anything/, 'and told so');
+}
+
+my %evil = (Origin => 'https://evil.example.com');
+is(http('POST', "$change?_method=DELETE", '', %evil)->{status}, 403, 'a form is no way around it');
+is(http($_->[0], $_->[1], '', %evil)->{status}, 403, "@$_") for ['DELETE', '/jobs/x'], ['PUT', '/data?reset=reboot'], ['POST', '/jobs'];
+is(http('GET', '/contexts', '', %evil, 'Sec-Fetch-Site' => 'cross-site')->{status}, 200, 'what changes nothing is not asked for that');
+is(http('POST', "/open$change", '', %evil)->{status}, 400, 'nor is anybody where all origins are let in');
+
 __DATA__
 
 === TEST 1: a preflight is answered by what conf/nginx-cors.conf says
@@ -23,8 +56,10 @@ location / {
         return 204;
     }
 
+    sparkjob_origin $allowed;
     sparkjob main;
 }
+location /open/ { sparkjob_origin 1; sparkjob main; }
 --- request
 OPTIONS /jobs
 --- more_headers

@@ -8,6 +8,7 @@
 #include "sjl_outbound.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <strings.h>
 
@@ -41,6 +42,7 @@ static int sjl_outbound_number(const char *text, int max);
 static int sjl_outbound_split(const struct sockaddr *addr, unsigned char *ip,
     int *port);
 static int sjl_outbound_refused(const unsigned char *ip);
+static int sjl_outbound_own(const unsigned char *ip);
 static int sjl_outbound_within(const unsigned char *ip, const sjl_net_t *net);
 static int sjl_outbound_same_name(const char *rule, const char *host);
 
@@ -320,7 +322,39 @@ sjl_outbound_refused(const unsigned char *ip)
         }
     }
 
-    return 0;
+    return sjl_outbound_own(ip);
+}
+
+
+/*
+ * Whether an interface of this host has it, as they are now: what listens on
+ * all addresses but is meant for loopback is to be reached by none of them.
+ */
+
+static int
+sjl_outbound_own(const unsigned char *ip)
+{
+    int              port, own;
+    unsigned char    addr[16];
+    struct ifaddrs  *ifa, *list;
+
+    if (getifaddrs(&list) == -1) {
+        sjl_log(SJL_LOG_CRIT, "the addresses of this host are not known, so "
+                "that none is reached for a client: %s", strerror(errno));
+        return 1;
+    }
+
+    own = 0;
+
+    for (ifa = list; ifa && !own; ifa = ifa->ifa_next) {
+        own = ifa->ifa_addr
+              && sjl_outbound_split(ifa->ifa_addr, addr, &port) == SJL_OK
+              && memcmp(ip, addr, sizeof(addr)) == 0;
+    }
+
+    freeifaddrs(list);
+
+    return own;
 }
 
 

@@ -11,6 +11,7 @@
 #include "sjl_outbound.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 
 
@@ -79,6 +80,47 @@ test_what_is_refused_by_itself(void **state)
             fail_msg("%s may not be reached", fine[i]);
         }
     }
+}
+
+
+/* by itself, and by IPv6 addresses that stand for it */
+
+static void
+test_addresses_of_this_host_are_refused(void **state)
+{
+    char                  text[64], rule[80], held[80];
+    struct ifaddrs       *ifa, *list;
+    struct sockaddr_in   *in;
+    struct sockaddr_in6  *in6;
+
+    assert_int_equal(getifaddrs(&list), 0);
+
+    for (ifa = list; ifa; ifa = ifa->ifa_next) {
+        in = (struct sockaddr_in *) ifa->ifa_addr;
+        in6 = (struct sockaddr_in6 *) ifa->ifa_addr;
+
+        if (in && in->sin_family == AF_INET) {
+            assert_non_null(inet_ntop(AF_INET, &in->sin_addr, text,
+                                      sizeof(text)));
+            (void) snprintf(held, sizeof(held), "64:ff9b::%s", text);
+            assert_false(may("[]", "h", held, 80));
+
+        } else if (in && in->sin_family == AF_INET6) {
+            assert_non_null(inet_ntop(AF_INET6, &in6->sin6_addr, text,
+                                      sizeof(text)));
+        } else {
+            continue;
+        }
+
+        if (may("[]", "h", text, 80)) {
+            fail_msg("%s of this host may be reached", text);
+        }
+
+        (void) snprintf(rule, sizeof(rule), "[\"%s\"]", text);
+        assert_true(may(rule, "h", text, 80));
+    }
+
+    freeifaddrs(list);
 }
 
 
@@ -152,6 +194,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_what_is_refused_by_itself),
+        cmocka_unit_test(test_addresses_of_this_host_are_refused),
         cmocka_unit_test(test_rules_name_exceptions),
         cmocka_unit_test(test_what_is_a_rule)
     };
