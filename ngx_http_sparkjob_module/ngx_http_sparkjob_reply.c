@@ -73,6 +73,9 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
       "Idempotency-Key '%V' was used for another request" },
 
     { SJP_ERR_OVERLOADED, 503, "ERROR", "%V" },
+    { SJP_ERR_BAD_CALLBACK, 400, "ERROR",
+      "The query parameter 'callbackUrl' was malformed:\n'%V' may not be "
+      "reached, see outbound.hosts of the launcher" },
 
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };

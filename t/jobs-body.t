@@ -170,3 +170,11 @@ POST /jobs?cp=app&mainClass=baduri&context=c1
 --- json
 {"status": "JOB LOADING FAILED: Malformed URL",
  "result": {"message": "http://127.0.0.1/x.jar may not be fetched", "...": 1}}
+
+
+=== TEST 21: a callback to an address that may not be reached is told at once
+--- request
+POST /jobs?cp=app&mainClass=noop&context=c1&callbackUrl=http://127.1:8080/done
+--- error_code: 400
+--- json
+{"status": "ERROR", "result": "The query parameter 'callbackUrl' was malformed:\n'127.0.0.1:8080' may not be reached, see outbound.hosts of the launcher"}

@@ -160,7 +160,8 @@
     X(BAD_SETTING,          "bad-setting")                                    \
     X(BAD_SOURCE,           "bad-source")                                     \
     X(NO_SPACE,             "no-space")                                       \
-    X(OVERLOADED,           "overloaded")
+    X(OVERLOADED,           "overloaded")                                     \
+    X(BAD_CALLBACK,         "bad-callback")
 
 
 /*

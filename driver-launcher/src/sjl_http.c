@@ -130,18 +130,6 @@ sjl_http_host(const char *url)
 }
 
 
-int
-sjl_http_url_ok(const char *url)
-{
-    char  *host;
-
-    host = sjl_http_host(url);
-    free(host);
-
-    return host != NULL;
-}
-
-
 void
 sjl_http_post(const char *url, const char *head, int fd, const char *tail,
     int64_t timeout, sjl_http_pt done, void *data)

@@ -30,9 +30,6 @@ int sjl_http_init(void);
 /* forgets what is on its way */
 void sjl_http_stop(void);
 
-/* whether a URL can be posted to */
-int sjl_http_url_ok(const char *url);
-
 /*
  * What a URL is about as "host:port", to be freed; NULL: it is no URL that can
  * be posted to.

@@ -14,6 +14,7 @@
 #include "sjl_job.h"
 #include "sjl_limit.h"
 #include "sjl_look.h"
+#include "sjl_outbound.h"
 #include "sjl_server.h"
 #include "sjl_record.h"
 #include "sjl_stray.h"
@@ -61,6 +62,7 @@ typedef struct {
 
 
 static int sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f);
+static int sjl_submit_callback(sjl_request_t *r, const char *url);
 static int sjl_submit_names_ok(const json_t *names);
 static void sjl_submit_digested(sjl_file_op_t *fop);
 static void sjl_submit_hash(sjl_submit_t *s, const char *body);
@@ -157,7 +159,6 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
             : strlen(class) > SJP_CLASS_MAX ? "class"
             : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
             : strlen(own) > SJP_OWN_MAX ? "own"
-            : callback && !sjl_http_url_ok(callback) ? "callback"
             : !sjl_submit_names_ok(cp) ? "cp"
             : dependent && !sjl_submit_names_ok(dependent) ? "dependent"
             : !sjl_binary_names_fit(cp, dependent) ? "too many binaries"
@@ -165,6 +166,10 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
 
     if (wrong) {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, wrong);
+        return SJL_ERROR;
+    }
+
+    if (callback && sjl_submit_callback(r, callback) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
@@ -186,6 +191,32 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
         s->fd = f->fd;
         f->fd = -1;
     }
+
+    return SJL_OK;
+}
+
+
+/* what a name resolves to is looked at only when it is connected to */
+
+static int
+sjl_submit_callback(sjl_request_t *r, const char *url)
+{
+    char  *host;
+
+    host = sjl_http_host(url);
+
+    if (host == NULL) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, "callback");
+        return SJL_ERROR;
+    }
+
+    if (!sjl_outbound_may_text(sjl_conf->outbound_hosts, host)) {
+        sjl_request_refuse(r, SJP_ERR_BAD_CALLBACK, host);
+        free(host);
+        return SJL_ERROR;
+    }
+
+    free(host);
 
     return SJL_OK;
 }

@@ -276,6 +276,40 @@ sjl_outbound_may(const json_t *rules, const char *host,
 }
 
 
+int
+sjl_outbound_may_text(const json_t *rules, const char *text)
+{
+    char                *colon, host[SJL_OUTBOUND_NAME + 1];
+    sjl_net_t            net;
+    struct sockaddr_in6  in6;
+
+    (void) snprintf(host, sizeof(host), "%s", text + (*text == '['));
+    colon = strrchr(host, ':');
+
+    if (colon == NULL) {
+        return 1;
+    }
+
+    *colon = '\0';
+
+    if (*text == '[' && colon > host) {
+        colon[-1] = '\0';
+    }
+
+    if (sjl_outbound_address(&net, host) == SJL_ERROR) {
+        return 1;
+    }
+
+    memset(&in6, 0, sizeof(struct sockaddr_in6));
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons((uint16_t) atoi(colon + 1));
+    memcpy(&in6.sin6_addr, net.addr, sizeof(net.addr));
+
+    return sjl_outbound_may(rules, host,
+                            (const struct sockaddr *) (const void *) &in6);
+}
+
+
 static int
 sjl_outbound_split(const struct sockaddr *addr, unsigned char *ip, int *port)
 {

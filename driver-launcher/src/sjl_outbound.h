@@ -30,6 +30,9 @@ int sjl_outbound_rule_ok(const char *text);
 int sjl_outbound_may(const json_t *rules, const char *host,
     const struct sockaddr *addr);
 
+/* the same of a "host:port", if the host is an address; of any other one: yes */
+int sjl_outbound_may_text(const json_t *rules, const char *text);
+
 /* the address as text */
 void sjl_outbound_text(const struct sockaddr *addr, char *text, size_t size);
 

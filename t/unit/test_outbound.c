@@ -157,6 +157,43 @@ test_rules_name_exceptions(void **state)
 }
 
 
+/* before anything is looked up */
+
+static void
+test_addresses_in_urls(void **state)
+{
+    json_t  *none, *rules;
+    size_t   i;
+
+    static const char *const  refused[] = {
+        "127.0.0.1:80", "0.0.0.0:80", "169.254.169.254:80", "[::1]:80",
+        "[::ffff:127.0.0.1]:443", "[fe80::1]:80"
+    };
+
+    static const char *const  fine[] = {
+        "10.0.0.1:80", "localhost:80", "h:1", "127.0.0.1.org:80", "[fd01::1]:80"
+    };
+
+    none = json_array();
+    rules = json_loads("[\"127.0.0.1:80\", \"[::1]:80\"]", 0, NULL);
+
+    for (i = 0; i < sjl_nelts(refused); i++) {
+        assert_false(sjl_outbound_may_text(none, refused[i]));
+    }
+
+    for (i = 0; i < sjl_nelts(fine); i++) {
+        assert_true(sjl_outbound_may_text(none, fine[i]));
+    }
+
+    assert_true(sjl_outbound_may_text(rules, "127.0.0.1:80"));
+    assert_false(sjl_outbound_may_text(rules, "127.0.0.1:81"));
+    assert_true(sjl_outbound_may_text(rules, "[::1]:80"));
+
+    json_decref(none);
+    json_decref(rules);
+}
+
+
 static void
 test_what_is_a_rule(void **state)
 {
@@ -196,6 +233,7 @@ main(void)
         cmocka_unit_test(test_what_is_refused_by_itself),
         cmocka_unit_test(test_addresses_of_this_host_are_refused),
         cmocka_unit_test(test_rules_name_exceptions),
+        cmocka_unit_test(test_addresses_in_urls),
         cmocka_unit_test(test_what_is_a_rule)
     };
 

@@ -5,7 +5,7 @@
 
 package sparkjob.driver
 
-import java.net.{ConnectException, InetAddress}
+import java.net.{ConnectException, InetAddress, NetworkInterface}
 import java.nio.file.Path
 
 import scala.collection.JavaConverters._
@@ -120,5 +120,10 @@ object Outbound {
   private def isNear(address: Seq[Byte]): Boolean = Near.exists(_.contains(address)) ||
     Holders.find(_._1.contains(address)).exists { case (_, at) =>
       isNear(V4 ++ address.slice(at, at + V4Bytes))
-    }
+    } || isOwn(address)
+
+  /** Whether an interface of this host has it, as they are now. */
+  private def isOwn(address: Seq[Byte]): Boolean =
+    NetworkInterface.getNetworkInterfaces.asScala.flatMap(_.getInetAddresses.asScala)
+      .exists(whole(_) == address)
 }

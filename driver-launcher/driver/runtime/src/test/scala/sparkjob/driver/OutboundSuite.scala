@@ -5,7 +5,9 @@
 
 package sparkjob.driver
 
-import java.net.InetAddress
+import java.net.{InetAddress, NetworkInterface}
+
+import scala.collection.JavaConverters._
 
 import org.junit.Assert._
 import org.junit.Test
@@ -52,6 +54,18 @@ class OutboundSuite {
         "2002:808:808::1", "fd00::1", "100.100.100.201", "fd01:ec2::254", "2001:4860::1",
         "::ffff:0:8.8.8.8")) {
       assertTrue(address, permits("10.0.0.1", "a", address, 80))
+    }
+  }
+
+  @Test def addressesOfThisHostsOwnInterfacesAreRefused(): Unit = {
+    val own = NetworkInterface.getNetworkInterfaces.asScala.flatMap(_.getInetAddresses.asScala)
+      .map(_.getHostAddress.takeWhile(_ != '%')).toSeq
+    for (address <- own) {
+      assertFalse(address, permits("10.255.255.254", "a", address, 80))
+      assertTrue(address, permits(address, "a", address, 80))
+    }
+    for (address <- own if !address.contains(":")) {
+      assertFalse(address, permits("10.255.255.254", "a", s"64:ff9b::$address", 80))
     }
   }
 }
