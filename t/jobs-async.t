@@ -39,6 +39,16 @@ is(scalar @{http('GET', '/jobs')->{json}}, 50, 'the list has 50 jobs by default'
 cmp_ok(scalar @{http('GET', '/jobs?limit=1000')->{json}}, '>', 50,
        'and more when asked for');
 
+# A new id begins with the time, so that new jobs are neighbours in the index
+# of ids, however many are recorded.
+
+for my $id (@ids) {
+    my ($high, $low, $version) = $id =~ /^(\w{8})-(\w{4})-(\w)/;
+    my $seconds = (hex($high) * 65536 + hex($low)) / 1000;
+    is($version, 7, 'an id is a UUID of version 7');
+    cmp_ok(abs($seconds - time), '<', 600, 'and has the time in it');
+}
+
 # A driver that dies takes its jobs along, and nothing else.
 
 my $dies = http('POST', '/jobs?cp=app&mainClass=exit&context=c2', '{"code": 0}');

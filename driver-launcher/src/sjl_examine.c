@@ -18,6 +18,7 @@
 
 
 #define SJL_EXAMINE_PARTS   256         /* folders of results */
+#define SJL_EXAMINE_ROWS    256         /* looked for in one go */
 #define SJL_EXAMINE_CONFIG  ".config"
 
 
@@ -34,6 +35,8 @@ typedef struct {
     sjl_db_op_t   op;
     unsigned      part;
     json_t       *names;
+    size_t        first;                /* whose rows are looked for now */
+    size_t        last;
     char         *needed;               /* of each: SJL_EXAMINE_... */
 } sjl_examine_t;
 
@@ -45,6 +48,7 @@ static void sjl_examine_damaged(sjl_binary_t *binary, char *damage);
 static void sjl_examine_sweep(void);
 static void sjl_examine_part(unsigned part);
 static void sjl_examine_listed(sjl_file_op_t *fop);
+static void sjl_examine_rows(sjl_examine_t *examine);
 static int sjl_examine_is_result(const char *name);
 static int sjl_examine_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_examine_row(void *data, const void *row);
@@ -226,7 +230,6 @@ sjl_examine_part(unsigned part)
 static void
 sjl_examine_listed(sjl_file_op_t *fop)
 {
-    unsigned        part;
     const char     *name;
     sjl_examine_t  *examine;
 
@@ -246,12 +249,32 @@ sjl_examine_listed(sjl_file_op_t *fop)
 
     if (json_array_size(examine->names)) {
         examine->needed = sjl_alloc(json_array_size(examine->names));
+    }
+
+    sjl_examine_rows(examine);
+}
+
+
+/* others have changes for the database, so it is asked a few at a time */
+
+static void
+sjl_examine_rows(sjl_examine_t *examine)
+{
+    size_t    n;
+    unsigned  part;
+
+    n = json_array_size(examine->names);
+
+    if (examine->first < n && !sjl_server_ending()) {
+        examine->last = examine->first + SJL_EXAMINE_ROWS < n
+                        ? examine->first + SJL_EXAMINE_ROWS : n;
         sjl_db_add(&examine->op, 0);
         return;
     }
 
     part = examine->part;
     json_decref(examine->names);
+    free(examine->needed);
     free(examine);
 
     sjl_examine_part(part + 1);
@@ -286,15 +309,14 @@ sjl_examine_run(sjl_db_op_t *op, sjl_dao_t *dao)
     int             rc;
     char           *id;
     size_t          i;
-    json_t         *name;
     const char     *s;
     sjl_examine_t  *examine;
 
     examine = sjl_container(op, sjl_examine_t, op);
     rc = SJL_OK;
 
-    json_array_foreach(examine->names, i, name) {
-        s = json_string_value(name);
+    for (i = examine->first; i < examine->last; i++) {
+        s = json_string_value(json_array_get(examine->names, i));
         examine->needed[i] = 0;
 
         id = sjl_memdup(s, SJL_ID_LEN);
@@ -336,15 +358,13 @@ sjl_examine_looked(sjl_db_op_t *op)
 {
     char           *id;
     size_t          i;
-    json_t         *name;
-    unsigned        part;
     const char     *s;
     sjl_examine_t  *examine;
 
     examine = sjl_container(op, sjl_examine_t, op);
 
-    json_array_foreach(examine->names, i, name) {
-        s = json_string_value(name);
+    for (i = examine->first; i < examine->last; i++) {
+        s = json_string_value(json_array_get(examine->names, i));
         id = sjl_memdup(s, SJL_ID_LEN);
 
         if (op->rc == SJL_OK && !examine->needed[i] && sjl_job_find(id) == NULL)
@@ -356,10 +376,6 @@ sjl_examine_looked(sjl_db_op_t *op)
         free(id);
     }
 
-    part = examine->part;
-    json_decref(examine->names);
-    free(examine->needed);
-    free(examine);
-
-    sjl_examine_part(part + 1);
+    examine->first = examine->last;
+    sjl_examine_rows(examine);
 }

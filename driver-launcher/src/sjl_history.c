@@ -19,7 +19,7 @@
 
 
 #define SJL_HISTORY_PAGE  64
-#define SJL_HISTORY_SCAN  10000         /* rows, see sjl_page_t */
+#define SJL_HISTORY_SCAN  1000          /* rows, see sjl_page_t */
 
 
 typedef struct sjl_reader_s  sjl_reader_t;

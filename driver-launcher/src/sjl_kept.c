@@ -23,6 +23,13 @@ typedef struct {
 } sjl_kept_call_t;
 
 
+/* as sjl_path_result() has it */
+
+#define SJL_KEPT_RESULT                                                       \
+    "'results/' || CASE substr(id, 15, 1) WHEN '7' THEN substr(id, -2)"       \
+    " ELSE substr(id, 1, 2) END || '/' || id"
+
+
 static int sjl_kept_file(void *data, sqlite3_stmt *stmt);
 static int sjl_kept_walk(const char *folder, const char *name, int depth,
     sjl_kept_path_pt fn, void *data);
@@ -36,11 +43,11 @@ static const struct {
 } sjl_kept_queries[] = {
 
     { "jobs",
-      "SELECT seq, 'results/' || substr(id, 1, 2) || '/' || id, size, NULL,"
+      "SELECT seq, " SJL_KEPT_RESULT ", size, NULL,"
       " 'the result of job ' || id FROM jobs WHERE payload = 'stored'" },
 
     { "jobs",
-      "SELECT seq, 'results/' || substr(id, 1, 2) || '/' || id || '.config',"
+      "SELECT seq, " SJL_KEPT_RESULT " || '.config',"
       " -1, NULL, 'the configuration of job ' || id FROM jobs"
       " WHERE config_file = 1" },
 

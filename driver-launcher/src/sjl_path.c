@@ -10,6 +10,10 @@
 #include "sjl_files.h"
 
 
+/* where an id tells its version */
+#define SJL_PATH_VERSION  14
+
+
 static const char *const  sjl_files_extensions[][2] = {
     { "Jar", ".jar" }, { "Egg", ".egg" }, { "Wheel", ".whl" },
     { "Python", ".py" }
@@ -92,10 +96,19 @@ sjl_path_job_log(const char *context, const char *id)
 }
 
 
+/*
+ * Ids of version 7 begin with the time, so that all of them would be in one
+ * folder: these are told apart by their end.
+ */
+
 char *
 sjl_path_result(const char *id, const char *suffix)
 {
-    return sjl_format("%s/results/%.2s/%s%s", sjl_files_root, id, id, suffix);
+    const char  *part;
+
+    part = id[SJL_PATH_VERSION] == '7' ? id + SJL_ID_LEN - 2 : id;
+
+    return sjl_format("%s/results/%.2s/%s%s", sjl_files_root, part, id, suffix);
 }
 
 

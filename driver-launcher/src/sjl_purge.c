@@ -15,7 +15,7 @@
 
 
 #define SJL_PURGE_ROWS      32          /* in one commit */
-#define SJL_PURGE_SCAN      10000       /* see sjl_page_t */
+#define SJL_PURGE_SCAN      1000        /* see sjl_page_t */
 #define SJL_PURGE_INTERVAL  60.         /* seconds */
 
 

@@ -238,7 +238,7 @@ def test_jobs_of_other_users_have_bodies_results_and_logs():
         status_, body = s.run("big", BIG)
         assert status_ == 200 and body["result"] == "x" * 300000
         assert s.get(f"/jobs/{body['jobId']}")[1]["result"] == "x" * 300000
-        kept = f"{s.dir}/data/results/{body['jobId'][:2]}/{body['jobId']}"
+        kept = f"{s.dir}/data/results/{body['jobId'][-2:]}/{body['jobId']}"
         assert os.stat(kept).st_uid == LAUNCHER_USER and os.stat(kept).st_mode & 0o077 == 0
         long = '{"value": "%s"}' % ("y" * 200000)
         status_, body = s.run("value", long)

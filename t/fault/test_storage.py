@@ -699,6 +699,7 @@ def test_files_that_belong_to_nothing_go_with_the_start(server):
     kept = set(contents(folder))
     strays = [f"results/{i[:2]}/{i}{end}" for i, end in ((str(uuid.uuid4()), ""), (str(uuid.uuid4()), ".config"))]
     strays += [f"results/{jobs[0][:2]}/{jobs[0]}", "data/d-2026-01-31T00_00_00.000Z.dat", "binaries/" + "0" * 64 + ".jar"]
+    strays += [f"results/ab/ab{str(uuid.uuid4())[2:]}" for _ in range(600)]       # more than are looked for in one go
     others = ["results/00/other", "data/other", "binaries/other", "contexts/other"]
     folders = [f"contexts/{uuid.uuid4()}/in"]
     strays += [folders[0] + "/x", f"contexts/{uuid.uuid4()}.conf"]
