@@ -14,7 +14,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
 from line import GROUPS, Seen  # noqa: E402
 from machine import machine  # noqa: E402

@@ -76,7 +76,7 @@ class Seen:
         return [(a, b) for a, b in self.rounds if b]
 
     def room(self):
-        return middle(self.line.goal.room(a, b) for a, b in self.rounds) if self.line.goal else None
+        return statistics.median_low(self.rooms()) if self.line.goal else None
 
     def rooms(self):
         return [self.line.goal.room(a, b) for a, b in self.rounds] if self.line.goal else []
@@ -88,7 +88,7 @@ class Seen:
             return None
         goal = self.line.peers.get(name)
         return (statistics.median(b for _, b in rounds), statistics.median(a / b for a, b in rounds),
-                goal and statistics.median(goal.room(a, b) for a, b in rounds))
+                goal and statistics.median_low(goal.room(a, b) for a, b in rounds))
 
     def met(self):
         """Whether all goals are met; None: there is none."""

@@ -26,9 +26,9 @@ def by_turns(ours, reference):
     return (values[0] + values[3]) / 2, (values[1] + values[2]) / 2
 
 
-def call(server, method, path, count=1, connections=1, body=""):
+def call(server, method, path, count=1, connections=1, body="", port=None):
     """`count` times the same request, by t/bench/caller.c: {"seconds", and in ms for each "took", "inside" the job, the "rest"}"""
-    out = subprocess.run([compiled("caller"), str(server.port), str(connections), str(count), method, path, body],
+    out = subprocess.run([compiled("caller"), str(port or server.port), str(connections), str(count), method, path, body],
                          capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     seen = json.loads(out.stdout)

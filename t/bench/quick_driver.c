@@ -5,7 +5,8 @@
  *
  * A driver whose jobs end as soon as they come, for what is measured of the
  * launcher alone.  It reads JSON no further than to the members that it needs,
- * and answers all that it has read by one write.
+ * and answers all that it has read by one write.  Jobs of class "hold" go on
+ * until one of class "release" comes; then all end at once.
  */
 
 
@@ -23,6 +24,7 @@
 
 #define DRIVER_ROOM    (SJP_HEADER_SIZE + SJP_LENGTH_MAX)
 #define DRIVER_BUFFER  (16 * DRIVER_ROOM)
+#define DRIVER_HELD    20000
 
 
 static void driver_fail(const char *what);
@@ -30,6 +32,8 @@ static int driver_connect(const char *path);
 static size_t driver_frames(char *p, size_t n);
 static void driver_frame(const sjp_header_t *h, char *meta);
 static void driver_run(const char *meta);
+static void driver_hold(const char *id);
+static void driver_end(const char *id);
 static void driver_member(const char *meta, const char *name, char *value,
     size_t size);
 static void driver_say(sjp_type_e type, uint32_t stream, const char *meta,
@@ -41,6 +45,8 @@ static char    driver_in[DRIVER_BUFFER];
 static char    driver_out[4 * DRIVER_BUFFER];
 static size_t  driver_queued;
 static int     driver_over;
+static char    driver_held[DRIVER_HELD][64];
+static size_t  driver_held_n;
 
 
 int
@@ -180,14 +186,46 @@ driver_frame(const sjp_header_t *h, char *meta)
 static void
 driver_run(const char *meta)
 {
-    char             id[64], result[256];
-    long long        now;
-    struct timeval   tv;
+    char  id[64], class[16], started[128];
 
     driver_member(meta, "\"id\":\"", id, sizeof(id));
+    driver_member(meta, "\"class\":\"", class, sizeof(class));
 
-    (void) snprintf(result, sizeof(result), "{\"id\":\"%s\"}", id);
-    driver_say(SJP_LINK_STARTED, 0, result, "{}");
+    (void) snprintf(started, sizeof(started), "{\"id\":\"%s\"}", id);
+    driver_say(SJP_LINK_STARTED, 0, started, "{}");
+
+    if (strcmp(class, "hold") == 0) {
+        driver_hold(id);
+        return;
+    }
+
+    if (strcmp(class, "release") == 0) {
+        while (driver_held_n > 0) {
+            driver_end(driver_held[--driver_held_n]);
+        }
+    }
+
+    driver_end(id);
+}
+
+
+static void
+driver_hold(const char *id)
+{
+    if (driver_held_n == DRIVER_HELD) {
+        driver_fail("too much to hold");
+    }
+
+    (void) strcpy(driver_held[driver_held_n++], id);
+}
+
+
+static void
+driver_end(const char *id)
+{
+    char             result[256];
+    long long        now;
+    struct timeval   tv;
 
     (void) gettimeofday(&tv, NULL);
     now = (long long) tv.tv_sec * 1000 + tv.tv_usec / 1000;
