@@ -8,6 +8,7 @@
 #include "sjl_command.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
+#include "sjl_listen_link.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -331,7 +332,7 @@ static void
 sjl_command_environment(sjl_words_t *envp, const char *context,
     const sjl_login_t *login)
 {
-    char         timeout[24];
+    char         timeout[24], *url;
     size_t       i;
     json_t      *value;
     const char  *name;
@@ -351,9 +352,17 @@ sjl_command_environment(sjl_words_t *envp, const char *context,
     (void) snprintf(timeout, sizeof(timeout), "%lld",
                     (long long) sjl_conf->orphan_timeout);
 
+    /* the first also says whose process it is */
+
     sjl_command_set(envp, "SPARKJOB_SOCKET", sjl_conf->channel_socket);
     sjl_command_set(envp, "SPARKJOB_CONTEXT", context);
     sjl_command_set(envp, "SPARKJOB_ORPHAN_TIMEOUT", timeout);
+
+    if (sjl_conf->link_always) {
+        url = sjl_listen_link_url();
+        sjl_command_set(envp, "SPARKJOB_LINK", url);
+        free(url);
+    }
 }
 
 

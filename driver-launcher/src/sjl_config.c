@@ -64,6 +64,7 @@ static void sjl_config_keep_list(json_t **now, json_t **next,
 
 static const char *const  sjl_config_daos[] = { "sqlite", "memory", NULL };
 static const char *const  sjl_config_exits[] = { "stop", "leave", NULL };
+static const char *const  sjl_config_switch[] = { "off", "on", NULL };
 
 
 #define SJL_TEXT(path, field, initial, expected)                              \
@@ -109,6 +110,19 @@ static const sjl_config_member_t  sjl_config_members[] = {
     SJL_OTHER("driver.run_as_users", run_as_users, list, "[]",
               "an array of strings, users' names or numbers", NULL),
     SJL_TEXT("driver.cgroup", cgroup, NULL, "the path of a folder"),
+    SJL_TEXT("driver.link.listen", link_listen, NULL,
+             "an address and a port like \"127.0.0.1:8079\""),
+    SJL_TEXT("driver.link.address", link_address, NULL,
+             "a name or an address with a port, like \"launcher:8079\""),
+    SJL_OTHER("driver.link.tls", link_tls, name, "\"on\"",
+              "\"on\" or \"off\"", sjl_config_switch),
+    SJL_TEXT("driver.link.certificate", link_certificate, NULL,
+             "the path of a certificate in PEM"),
+    SJL_TEXT("driver.link.key", link_key, NULL, "the path of a key in PEM"),
+    SJL_OTHER("driver.link.always", link_always, name, "\"off\"",
+              "\"on\" or \"off\"", sjl_config_switch),
+    SJL_NUMBER("driver.link.strangers", link_strangers, "64", "connections",
+               1, 10000),
     SJL_NUMBER("driver.limits.memory", quota_memory, "0", "MiB", 0, 67108864),
     SJL_NUMBER("driver.limits.processes", quota_processes, "0", "processes",
                0, 4194304),
@@ -627,6 +641,12 @@ sjl_config_reload(void)
                          "channel.socket");
     sjl_config_keep_text(&sjl_conf->user, &next->user, "user");
     sjl_config_keep_text(&sjl_conf->cgroup, &next->cgroup, "driver.cgroup");
+    sjl_config_keep_text(&sjl_conf->link_listen, &next->link_listen,
+                         "driver.link.listen");
+    sjl_config_keep_text(&sjl_conf->link_certificate, &next->link_certificate,
+                         "driver.link.certificate");
+    sjl_config_keep_text(&sjl_conf->link_key, &next->link_key,
+                         "driver.link.key");
     sjl_config_keep_text(&sjl_conf->run_as, &next->run_as, "driver.run_as");
     sjl_config_keep_list(&sjl_conf->run_as_users, &next->run_as_users,
                          "driver.run_as_users");
@@ -635,6 +655,12 @@ sjl_config_reload(void)
         sjl_log(SJL_LOG_ERR, "dao cannot change while the launcher runs, it "
                 "stays \"%s\"", sjl_config_daos[sjl_conf->dao]);
         next->dao = sjl_conf->dao;
+    }
+
+    if (next->link_tls != sjl_conf->link_tls) {
+        sjl_log(SJL_LOG_ERR, "driver.link.tls cannot change while the launcher "
+                "runs, it stays \"%s\"", sjl_config_switch[sjl_conf->link_tls]);
+        next->link_tls = sjl_conf->link_tls;
     }
 
     (void) sjl_log_open(next->log_file);

@@ -57,6 +57,13 @@ typedef struct {
     char     *run_as;                   /* NULL: ourselves */
     json_t   *run_as_users;             /* that contexts may name */
     char     *cgroup;                   /* NULL: resource limits */
+    char     *link_listen;              /* NULL: no TCP for drivers */
+    char     *link_address;             /* NULL: link_listen */
+    int64_t   link_tls;
+    char     *link_certificate;         /* NULL: of our own making */
+    char     *link_key;
+    int64_t   link_always;
+    int64_t   link_strangers;
     int64_t   quota_memory;             /* of all limits 0: none */
     int64_t   quota_processes;
     int64_t   quota_files;

@@ -7,11 +7,13 @@
 
 #include "sjl_config_check.h"
 #include "sjl_context.h"
+#include "sjl_endpoint.h"
 #include "sjl_files.h"
 #include "sjl_outbound.h"
 #include "sjl_owner.h"
 #include "sjl_python.h"
 #include "sjl_text.h"
+#include "sjl_tls.h"
 
 #include <ctype.h>
 #include <libgen.h>
@@ -36,6 +38,9 @@ static void sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
 static void sjl_config_check_driver(sjl_config_ctx_t *ctx, const char *member,
     const char *name);
 static void sjl_config_check_folders(sjl_config_ctx_t *ctx);
+static void sjl_config_check_link(sjl_config_ctx_t *ctx);
+static void sjl_config_check_address(sjl_config_ctx_t *ctx);
+static void sjl_config_check_certificate(sjl_config_ctx_t *ctx);
 
 
 void
@@ -49,6 +54,8 @@ sjl_config_check(sjl_config_ctx_t *ctx)
     sjl_config_absolute(ctx, &conf->channel_socket);
     sjl_config_absolute(ctx, &conf->home);
     sjl_config_absolute(ctx, &conf->spark_home);
+    sjl_config_absolute(ctx, &conf->link_certificate);
+    sjl_config_absolute(ctx, &conf->link_key);
 
     if (conf->log_file && strcmp(conf->log_file, "stderr") != 0) {
         sjl_config_absolute(ctx, &conf->log_file);
@@ -85,6 +92,7 @@ sjl_config_check(sjl_config_ctx_t *ctx)
     sjl_config_check_folders(ctx);
     sjl_config_check_users(ctx);
     sjl_config_check_group(ctx);
+    sjl_config_check_link(ctx);
 }
 
 
@@ -444,6 +452,114 @@ sjl_config_check_group(sjl_config_ctx_t *ctx)
     }
 
     free(file);
+}
+
+
+static void
+sjl_config_check_link(sjl_config_ctx_t *ctx)
+{
+    size_t         i;
+    sjl_config_t  *conf;
+
+    static const struct {
+        const char  *member;
+        size_t       offset;
+    } texts[] = {
+        { "driver.link.address", offsetof(sjl_config_t, link_address) },
+        { "driver.link.certificate", offsetof(sjl_config_t, link_certificate) },
+        { "driver.link.key", offsetof(sjl_config_t, link_key) }
+    };
+
+    conf = ctx->conf;
+
+    if (conf->link_listen) {
+        sjl_config_check_address(ctx);
+        sjl_config_check_certificate(ctx);
+        return;
+    }
+
+    for (i = 0; i < sjl_nelts(texts); i++) {
+        if (*(char **) (void *) ((char *) conf + texts[i].offset)) {
+            sjl_config_error(ctx, "%s: expected driver.link.listen beside it, "
+                             "got nothing", texts[i].member);
+        }
+    }
+
+    if (conf->link_always) {
+        sjl_config_error(ctx, "driver.link.always: expected driver.link.listen "
+                         "beside it, got nothing");
+    }
+}
+
+
+static void
+sjl_config_check_address(sjl_config_ctx_t *ctx)
+{
+    sjl_config_t    *conf;
+    sjl_endpoint_t   e;
+
+    conf = ctx->conf;
+
+    if (conf->link_address && !sjl_endpoint_ok(conf->link_address)) {
+        sjl_config_error(ctx, "driver.link.address: expected a name or an "
+                         "address with a port, like \"launcher:8079\" or "
+                         "\"[::1]:8079\", got \"%s\"", conf->link_address);
+    }
+
+    if (sjl_endpoint_parse(conf->link_listen, &e) == SJL_ERROR) {
+        sjl_config_error(ctx, "driver.link.listen: expected an address in "
+                         "numbers with a port, like \"127.0.0.1:8079\" or "
+                         "\"[::1]:8079\", got \"%s\"", conf->link_listen);
+        return;
+    }
+
+    if (!conf->link_tls && !sjl_endpoint_loopback(&e)) {
+        sjl_config_error(ctx, "driver.link.tls: expected \"on\", since other "
+                         "hosts may reach driver.link.listen, \"%s\"",
+                         conf->link_listen);
+    }
+
+    if (conf->link_address == NULL && sjl_endpoint_wildcard(&e)) {
+        sjl_config_error(ctx, "driver.link.address: expected what drivers "
+                         "connect to, since driver.link.listen, \"%s\", stands "
+                         "for all addresses", conf->link_listen);
+    }
+}
+
+
+static void
+sjl_config_check_certificate(sjl_config_ctx_t *ctx)
+{
+    char          *why;
+    struct stat    sb;
+    sjl_config_t  *conf;
+
+    conf = ctx->conf;
+
+    if (conf->link_certificate == NULL && conf->link_key == NULL) {
+        return;
+    }
+
+    if (conf->link_certificate == NULL || conf->link_key == NULL) {
+        sjl_config_error(ctx, "driver.link: expected both certificate and key, "
+                         "or neither, got the %s only",
+                         conf->link_key ? "key" : "certificate");
+        return;
+    }
+
+    if (stat(conf->link_key, &sb) == 0 && (sb.st_mode & S_IRWXO)) {
+        sjl_config_error(ctx, "driver.link.key: expected a file that is closed "
+                         "to others, got \"%s\" with mode %03o",
+                         conf->link_key, (unsigned) sb.st_mode & 0777);
+    }
+
+    why = sjl_tls_wrong(conf->link_certificate, conf->link_key);
+
+    if (why) {
+        sjl_config_error(ctx, "driver.link: expected a certificate and its key "
+                         "in PEM, got %s", why);
+        free(why);
+    }
 }
 
 

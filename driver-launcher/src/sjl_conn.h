@@ -12,12 +12,7 @@
 #define _SJL_CONN_H_INCLUDED_
 
 
-#include "sjl.h"
-
-#include <sys/socket.h>
-
-
-#define SJL_CONN_FDS  64
+#include "sjl_io.h"
 
 
 typedef struct sjl_conn_s     sjl_conn_t;
@@ -57,10 +52,11 @@ struct sjl_drain_s {
 
 
 struct sjl_conn_s {
-    int             fd;
+    sjl_io_t        io;
     sjl_role_e      role;               /* by its hello */
     unsigned        number;
-    pid_t           pid;
+    char           *name;               /* of who has connected, for logs */
+    pid_t           pid;                /* 0: it is remote */
     uid_t           uid;
     int64_t         since;              /* of its hello */
 
@@ -79,8 +75,6 @@ struct sjl_conn_s {
     char           *in;
     size_t          in_size;
     size_t          in_len;
-    int             fds[SJL_CONN_FDS];
-    unsigned        nfds;
 
     sjl_out_t      *out;
     sjl_out_t     **out_last;
@@ -103,8 +97,9 @@ struct sjl_conn_s {
 extern sjl_conn_t  *sjl_conns;
 
 
-/* takes over a socket that a process has connected to */
-sjl_conn_t *sjl_conn_make(int fd, const struct ucred *peer);
+/* takes over a socket that somebody has connected to */
+sjl_conn_t *sjl_conn_make(const sjl_io_t *io, const struct ucred *peer,
+    const char *name);
 
 /* closes all connections, after a last attempt to send what waits */
 void sjl_conn_stop(void);

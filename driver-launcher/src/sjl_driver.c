@@ -13,6 +13,7 @@
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
 #include "sjl_supervise.h"
+#include "sjl_tls.h"
 
 #include <signal.h>
 #include <utlist.h>
@@ -27,6 +28,7 @@
 
 static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
     const char *secret, const sjl_login_t *login);
+static char *sjl_driver_input(const char *secret);
 static sjl_driver_t *sjl_driver_make(sjl_context_t *ctx);
 static void sjl_driver_find(sjl_driver_t *d);
 static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
@@ -130,7 +132,7 @@ sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd, const char *secret,
 
     folder = sjl_path_context(d->id, "");
     log = sjl_path_context(d->id, "/driver.log");
-    input = sjl_format("%s\n", secret);
+    input = sjl_driver_input(secret);
 
     spawn.argv = cmd->argv;
     spawn.envp = cmd->envp;
@@ -150,6 +152,19 @@ sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd, const char *secret,
     }
 
     return rc;
+}
+
+
+/* by TLS it talks to nobody who has not our key */
+
+static char *
+sjl_driver_input(const char *secret)
+{
+    if (sjl_conf->link_always && sjl_conf->link_tls) {
+        return sjl_format("%s\n%s\n", secret, sjl_tls_pin());
+    }
+
+    return sjl_format("%s\n", secret);
 }
 
 

@@ -122,7 +122,7 @@ sjl_limit_stranger(void)
     n = 0;
 
     DL_FOREACH(sjl_conns, c) {
-        n += c->role == SJL_ROLE_UNKNOWN;
+        n += c->role == SJL_ROLE_UNKNOWN && !c->io.remote;
     }
 
     return n < sjl_conf->limit_channels + sjl_conf->max_contexts;

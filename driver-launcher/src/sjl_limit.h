@@ -28,7 +28,7 @@ int sjl_limit_take(sjl_request_t *r, int fd);
 /* whether one more module may have a channel */
 int sjl_limit_channel(void);
 
-/* whether one more connection may be made that has yet to say whose it is */
+/* whether one more local peer may connect that has yet to say who it is */
 int sjl_limit_stranger(void);
 
 /*

@@ -81,27 +81,30 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     wrong = protocol != SJP_VERSION ? "another protocol"
             : c->greeted ? "a second hello"
             : ctx == NULL || ctx->driver == NULL ? "none is expected"
-            : sjl_owner_is_other(&ctx->owner) && c->uid != ctx->owner.uid
-              ? "another user"
+            : !c->io.remote && sjl_owner_is_other(&ctx->owner)
+              && c->uid != ctx->owner.uid ? "another user"
             : !sjl_link_credentials(ctx, secret, token)
               ? "wrong secret or token"
             : NULL;
 
     if (wrong) {
-        sjl_log(SJL_LOG_ERR, "connection %u of process %d is no driver of "
-                "context %.40s: %s", c->number, (int) c->pid, id, wrong);
+        sjl_log(SJL_LOG_ERR, "connection %u of %s is no driver of context "
+                "%.40s: %s", c->number, c->name, id, wrong);
         sjl_link_refuse(c, protocol == SJP_VERSION && !c->greeted);
         return;
     }
 
-    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d has connected%s",
-            ctx->row.name, ctx->row.id, (int) c->pid,
-            token ? " again" : "");
+    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d has connected%s, "
+            "connection %u from %s", ctx->row.name, ctx->row.id,
+            (int) ctx->driver->process.pid, token ? " again" : "", c->number,
+            c->name);
 
     c->greeted = 1;
     ev_timer_stop(sjl_loop, &c->timer);
 
-    sjl_driver_found(ctx->driver, c->pid);
+    if (!c->io.remote) {
+        sjl_driver_found(ctx->driver, c->pid);
+    }
 
     if (token) {
         free(ctx->token);

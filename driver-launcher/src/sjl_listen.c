@@ -20,16 +20,15 @@
 
 
 static int sjl_listen_bind(int fd, const char *path, mode_t mode);
-static void sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events);
+static void sjl_listen_accepted(int fd, const sjl_endpoint_t *from);
 static int sjl_listen_allowed(const struct ucred *peer);
 static int sjl_listen_driver(const struct ucred *peer);
-static void sjl_listen_again(struct ev_loop *loop, ev_timer *timer,
+static void sjl_listener_accept(struct ev_loop *loop, ev_io *io, int events);
+static void sjl_listener_again(struct ev_loop *loop, ev_timer *timer,
     int events);
 
 
-static char      *sjl_listen_path;
-static ev_io      sjl_listen_io;
-static ev_timer   sjl_listen_pause;
+static sjl_listener_t  sjl_listen_channel;
 
 
 int
@@ -49,12 +48,7 @@ sjl_listen(const char *path, mode_t mode)
         return SJL_ERROR;
     }
 
-    sjl_listen_path = sjl_strdup(path);
-
-    ev_io_init(&sjl_listen_io, sjl_listen_accept, fd, EV_READ);
-    ev_io_start(sjl_loop, &sjl_listen_io);
-
-    ev_init(&sjl_listen_pause, sjl_listen_again);
+    sjl_listener_start(&sjl_listen_channel, fd, path, sjl_listen_accepted);
 
     return SJL_OK;
 }
@@ -100,31 +94,15 @@ sjl_listen_bind(int fd, const char *path, mode_t mode)
 
 
 static void
-sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
+sjl_listen_accepted(int fd, const sjl_endpoint_t *from)
 {
-    int           fd, allowed;
+    int           allowed;
+    char         *name;
+    sjl_io_t      io;
     socklen_t     len;
     struct ucred  peer;
 
-    (void) loop;
-    (void) events;
-
-    fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK|SOCK_CLOEXEC);
-
-    if (fd == -1) {
-        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-            sjl_log(SJL_LOG_CRIT, "accept4(\"%s\") failed: %s",
-                    sjl_listen_path, strerror(errno));
-
-            /* without descriptors it would fail again at once, and for ever */
-
-            ev_io_stop(sjl_loop, &sjl_listen_io);
-            ev_timer_set(&sjl_listen_pause, SJL_LISTEN_PAUSE, 0.);
-            ev_timer_start(sjl_loop, &sjl_listen_pause);
-        }
-
-        return;
-    }
+    (void) from;
 
     len = sizeof(peer);
 
@@ -140,7 +118,7 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
     if (!allowed && !sjl_listen_driver(&peer)) {
         sjl_log(SJL_LOG_ERR, "process %d of user %u may not connect to \"%s\", "
                 "channel.users does not name it", (int) peer.pid,
-                (unsigned) peer.uid, sjl_listen_path);
+                (unsigned) peer.uid, sjl_listen_channel.name);
         (void) close(fd);
         return;
     }
@@ -152,7 +130,13 @@ sjl_listen_accept(struct ev_loop *loop, ev_io *io, int events)
         return;
     }
 
-    sjl_conn_make(fd, &peer)->driver = allowed ? 0 : 1;
+    memset(&io, 0, sizeof(sjl_io_t));
+    io.type = &sjl_io_unix;
+    io.fd = fd;
+
+    name = sjl_format("process %d", (int) peer.pid);
+    sjl_conn_make(&io, &peer, name)->driver = allowed ? 0 : 1;
+    free(name);
 }
 
 
@@ -193,23 +177,81 @@ sjl_listen_driver(const struct ucred *peer)
 }
 
 
-static void
-sjl_listen_again(struct ev_loop *loop, ev_timer *timer, int events)
+void
+sjl_listen_stop(void)
 {
-    (void) loop;
-    (void) timer;
-    (void) events;
-
-    ev_io_start(sjl_loop, &sjl_listen_io);
+    (void) unlink(sjl_listen_channel.name);
+    sjl_listener_stop(&sjl_listen_channel);
 }
 
 
 void
-sjl_listen_stop(void)
+sjl_listener_start(sjl_listener_t *listener, int fd, const char *name,
+    void (*accepted)(int fd, const sjl_endpoint_t *from))
 {
-    ev_timer_stop(sjl_loop, &sjl_listen_pause);
-    ev_io_stop(sjl_loop, &sjl_listen_io);
-    (void) close(sjl_listen_io.fd);
-    (void) unlink(sjl_listen_path);
-    free(sjl_listen_path);
+    listener->name = sjl_strdup(name);
+    listener->accepted = accepted;
+
+    ev_io_init(&listener->io, sjl_listener_accept, fd, EV_READ);
+    listener->io.data = listener;
+    ev_io_start(sjl_loop, &listener->io);
+
+    ev_init(&listener->pause, sjl_listener_again);
+    listener->pause.data = listener;
+}
+
+
+static void
+sjl_listener_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    int              fd;
+    socklen_t        len;
+    sjl_endpoint_t   from;
+    sjl_listener_t  *listener;
+
+    (void) events;
+
+    listener = io->data;
+    len = sizeof(from);
+
+    fd = accept4(io->fd, &from.any, &len, SOCK_NONBLOCK|SOCK_CLOEXEC);
+
+    if (fd != -1) {
+        listener->accepted(fd, &from);
+
+    } else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+
+        sjl_log(SJL_LOG_CRIT, "accept4(\"%s\") failed: %s", listener->name,
+                strerror(errno));
+
+        /* without descriptors it would fail again at once, and for ever */
+
+        ev_io_stop(loop, io);
+        ev_timer_set(&listener->pause, SJL_LISTEN_PAUSE, 0.);
+        ev_timer_start(loop, &listener->pause);
+    }
+}
+
+
+static void
+sjl_listener_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_listener_t  *listener;
+
+    (void) events;
+
+    listener = timer->data;
+
+    ev_io_start(loop, &listener->io);
+}
+
+
+void
+sjl_listener_stop(sjl_listener_t *listener)
+{
+    ev_timer_stop(sjl_loop, &listener->pause);
+    ev_io_stop(sjl_loop, &listener->io);
+    (void) close(listener->io.fd);
+    free(listener->name);
+    listener->name = NULL;
 }

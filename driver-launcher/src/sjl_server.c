@@ -20,6 +20,7 @@
 #include "sjl_http.h"
 #include "sjl_job.h"
 #include "sjl_listen.h"
+#include "sjl_listen_link.h"
 #include "sjl_lost.h"
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
@@ -27,6 +28,7 @@
 #include "sjl_quota.h"
 #include "sjl_rights.h"
 #include "sjl_sweep.h"
+#include "sjl_tls.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -103,6 +105,7 @@ sjl_server_run(void)
     (void) ev_run(sjl_loop, 0);
 
     sjl_listen_stop();
+    sjl_listen_link_stop();
     sjl_conn_stop();
     sjl_orphan_stop();
     sjl_driver_leave();
@@ -147,7 +150,8 @@ sjl_server_start(void)
         || sjl_files_start() == SJL_ERROR
         || sjl_listen(sjl_conf->channel_socket,
                       (mode_t) sjl_conf->channel_mode)
-           == SJL_ERROR)
+           == SJL_ERROR
+        || sjl_listen_link() == SJL_ERROR)
     {
         return SJL_ERROR;
     }
@@ -362,6 +366,7 @@ sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
     binaries = json_incref(sjl_conf->binaries);
 
     sjl_config_reload();
+    sjl_tls_reload();
     sjl_predefined_start(contexts, binaries);
 
     json_decref(contexts);

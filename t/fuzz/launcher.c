@@ -130,15 +130,20 @@ int
 fuzz_launcher_connect(void)
 {
     int           fds[2];
+    sjl_io_t      io;
     struct ucred  peer;
 
     fuzz_check(socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0,
                           fds) == 0);
 
+    memset(&io, 0, sizeof(sjl_io_t));
+    io.type = &sjl_io_unix;
+    io.fd = fds[0];
+
     peer.pid = ++fuzz_pids;
     peer.uid = geteuid();
     peer.gid = getegid();
-    sjl_conn_make(fds[0], &peer);
+    sjl_conn_make(&io, &peer, "a fuzzer");
 
     return fds[1];
 }

@@ -162,19 +162,30 @@ class Killed(Exception):
 
 
 class Link:
-    """The connection to the launcher; it may break and come back."""
+    """The connection to the launcher; it may break and come back.
 
-    def __init__(self):
+    Where SPARKJOB_LINK says so it is one over TCP, see driver_link.py.
+    """
+
+    def __init__(self, pin):
         self.lock = threading.RLock()
         self.sock = None
+        self.pin = pin
 
     def connect(self, hello):
         """Under the lock up to the hello, which no job's frame may precede."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = self.open()
         with self.lock:
             self.sock = sock
-            sock.connect(os.environ["SPARKJOB_SOCKET"])
             hello()
+
+    def open(self):
+        if "SPARKJOB_LINK" in os.environ:
+            import driver_link
+            return driver_link.connect(os.environ["SPARKJOB_LINK"], self.pin)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(os.environ["SPARKJOB_SOCKET"])
+        return sock
 
     def close(self):
         with self.lock:
@@ -465,9 +476,9 @@ REFUSALS = {
 
 class Driver:
     def __init__(self):
-        self.link = Link()
-        self.jobs = {}
         self.secret = sys.stdin.readline().strip()
+        self.link = Link(sys.stdin.readline().strip() or None)
+        self.jobs = {}
         self.token = None
         self.established = False
         self.ready = None

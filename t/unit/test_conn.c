@@ -411,7 +411,7 @@ test_a_missing_descriptor_ends_the_connection(void **state)
 static void
 test_descriptors_without_frames_are_not_kept(void **state)
 {
-    int     fds[SJL_CONN_FDS + 1];
+    int     fds[SJL_IO_FDS + 1];
     size_t  i;
 
     hello();

@@ -28,7 +28,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   import Driver._
 
   private val log = LoggerFactory.getLogger(classOf[Driver])
-  private val link = new Link(surroundings.socket, this)
+  private val link = new Link(surroundings.endpoint, this)
   private val jobs = new Jobs(link)
   private val contextPath = new ContextPath(surroundings.context, link)
 

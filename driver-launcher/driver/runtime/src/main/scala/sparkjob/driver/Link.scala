@@ -6,10 +6,7 @@
 package sparkjob.driver
 
 import java.io.{BufferedInputStream, IOException}
-import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
 import java.nio.ByteBuffer
-import java.nio.channels.{Channels, SocketChannel}
-import java.nio.file.Path
 import java.util.ArrayDeque
 import java.util.concurrent.TimeUnit.NANOSECONDS
 
@@ -36,19 +33,22 @@ trait LinkOwner {
 /**
  * The connection to the launcher: it breaks and comes back.
  *
- * One thread reads, another one writes; nobody else touches the channel. A job's thread must not,
- * since interrupting a thread that writes to a channel closes that channel.
+ * One thread reads, another one writes; nobody else touches the connection. A job's thread must
+ * not, since interrupting a thread that writes to a channel closes that channel.
  */
-class Link(path: Path, owner: LinkOwner) {
+class Link(endpoint: Endpoint, owner: LinkOwner) {
   import Link._
 
   private val log = LoggerFactory.getLogger(classOf[Link])
 
   // all guarded by this
   private val queue = new ArrayDeque[Frame]
-  private var channel: SocketChannel = _
+  private var connection: Connection = _
   private var established = false
   private var writing = false
+
+  // of the thread that reads
+  private var connected = true
 
   def start(): Unit = {
     thread("sparkjob-link-write", write())
@@ -74,7 +74,7 @@ class Link(path: Path, owner: LinkOwner) {
   /** Waits until everything was written, for at most that long. */
   def drain(limit: FiniteDuration): Unit = synchronized {
     val end = System.nanoTime() + limit.toNanos
-    while ((writing || !queue.isEmpty) && channel != null && System.nanoTime() < end) {
+    while ((writing || !queue.isEmpty) && connection != null && System.nanoTime() < end) {
       wait(math.max(1, NANOSECONDS.toMillis(end - System.nanoTime())))
     }
   }
@@ -94,7 +94,7 @@ class Link(path: Path, owner: LinkOwner) {
     while (true) {
       val (frames, to) = next()
       try {
-        send(frames, to)
+        to.write(frames)
       } catch {
         case e: IOException =>
           log.info(s"Cannot write to the launcher: $e")
@@ -108,23 +108,13 @@ class Link(path: Path, owner: LinkOwner) {
     }
   }
 
-  private def next(): (Array[ByteBuffer], SocketChannel) = synchronized {
-    while (queue.isEmpty || channel == null) {
+  private def next(): (Array[ByteBuffer], Connection) = synchronized {
+    while (queue.isEmpty || connection == null) {
       wait()
     }
     writing = true
     val frames = Array.fill(math.min(queue.size, FramesAtOnce))(Frame.encode(queue.poll()))
-    (frames, channel)
-  }
-
-  private def send(frames: Array[ByteBuffer], to: SocketChannel): Unit = {
-    var first = 0
-    while (first < frames.length) {
-      to.write(frames, first, frames.length - first)
-      while (first < frames.length && !frames(first).hasRemaining) {
-        first += 1
-      }
-    }
+    (frames, connection)
   }
 
   private def read(): Unit = {
@@ -133,6 +123,7 @@ class Link(path: Path, owner: LinkOwner) {
     while (true) {
       connect() match {
         case Some(connection) =>
+          connected = true
           converse(connection)
           if (broken()) {
             lost = System.nanoTime()
@@ -148,27 +139,27 @@ class Link(path: Path, owner: LinkOwner) {
     }
   }
 
-  private def connect(): Option[SocketChannel] = {
-    val connection = SocketChannel.open(StandardProtocolFamily.UNIX)
+  private def connect(): Option[Connection] = {
     try {
-      connection.connect(UnixDomainSocketAddress.of(path))
-      Some(connection)
+      Some(endpoint.connect())
     } catch {
       case e: IOException =>
-        log.debug(s"No launcher at $path: $e")
-        close(connection)
+        if (connected) {
+          log.info(s"No launcher at $endpoint: $e")
+          connected = false
+        }
         None
     }
   }
 
   /** Returns when the connection is of no more use. */
-  private def converse(connection: SocketChannel): Unit = {
-    val input = new BufferedInputStream(Channels.newInputStream(connection), 64 * 1024)
+  private def converse(to: Connection): Unit = {
+    val input = new BufferedInputStream(to.input, 64 * 1024)
     // not under the lock: the owner takes locks of its own, and then this one
     val hello = owner.hello()
     synchronized {
       queue.clear()
-      channel = connection
+      connection = to
       put(hello)
     }
     try {
@@ -187,24 +178,24 @@ class Link(path: Path, owner: LinkOwner) {
       case e: IOException => log.info(s"The launcher went away: $e")
       case NonFatal(e) => log.error("A frame of the launcher could not be handled", e)
     } finally {
-      close(connection)
+      close(to)
     }
   }
 
   /** Whether the connection that is gone had been established. */
   private def broken(): Boolean = synchronized {
     val was = established
-    channel = null
+    connection = null
     established = false
     notifyAll()
     was
   }
 
-  private def close(connection: SocketChannel): Unit = {
+  private def close(connection: Connection): Unit = {
     try {
       connection.close()
     } catch {
-      case e: IOException => log.debug(s"Cannot close $path: $e")
+      case e: IOException => log.debug(s"Cannot close the connection to $endpoint: $e")
     }
   }
 }

@@ -7,7 +7,7 @@ package sparkjob.driver
 
 import java.io.{FileDescriptor, FileInputStream, InputStream}
 import java.nio.charset.StandardCharsets.US_ASCII
-import java.nio.file.{Path, Paths}
+import java.nio.file.Paths
 import java.util.Arrays
 
 import scala.concurrent.duration._
@@ -26,7 +26,7 @@ class Secret(bytes: Array[Byte]) {
 
 /** What the launcher started this JVM with. */
 final case class Surroundings(
-    socket: Path,
+    endpoint: Endpoint,
     context: String,
     secret: Secret,
     orphanTimeout: FiniteDuration)
@@ -37,7 +37,8 @@ object Surroundings {
   private val SecretMax = 256
 
   /**
-   * @param input its first line is the secret; not buffered, or the buffer would keep it
+   * @param input its first line is the secret, the second one the pin of the launcher's key if there
+   *              is a link by TLS; not buffered, or the buffer would keep it
    * @throws IllegalArgumentException if something is missing
    */
   def read(environment: Map[String, String], input: InputStream): Surroundings = {
@@ -48,11 +49,15 @@ object Surroundings {
       Try(text.toLong).toOption.filter(_ > 0).getOrElse(
         throw new IllegalArgumentException(s"$timeout is not a number of seconds: $text"))
     }
-    Surroundings(Paths.get(member("SPARKJOB_SOCKET")), member("SPARKJOB_CONTEXT"), secret(input),
-      seconds.getOrElse(DefaultOrphanTimeout).seconds)
+    val socket = Paths.get(member("SPARKJOB_SOCKET"))
+    val context = member("SPARKJOB_CONTEXT")
+    val (secret, pin) = read(input)
+    val endpoint = environment.get("SPARKJOB_LINK").map(Endpoint.parse(_, pin))
+      .getOrElse(new UnixEndpoint(socket))
+    Surroundings(endpoint, context, secret, seconds.getOrElse(DefaultOrphanTimeout).seconds)
   }
 
-  private def secret(input: InputStream): Secret = {
+  private def read(input: InputStream): (Secret, Option[String]) = {
     val bytes = new Array[Byte](SecretMax)
     val length = input.readNBytes(bytes, 0, SecretMax)
     val end = bytes.take(length).indexOf('\n'.toByte)
@@ -61,8 +66,9 @@ object Surroundings {
         "There is no secret on the standard input: drivers are started by the launcher")
     }
     val secret = new Secret(Arrays.copyOf(bytes, end))
+    val pin = new String(bytes, end, length - end, US_ASCII).linesIterator.map(_.trim).find(_.nonEmpty)
     Arrays.fill(bytes, 0.toByte)
-    secret
+    (secret, pin)
   }
 }
 

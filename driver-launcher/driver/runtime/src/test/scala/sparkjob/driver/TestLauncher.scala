@@ -5,10 +5,10 @@
 
 package sparkjob.driver
 
-import java.io.{File, InputStream, IOException}
+import java.io.{File, InputStream, IOException, OutputStream}
 import java.lang.management.ManagementFactory
 import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
-import java.nio.channels.{Channels, ServerSocketChannel, SocketChannel}
+import java.nio.channels.{Channels, ServerSocketChannel}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.util.{Comparator, UUID}
@@ -33,8 +33,10 @@ final case class Told(kind: Int, meta: ObjectNode, body: Array[Byte]) {
  * The launcher's end of a link, and a driver in a JVM of its own at the other one.
  *
  * @param environment what the driver gets besides the protocol's variables
+ * @param tcp         where drivers connect in place of the Unix socket, and what they are told of it
  */
-class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoCloseable {
+class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[TestPort] = None)
+    extends AutoCloseable {
   import TestLauncher._
 
   val folder: Path = Files.createTempDirectory("sparkjob-")
@@ -46,32 +48,35 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
 
   val driver: Process = start()
 
-  private var connection: SocketChannel = _
+  private var connection: TestConnection = _
   private var told: LinkedBlockingQueue[Told] = _
   accept()
   val hello: Told = receive()
 
   /** Waits for the driver to connect (again). */
   def accept(): Unit = {
-    connection = server.accept()
+    connection = tcp.map(_.accept()).getOrElse {
+      val channel = server.accept()
+      TestConnection(Channels.newInputStream(channel), Channels.newOutputStream(channel), channel)
+    }
     told = new LinkedBlockingQueue[Told]
-    val (input, to) = (Channels.newInputStream(connection), told)
+    val (input, to) = (connection.input, told)
     new Thread(() => read(input, to), "test-launcher").start()
   }
 
-  def disconnect(): Unit = connection.close()
+  def disconnect(): Unit = connection.closer.close()
 
   /** Nobody listens any longer. */
   def leave(): Unit = {
     server.close()
+    tcp.foreach(_.close())
     disconnect()
   }
 
   def send(kind: Int, meta: ObjectNode = Json.obj(), body: String = ""): Unit = {
     val frame = Frame.encode(Frame(kind, 0, 0, Json.bytes(meta), body.getBytes(UTF_8)))
-    while (frame.hasRemaining) {
-      connection.write(frame)
-    }
+    connection.output.write(frame.array)
+    connection.output.flush()
   }
 
   def receive(seconds: Int = 60): Told =
@@ -149,8 +154,9 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
   override def close(): Unit = {
     driver.destroyForcibly().waitFor()
     server.close()
+    tcp.foreach(_.close())
     if (connection != null) {
-      connection.close()
+      disconnect()
     }
     Files.walk(folder).sorted(Comparator.reverseOrder[Path]).forEach(path => Files.delete(path))
   }
@@ -164,11 +170,12 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
       Seq("-cp", classPath, "sparkjob.driver.Main")
     val builder = new ProcessBuilder(command.asJava).directory(folder.toFile)
       .redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile)
-    (environment ++ Map("SPARKJOB_SOCKET" -> socket.toString, "SPARKJOB_CONTEXT" -> "id",
-      "SPARKJOB_ORPHAN_TIMEOUT" -> "5"))
+    (environment ++ tcp.map("SPARKJOB_LINK" -> _.url) ++ Map("SPARKJOB_SOCKET" -> socket.toString,
+      "SPARKJOB_CONTEXT" -> "id", "SPARKJOB_ORPHAN_TIMEOUT" -> "5"))
       .foreach { case (name, value) => builder.environment.put(name, value) }
     val process = builder.start()
-    process.getOutputStream.write(s"$Secret\n".getBytes(UTF_8))
+    val lines = Secret +: tcp.flatMap(_.pin).toSeq
+    process.getOutputStream.write(lines.map(_ + "\n").mkString.getBytes(UTF_8))
     process.getOutputStream.close()
     process
   }
@@ -189,6 +196,15 @@ class TestLauncher(environment: Map[String, String] = Map.empty) extends AutoClo
     val file = Paths.get(meta.get("file").asText)
     try Files.readAllBytes(file) finally Files.delete(file)
   }
+}
+
+final case class TestConnection(input: InputStream, output: OutputStream, closer: AutoCloseable)
+
+/** A port on loopback that a driver connects to. */
+trait TestPort extends AutoCloseable {
+  def accept(): TestConnection
+  def url: String
+  def pin: Option[String]
 }
 
 object TestLauncher {

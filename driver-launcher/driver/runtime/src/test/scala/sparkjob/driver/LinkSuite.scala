@@ -1,0 +1,164 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.{ByteArrayInputStream, FileInputStream, IOException}
+import java.net.{InetAddress, ServerSocket}
+import java.nio.ByteBuffer
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Path, Paths}
+import java.security.{KeyStore, MessageDigest}
+import javax.net.ssl.{KeyManagerFactory, SSLContext, SSLServerSocket}
+
+import org.junit.{AfterClass, Test}
+import org.junit.Assert._
+
+/** Links by TCP and by TLS, whose other end has to have a certain key. */
+class LinkSuite {
+  import LinkSuite._
+
+  private def driver(tcp: TestPort): Unit = {
+    val launcher = new TestLauncher(tcp = Some(tcp))
+    try {
+      assertEquals(TestLauncher.Secret, launcher.hello.meta.path("secret").asText)
+      assertEquals(Message.Ready, launcher.context(Map("spark.master" -> "local[1]")).kind)
+      launcher.disconnect()
+      launcher.accept()
+      val again = launcher.receive()
+      assertEquals(Message.Hello, again.kind)
+      assertEquals(launcher.token, again.meta.path("token").asText)
+      assertFalse(again.meta.has("secret"))
+    } finally {
+      launcher.close()
+    }
+  }
+
+  @Test def driverConnectsByTlsAndComesBack(): Unit = driver(new Port(Some(own), own.pin))
+
+  @Test def driverConnectsByTcpAndComesBack(): Unit = driver(new Port(None, ""))
+
+  @Test def secretIsToldToNobodyWithAnotherKey(): Unit = {
+    val port = new Port(Some(other), own.pin)
+    val endpoint = Endpoint.parse(port.url, port.pin)
+    val heard = new java.util.concurrent.ArrayBlockingQueue[String](1)
+    val listener = new Thread(() => heard.add(try {
+      val bytes = port.accept().input.readNBytes(1000)
+      s"${bytes.length} bytes"
+    } catch {
+      case e: IOException => "nothing"
+    }))
+    listener.start()
+    try {
+      endpoint.connect()
+      fail("it has connected")
+    } catch {
+      case e: IOException => assertTrue(e.toString, e.toString.contains("has not the launcher's key"))
+    }
+    assertEquals("nothing", heard.poll(60, java.util.concurrent.TimeUnit.SECONDS))
+    port.close()
+  }
+
+  @Test def bytesPassUnchangedInBothDirections(): Unit = {
+    val port = new Port(Some(own), own.pin)
+    val echo = new Thread(() => {
+      val connection = port.accept()
+      connection.input.transferTo(connection.output)
+    })
+    echo.setDaemon(true)
+    echo.start()
+    val connection = Endpoint.parse(port.url, port.pin).connect()
+    val sent = Array.tabulate(300000)(n => (n * 7 % 251).toByte)
+    val writer = new Thread(() => sent.grouped(70000).foreach { piece =>
+      connection.write(Array(ByteBuffer.wrap(piece), ByteBuffer.allocate(0)))
+    })
+    writer.start()
+    assertArrayEquals(sent, connection.input.readNBytes(sent.length))
+    connection.close()
+    port.close()
+  }
+
+  @Test def addressesThatCannotBeAreRefused(): Unit = {
+    Seq("127.0.0.1:1", "tls://127.0.0.1", "http://a:1", "tcp://a b:1", "").foreach { url =>
+      assertThrows(url, classOf[IllegalArgumentException], () => Endpoint.parse(url, Some(own.pin)))
+    }
+    assertThrows(classOf[IllegalArgumentException], () => Endpoint.parse("tls://a:1", None))
+  }
+
+  @Test def theSecondLineOfTheInputIsThePin(): Unit = {
+    val environment = Map("SPARKJOB_SOCKET" -> "/s", "SPARKJOB_CONTEXT" -> "c",
+      "SPARKJOB_LINK" -> "tls://[::1]:8079")
+    def read(text: String) =
+      Surroundings.read(environment, new ByteArrayInputStream(text.getBytes(UTF_8)))
+    val told = read("secret\n" + "ab" * 32 + "\n")
+    assertEquals("secret", told.secret.text)
+    assertEquals("::1:8079", told.endpoint.toString)
+    assertThrows(classOf[IllegalArgumentException], () => read("secret\n"))
+    assertEquals("/s", Surroundings.read(environment - "SPARKJOB_LINK",
+      new ByteArrayInputStream("secret\n".getBytes(UTF_8))).endpoint.toString)
+  }
+}
+
+object LinkSuite {
+  private val folder = Files.createTempDirectory("sparkjob-link-")
+  private val Password = "changeit"
+
+  private lazy val own = new Key("own")
+  private lazy val other = new Key("other")
+
+  @AfterClass def clean(): Unit = {
+    folder.toFile.listFiles.foreach(_.delete())
+    Files.delete(folder)
+  }
+
+  /** A key and its certificate, as keytool makes them. */
+  private class Key(name: String) {
+    private val file: Path = folder.resolve(s"$name.p12")
+    private val made = new ProcessBuilder(
+      Paths.get(System.getProperty("java.home"), "bin", "keytool").toString, "-genkeypair",
+      "-alias", name, "-keyalg", "EC", "-dname", s"CN=$name", "-storetype", "PKCS12",
+      "-keystore", file.toString, "-storepass", Password).redirectErrorStream(true).start()
+    assertEquals(new String(made.getInputStream.readAllBytes(), UTF_8), 0, made.waitFor())
+
+    private val store = KeyStore.getInstance("PKCS12")
+    private val input = new FileInputStream(file.toFile)
+    store.load(input, Password.toCharArray)
+    input.close()
+
+    val pin: String = MessageDigest.getInstance("SHA-256")
+      .digest(store.getCertificate(name).getPublicKey.getEncoded)
+      .map(byte => f"${byte & 0xff}%02x").mkString
+
+    val context: SSLContext = {
+      val keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm)
+      keys.init(store, Password.toCharArray)
+      val context = SSLContext.getInstance("TLSv1.3")
+      context.init(keys.getKeyManagers, null, null)
+      context
+    }
+  }
+
+  /** By TLS if there is a key. */
+  private class Port(key: Option[Key], told: String) extends TestPort {
+    private val loopback = InetAddress.getLoopbackAddress
+    private val server: ServerSocket = key match {
+      case Some(key) => key.context.getServerSocketFactory.createServerSocket(0, 50, loopback)
+        .asInstanceOf[SSLServerSocket]
+      case None => new ServerSocket(0, 50, loopback)
+    }
+
+    override def accept(): TestConnection = {
+      val socket = server.accept()
+      TestConnection(socket.getInputStream, socket.getOutputStream, socket)
+    }
+
+    override val url: String =
+      s"${if (key.isDefined) "tls" else "tcp"}://127.0.0.1:${server.getLocalPort}"
+
+    override def pin: Option[String] = key.map(_ => told)
+
+    override def close(): Unit = server.close()
+  }
+}
