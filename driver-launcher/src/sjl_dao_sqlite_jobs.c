@@ -34,6 +34,7 @@ typedef struct {
 
 static int sjl_sqlite_rarest(sjl_dao_t *dao, const sjl_filter_t *filter,
     sjl_sql_e *n, const char **value);
+static const char *sjl_sqlite_wanted(const sjl_filter_t *filter, size_t i);
 static int sjl_sqlite_page(sjl_dao_t *dao, sjl_sql_e n,
     const sjl_order_t *order, sjl_page_t *page, sjl_dao_row_pt fn, void *data);
 static int sjl_sqlite_job_has(sjl_dao_t *dao, const sjl_page_t *page,
@@ -176,17 +177,27 @@ static int
 sjl_sqlite_rarest(sjl_dao_t *dao, const sjl_filter_t *filter, sjl_sql_e *n,
     const char **value)
 {
-    size_t       i;
+    size_t       i, wanted;
     int64_t      some, least;
     const char  *s;
 
     *n = SJL_SQL_JOB_LIST;
     *value = NULL;
     least = INT64_MAX;
+    wanted = 0;
 
     for (i = 0; i < sjl_nelts(sjl_sqlite_lists); i++) {
-        s = *(char **) (void *) ((char *) (uintptr_t) filter
-                                 + sjl_sqlite_lists[i].member);
+        s = sjl_sqlite_wanted(filter, i);
+
+        if (s) {
+            *n = sjl_sqlite_lists[i].list;
+            *value = s;
+            wanted++;
+        }
+    }
+
+    for (i = 0; wanted > 1 && i < sjl_nelts(sjl_sqlite_lists); i++) {
+        s = sjl_sqlite_wanted(filter, i);
 
         if (s == NULL) {
             continue;
@@ -210,6 +221,14 @@ sjl_sqlite_rarest(sjl_dao_t *dao, const sjl_filter_t *filter, sjl_sql_e *n,
     }
 
     return SJL_OK;
+}
+
+
+static const char *
+sjl_sqlite_wanted(const sjl_filter_t *filter, size_t i)
+{
+    return *(char **) (void *) ((char *) (uintptr_t) filter
+                                + sjl_sqlite_lists[i].member);
 }
 
 

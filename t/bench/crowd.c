@@ -3,12 +3,13 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * crowd slow|watch PORT COUNT: so many connections at once, from several
+ * crowd slow|watch|idle PORT COUNT: so many connections at once, from several
  * addresses.
  *
  * "slow" ones send a request byte by byte, one in ten seconds, and never end
  * it: every second one is slow in the headers, the others in the body.  Those
- * that "watch" ask for /events and read what comes.  Says "ready" when all have
+ * that "watch" ask for /events and read what comes, "idle" ones have asked for
+ * /healthz once and stay connected.  Says "ready" when all have
  * connected; when its input ends it says how many the server has closed, and
  * how many bytes came.
  */
@@ -47,6 +48,7 @@ static const char  *crowd_body = "POST /jobs?cp=j&mainClass=noop&context=c "
                                  "HTTP/1.1\r\nHost: x\r\n"
                                  "Content-Length: 1000\r\n\r\n";
 static const char  *crowd_watch = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n";
+static const char  *crowd_idle = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
 static int         *crowd_fds;
 static int          crowd_epoll;
@@ -59,15 +61,16 @@ int
 main(int argc, char **argv)
 {
     int                 i, count, slow;
-    const char         *text;
+    const char         *text, *whole;
     struct epoll_event  ev;
 
     if (argc != 4) {
-        (void) fprintf(stderr, "usage: crowd slow|watch PORT COUNT\n");
+        (void) fprintf(stderr, "usage: crowd slow|watch|idle PORT COUNT\n");
         return 2;
     }
 
     slow = strcmp(argv[1], "slow") == 0;
+    whole = strcmp(argv[1], "idle") == 0 ? crowd_idle : crowd_watch;
     count = atoi(argv[3]);
     crowd_fds = calloc((size_t) count, sizeof(int));
     crowd_epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -77,7 +80,7 @@ main(int argc, char **argv)
     }
 
     for (i = 0; i < count; i++) {
-        text = !slow ? crowd_watch : i % 2 ? crowd_body : crowd_headers;
+        text = !slow ? whole : i % 2 ? crowd_body : crowd_headers;
         crowd_fds[i] = crowd_connect(i, atoi(argv[2]), text);
 
         ev.events = EPOLLIN;

@@ -36,6 +36,7 @@ def fill(server, count):
     server.launcher.wait()
     with sqlite3.connect(server.dir + "/data/sparkjob.db") as db:
         db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA cache_size = -400000")
         db.execute(FILL, (count,))
         job = db.execute("SELECT id FROM jobs LIMIT 1 OFFSET ?", (count // 2,)).fetchone()[0]
     db.close()

@@ -237,6 +237,10 @@ ask(fixture_t *f)
     filter.class = "C";
     lists(f, &filter, 12);
 
+    filter.user = "b";
+    lists(f, &filter, 4);
+
+    filter.user = NULL;
     filter.class = NULL;
     filter.state = "FINISHED";
     lists(f, &filter, 49);
