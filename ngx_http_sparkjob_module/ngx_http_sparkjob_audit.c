@@ -190,6 +190,7 @@ ngx_http_sparkjob_audit_write(ngx_http_sparkjob_ctx_t *ctx)
     ngx_uint_t           i;
     ngx_time_t          *now;
     ngx_http_request_t  *r;
+    static ngx_str_t     none = ngx_null_string;
 
     struct {
         char       *name;
@@ -201,7 +202,7 @@ ngx_http_sparkjob_audit_write(ngx_http_sparkjob_ctx_t *ctx)
         { "route", &route },
         { "name", ctx->stored.len ? &ctx->stored : &ctx->name },
         { "context", &ctx->about },
-        { "id", &ctx->id },
+        { "id", ctx->made ? &ctx->id : &none },
         { "denied", ngx_http_sparkjob_role_name(ctx->denied) },
         { NULL, NULL }
     };

@@ -176,7 +176,18 @@ static ngx_int_t
 ngx_http_sparkjob_message_pong(ngx_http_sparkjob_channel_t *ch,
     ngx_http_sparkjob_message_t *msg)
 {
+    ngx_str_t  error, why;
+
+    ngx_http_sparkjob_meta_string(msg->meta, "error", &error);
+    ngx_http_sparkjob_meta_string(msg->meta, "name", &why);
+
     ch->pings = 0;
+    ch->ponged = ngx_current_msec;
+    ch->trouble = ngx_min(why.len, NGX_HTTP_SPARKJOB_WHY_MAX);
+    ch->full = (error.len == sizeof("no-space") - 1
+                && ngx_strncmp(error.data, "no-space", error.len) == 0);
+
+    ngx_memcpy(ch->why, why.data, ch->trouble);
 
     return NGX_OK;
 }

@@ -29,6 +29,9 @@
 
 #define NGX_HTTP_SPARKJOB_ID_LEN  36
 
+/* of what the launcher says is wrong with its storage */
+#define NGX_HTTP_SPARKJOB_WHY_MAX  256
+
 /* a frame of any length, and more behind it */
 #define NGX_HTTP_SPARKJOB_IN_SIZE                                             \
     (SJP_HEADER_SIZE + SJP_LENGTH_MAX + 64 * 1024)
@@ -301,6 +304,10 @@ struct ngx_http_sparkjob_channel_s {
     ngx_uint_t                    age;      /* ticks since it was connected */
     ngx_uint_t                    pings;    /* without a pong */
     ngx_msec_t                    heard;    /* when, of the launcher */
+    ngx_msec_t                    ponged;   /* when, and what it said: */
+    ngx_uint_t                    full;
+    size_t                        trouble;  /* 0: none */
+    u_char                        why[NGX_HTTP_SPARKJOB_WHY_MAX];
 
     ngx_queue_t                   output;
     ngx_uint_t                    used[NGX_HTTP_SPARKJOB_NLIMITS];
@@ -419,6 +426,7 @@ typedef struct {
     unsigned                      isolated:1;   /* by sparkjob_owner */
     unsigned                      limited:1; /* has or had slots */
     unsigned                      audited:1;
+    unsigned                      made:1;   /* what has the id, perhaps */
     unsigned                      parked:1;
     unsigned                      waiting:1;
     unsigned                      asked:1;  /* is in the queue "asking" */

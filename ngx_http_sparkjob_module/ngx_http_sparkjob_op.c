@@ -355,18 +355,21 @@ ngx_http_sparkjob_op_cancel(ngx_http_sparkjob_ctx_t *ctx)
 void
 ngx_http_sparkjob_op_sent(ngx_http_sparkjob_op_t *op)
 {
-    ngx_http_request_t  *r;
+    ngx_http_request_t       *r;
+    ngx_http_sparkjob_ctx_t  *ctx;
 
     op->left = 1;
     r = op->request;
 
     SPARKJOB_FAULT("ask.sent");
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ctx->made = 1;
+
     /* the launcher has its body */
 
-    ngx_http_sparkjob_limit_leave(ngx_http_get_module_ctx(r,
-                                                   ngx_http_sparkjob_module),
-                                  NGX_HTTP_SPARKJOB_UPLOADS);
+    ngx_http_sparkjob_limit_leave(ctx, NGX_HTTP_SPARKJOB_UPLOADS);
 
     if (op->call->sent) {
         ngx_http_sparkjob_finish(r, op->call->sent(r));

@@ -81,6 +81,17 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
 };
 
 
+/* by these nothing was made: what others refuse may have a record */
+
+static sjp_error_e  ngx_http_sparkjob_unmade[] = {
+    SJP_ERR_BAD_REQUEST, SJP_ERR_BAD_CALLBACK, SJP_ERR_OVERLOADED,
+    SJP_ERR_STORAGE_FAILED, SJP_ERR_NO_SPACE, SJP_ERR_CONTEXT_EXISTS,
+    SJP_ERR_NO_SUCH_CONTEXT, SJP_ERR_CONTEXT_STOPPING,
+    SJP_ERR_TOO_MANY_CONTEXTS, SJP_ERR_NO_SLOTS, SJP_ERR_QUEUE_FULL,
+    SJP_ERR_KEY_REUSED
+};
+
+
 /*
  * The return code is one for ngx_http_finalize_request(), but never NGX_AGAIN,
  * by which handlers say that they have not answered yet.
@@ -299,6 +310,7 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
 {
     ngx_int_t                     code;
     ngx_str_t                     error, name;
+    ngx_uint_t                    i;
     ngx_http_sparkjob_ctx_t      *ctx;
     ngx_http_sparkjob_refusal_t  *refusal;
 
@@ -314,6 +326,13 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
                       "sparkjob launcher refused with unknown code \"%V\"",
                       &error);
         name = error;
+    }
+
+    for (i = 0; i < sizeof(ngx_http_sparkjob_unmade) / sizeof(sjp_error_e); i++)
+    {
+        if (ngx_http_sparkjob_unmade[i] == (sjp_error_e) code) {
+            ctx->made = 0;
+        }
     }
 
     refusal = refusals;

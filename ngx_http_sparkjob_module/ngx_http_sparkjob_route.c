@@ -745,11 +745,15 @@ ngx_http_sparkjob_health(ngx_http_request_t *r)
 }
 
 
-/* a launcher that stands still keeps its connections for long */
+/*
+ * A launcher that stands still keeps its connections for long; one whose
+ * storage fails answers, but nothing can be changed.
+ */
 
 static ngx_int_t
 ngx_http_sparkjob_health_heard(ngx_http_request_t *r)
 {
+    ngx_str_t                     why;
     ngx_msec_t                    silence;
     ngx_http_sparkjob_ctx_t      *ctx;
     ngx_http_sparkjob_channel_t  *ch;
@@ -757,10 +761,17 @@ ngx_http_sparkjob_health_heard(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
     ch = ctx->zone->channel;
-    silence = ngx_current_msec - ch->heard;
+    silence = ngx_current_msec - ch->ponged;
 
-    if (silence < NGX_HTTP_SPARKJOB_HEALTH_FRESH) {
-        return ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
+    if (ch->ponged && silence < NGX_HTTP_SPARKJOB_HEALTH_FRESH) {
+        why.data = ch->why;
+        why.len = ch->trouble;
+
+        return why.len ? ngx_http_sparkjob_reply_text(r,
+                             ch->full ? NGX_HTTP_INSUFFICIENT_STORAGE
+                                      : NGX_HTTP_SERVICE_UNAVAILABLE,
+                             "Storage Failure", &why)
+                       : ngx_http_sparkjob_reply_success(r, NGX_HTTP_OK, NULL);
     }
 
     if (!ctx->parked) {
@@ -770,7 +781,8 @@ ngx_http_sparkjob_health_heard(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_error(r,
                NGX_HTTP_INTERNAL_SERVER_ERROR,
                "Required actors not alive: the launcher at %V has not said "
-               "anything for %M ms", &ctx->zone->addr->name, silence);
+               "anything for %M ms", &ctx->zone->addr->name,
+               ngx_current_msec - ch->heard);
     }
 
     if (ngx_http_sparkjob_channel_probe(ch) != NGX_OK) {

@@ -54,6 +54,8 @@ as('bob', 'POST', "/contexts/c1?_method=DELETE");
 line('a method in the query', user => 'bob', method => 'DELETE', route => '/contexts/*', name => 'c1', status => 200);
 as('bob', 'DELETE', '/contexts/c1');
 line('what is not there', user => 'bob', method => 'DELETE', route => '/contexts/*', name => 'c1', status => 404);
+as('bob', 'POST', '/jobs?cp=app&mainClass=noop&context=none');
+line('a job that never was has no id', user => 'bob', method => 'POST', route => '/jobs', context => 'none', status => 404);
 as('bob', 'DELETE', '/jobs?before=2100-01-01T00:00:00Z');
 line('a purge', user => 'bob', method => 'DELETE', route => '/jobs', status => 200);
 as('', 'PUT', '/data?reset=reboot');

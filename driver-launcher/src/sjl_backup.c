@@ -16,6 +16,7 @@
 #include "sjl_kept.h"
 
 #include <dirent.h>
+#include <libgen.h>
 #include <sys/stat.h>
 
 
@@ -34,6 +35,7 @@ typedef struct {
 } sjl_backup_t;
 
 
+static int sjl_backup_elsewhere(const char *from, const char *to);
 static int sjl_backup_folder(const char *to);
 static int sjl_backup_database(sjl_backup_t *b);
 static int sjl_backup_rows(sjl_backup_t *b);
@@ -74,7 +76,8 @@ sjl_backup(const char *from, const char *to)
         return SJL_ERROR;
     }
 
-    rc = sjl_backup_folder(to) == SJL_OK
+    rc = sjl_backup_elsewhere(from, to) == SJL_OK
+         && sjl_backup_folder(to) == SJL_OK
          && sjl_backup_database(&b) == SJL_OK
          && sjl_backup_rows(&b) == SJL_OK
          && sjl_backup_files(&b) == SJL_OK
@@ -95,6 +98,55 @@ sjl_backup(const char *from, const char *to)
     }
 
     return rc == SJL_OK && b.failed == 0 ? SJL_OK : SJL_ERROR;
+}
+
+
+/* a launcher removes from its own folder what it does not know */
+
+static int
+sjl_backup_elsewhere(const char *from, const char *to)
+{
+    char         *parent, *copy;
+    struct stat   own, sb;
+
+    copy = sjl_strdup(to);
+    parent = realpath(to, NULL);
+
+    if (parent == NULL) {
+        parent = realpath(dirname(copy), NULL);
+    }
+
+    free(copy);
+
+    if (parent == NULL) {
+        return sjl_backup_fail("realpath", to);
+    }
+
+    if (stat(from, &own) == -1) {
+        free(parent);
+        return sjl_backup_fail("stat", from);
+    }
+
+    for ( ;; ) {
+
+        if (stat(parent, &sb) == -1) {
+            free(parent);
+            return sjl_backup_fail("stat", to);
+        }
+
+        if (sb.st_ino == own.st_ino && sb.st_dev == own.st_dev) {
+            (void) fprintf(stderr, "\"%s\" is in the data folder itself\n", to);
+            free(parent);
+            return SJL_ERROR;
+        }
+
+        if (strcmp(parent, "/") == 0) {
+            free(parent);
+            return SJL_OK;
+        }
+
+        (void) dirname(parent);
+    }
 }
 
 

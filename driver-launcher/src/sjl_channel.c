@@ -10,6 +10,7 @@
 #include "sjl_driver.h"
 #include "sjl_limit.h"
 #include "sjl_request.h"
+#include "sjl_state.h"
 
 
 static int64_t  sjl_channel_epoch;
@@ -90,7 +91,17 @@ sjl_channel_hello(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_channel_ping(sjl_conn_t *c, sjl_frame_t *f)
 {
-    sjl_conn_send(c, SJP_PONG, f->stream, NULL, NULL, 0, -1);
+    json_t           *meta;
+    const sjl_why_t  *why;
+
+    why = sjl_request_trouble();
+
+    meta = why ? json_pack("{s:s, s:s}", "error", sjl_errors[why->code],
+                           "name", why->text)
+               : NULL;
+
+    sjl_conn_send(c, SJP_PONG, f->stream, meta, NULL, 0, -1);
+    json_decref(meta);
 }
 
 

@@ -41,7 +41,6 @@ static char *sjl_command_class_path(void);
 static const char *sjl_command_jars(const char *folder);
 static char *sjl_command_read_jars(const char *folder);
 static int sjl_command_is_jar(const struct dirent *entry);
-static char *sjl_command_find(const char *program);
 static void sjl_command_environment(sjl_words_t *envp, const char *context,
     const sjl_login_t *login);
 static void sjl_command_user(sjl_words_t *envp, const char *context,
@@ -109,7 +108,7 @@ sjl_command_make(sjl_command_t *cmd, const char *context,
     cmd->argv = argv.list;
     cmd->envp = envp.list;
 
-    program = sjl_command_find(argv.list[0]);
+    program = sjl_command_program(argv.list[0]);
 
     if (program == NULL) {
         sjl_log(SJL_LOG_CRIT, "there is no program \"%s\" to start a driver "
@@ -296,8 +295,8 @@ sjl_command_is_jar(const struct dirent *entry)
 
 /* as a shell would find it */
 
-static char *
-sjl_command_find(const char *program)
+char *
+sjl_command_program(const char *program)
 {
     char        *file;
     size_t       len;

@@ -30,5 +30,8 @@ int sjl_command_make(sjl_command_t *cmd, const char *context,
 
 void sjl_command_free(sjl_command_t *cmd);
 
+/* where a shell would find a program, to be freed; NULL: nowhere */
+char *sjl_command_program(const char *program);
+
 
 #endif /* _SJL_COMMAND_H_INCLUDED_ */

@@ -6,6 +6,7 @@
 
 
 #include "sjl_config_check.h"
+#include "sjl_command.h"
 #include "sjl_context.h"
 #include "sjl_endpoint.h"
 #include "sjl_files.h"
@@ -22,10 +23,12 @@
 
 
 static void sjl_config_absolute(sjl_config_ctx_t *ctx, char **path);
+static int sjl_config_is_wrong(sjl_config_ctx_t *ctx, const char *member);
 static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
 static void sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
     const char *path);
 static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
+static void sjl_config_check_java(sjl_config_ctx_t *ctx);
 static void sjl_config_check_contexts(sjl_config_ctx_t *ctx);
 static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
@@ -65,17 +68,17 @@ sjl_config_check(sjl_config_ctx_t *ctx)
         sjl_config_absolute(ctx, &conf->java);
     }
 
-    if (conf->data_dir == NULL) {
+    if (conf->data_dir == NULL && !sjl_config_is_wrong(ctx, "data_dir")) {
         sjl_config_error(ctx, "data_dir: expected the path of a folder, "
                          "got nothing");
     }
 
-    if (conf->channel_socket == NULL) {
+    if (conf->channel_socket) {
+        sjl_config_check_socket(ctx, conf->channel_socket);
+
+    } else if (!sjl_config_is_wrong(ctx, "channel.socket")) {
         sjl_config_error(ctx, "channel.socket: expected the path of a socket, "
                          "got nothing");
-
-    } else {
-        sjl_config_check_socket(ctx, conf->channel_socket);
     }
 
     sjl_config_check_parent(ctx, "data_dir", conf->data_dir);
@@ -84,6 +87,7 @@ sjl_config_check(sjl_config_ctx_t *ctx)
 
     if (conf->command && json_array_size(conf->command) == 0) {
         sjl_config_check_spark(ctx);
+        sjl_config_check_java(ctx);
     }
 
     sjl_config_check_contexts(ctx);
@@ -110,6 +114,29 @@ sjl_config_absolute(sjl_config_ctx_t *ctx, char **path)
     *path = sjl_format("%s%s", ctx->folder, s);
 
     free(s);
+}
+
+
+/* a value that cannot be is none, and has been told */
+
+static int
+sjl_config_is_wrong(sjl_config_ctx_t *ctx, const char *member)
+{
+    int      found;
+    char    *begin;
+    size_t   i;
+    json_t  *error;
+
+    begin = sjl_format("%s: %s: ", ctx->conf->file, member);
+    found = 0;
+
+    json_array_foreach(ctx->errors, i, error) {
+        found |= strncmp(json_string_value(error), begin, strlen(begin)) == 0;
+    }
+
+    free(begin);
+
+    return found;
 }
 
 
@@ -172,7 +199,10 @@ sjl_config_check_spark(sjl_config_ctx_t *ctx)
         folder = *(char **) (void *) ((char *) ctx->conf + parts[i].offset);
         path = sjl_format("%s/%s", folder ? folder : "", parts[i].holds);
 
-        if (folder == NULL) {
+        if (folder == NULL && sjl_config_is_wrong(ctx, parts[i].member)) {
+            /* void */
+
+        } else if (folder == NULL) {
             sjl_config_error(ctx, "%s: expected the path of a folder that "
                              "holds \"%s\", got nothing (it is needed unless "
                              "driver.command is given)", parts[i].member,
@@ -186,6 +216,29 @@ sjl_config_check_spark(sjl_config_ctx_t *ctx)
 
         free(path);
     }
+}
+
+
+/* looked for as it will be when a driver is started */
+
+static void
+sjl_config_check_java(sjl_config_ctx_t *ctx)
+{
+    char  *path;
+
+    if (ctx->conf->java == NULL) {
+        return;
+    }
+
+    path = sjl_command_program(ctx->conf->java);
+
+    if (path == NULL || access(path, X_OK) == -1) {
+        sjl_config_error(ctx, "driver.java: expected a program that can be "
+                         "run, got \"%s\"%s", ctx->conf->java,
+                         path ? "" : ", which is not in PATH");
+    }
+
+    free(path);
 }
 
 

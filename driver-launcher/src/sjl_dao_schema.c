@@ -223,6 +223,12 @@ sjl_sqlite_is_present(sqlite3 *db, char **why)
         return SJL_ERROR;
     }
 
+    if (version == 0) {
+        *why = sjl_strdup("the database is empty: it was never a launcher's, or "
+                          "what it had is lost");
+        return SJL_ERROR;
+    }
+
     if (version != (int) sjl_nelts(sjl_migrations)) {
         *why = sjl_format("the database has version %d, not %zu: a launcher of "
                           "this version has to be started on it first",

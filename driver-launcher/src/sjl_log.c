@@ -22,6 +22,8 @@ sjl_log_level_e  sjl_log_level = SJL_LOG_INFO;
 
 
 static int  sjl_log_fd = STDERR_FILENO;
+static int  sjl_log_is_file;
+static int  sjl_log_starting = 1;
 
 
 int
@@ -41,6 +43,7 @@ sjl_log_open(const char *file)
 
     if (sjl_log_fd == STDERR_FILENO) {
         sjl_log_fd = fd;
+        sjl_log_is_file = strcmp(file, "stderr") != 0;
         return SJL_OK;
     }
 
@@ -86,6 +89,21 @@ sjl_log_write(sjl_log_level_e level, const char *fmt, ...)
         /* there is nowhere left to tell of it */
         return;
     }
+
+    /* whoever has started us wants to know why we do not run */
+
+    if (sjl_log_starting && sjl_log_is_file && level <= SJL_LOG_ERR
+        && write(STDERR_FILENO, line, n) == -1)
+    {
+        return;
+    }
+}
+
+
+void
+sjl_log_started(void)
+{
+    sjl_log_starting = 0;
 }
 
 

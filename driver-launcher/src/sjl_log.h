@@ -37,6 +37,12 @@ extern sjl_log_level_e    sjl_log_level;
  */
 int sjl_log_open(const char *file);
 
+/*
+ * Until then whoever has started the launcher is told of errors on stderr, too,
+ * when the log is a file.
+ */
+void sjl_log_started(void);
+
 /* any thread may log; a line is written at once, and in one piece */
 #define sjl_log(level, ...)                                                   \
     do {                                                                      \

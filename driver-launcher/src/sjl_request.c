@@ -6,6 +6,7 @@
 
 
 #include "sjl_request.h"
+#include "sjl_db.h"
 #include "sjl_state.h"
 
 #include <sys/mman.h>
@@ -13,10 +14,16 @@
 #include <utlist.h>
 
 
+/* milliseconds for which a disk that was full is taken to be so */
+#define SJL_REQUEST_FULL  10000
+
+
 static void sjl_request_free(sjl_request_t *r);
 
 
-static size_t  sjl_requests;
+static size_t     sjl_requests;
+static sjl_why_t  sjl_request_full;
+static int64_t    sjl_request_full_at;
 
 
 sjl_request_t *
@@ -241,11 +248,33 @@ sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why)
 {
     char  *text;
 
+    if (why->code == SJP_ERR_NO_SPACE) {
+        sjl_request_full = *why;
+        sjl_request_full_at = sjl_now();
+    }
+
     text = sjl_error_text("java.io.IOException", why->text, NULL);
 
     sjl_request_refuse_error(r, why->code, "", text, strlen(text));
 
     free(text);
+}
+
+
+/* a disk is known to be full only by what does not fit */
+
+const sjl_why_t *
+sjl_request_trouble(void)
+{
+    const sjl_why_t  *why;
+
+    why = sjl_db_trouble();
+
+    if (why == NULL && sjl_now() - sjl_request_full_at < SJL_REQUEST_FULL) {
+        why = &sjl_request_full;
+    }
+
+    return why;
 }
 
 

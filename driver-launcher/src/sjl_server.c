@@ -99,6 +99,8 @@ sjl_server_run(void)
         return SJL_ERROR;
     }
 
+    sjl_log_started();
+
     sjl_log(SJL_LOG_NOTICE, "launcher " SJL_VERSION " runs, data in \"%s\", "
             "channel \"%s\"", sjl_conf->data_dir, sjl_conf->channel_socket);
 

@@ -78,6 +78,18 @@ def test_a_second_launcher_does_not_start(server):
     assert server.get("/healthz")[0] == 200
 
 
+def test_who_starts_it_is_told_why_it_does_not_run(tmp_path):
+    """Though its log is a file."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sparkjob.db").write_bytes(b"no database " * 1000)
+    (tmp_path / "launcher.json").write_text(json.dumps({
+        "data_dir": "data", "channel": {"socket": "launcher.sock"}, "driver": {"command": ["/bin/true"]},
+        "log": {"file": "launcher.log"}}))
+    done = launcher("-c", str(tmp_path / "launcher.json"))
+    assert done.returncode == 1 and "file is not a database" in done.stderr, done
+    assert set(done.stderr.splitlines()) <= set((tmp_path / "launcher.log").read_text().splitlines())
+
+
 def test_what_may_change_changes_when_the_configuration_is_read_again(server):
     server.context("first")
     log = reload(server, max_contexts=1, channel={**server.config()["channel"], "mode": "0660"})

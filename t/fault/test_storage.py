@@ -293,6 +293,22 @@ def test_what_was_acknowledged_survives_the_power(server):
         assert run_check(server)[0] == 0, (call, what, skip, run_check(server))
 
 
+@pytest.mark.parametrize("what, status", (("full", 507), ("error", 503)))
+def test_health_tells_that_changes_are_refused(server, what, status):
+    server.workers = 1                      # each knows for itself, from a second ago
+    server.start_launcher()
+    server.start_nginx()
+    server.wait_ready()
+    server.context("c")
+    server.disk.fails("db-write", "*", what)
+    assert server.post("/contexts/d")[0] == status
+    code, answer = wait_until("it is not healthy", lambda: (lambda a: a if a[0] != 200 else None)(server.get("/healthz")))
+    assert (code, answer["status"]) == (status, "Storage Failure") and "database" in answer["result"], answer
+    server.disk.works()
+    wait_until("it is again", lambda: server.get("/healthz")[0] == 200)
+    assert server.post("/contexts/d")[0] == 200
+
+
 # a file system that is full
 
 
@@ -343,8 +359,10 @@ def test_a_full_file_system_is_507_until_there_is_space(small):
             assert answer["result"]["errorClass"] == "java.io.IOException"
             assert "No space left" in answer["result"]["message"] or "full" in answer["result"]["message"], answer
     assert small.job(done["jobId"])["status"] == "FINISHED"
+    wait_until("it says that it is not well", lambda: small.get("/healthz")[0] == 507)
     time.sleep(3)
     os.unlink(small.full)
+    wait_until("it says that it is well", lambda: small.get("/healthz")[0] == 200)
     wait_until("there is space again", lambda: small.json("POST", "/binaries/b", jar + b"b", upload)[0] == 201, 10, 0.2)
     assert small.wait_job(running)["status"] == "FINISHED"
     assert wait_until("jobs run", lambda: small.run("value", '{"value": 2}', cp="b"), 10)[1]["result"] == 2
@@ -530,6 +548,30 @@ def test_database_and_its_copies_are_closed_to_others(server):
     with Channel(server.socket) as c:
         c.create("c")
     assert [os.stat(path + part).st_mode & 0o777 for part in ("", "-wal", "-shm")] == [0o600] * 3
+
+
+def test_a_backup_is_not_put_where_a_launcher_removes_it(server):
+    server.start_launcher()
+    server.start_nginx()
+    server.wait_ready()
+    data = server.config()["data_dir"]
+    os.symlink(data, server.dir + "/elsewhere")
+    os.mkdir(data + "/results/empty")
+    for folder in data, data + "/backup", data + "/results/empty", server.dir + "/elsewhere/results/../backup":
+        refused = backup(server, folder)
+        assert refused.returncode == 1 and "is in the data folder itself" in refused.stderr, (folder, refused)
+    assert not os.path.exists(data + "/backup")
+    os.rmdir(data + "/results/empty")
+
+
+def test_check_says_that_a_database_is_empty(server):
+    server.start_launcher()
+    wait_until("it runs", lambda: os.path.exists(server.socket))
+    server.launcher.terminate()
+    server.launcher.wait(40)
+    os.truncate(server.config()["data_dir"] + "/sparkjob.db", 0)
+    code, found = run_check(server)
+    assert code == 1 and any("the database is empty" in line for line in found), found
 
 
 def test_an_unfinished_backup_is_no_data_folder(server):

@@ -182,6 +182,25 @@ test_each_error_names_member_and_expectation(void **state)
     refused("{" GOOD "\"driver\": {\"command\": [\"x\"]}, \"dao\": \"x\"}",
             "dao: expected \"sqlite\" or \"memory\", got \"x\"\n");
 
+    refused("{\"data_dir\": \"\", \"channel\": {\"socket\": 1},"
+            " \"driver\": {\"command\": [\"x\"]}}",
+            "data_dir: expected the path of a folder, got \"\"\n"
+            "channel.socket: expected the path of a socket, got 1\n");
+
+    refused("{" GOOD "\"driver\": {\"home\": \"\", \"spark_home\": \"\","
+            " \"java\": \"no-such-java\"}}",
+            "driver.home: expected the path of a folder, got \"\"\n"
+            "driver.spark_home: expected the path of a folder, got \"\"\n"
+            "driver.java: expected a program that can be run, got"
+            " \"no-such-java\", which is not in PATH\n");
+
+    refused("{" GOOD "\"driver\": {\"home\": \"\", \"spark_home\": \"\","
+            " \"java\": \"/dev/null/java\"}}",
+            "driver.home: expected the path of a folder, got \"\"\n"
+            "driver.spark_home: expected the path of a folder, got \"\"\n"
+            "driver.java: expected a program that can be run, got"
+            " \"/dev/null/java\"\n");
+
     refused("{" GOOD "\"driver\": {\"command\": [1]}}",
             "driver.command: expected an array of strings, got [1]\n");
 
