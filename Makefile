@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick soak install clean
+        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick counts soak install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -207,7 +207,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test: export DEPS := test
-test: all spark unit pyunit jvm prove modes lockcheck fuzz api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
+test: all spark unit pyunit jvm prove modes lockcheck fuzz counts api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
@@ -350,8 +350,16 @@ bench: all spark                           ## speed and memory, as ratios in one
 	@$(BENCH)
 
 bench-quick: export DEPS := bench
-bench-quick: all spark                     ## some lines, shorter
+bench-quick: all spark counts              ## some lines, shorter, and the instructions that they take
 	@$(BENCH) --quick
+
+# what does not depend on the machine: instructions of our own functions, against those in t/bench/counts.kept
+$(BUILD)/codec: t/bench/codec.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
+	@$(CC) $(CFLAGS) $(L_CFLAGS) $(LDFLAGS) -o $@ $^ $(L_LIBS)
+
+counts: module launcher $(BUILD)/codec     ## instructions for a request and a frame, against what is kept (KEEP=1)
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider t/bench
+	@/usr/bin/python3 t/bench/counts.py $(if $(KEEP),--keep)
 
 soak: all spark                            ## what grows: JOBS=100000 CONTEXTS=2 RESTARTS=20 VERSIONS=200
 	@JOBS=$(JOBS) CONTEXTS=$(CONTEXTS) RESTARTS=$(RESTARTS) VERSIONS=$(VERSIONS) /usr/bin/python3 t/bench/soak.py
