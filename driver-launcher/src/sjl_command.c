@@ -6,6 +6,7 @@
 
 
 #include "sjl_command.h"
+#include "sjl_archive.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
 #include "sjl_listen_link.h"
@@ -35,8 +36,12 @@ struct sjl_jars_s {
 
 static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
-static void sjl_command_java(sjl_words_t *argv, const char *context,
+static void sjl_command_driver(sjl_words_t *argv, const char *context,
     const json_t *options);
+static void sjl_command_java(sjl_words_t *argv, char *archive,
+    const char *tmp, const json_t *options, const char *class);
+static int sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
+    const sjl_words_t *envp);
 static char *sjl_command_class_path(void);
 static const char *sjl_command_jars(const char *folder);
 static char *sjl_command_read_jars(const char *folder);
@@ -90,8 +95,7 @@ int
 sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options, const sjl_login_t *login)
 {
-    char         *program;
-    sjl_words_t   argv, envp;
+    sjl_words_t  argv, envp;
 
     memset(&argv, 0, sizeof(argv));
     memset(&envp, 0, sizeof(envp));
@@ -100,25 +104,52 @@ sjl_command_make(sjl_command_t *cmd, const char *context,
         sjl_command_add_all(&argv, sjl_conf->command);
 
     } else {
-        sjl_command_java(&argv, context, options);
+        sjl_command_driver(&argv, context, options);
     }
 
     sjl_command_environment(&envp, context, login);
 
-    cmd->argv = argv.list;
-    cmd->envp = envp.list;
+    return sjl_command_finish(cmd, &argv, &envp);
+}
 
-    program = sjl_command_program(argv.list[0]);
+
+int
+sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
+    const char *archive, const sjl_login_t *login)
+{
+    sjl_words_t  argv, envp;
+
+    memset(&argv, 0, sizeof(argv));
+    memset(&envp, 0, sizeof(envp));
+
+    sjl_command_java(&argv, sjl_format("-XX:ArchiveClassesAtExit=%s", archive),
+                     folder, NULL, "sparkjob.driver.Archive");
+    sjl_command_environment(&envp, id, login);
+
+    return sjl_command_finish(cmd, &argv, &envp);
+}
+
+
+static int
+sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
+    const sjl_words_t *envp)
+{
+    char  *program;
+
+    cmd->argv = argv->list;
+    cmd->envp = envp->list;
+
+    program = sjl_command_program(argv->list[0]);
 
     if (program == NULL) {
         sjl_log(SJL_LOG_CRIT, "there is no program \"%s\" to start a driver "
-                "with", argv.list[0]);
+                "with", argv->list[0]);
         sjl_command_free(cmd);
         return SJL_ERROR;
     }
 
-    free(argv.list[0]);
-    argv.list[0] = program;
+    free(argv->list[0]);
+    argv->list[0] = program;
 
     return SJL_OK;
 }
@@ -157,10 +188,32 @@ sjl_command_add_all(sjl_words_t *words, const json_t *array)
 
 
 static void
-sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
+sjl_command_driver(sjl_words_t *argv, const char *context,
+    const json_t *options)
 {
-    char    *tmp;
-    size_t   i;
+    char        *tmp, *archive;
+    const char  *path;
+
+    path = sjl_archive_path();
+    archive = path ? sjl_format("-XX:SharedArchiveFile=%s", path) : NULL;
+
+    /* what a killed driver leaves there goes away with the context */
+
+    tmp = sjl_path_context(context, "/tmp");
+
+    sjl_command_java(argv, archive, tmp, options, "sparkjob.driver.Main");
+
+    free(tmp);
+}
+
+
+/* "archive", an option or NULL, is the list's from now on */
+
+static void
+sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
+    const json_t *options, const char *class)
+{
+    size_t  i;
 
     sjl_command_add(argv, sjl_strdup(sjl_conf->java));
 
@@ -168,11 +221,14 @@ sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
         sjl_command_add(argv, sjl_strdup(sjl_command_jvm[i]));
     }
 
-    /* what a killed driver leaves there goes away with the context */
+    /* a JVM that cannot use it goes without, and has nothing to say of it */
 
-    tmp = sjl_path_context(context, "/tmp");
+    if (archive) {
+        sjl_command_add(argv, archive);
+        sjl_command_add(argv, sjl_strdup("-Xlog:cds*=off"));
+    }
+
     sjl_command_add(argv, sjl_format("-Djava.io.tmpdir=%s", tmp));
-    free(tmp);
 
     /* of two that say different things the JVM takes the last */
 
@@ -181,7 +237,7 @@ sjl_command_java(sjl_words_t *argv, const char *context, const json_t *options)
 
     sjl_command_add(argv, sjl_strdup("-cp"));
     sjl_command_add(argv, sjl_command_class_path());
-    sjl_command_add(argv, sjl_strdup("sparkjob.driver.Main"));
+    sjl_command_add(argv, sjl_strdup(class));
 }
 
 
@@ -290,6 +346,43 @@ sjl_command_is_jar(const struct dirent *entry)
     len = strlen(entry->d_name);
 
     return len > 4 && strcmp(entry->d_name + len - 4, ".jar") == 0;
+}
+
+
+char *
+sjl_command_archived(void)
+{
+    char    *java, *program, *cp, *list, *options, *p;
+    size_t   i;
+
+    program = sjl_command_program(sjl_conf->java);
+    java = program ? realpath(program, NULL) : NULL;
+    cp = sjl_command_class_path();
+    options = sjl_json_text(sjl_conf->options);
+
+    for (p = cp; *p; p++) {
+        *p = *p == ':' ? '\n' : *p;
+    }
+
+    /* beside the program lies what tells one Java from another */
+
+    list = sjl_format("%s\n%.*s/../lib/modules\n%s\noptions %s",
+                      java ? java : "",
+                      java ? (int) (strrchr(java, '/') - java) : 0,
+                      java ? java : "", cp, options);
+
+    for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
+        p = sjl_format("%s\noption %s", list, sjl_command_jvm[i]);
+        free(list);
+        list = p;
+    }
+
+    free(program);
+    free(java);
+    free(cp);
+    free(options);
+
+    return list;
 }
 
 

@@ -28,6 +28,19 @@ typedef struct {
 int sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options, const sjl_login_t *login);
 
+/*
+ * The command that makes an archive of the classes that drivers share: the file
+ * "archive".  It works in "folder", and is known by that id.
+ */
+int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
+    const char *archive, const sjl_login_t *login);
+
+/*
+ * All that such an archive depends on: lines, to be freed.  Those that begin
+ * with a slash are files, whose size and time count.
+ */
+char *sjl_command_archived(void);
+
 void sjl_command_free(sjl_command_t *cmd);
 
 /* where a shell would find a program, to be freed; NULL: nowhere */

@@ -106,6 +106,8 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "an object with strings", NULL),
     SJL_OTHER("driver.command", command, list, "[]", "an array of strings",
               NULL),
+    SJL_OTHER("driver.archive", archive, name, "\"on\"", "\"on\" or \"off\"",
+              sjl_config_switch),
     SJL_TEXT("driver.run_as", run_as, NULL, "a user's name or number"),
     SJL_OTHER("driver.run_as_users", run_as_users, list, "[]",
               "an array of strings, users' names or numbers", NULL),

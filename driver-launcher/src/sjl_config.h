@@ -54,6 +54,7 @@ typedef struct {
     json_t   *options;
     json_t   *environment;
     json_t   *command;                  /* empty: a JVM */
+    int64_t   archive;                  /* of shared classes: is one made */
     char     *run_as;                   /* NULL: ourselves */
     json_t   *run_as_users;             /* that contexts may name */
     char     *cgroup;                   /* NULL: resource limits */

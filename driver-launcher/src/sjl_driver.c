@@ -139,6 +139,7 @@ sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd, const char *secret,
     spawn.input = input;
     spawn.folder = folder;
     spawn.log = log;
+    spawn.nice = 0;
     spawn.login = login;
 
     rc = sjl_process_spawn(&d->process, &spawn);

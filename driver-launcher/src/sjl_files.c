@@ -40,7 +40,7 @@ static int sjl_files_sync_parent(sjl_file_op_t *op, const char *path);
 
 
 static const char *const  sjl_files_folders[] = {
-    "", "/binaries", "/contexts", "/data", "/results", "/tmp"
+    "", "/archives", "/binaries", "/contexts", "/data", "/results", "/tmp"
 };
 
 static sjl_queue_t  sjl_files_queue = {

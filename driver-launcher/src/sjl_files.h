@@ -6,6 +6,7 @@
  * The file thread: copying, synchronising and removing files.  All paths lie
  * below the data folder:
  *
+ *    archives/                   classes that drivers share, see sjl_archive.h
  *    binaries/<sha256>.<jar|egg|whl|py>
  *    contexts/<id>/              driver.log, context.conf, logs/, in/, out/,
  *                                tmp/

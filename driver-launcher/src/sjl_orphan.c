@@ -6,6 +6,7 @@
 
 
 #include "sjl_orphan.h"
+#include "sjl_archive.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
@@ -298,7 +299,7 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
         }
     }
 
-    return 0;
+    return sjl_archive_owns(session);
 }
 
 

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -139,7 +140,8 @@ sjl_process_child(const sjl_spawn_t *spawn, int input)
     (void) sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
 
-    if (sjl_quota_apply(spawn->group) == SJL_ERROR
+    if ((spawn->nice && setpriority(PRIO_PROCESS, 0, spawn->nice) == -1)
+        || sjl_quota_apply(spawn->group) == SJL_ERROR
         || sjl_login_become(spawn->login) == SJL_ERROR)
     {
         _exit(127);

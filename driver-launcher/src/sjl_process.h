@@ -44,6 +44,7 @@ typedef struct {
     const char   *log;                  /* its output is appended to it */
 
     int           group;                /* see sjl_quota.h */
+    int           nice;                 /* 0: as we are */
 
     const sjl_login_t  *login;
 } sjl_spawn_t;

@@ -6,6 +6,7 @@
 
 
 #include "sjl_server.h"
+#include "sjl_archive.h"
 #include "sjl_binary.h"
 #include "sjl_callback.h"
 #include "sjl_channel.h"
@@ -111,6 +112,7 @@ sjl_server_run(void)
     sjl_conn_stop();
     sjl_orphan_stop();
     sjl_driver_leave();
+    sjl_archive_leave();
     sjl_http_stop();
     sjl_files_stop();
     sjl_db_stop();
@@ -167,6 +169,7 @@ sjl_server_start(void)
     sjl_callback_start();
     sjl_purge_start();
     sjl_examine_start();
+    sjl_archive_start();
 
     return SJL_OK;
 }
@@ -370,6 +373,7 @@ sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
     sjl_config_reload();
     sjl_tls_reload();
     sjl_predefined_start(contexts, binaries);
+    sjl_archive_again();
 
     json_decref(contexts);
     json_decref(binaries);
@@ -391,6 +395,8 @@ sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
         sjl_context_stop_all(sjl_server_is_ending);
     }
 
+    sjl_archive_stop();
+
     sjl_server_is_ending = 1;
     ev_prepare_start(loop, &sjl_server_prepare);
 }
@@ -402,8 +408,9 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     (void) w;
     (void) events;
 
-    if (sjl_conf->at_exit == SJL_AT_EXIT_STOP
-        && (sjl_drivers || sjl_context_count()))
+    if (sjl_archive_busy()
+        || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
+            && (sjl_drivers || sjl_context_count())))
     {
         return;
     }

@@ -23,6 +23,7 @@ static const struct {
     int          files;                 /* those in it are read, too */
 } sjl_share_table[] = {
     { "", 0 },
+    { "/archives", 1 },
     { "/contexts", 0 },
     { "/binaries", 1 },
     { "/data", 1 }

@@ -126,7 +126,8 @@ class Server:
             "data_dir": self.dir + "/data",
             "channel": {"socket": self.socket, "mode": "0666", "users": ["www-data", "nobody"]},
             "log": {"file": self.dir + "/launcher.log", "level": "debug"},
-            "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME,
+            # making an archive of classes takes half a minute of a CPU: for those who look at that
+            "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME, "archive": "off",
                        "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
             "context_settings": {"spark.master": "local[2]"},
         }

@@ -76,9 +76,8 @@ object Surroundings {
 object Main {
 
   def main(args: Array[String]): Unit = {
-    // before anything asks for a logger
-    JobLog.install()
-    sys.props.getOrElseUpdate("log4j2.configurationFile", "sparkjob-log4j2.properties")
+    begin()
+    Warmup.ahead()
     val log = LoggerFactory.getLogger("sparkjob.driver.Main")
     val surroundings = try {
       Surroundings.read(sys.env, new FileInputStream(FileDescriptor.in))
@@ -90,5 +89,13 @@ object Main {
     new Driver(surroundings).start()
     // all other threads are daemons
     Thread.currentThread.join()
+  }
+
+  /** To be called before anything asks for a logger. */
+  def begin(): Unit = {
+    JobLog.install()
+    sys.props.getOrElseUpdate("log4j2.configurationFile", "sparkjob-log4j2.properties")
+    // nobody looks at loggers by JMX, and it takes a tenth of the start
+    sys.props.getOrElseUpdate("log4j2.disableJmx", "true")
   }
 }

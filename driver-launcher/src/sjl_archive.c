@@ -1,0 +1,606 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_archive.h"
+#include "sjl_command.h"
+#include "sjl_config.h"
+#include "sjl_folder.h"
+#include "sjl_process.h"
+#include "sjl_share.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+
+#define SJL_ARCHIVE_FIRST    1.         /* seconds until the first look */
+#define SJL_ARCHIVE_PERIOD   60.
+#define SJL_ARCHIVE_PAUSE    60.        /* after a failure, doubled each time */
+#define SJL_ARCHIVE_LONGEST  3600.
+#define SJL_ARCHIVE_MAX      1800.      /* that making one may take */
+#define SJL_ARCHIVE_NICE     19
+#define SJL_ARCHIVE_OTHERS   2          /* for other jars that are kept */
+
+#define SJL_ARCHIVE_EXT      ".jsa"
+#define SJL_ARCHIVE_NAME     (2 * SJL_HASH_LEN + sizeof(SJL_ARCHIVE_EXT))
+#define SJL_ARCHIVE_LOG      "failed.log"
+
+
+static void sjl_archive_look(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_archive_wait(double seconds);
+static int sjl_archive_find(sjl_file_op_t *op);
+static void sjl_archive_key(sjl_file_op_t *op);
+static int sjl_archive_is(const struct dirent *entry);
+static int sjl_archive_newest(const struct dirent **a,
+    const struct dirent **b);
+static int sjl_archive_check(sjl_file_op_t *op, const char *name);
+static void sjl_archive_remove(sjl_file_op_t *op, const char *name);
+static void sjl_archive_found(sjl_file_op_t *op);
+static void sjl_archive_make(void);
+static int sjl_archive_folder(sjl_file_op_t *op);
+static void sjl_archive_spawn(sjl_file_op_t *op);
+static int sjl_archive_run(const char *folder);
+static void sjl_archive_exited(sjl_process_t *p, int status);
+static int sjl_archive_keep(sjl_file_op_t *op);
+static int sjl_archive_store(sjl_file_op_t *op, const char *file);
+static void sjl_archive_kept(sjl_file_op_t *op);
+static void sjl_archive_failed(const char *why);
+
+
+static ev_timer       sjl_archive_timer;
+static int            sjl_archive_started;
+static int            sjl_archive_looking;
+static int            sjl_archive_ending;
+static double         sjl_archive_pause;
+static char          *sjl_archive_file;
+
+/* of the one that is being made: the folder's name, and what it is for */
+static char           sjl_archive_id[SJL_ID_LEN + 1];
+static char           sjl_archive_for[SJL_HASH_LEN + 1];
+static sjl_process_t  sjl_archive_process;
+
+
+void
+sjl_archive_start(void)
+{
+    ev_init(&sjl_archive_timer, sjl_archive_look);
+
+    sjl_archive_started = 1;
+    sjl_archive_wait(SJL_ARCHIVE_FIRST);
+}
+
+
+void
+sjl_archive_again(void)
+{
+    sjl_archive_pause = 0.;
+
+    if (!sjl_conf->archive) {
+        sjl_process_signal(&sjl_archive_process, SIGKILL);
+    }
+
+    if (sjl_archive_process.pid == 0) {
+        sjl_archive_wait(0.);
+    }
+}
+
+
+static void
+sjl_archive_wait(double seconds)
+{
+    ev_timer_stop(sjl_loop, &sjl_archive_timer);
+    ev_timer_set(&sjl_archive_timer, seconds, 0.);
+    ev_timer_start(sjl_loop, &sjl_archive_timer);
+}
+
+
+/* of one that is being made the timer says how long it may take */
+
+static void
+sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_file_op_t  *op;
+
+    (void) loop;
+    (void) timer;
+    (void) events;
+
+    if (sjl_archive_process.pid) {
+        sjl_log(SJL_LOG_ERR, "making an archive of classes has taken %d s, it "
+                "is given up", (int) SJL_ARCHIVE_MAX);
+        sjl_process_signal(&sjl_archive_process, SIGKILL);
+        return;
+    }
+
+    if (sjl_archive_looking) {
+        return;
+    }
+
+    if (!sjl_conf->archive || json_array_size(sjl_conf->command)) {
+        free(sjl_archive_file);
+        sjl_archive_file = NULL;
+        return;
+    }
+
+    sjl_archive_looking = 1;
+
+    op = sjl_file_op_make(sjl_archive_find, sjl_archive_found, NULL);
+    op->body = sjl_command_archived();
+    op->from = sjl_strdup(sjl_archive_file);
+
+    sjl_file_op_add(op);
+}
+
+
+/*
+ * On the file thread.  "from" is one that was looked at before; "to" becomes
+ * the one that fits, if there is any, and "sha256" what it has to be for.  What
+ * else is in the folder was left by others, and goes, but for the newest.
+ */
+
+static int
+sjl_archive_find(sjl_file_op_t *op)
+{
+    int              i, n, others;
+    char            *folder;
+    struct dirent  **entries;
+
+    sjl_archive_key(op);
+
+    folder = sjl_format("%s/archives", sjl_files_root);
+    n = scandir(folder, &entries, sjl_archive_is, sjl_archive_newest);
+
+    if (n == -1) {
+        (void) sjl_files_fail(op, "scandir", folder);
+        free(folder);
+        return SJL_ERROR;
+    }
+
+    others = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (strncmp(entries[i]->d_name, op->sha256, SJL_HASH_LEN) == 0
+            && op->to == NULL && sjl_archive_check(op, entries[i]->d_name))
+        {
+            op->to = sjl_format("%s/%s", folder, entries[i]->d_name);
+
+        } else if (strlen(entries[i]->d_name) != SJL_ARCHIVE_NAME
+                   || strncmp(entries[i]->d_name, op->sha256, SJL_HASH_LEN) == 0
+                   || ++others > SJL_ARCHIVE_OTHERS)
+        {
+            sjl_archive_remove(op, entries[i]->d_name);
+        }
+
+        free(entries[i]);
+    }
+
+    free(entries);
+    free(folder);
+
+    return SJL_OK;
+}
+
+
+/* the files' sizes and times, and the rest as it is told */
+
+static void
+sjl_archive_key(sjl_file_op_t *op)
+{
+    char         *line, *next, *text, *more;
+    struct stat   sb;
+
+    text = sjl_strdup("");
+
+    for (line = op->body; line; line = next) {
+        next = strchr(line, '\n');
+
+        if (next) {
+            *next++ = '\0';
+        }
+
+        memset(&sb, 0, sizeof(sb));
+
+        if (*line == '/' && stat(line, &sb) == -1) {
+            sb.st_size = -1;
+        }
+
+        more = sjl_format("%s%s %lld %lld.%09ld\n", text, line,
+                          (long long) sb.st_size, (long long) sb.st_mtim.tv_sec,
+                          sb.st_mtim.tv_nsec);
+        free(text);
+        text = more;
+    }
+
+    sjl_hash(op->sha256, text, strlen(text));
+    free(text);
+}
+
+
+static int
+sjl_archive_is(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.'
+           && strcmp(entry->d_name, SJL_ARCHIVE_LOG) != 0;
+}
+
+
+/* by name where the times cannot be had: the order is one in any case */
+
+static int
+sjl_archive_newest(const struct dirent **a, const struct dirent **b)
+{
+    int            i;
+    char          *path;
+    struct stat    sb[2];
+    const char    *names[2];
+
+    names[0] = (*a)->d_name;
+    names[1] = (*b)->d_name;
+
+    for (i = 0; i < 2; i++) {
+        path = sjl_format("%s/archives/%s", sjl_files_root, names[i]);
+
+        if (stat(path, &sb[i]) == -1) {
+            sb[i].st_mtime = 0;
+        }
+
+        free(path);
+    }
+
+    return sb[0].st_mtime < sb[1].st_mtime ? 1
+           : sb[0].st_mtime > sb[1].st_mtime ? -1
+           : strcmp(names[0], names[1]);
+}
+
+
+/*
+ * A JVM looks at the header only; what is damaged behind it would be executed.
+ * Who has been looked at once is believed.
+ */
+
+static int
+sjl_archive_check(sjl_file_op_t *op, const char *name)
+{
+    int             same;
+    char           *path;
+    sjl_file_op_t   file;
+
+    path = sjl_format("%s/archives/%s", sjl_files_root, name);
+
+    if (op->from && strcmp(op->from, path) == 0 && access(path, R_OK) == 0) {
+        free(path);
+        return 1;
+    }
+
+    memset(&file, 0, sizeof(file));
+    file.fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+    free(path);
+
+    if (file.fd == -1) {
+        return 0;
+    }
+
+    same = sjl_files_hash(&file) == SJL_OK
+           && strncmp(name + SJL_HASH_LEN + 1, file.sha256, SJL_HASH_LEN) == 0;
+
+    (void) close(file.fd);
+
+    return same;
+}
+
+
+static void
+sjl_archive_remove(sjl_file_op_t *op, const char *name)
+{
+    char  *path;
+
+    path = sjl_format("%s/archives/%s", sjl_files_root, name);
+
+    if (sjl_folder_remove_tree(path) == SJL_ERROR) {
+        (void) sjl_files_fail(op, "remove", path);
+    }
+
+    free(path);
+}
+
+
+static void
+sjl_archive_found(sjl_file_op_t *op)
+{
+    sjl_archive_looking = 0;
+
+    if (sjl_archive_ending) {
+        sjl_file_op_free(op);
+        return;
+    }
+
+    if (*op->why.text) {
+        sjl_log(SJL_LOG_CRIT, "%s", op->why.text);
+    }
+
+    if (op->to
+        && (sjl_archive_file == NULL || strcmp(op->to, sjl_archive_file) != 0))
+    {
+        sjl_log(SJL_LOG_NOTICE, "drivers start with the classes in \"%s\"",
+                op->to);
+    }
+
+    free(sjl_archive_file);
+    sjl_archive_file = sjl_strdup(op->to);
+    memcpy(sjl_archive_for, op->sha256, sizeof(sjl_archive_for));
+
+    if (op->rc == SJL_OK && op->to == NULL) {
+        sjl_archive_make();
+
+    } else {
+        sjl_archive_wait(SJL_ARCHIVE_PERIOD);
+    }
+
+    sjl_file_op_free(op);
+}
+
+
+static void
+sjl_archive_make(void)
+{
+    sjl_file_op_t  *op;
+
+    sjl_id_make(sjl_archive_id);
+
+    op = sjl_file_op_make(sjl_archive_folder, sjl_archive_spawn, NULL);
+    op->to = sjl_format("%s/archives/%s", sjl_files_root, sjl_archive_id);
+
+    sjl_archive_looking = 1;
+    sjl_file_op_add(op);
+}
+
+
+static int
+sjl_archive_folder(sjl_file_op_t *op)
+{
+    return sjl_folder_add(op->to) == SJL_ERROR
+           ? sjl_files_fail(op, "mkdir", op->to) : SJL_OK;
+}
+
+
+static void
+sjl_archive_spawn(sjl_file_op_t *op)
+{
+    sjl_archive_looking = 0;
+
+    if (sjl_archive_ending) {
+        sjl_file_op_free(op);
+        return;
+    }
+
+    if (op->rc == SJL_ERROR) {
+        sjl_archive_failed(op->why.text);
+
+    } else if (sjl_archive_run(op->to) == SJL_ERROR) {
+        sjl_folder_remove(sjl_strdup(op->to));
+        sjl_archive_failed("its process could not be started");
+
+    } else {
+        sjl_log(SJL_LOG_INFO, "process %d makes an archive of the classes that "
+                "drivers share", (int) sjl_archive_process.pid);
+        sjl_archive_wait(SJL_ARCHIVE_MAX);
+    }
+
+    sjl_file_op_free(op);
+}
+
+
+static int
+sjl_archive_run(const char *folder)
+{
+    int             rc;
+    char           *log, *archive;
+    sjl_login_t     login;
+    sjl_owner_t     owner;
+    sjl_spawn_t     spawn;
+    sjl_command_t   cmd;
+
+    owner.uid = geteuid();
+    owner.gid = getegid();
+    sjl_login_make(&login, &owner);
+
+    archive = sjl_format("%s/new", folder);
+    log = sjl_format("%s/log", folder);
+
+    rc = sjl_command_archive(&cmd, sjl_archive_id, folder, archive, &login);
+
+    if (rc == SJL_OK) {
+        spawn.argv = cmd.argv;
+        spawn.envp = cmd.envp;
+        spawn.input = "";
+        spawn.folder = folder;
+        spawn.log = log;
+        spawn.group = -1;
+        spawn.nice = SJL_ARCHIVE_NICE;
+        spawn.login = &login;
+
+        sjl_archive_process.exited = sjl_archive_exited;
+        rc = sjl_process_spawn(&sjl_archive_process, &spawn);
+        sjl_command_free(&cmd);
+    }
+
+    sjl_login_free(&login);
+    free(archive);
+    free(log);
+
+    return rc;
+}
+
+
+static void
+sjl_archive_exited(sjl_process_t *p, int status)
+{
+    sjl_file_op_t  *op;
+
+    (void) p;
+
+    ev_timer_stop(sjl_loop, &sjl_archive_timer);
+
+    op = sjl_file_op_make(sjl_archive_keep, sjl_archive_kept, NULL);
+    op->from = sjl_format("%s/archives/%s", sjl_files_root, sjl_archive_id);
+    op->body = sjl_strdup(sjl_archive_for);
+    op->bad = status != 0;
+
+    if (status) {
+        op->to = sjl_process_words(status);
+    }
+
+    sjl_archive_looking = 1;
+    sjl_file_op_add(op);
+}
+
+
+/* on the file thread: keeps what its folder "from" has; the folder goes */
+
+static int
+sjl_archive_keep(sjl_file_op_t *op)
+{
+    int    rc;
+    char  *log, *kept, *file;
+
+    log = sjl_format("%s/log", op->from);
+    file = sjl_format("%s/new", op->from);
+    kept = sjl_format("%s/archives/" SJL_ARCHIVE_LOG, sjl_files_root);
+
+    rc = op->bad ? SJL_ERROR : sjl_archive_store(op, file);
+
+    /* why it failed is in its log */
+
+    if (rc == SJL_ERROR && rename(log, kept) == -1 && errno != ENOENT) {
+        (void) sjl_files_fail(op, "rename", log);
+    }
+
+    if (sjl_folder_remove_tree(op->from) == SJL_ERROR) {
+        (void) sjl_files_fail(op, "remove", op->from);
+    }
+
+    free(log);
+    free(file);
+    free(kept);
+
+    return rc;
+}
+
+
+static int
+sjl_archive_store(sjl_file_op_t *op, const char *file)
+{
+    int    rc;
+    char  *path, *folder;
+
+    op->fd = open(file, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+    if (op->fd == -1) {
+        return sjl_files_fail(op, "open", file);
+    }
+
+    if (sjl_files_hash(op) == SJL_ERROR
+        || fchmod(op->fd, sjl_share_mode()) == -1 || fsync(op->fd) == -1)
+    {
+        return sjl_files_fail(op, "fsync", file);
+    }
+
+    folder = sjl_format("%s/archives", sjl_files_root);
+    path = sjl_format("%s/%s-%s" SJL_ARCHIVE_EXT, folder, op->body,
+                      op->sha256);
+
+    rc = rename(file, path) == -1 ? sjl_files_fail(op, "rename", path)
+                                  : sjl_files_sync_folder(op, folder);
+    free(folder);
+    free(path);
+
+    return rc;
+}
+
+
+static void
+sjl_archive_kept(sjl_file_op_t *op)
+{
+    sjl_archive_looking = 0;
+
+    if (sjl_archive_ending || !sjl_conf->archive) {
+        /* there is no need for more */
+
+    } else if (op->rc == SJL_ERROR) {
+        sjl_archive_failed(op->to ? op->to : op->why.text);
+
+    } else {
+        sjl_archive_pause = 0.;
+        sjl_archive_wait(0.);
+    }
+
+    sjl_file_op_free(op);
+}
+
+
+static void
+sjl_archive_failed(const char *why)
+{
+    sjl_archive_pause = sjl_archive_pause > 0. ? 2 * sjl_archive_pause
+                                               : SJL_ARCHIVE_PAUSE;
+
+    if (sjl_archive_pause > SJL_ARCHIVE_LONGEST) {
+        sjl_archive_pause = SJL_ARCHIVE_LONGEST;
+    }
+
+    sjl_log(SJL_LOG_ERR, "no archive of classes was made, drivers start "
+            "without: %s (archives/" SJL_ARCHIVE_LOG " may tell more); tried "
+            "again in %d s", why, (int) sjl_archive_pause);
+
+    sjl_archive_wait(sjl_archive_pause);
+}
+
+
+const char *
+sjl_archive_path(void)
+{
+    return sjl_conf->archive ? sjl_archive_file : NULL;
+}
+
+
+int
+sjl_archive_owns(pid_t session)
+{
+    return sjl_archive_process.pid && sjl_archive_process.pid == session;
+}
+
+
+void
+sjl_archive_stop(void)
+{
+    if (!sjl_archive_started) {
+        return;
+    }
+
+    sjl_archive_ending = 1;
+
+    ev_timer_stop(sjl_loop, &sjl_archive_timer);
+    sjl_process_signal(&sjl_archive_process, SIGKILL);
+}
+
+
+int
+sjl_archive_busy(void)
+{
+    return sjl_archive_process.pid != 0;
+}
+
+
+void
+sjl_archive_leave(void)
+{
+    sjl_process_forget(&sjl_archive_process);
+    free(sjl_archive_file);
+    sjl_archive_file = NULL;
+}

@@ -1,0 +1,145 @@
+"""The archive of classes that drivers share: made once, kept, checked, replaced; its maker killed, hung and failing."""
+
+import json
+import os
+import signal
+
+from sparkjob_server import EXAMPLES, ROOT, Server, alive, wait_until
+
+SHARED = "-XX:SharedArchiveFile="
+
+
+class Archives(Server):
+    """A server whose JVM is t/lib/scripted_java.py."""
+
+    def __init__(self, how=""):
+        super().__init__(workers=1, start=False)
+        for folder in ("home/lib", "spark/jars"):
+            os.makedirs(f"{self.dir}/{folder}")
+        for jar in ("home/sparkjob-driver.jar", "spark/jars/spark.jar"):
+            self.write(jar, "a jar")
+        self.write("how", how)
+        self.overrides = {"driver": {
+            "archive": "on", "java": ROOT + "/t/lib/scripted_java.py", "home": self.dir + "/home", "spark_home": self.dir + "/spark",
+            "environment": {"SPARKJOB_ARCHIVE_LOG": self.dir + "/made", "SPARKJOB_ARCHIVE_HOW": self.dir + "/how"}}}
+        self.start_at_once = True
+
+    def write(self, name, text):
+        with open(f"{self.dir}/{name}", "w") as f:
+            f.write(text)
+
+    def made(self):
+        return [[int(word) for word in line.split()] for line in self.read("made").splitlines()]
+
+    def folder(self):
+        return sorted(set(os.listdir(self.dir + "/data/archives")) - {"failed.log"})
+
+    def used(self, context="c"):
+        """The archive that a new driver is started with, None: none."""
+        before = set(self.drivers())
+        self.context(context)
+        pid = (set(self.drivers()) - before).pop()
+        with open(f"/proc/{pid}/cmdline") as f:
+            words = [word[len(SHARED):] for word in f.read().split("\0") if word.startswith(SHARED)]
+        self.delete("/contexts/" + context)
+        return words[0] if words else None
+
+    def wait_used(self):
+        return wait_until("an archive is there", self.used, 60)
+
+    def restart(self, sign=signal.SIGTERM):
+        self.launcher.send_signal(sign)
+        self.launcher.wait(60)
+        self.start_launcher()
+        self.wait_ready()
+
+    def hung(self, number=1):
+        """The pid of the maker that hangs."""
+        return wait_until("it is made", lambda: self.made()[number - 1:], 30)[0][0]
+
+
+def test_an_archive_is_made_once_and_kept():
+    with Archives() as s:
+        s.upload("examples", EXAMPLES)
+        path = s.wait_used()
+        assert os.path.dirname(path) == s.dir + "/data/archives"
+        assert s.folder() == [os.path.basename(path)]
+        assert s.made()[0][1] == 19         # as nice as can be
+        s.restart()
+        assert s.wait_used() == path
+        assert len(s.made()) == 1
+        assert s.run("noop", context=None)[0] == 200        # drivers start with it
+
+
+def test_other_jars_have_an_archive_of_their_own_and_few_are_kept():
+    with Archives() as s:
+        paths = [s.wait_used()]
+        for n in range(4):
+            s.write("spark/jars/spark.jar", "another jar" + "." * n)
+            s.launcher.send_signal(signal.SIGHUP)
+            wait_until("another archive is used", lambda: s.used() not in (None, *paths), 60)
+            paths.append(s.used())
+        wait_until("the older ones are gone", lambda: len(s.folder()) == 3, 30)
+        assert os.path.basename(paths[-1]) in s.folder()
+        assert len(s.made()) == 5
+
+
+def test_a_damaged_archive_is_made_anew():
+    with Archives() as s:
+        path = s.wait_used()
+        s.launcher.send_signal(signal.SIGTERM)
+        s.launcher.wait(60)
+        with open(path, "r+") as f:
+            f.seek(3000)
+            f.write("x")
+        s.start_launcher()
+        s.wait_ready()
+        wait_until("it is made again", lambda: len(s.made()) == 2, 30)
+        assert s.wait_used() == path        # the same classes
+        with open(path) as f:
+            assert "x" not in f.read()
+
+
+def test_contexts_start_though_no_archive_can_be_made():
+    with Archives("fail") as s:
+        wait_until("it has failed", lambda: "no archive of classes was made" in s.read("launcher.log"), 30)
+        assert s.used() is None
+        assert "there are no classes" in s.read("data/archives/failed.log")
+        assert len(s.made()) == 1           # tried again later
+        s.write("how", "")
+        s.launcher.send_signal(signal.SIGHUP)
+        s.wait_used()
+
+
+def test_a_maker_that_hangs_ends_with_the_launcher():
+    with Archives("hang") as s:
+        pid = s.hung()
+        assert s.used() is None
+        s.launcher.send_signal(signal.SIGTERM)
+        assert s.launcher.wait(60) == 0
+        assert not alive(pid)
+        assert s.folder() == []
+
+
+def test_a_launcher_that_was_killed_leaves_no_maker():
+    with Archives("hang") as s:
+        pid = s.hung()
+        s.launcher.kill()
+        s.launcher.wait()
+        assert alive(pid)
+        s.write("how", "")
+        s.start_launcher()
+        s.wait_ready()
+        path = s.wait_used()
+        wait_until("the other maker is gone", lambda: not alive(pid), 60)
+        wait_until("so is its folder", lambda: s.folder() == [os.path.basename(path)], 120)
+
+
+def test_a_maker_is_ended_where_no_archive_is_wanted_any_longer():
+    with Archives("hang") as s:
+        pid = s.hung()
+        s.overrides["driver"]["archive"] = "off"
+        s.write("launcher.json", json.dumps(s.config()))
+        s.launcher.send_signal(signal.SIGHUP)
+        wait_until("it is ended", lambda: not alive(pid), 30)
+        wait_until("its folder is gone", lambda: s.folder() == [], 30)
