@@ -221,6 +221,12 @@ failed:
 }
 
 
+/*
+ * The log grows as long as somebody else reads (a backup, the look at a large
+ * database), since nothing in it can be written over.  What it was once it need
+ * not be for ever.
+ */
+
 static int
 sjl_sqlite_configure(sjl_sqlite_t *s)
 {
@@ -228,7 +234,9 @@ sjl_sqlite_configure(sjl_sqlite_t *s)
 
     if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = FULL;"
-                            "PRAGMA foreign_keys = ON;", NULL, NULL, NULL)
+                            "PRAGMA foreign_keys = ON;"
+                            "PRAGMA journal_size_limit = 16777216;", NULL, NULL,
+                     NULL)
         != SQLITE_OK)
     {
         return sjl_sqlite_failed(s, "setting up the database");

@@ -11,11 +11,14 @@
 #include "unit.h"
 #include "sjl_dao_sqlite.h"
 
+#include <sys/stat.h>
+
 
 #define FEW    6000
 #define MANY   30000
 #define ROUND  1000
 #define GROUP  20                       /* jobs in a commit */
+#define LOG    (16 * 1024 * 1024)
 
 
 typedef struct {
@@ -420,6 +423,52 @@ test_a_file_stops_growing_when_as_many_jobs_go_as_come(void **state)
 }
 
 
+static int64_t
+size(fixture_t *f, const char *name)
+{
+    char         *path;
+    struct stat   sb;
+
+    path = sjl_format("%s/%s", f->folder, name);
+    assert_int_equal(stat(path, &sb), 0);
+    free(path);
+
+    return sb.st_size;
+}
+
+
+/* nothing in the log can be written over as long as somebody else reads */
+
+static void
+test_a_log_that_a_reader_has_let_grow_becomes_small_again(void **state)
+{
+    char       *path;
+    sqlite3    *reader;
+    fixture_t  *f;
+
+    f = *state;
+    relaxed(f);
+    record(f, GROUP);
+
+    path = sjl_format("%s/sparkjob.db", f->folder);
+    assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+    free(path);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM jobs",
+                                  NULL, NULL, NULL), SQLITE_OK);
+
+    while (size(f, "sparkjob.db-wal") <= LOG) {
+        record(f, ROUND);
+    }
+
+    assert_int_equal(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+
+    record(f, ROUND);
+    assert_true(size(f, "sparkjob.db-wal") <= LOG);
+}
+
+
 #define EACH(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 
@@ -429,7 +478,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(test_what_is_asked_takes_as_many_steps),
         EACH(test_a_new_job_is_written_to_as_many_pages),
-        EACH(test_a_file_stops_growing_when_as_many_jobs_go_as_come)
+        EACH(test_a_file_stops_growing_when_as_many_jobs_go_as_come),
+        EACH(test_a_log_that_a_reader_has_let_grow_becomes_small_again)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
