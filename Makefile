@@ -281,8 +281,8 @@ onebyte_ENV  := SPARKJOB_PRELOAD=$(CURDIR)/$(BUILD)/onebyte.so SPARKJOB_SLOW=8
 tinyzone_ENV := SPARKJOB_ZONE=128k
 
 hup_T        := $(SUITE)
-valgrind_T   := $(filter-out t/huge.t t/large.t,$(SUITE))
-onebyte_T    := $(filter-out t/huge.t t/large.t t/queue.t t/tls-http2.t,$(SUITE)) # these count on time
+valgrind_T   := $(filter-out t/large.t,$(SUITE))
+onebyte_T    := $(filter-out t/large.t t/queue.t t/tls-http2.t,$(SUITE)) # these count on time
 tinyzone_T   := $(SUITE)
 
 prove-hup:                                 ## the suite with reloads in place of new starts

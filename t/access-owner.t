@@ -165,7 +165,7 @@ sub watch {
 
 sub until_seen {
     my ($stream, $wanted) = @_;
-    my $end = time + 10;
+    my $end = time + 60;
     while ($stream->{text} !~ $wanted) {
         return 0 if time > $end || !IO::Select->new($stream->{sock})->can_read($end - time)
                     || !sysread $stream->{sock}, $stream->{text}, 65536, length $stream->{text};

@@ -1,13 +1,13 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher();
+launcher('main', driver => {stop_timeout => 8});
 launcher('pre', contexts => {standing => {'script.stop' => 'slow:300'}});
 run_tests();
 
 # The name is taken while the old context stops.
 
-context('turn?script.stop=slow:800');
+context('turn?script.stop=slow:2000');
 my $slow = http_start('PUT', '/contexts/turn');
 wait_for('the old one stops', sub {
     http('GET', '/contexts/turn')->{json}{state} =~ /STOPPING|STARTED/
@@ -32,11 +32,9 @@ ok(wait_for('all have stopped', sub { !@{http('GET', '/pre/contexts')->{json}} }
 
 # Asynchronous ones.
 
-my $began = time;
-my $answer = http('POST', '/contexts/late?async=true&script.start=slow:1500');
+my $answer = http('POST', '/contexts/late?async=true&script.start=slow:5000');
 is($answer->{status}, 202, 'a context that is asked for only');
 is($answer->{headers}{location}, '/contexts/late', 'says where to look');
-cmp_ok(time - $began, '<', 2, 'at once');
 is(http('GET', '/contexts/late')->{json}{state}, 'STARTED', 'it is known then');
 is(http('POST', '/contexts/late?async=true')->{status}, 400, 'its name is taken');
 ok(wait_for('it runs', sub { http('GET', '/contexts/late')->{json}{state} eq 'RUNNING' }),
@@ -52,16 +50,14 @@ ok(wait_for('it runs again', sub { http('GET', '/contexts/late')->{json}{state} 
 
 # One that is replaced without waiting, while the old one does not stop.
 
-context('stuck?script.stop=slow:4000');
+context('stuck?script.stop=slow:5000');
 my $stuck = http('GET', '/contexts/stuck')->{json}{id};
-$began = Time::HiRes::time();
 for my $key ('again', 'again', 'another') {
     $answer = http('PUT', '/contexts/stuck?async=true', '', 'Idempotency-Key' => $key);
     is($answer->{status}, 202, "a replacement ($key) that is asked for only");
     is($answer->{headers}{location}, '/contexts/stuck', 'says where to look');
 }
-cmp_ok(Time::HiRes::time() - $began, '<', 2, 'at once, though the old one has not stopped');
-is(http('GET', '/contexts/stuck')->{json}{id}, $stuck, 'which is the one that is known');
+is(http('GET', '/contexts/stuck')->{json}{id}, $stuck, 'at once: it is still the old one that is known');
 is(http('POST', '/contexts/stuck')->{json}{result}, 'context stuck exists', 'and the name is taken');
 ok(wait_for('the new one runs', sub {
     my $context = http('GET', '/contexts/stuck')->{json};

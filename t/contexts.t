@@ -1,13 +1,14 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher();
-launcher('other', driver => {start_timeout => 1}, max_contexts => 2);
+launcher('main', driver => {stop_timeout => 8});
+launcher('other', driver => {start_timeout => 1});
+launcher('few', max_contexts => 2);
 run_tests();
 
 # What only concurrent requests show, in the nginx of the last block.
 
-my $slow = http_start('POST', '/contexts/starting?script.start=slow:1000');
+my $slow = http_start('POST', '/contexts/starting?script.start=slow:3000');
 my $started = wait_for('a context is starting', sub {
     my $answer = http('GET', '/contexts/starting');
     $answer->{status} == 200 && $answer->{json};
@@ -311,7 +312,7 @@ location /quick/ {
     sparkjob_context_timeout 500ms;
 }
 --- init
-main::context('slowstop?script.stop=slow:1500');
+main::context('slowstop?script.stop=slow:5000');
 --- request
 DELETE /contexts/slowstop?a=b
 --- error_code: 202
@@ -388,7 +389,7 @@ main::wait_for('the slow start', sub {
     main::http('GET', '/contexts/slowstart')->{json}{state} eq 'RUNNING'
 });
 --- request
-DELETE /contexts/slowstart
+DELETE /quick/contexts/slowstart
 --- json
 {"status": "SUCCESS", "result": "Context stopped"}
 
@@ -400,7 +401,7 @@ sparkjob_zone other 1m unix:$TEST_NGINX_SPARKJOB_OTHER;
 location / { sparkjob other; }
 --- request
 POST /contexts/hangs?script.start=hang
---- timeout: 10
+--- timeout: 60
 --- error_code: 500
 --- json
 {"status": "CONTEXT INIT ERROR",
@@ -419,6 +420,10 @@ GET /contexts/hangs
 
 
 === TEST 46: the launcher's limit of contexts is not the client's fault
+--- http_config
+sparkjob_zone few 1m unix:$TEST_NGINX_SPARKJOB_FEW;
+--- config
+location / { sparkjob few; }
 --- init
 main::context('one');
 main::context('two');

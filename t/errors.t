@@ -6,7 +6,7 @@ run_tests();
 
 # A context that is stopping takes no jobs.
 
-context('stops?script.stop=slow:1000');
+context('stops?script.stop=slow:5000');
 my $stop = http_start('DELETE', '/contexts/stops');
 wait_for('the context is stopping', sub {
     http('GET', '/contexts/stops')->{json}{state} eq 'STOPPING'

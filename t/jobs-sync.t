@@ -16,7 +16,7 @@ is(scalar(grep { my $a = http_finish($_); $a->{status} == 200 && $a->{json}{resu
 # The client goes away.
 
 my $gone = http_start('POST', '/jobs?cp=app&mainClass=sleep&context=c1&sync=true',
-                      '{"ms": 700}');
+                      '{"ms": 3000}');
 my $job = wait_for('the job runs', sub {
     http('GET', '/jobs?limit=1&status=running')->{json}[0]
 });
@@ -44,7 +44,7 @@ json_like($died->{body}, '{"jobId": "<id>", "status": "ERROR", "result":
 # Requests that nginx holds while it reloads.
 
 my $held = http_start('POST', '/jobs?cp=app&mainClass=sleep&context=c1&sync=true',
-                      '{"ms": 1000}');
+                      '{"ms": 4000}');
 wait_for('the job runs', sub {
     http('GET', '/jobs?limit=1&status=running')->{json}[0]
 });
@@ -303,9 +303,9 @@ job jobId
 
 === TEST 27: the request's own wins
 --- request
-POST /short/jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=5
+POST /short/jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=60
 {"ms": 1000}
---- timeout: 6
+--- timeout: 60
 --- json
 {"jobId": "<id>", "result": true}
 
@@ -363,7 +363,7 @@ POST /jobs?cp=app&mainClass=value&context=c1&sync=true
 === TEST 34: without any patience the client is told where to look
 --- request
 POST /jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=0
-{"ms": 200}
+{"ms": 1000}
 --- error_code: 202
 --- json
 {"jobId": "<id>", "classPath": "sleep", "context": "c1", "status": "~^(STARTED|RUNNING)$",

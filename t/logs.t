@@ -8,7 +8,7 @@ run_tests();
 
 # A follower of a job that runs is given what is written, as it is written.
 
-my $job = http('POST', '/jobs?cp=app&mainClass=sleep&context=c1', '{"ms": 2000}')->{json}{jobId};
+my $job = http('POST', '/jobs?cp=app&mainClass=sleep&context=c1', '{"ms": 600000}')->{json}{jobId};
 my $context = http('GET', '/contexts/c1')->{json}{id};
 my $path = test_dir() . "/main/contexts/$context/logs/$job.log";
 
@@ -27,7 +27,7 @@ sub follow {
 
 sub until_seen {
     my ($stream, $wanted) = @_;
-    my $end = time + 5;
+    my $end = time + 60;
     while ($stream->{text} !~ $wanted) {
         return 0 if time > $end || !IO::Select->new($stream->{sock})->can_read($end - time)
                     || !sysread $stream->{sock}, $stream->{text}, 65536, length $stream->{text};
@@ -46,9 +46,10 @@ for my $n (2 .. 4) {
     ok(until_seen($_, qr/\n$n\n\z/), "and line $n") for $early, $late;
 }
 is(http('GET', "/jobs/$job/log?tail=2")->{body}, "3\n4\n", 'who does not follow gets what there is');
-wait_job($job, 'FINISHED');
+http('DELETE', "/jobs/$job");
+wait_job($job, 'KILLED');
 for my $stream ($early, $late) {
-    alarm 5;
+    alarm 60;
     1 while sysread $stream->{sock}, $stream->{text}, 65536, length $stream->{text};
     alarm 0;
     like($stream->{text}, qr/\r\n\r\none\n2\n3\n4\n\z/, 'the stream ends with the job');
@@ -59,7 +60,7 @@ for my $stream ($early, $late) {
 my $follower = follow('/contexts/c1/log?follow=true');
 until_seen($follower, qr/\r\n\r\n/);
 is(http('DELETE', '/contexts/c1')->{status}, 200, 'the context is stopped');
-alarm 5;
+alarm 60;
 1 while sysread $follower->{sock}, $follower->{text}, 65536, length $follower->{text};
 alarm 0;
 like($follower->{text}, qr/\AHTTP\/1.1 200/, 'its follower has an end');

@@ -4,7 +4,7 @@ use Test::Nginx::Socket 'no_plan';
 launcher();
 run_tests();
 
-my $job = http('POST', '/jobs?cp=app&mainClass=progress&context=c1', '{"tasks": 7, "ms": 600}')->{json}{jobId};
+my $job = http('POST', '/jobs?cp=app&mainClass=progress&context=c1', '{"tasks": 7, "ms": 2000}')->{json}{jobId};
 my $progress = wait_for('the last task is told of', sub {
     my $p = http('GET', "/jobs/$job")->{json}{progress};
     return $p && $p->{percent} == 100 && $p;

@@ -18,7 +18,7 @@ my $base = "https://localhost:$ENV{TEST_NGINX_SPARKJOB_SECOND_PORT}";
 
 sub curl {
     my (@args) = @_;
-    open my $out, '-|', 'curl', '-s', '--max-time', '20', '--cacert',
+    open my $out, '-|', 'curl', '-s', '--max-time', '120', '--cacert',
          "$dir/server.crt", '-w', '\n%{http_code} %{http_version}', @args
         or die "curl: $!";
     local $/;
@@ -62,7 +62,7 @@ for my $version ('1.1', '2') {
     json_like($user->{body}, '{"jobId": "<id>", "result": "CN=frank"}',
               "$name: the client's certificate says who it is");
 
-    my $job = curl($option, '-d', '{"ms": 500}', "$base/jobs?cp=app&mainClass=sleep&context=c1");
+    my $job = curl($option, '-d', '{"ms": 3000}', "$base/jobs?cp=app&mainClass=sleep&context=c1");
     my ($id) = $job->{body} =~ /"jobId": ?"([^"]+)"/;
     like(curl($option, "$base/jobs/$id/events")->{body},
          qr/\Aevent: job\ndata: .*"$id".*\n\n(?s:.*)"FINISHED"\}\n\n\z/, "$name: events of a job");
@@ -70,18 +70,18 @@ for my $version ('1.1', '2') {
     ($id) = $job->{body} =~ /"jobId": ?"([^"]+)"/;
     is(curl($option, "$base/jobs/$id/log?follow=true")->{body}, 'said', "$name: its log");
     like(curl($option, '-I', "$base/events")->{body}, qr/^content-type: text\/event-stream/mi, "$name: HEAD of events");
-    like(curl($option, '-N', '--max-time', '0.5', "$base/contexts/c1/log?follow=true")->{version}, qr/^\Q$version/,
+    like(curl($option, '-N', '--max-time', '3', "$base/contexts/c1/log?follow=true")->{version}, qr/^\Q$version/,
          "$name: a log that goes on");
 }
 
-# Twenty streams of one connection wait at once.
+# Twenty streams of one connection wait at once: one after the other they would need a minute.
 
 my $began = Time::HiRes::time();
 my @many = map { ('-o', "$dir/many.$_",
-                  "$base/jobs?cp=app&mainClass=sleep&context=c1&sync=true") } 1 .. 20;
-system('curl', '-s', '--no-progress-meter', '--http2', '--parallel', '--parallel-max', 20, '--max-time', 20,
-       '--cacert', "$dir/server.crt", '-d', '{"ms": 500}', @many);
-cmp_ok(Time::HiRes::time() - $began, '<', 5, 'streams of one connection wait side by side');
+                  "$base/jobs?cp=app&mainClass=sleep&context=c1&sync=true&timeout=100") } 1 .. 20;
+system('curl', '-s', '--no-progress-meter', '--http2', '--parallel', '--parallel-max', 20, '--max-time', 120,
+       '--cacert', "$dir/server.crt", '-d', '{"ms": 3000}', @many);
+cmp_ok(Time::HiRes::time() - $began, '<', 40, 'streams of one connection wait side by side');
 my $right = grep {
     open my $in, '<', "$dir/many.$_";
     (<$in> // '') =~ /"result": ?true/
@@ -92,19 +92,21 @@ is($right, 20, 'each stream has its own answer');
 
 my @watchers = map { my $n = $_; scalar fork // die "fork: $!" or do {
     open STDOUT, '>', "$dir/watch.$n";
-    exec 'curl', '-s', '--no-progress-meter', '-N', '--http2', '--parallel', '--parallel-immediate', '--max-time', 4, '--cacert', "$dir/server.crt",
+    exec 'curl', '-s', '--no-progress-meter', '-N', '--http2', '--parallel', '--parallel-immediate', '--max-time', 120, '--cacert', "$dir/server.crt",
          $n ? () : ('--limit-rate', 500), map { ('-o', "$dir/watch.$n.$_", "$base/events") } 1 .. 10;
 } } 0, 1;
-sleep 1;
+wait_for('all watch', sub { 10 == grep { -s "$dir/watch.1.$_" } 1 .. 10 });
 my @seen = map { curl('--http2', '-d', '', "$base/jobs?cp=app&mainClass=noop&context=c1&sync=true")->{body}
                  =~ /"jobId": ?"([^"]+)"/ } 1 .. 20;
+ok(wait_for('all jobs are seen', sub {
+    10 == grep {
+        open my $in, '<', "$dir/watch.1.$_";
+        my $text = do { local $/; <$in> } // '';
+        20 == grep { $text =~ /"$_".*"FINISHED"/ } @seen
+    } 1 .. 10
+}), 'ten watchers of one connection see twenty jobs finish');
+kill 'TERM', @watchers;
 waitpid $_, 0 for @watchers;
-my $complete = grep {
-    open my $in, '<', "$dir/watch.1.$_";
-    my $text = do { local $/; <$in> } // '';
-    20 == grep { $text =~ /"$_".*"FINISHED"/ } @seen
-} 1 .. 10;
-is($complete, 10, 'ten watchers of one connection see twenty jobs finish');
 
 # A stream that is reset while it waits.
 

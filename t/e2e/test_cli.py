@@ -27,7 +27,7 @@ class Cli:
 
     def __call__(self, *args, env=None, stdin=None):
         """(exit code, stdout, stderr)"""
-        done = subprocess.run([CLI, *args], capture_output=True, text=True, input=stdin, timeout=60,
+        done = subprocess.run([CLI, *args], capture_output=True, text=True, input=stdin, timeout=300,
                               cwd=self.folder, env=self.env(env))
         assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
@@ -340,8 +340,9 @@ def test_jobs_early_and_by_key(cli, server):
 
 
 def test_what_happens_on_the_server(cli, server):
-    with subprocess.Popen([CLI, "--json", "events", "--context", "c", "--kind", "job"], env=cli.env(),
+    with subprocess.Popen([CLI, "--json", "events", "--context", "c", "--kind", "job,context"], env=cli.env(),
                           stdout=subprocess.PIPE) as process:
+        assert json.loads(process.stdout.readline())["event"] == "context"      # it is connected
         job = cli.ok(*submit(cli, "sleep", {"ms": 300})).strip()
         seen = []
         for line in process.stdout:
@@ -475,7 +476,7 @@ def test_the_bar_is_drawn_on_a_terminal_only(fake):
     fake.script[f"/jobs/{JOB}/log"] = [(200, [b"a line\n"], False)]
     leader, follower = pty.openpty()
     done = subprocess.run([CLI, "follow", JOB], stdout=subprocess.PIPE, stderr=follower, env=fake.cli.env(),
-                          timeout=60, check=False)
+                          timeout=300, check=False)
     os.close(follower)
     seen = b""
     with contextlib.suppress(OSError):
@@ -489,9 +490,9 @@ def test_the_bar_is_drawn_on_a_terminal_only(fake):
 
 def test_events(fake):
     first = [event(1, "context", {"name": "c", "state": "RUNNING"}), event(2, "job", report("RUNNING"))]
-    second = [event(3, "remove", {"jobId": JOB}), lambda: threading.Event().wait(1.5)]
+    second = [event(3, "remove", {"jobId": JOB}), lambda: threading.Event().wait(7)]
     fake.script = {"/events": [(200, first, True), (200, second, False)]}
-    out = fake.cli.ok("events", "--context", "c d", "--kind", "job", "--owner", "u", "--timeout", "1")
+    out = fake.cli.ok("events", "--context", "c d", "--kind", "job", "--owner", "u", "--timeout", "5")
     assert out.splitlines()[:3] == ["context  c RUNNING", f"job      {JOB} RUNNING a.B c", f"remove   {JOB}"]
     assert fake.asked == [("/events?context=c%20d&user=u&kind=job", None),
                           ("/events?context=c%20d&user=u&kind=job", "1-2")]
@@ -499,13 +500,13 @@ def test_events(fake):
 
 def test_what_an_event_says_cannot_steer_the_terminal(fake):
     said = event(1, "context", {"name": "c\x1b[2J", "state": "ERROR", "reason": "one\ntwo\x7f"})
-    fake.script = {"/events": [(200, [said, lambda: threading.Event().wait(1.5)], False)]}
-    assert fake.cli.ok("events", "--timeout", "1") == "context  c [2J ERROR one two \n"
+    fake.script = {"/events": [(200, [said, lambda: threading.Event().wait(7)], False)]}
+    assert fake.cli.ok("events", "--timeout", "5") == "context  c [2J ERROR one two \n"
 
 
 def test_events_as_json(fake):
-    fake.script = {"/events": [(200, [event(1, "job", report("RUNNING")), lambda: threading.Event().wait(1.5)], False)]}
-    told = json.loads(fake.cli.ok("--json", "events", "--timeout", "1"))
+    fake.script = {"/events": [(200, [event(1, "job", report("RUNNING")), lambda: threading.Event().wait(7)], False)]}
+    told = json.loads(fake.cli.ok("--json", "events", "--timeout", "5"))
     assert told == {"event": "job", "id": "1-1", "data": report("RUNNING")}
 
 

@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import re
-import time
 
 import pytest
 from sparkjob_server import EXAMPLES, scalac, wait_until
@@ -101,11 +100,9 @@ def test_rdd_is_shared_between_jobs_of_a_context(server):
 
 def test_kill_ends_a_job_and_frees_its_slot(server):
     job_id = server.run("spark.jobserver.SleepJob", "ms = 60000", sync=False)[1]["jobId"]
-    began = time.monotonic()
     assert server.delete(f"/jobs/{job_id}") == (200, {"status": "KILLED"})
-    assert time.monotonic() - began < 5
     job = server.job(job_id)
-    assert job["status"] == "KILLED"
+    assert job["status"] == "KILLED" and "not stopped" not in job["result"]["message"]
     assert job["result"]["errorClass"] == "spark.jobserver.JobManagerActor$JobKilledException"
     assert server.delete(f"/jobs/{job_id}")[0] == 404
 

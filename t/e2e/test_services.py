@@ -33,7 +33,7 @@ object Talks extends Valid {
 
 object Steps extends Valid {
   def runJob(sc: SparkContext, config: Config): Any =
-    sc.parallelize(1 to 8, 8).map { n => Thread.sleep(500); (n % 2, n) }.reduceByKey(_ + _).count()
+    sc.parallelize(1 to 8, 8).map { n => Thread.sleep(1000); (n % 2, n) }.reduceByKey(_ + _).count()
 }
 
 object ReadsData extends SparkJob {
@@ -115,7 +115,7 @@ def test_log_of_a_job_has_what_it_printed_and_logged(server):
 
 
 def test_log_is_there_while_the_job_runs(server):
-    job = server.run("mine.Talks", "ms = 4000", cp="jobs", sync=False)[1]["jobId"]
+    job = server.run("mine.Talks", "ms = 8000", cp="jobs", sync=False)[1]["jobId"]
     wait_until("the first words are in the log", lambda: "printed by task 2" in text(server, f"/jobs/{job}/log"))
     assert server.job(job)["status"] == "RUNNING"
     server.wait_job(job)
@@ -249,7 +249,7 @@ def test_a_result_larger_than_the_heap_comes_whole(server):
     server.context("small", **{"launcher.spark.driver.memory": "500m"})
     body = "n = 3000000"
     status, headers, text = server.request(
-        "POST", "/jobs?cp=jobs&mainClass=mine.Rows&context=small&sync=true&timeout=200", body.encode(), timeout=300)
+        "POST", "/jobs?cp=jobs&mainClass=mine.Rows&context=small&sync=true&timeout=900", body.encode(), timeout=900)
     assert status == 200 and len(text) > 300_000_000, text[:500]
     assert text.rstrip().endswith(b',[2999999,"' + b"x" * 90 + b'"]]}')
     assert server.run("mine.Frame", "n = 3", cp="jobs", context="small")[1]["result"] == [

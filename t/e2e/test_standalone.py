@@ -40,7 +40,7 @@ def master(tmp_path_factory):
     finally:
         for p in reversed(both):
             os.killpg(p.pid, signal.SIGTERM)
-            p.wait(20)
+            p.wait(120)
         log.close()
 
 

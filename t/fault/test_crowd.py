@@ -21,7 +21,7 @@ DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WORKERS = 2
 CONNECTIONS = 8         # of those who are measured: some to each worker
 SIZE = 200 << 20
-FAST = 3                # ms: nobody has waited, whatever the other server took
+FACTOR, FAST = 5, 50    # by how much others may be slower; ms: nobody has waited, whatever the other server took
 
 
 def server():
@@ -36,7 +36,7 @@ class Probe:
         assert s.json("POST", "/binaries/j", b"PK\3\4crowd", {"Content-Type": "application/java-archive"})[0] == 201
         s.context("c")
         self.job = s.run("noop", cp="j")[1]["jobId"]
-        self.connections = [http.client.HTTPConnection("127.0.0.1", s.port, timeout=60) for _ in range(CONNECTIONS)]
+        self.connections = [http.client.HTTPConnection("127.0.0.1", s.port, timeout=300) for _ in range(CONNECTIONS)]
         self.times = {"read": [], "run": []}
 
     def one(self, n, kinds=("read", "run")):
@@ -110,6 +110,8 @@ def memory(s):
 def test_a_crowd_takes_little_and_nobody_waits_for_it(kind, count, each_kb, rounds, runs):
     count = count if not SANITIZED else count // 10
     count = min(count, WORKERS * (DESCRIPTORS - 2000))
+    if count <= 0:
+        pytest.skip(f"a process may have {DESCRIPTORS} descriptors only")
     with server() as quiet, server() as loaded:
         probes = Probe(quiet), Probe(loaded)
         for n in range(100):
@@ -137,4 +139,4 @@ def test_a_crowd_takes_little_and_nobody_waits_for_it(kind, count, each_kb, roun
             for what in ("read", "run"):
                 share = 0.99 if len(probes[0].times[what]) >= 1000 else 0.9
                 quiet_ms, loaded_ms = (p.percentile(what, share) for p in probes)
-                assert loaded_ms < max(2 * quiet_ms, FAST), (what, share, quiet_ms, loaded_ms)
+                assert loaded_ms < max(FACTOR * quiet_ms, FAST), (what, share, quiet_ms, loaded_ms)

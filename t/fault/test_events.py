@@ -204,7 +204,7 @@ def test_reconnect_goes_on_where_it_stopped(fake):
 def test_a_stream_opens_though_there_is_nothing_to_tell(fake):
     seq = fake.put_job(job_id(1))
     settled(fake)
-    with watch(fake, f"/jobs/{job_id(1)}/events", last_id=f"{fake.epoch}-{seq}", timeout=3) as stream:
+    with watch(fake, f"/jobs/{job_id(1)}/events", last_id=f"{fake.epoch}-{seq}", timeout=30) as stream:
         fake.put_job(job_id(1), "FINISHED")
         assert stream.next()[1]["status"] == "FINISHED"
 
@@ -364,7 +364,7 @@ def test_a_client_that_does_not_read_is_dropped_and_costs_little(fake):
             assert other.next()[0] == "binary"
         wait_until("it is dropped", lambda: "client does not read its events" in fake.server.read("nginx/logs/error.log"))
         assert SANITIZED or own_memory(fake) - before < 6000
-        deaf.settimeout(5)
+        deaf.settimeout(60)
         try:
             while deaf.recv(65536):
                 pass
@@ -382,7 +382,7 @@ def test_a_slow_client_gets_everything(fake):
             fake.put_job(job_id(n))
             if n % 100 == 99:
                 text += slow.recv(65536)
-        slow.settimeout(5)
+        slow.settimeout(60)
         while job_id(2999).encode() not in text:
             text += slow.recv(65536)
     ids = [line for line in text.decode().split("\n") if line.startswith("data:")]
@@ -437,7 +437,7 @@ def test_http_1_0_head_and_a_large_state(fake):
     for n in range(2000):
         fake.put_job(job_id(n))
     settled(fake)
-    c = http.client.HTTPConnection("127.0.0.1", fake.server.port, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", fake.server.port, timeout=60)
     c.request("HEAD", "/events")
     r = c.getresponse()
     assert r.status == 200 and r.getheader("Content-Type") == "text/event-stream" and r.read() == b""
@@ -467,5 +467,4 @@ def test_watchers_that_come_and_go_leave_nothing(fake):
     before = own_memory(fake)
     for _ in range(5):
         round_of(100)
-    time.sleep(0.5)
-    assert SANITIZED or own_memory(fake) - before < 2000
+    wait_until("what they had is given back", lambda: SANITIZED or own_memory(fake) - before < 2000)

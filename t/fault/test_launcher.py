@@ -18,7 +18,7 @@ def server():
 
 
 def launcher(*args):
-    return subprocess.run([LAUNCHER, *args], capture_output=True, text=True, timeout=60)
+    return subprocess.run([LAUNCHER, *args], capture_output=True, text=True, timeout=300)
 
 
 def reload(s, **members):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -49,17 +50,15 @@ def ended(c, job_id, seconds=20):
 
 def test_an_idle_context_stops_but_never_with_a_job(server):
     with Channel(server.socket) as c:
-        c.create("c", settings={"context-idle-timeout": "1"})
-        job = c.submit("sleep", b'{"ms": 2500}')
+        c.create("c", settings={"context-idle-timeout": "3"})
+        job = c.submit("sleep", b'{"ms": 4500}')
         assert ended(c, job["id"])[0]["state"] == "FINISHED"
-        over = time.monotonic()
         assert c.context("c")["state"] == "RUNNING"
-        record = state(c, "c", "FINISHED")
-        assert record["reason"] == "idle for 1 s" and 0.7 < time.monotonic() - over < 3
+        assert state(c, "c", "FINISHED")["reason"] == "idle for 3 s"
         # each job begins the time anew
-        c.create("d", settings={"context-idle-timeout": "1"})
+        c.create("d", settings={"context-idle-timeout": "3"})
         for _ in range(5):
-            time.sleep(0.5)
+            time.sleep(0.8)
             c.submit("noop", context="d", sync=True)
         assert c.context("d")["state"] == "RUNNING"
         state(c, "d", "FINISHED")
@@ -67,29 +66,30 @@ def test_an_idle_context_stops_but_never_with_a_job(server):
 
 def test_time_to_live_ends_with_the_last_job(server):
     with Channel(server.socket) as c:
-        c.create("c", settings={"context-ttl": "1"})
-        job = c.submit("sleep", b'{"ms": 2500}')
+        c.create("c", settings={"context-ttl": "3"})
+        job = c.submit("sleep", b'{"ms": 4500}')
         assert ended(c, job["id"])[0]["state"] == "FINISHED"
-        assert state(c, "c", "FINISHED", 2)["reason"] == "its time to live of 1 s is over"
+        assert state(c, "c", "FINISHED")["reason"] == "its time to live of 3 s is over"
         began = time.monotonic()
         c.create("d", settings={"context-ttl": "1"})
         c.create("e")
         state(c, "d", "FINISHED")
-        assert 0.5 < time.monotonic() - began < 4 and c.context("e")["state"] == "RUNNING"
+        assert 0.5 < time.monotonic() - began and c.context("e")["state"] == "RUNNING"
 
 
 def test_limits_hold_after_adoption(server):
     with Channel(server.socket) as c:
         c.create("idle", settings={"context-idle-timeout": "1"})
-        c.create("ttl", settings={"context-ttl": "2"})
-        c.create("busy", settings={"context-idle-timeout": "1", "context-ttl": "1"})
-        job = c.submit("sleep", b'{"ms": 5000}', context="busy")
+        c.create("ttl", settings={"context-ttl": "4"})
+        c.create("busy", settings={"context-idle-timeout": "3", "context-ttl": "3"})
+        job = c.submit("sleep", b'{"ms": 600000}', context="busy")
         again(server)
     with Channel(server.socket) as c:
         assert state(c, "idle", "FINISHED")["reason"] == "idle for 1 s"
-        assert state(c, "ttl", "FINISHED")["reason"] == "its time to live of 2 s is over"
+        assert state(c, "ttl", "FINISHED")["reason"] == "its time to live of 4 s is over"
+        time.sleep(1)
         assert c.context("busy")["state"] == "RUNNING"
-        assert ended(c, job["id"])[0]["state"] == "FINISHED"
+        c.ask("job-kill", {"id": job["id"]})
         state(c, "busy", "FINISHED")
 
 
@@ -147,11 +147,13 @@ def test_restarts_have_pauses_and_an_end():
             create(c)
             times = []
             for _ in range(3):
-                lose(c, pid(c))
+                driver = pid(c)
                 began = time.monotonic()
+                lose(c, driver)
                 state(c, "c", "RUNNING")
                 times.append(time.monotonic() - began)
-            assert times[0] < 1 and 0.9 < times[1] < 2 and 1.9 < times[2] < 3.5, times
+            assert re.findall(r"another one is started in ([\d.]+) s", s.read("launcher.log")) == ["0", "1", "2"]
+            assert times[1] > 0.95 and times[2] > 1.95, times
             job = c.submit("sleep", b'{"ms": 60000}')
             os.kill(s.drivers()[0], signal.SIGKILL)
             record = state(c, "c", "ERROR")
@@ -195,12 +197,13 @@ def test_one_that_restarts_can_be_deleted():
             lose(c, pid(c))
             state(c, "c", "RUNNING")
             lose(c, pid(c))                         # for a second
-            began = time.monotonic()
+            state(c, "c", "RUNNING")
+            lose(c, pid(c))                         # for two
+            started = s.read("launcher.log").count(" was started")
             c.ask("context-delete", {"name": "c"})
-            assert time.monotonic() - began < 0.9
             assert c.context("c")["state"] == "FINISHED" and c.context("c")["reason"] == "it was stopped"
-            time.sleep(1.5)
-            assert not s.drivers()
+            time.sleep(2.5)
+            assert not s.drivers() and s.read("launcher.log").count(" was started") == started
 
 
 def test_a_restart_survives_the_launcher():
@@ -234,7 +237,7 @@ def test_a_launcher_that_died_before_it_kept_that_jobs_wait_runs_them_again():
         s.start_launcher()
         with Channel(s.socket) as c:
             create(c)
-            running = c.submit("sleep", b'{"ms": 500, "pad": "' + b"x" * 100000 + b'"}')
+            running = c.submit("sleep", b'{"ms": 3000, "pad": "' + b"x" * 100000 + b'"}')
             s.launcher.kill()
             s.launcher.wait()
             os.kill(s.drivers()[0], signal.SIGKILL)

@@ -18,20 +18,20 @@ KILLED = r"worker process \d+ exited on signal 9"
 
 def prepared(s):
     s.upload("examples", EXAMPLES)
-    s.context("c", **{"max-jobs-per-context": 64})
+    s.context("c", **{"max-jobs-per-context": 500})
     s.context("parked")
 
 
 def parked(s, ms):
     """A sync job that waits so long."""
     return subprocess.Popen(
-        ["curl", "-sS", "-m", "60", "-d", '{"ms": %d}' % ms,
-         f"http://127.0.0.1:{s.port}/jobs?cp=examples&mainClass=sleep&context=parked&sync=true&timeout=60"],
+        ["curl", "-sS", "-m", "300", "-d", '{"ms": %d}' % ms,
+         f"http://127.0.0.1:{s.port}/jobs?cp=examples&mainClass=sleep&context=parked&sync=true&timeout=300"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def answered(process):
-    out = process.communicate(timeout=60)[0]
+    out = process.communicate(timeout=300)[0]
     assert '"result"' in out, out
 
 

@@ -96,12 +96,12 @@ def test_one_that_fails_is_named_and_does_not_keep_the_others():
 
 
 def test_the_launcher_answers_while_they_start():
-    contexts = {f"c{i}": {"script.start": "slow:1500"} for i in range(3)}
+    contexts = {"c0": {"script.start": "slow:1500"}, "c1": {"script.start": "hang"}, "c2": {"script.start": "hang"}}
     with Server(scripted=True, start=False, launcher={"contexts": contexts}) as s:
         s.start_launcher()
         with Channel(s.socket) as c:
             assert c.create("mine")["state"] == "RUNNING"
-            assert c.context("c0")["state"] == "STARTED"
+            assert c.context("c1")["state"] == "STARTED"
             # a job may come before its context runs
             assert c.submit("noop", context="c0", sync=True)["state"] == "FINISHED"
 

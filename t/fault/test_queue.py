@@ -89,7 +89,7 @@ def test_a_queued_job_is_killed_at_once(server):
 def test_a_sync_job_in_the_queue_is_answered_and_its_end_told(server):
     with Channel(server.socket) as c:
         context(c)
-        sleep(c, 1000)
+        sleep(c, 3000)
         job = c.submit("value", b'{"value": 7}', sync=True)
         assert job["queue"] == 1
         until(c, job, "FINISHED")
@@ -147,9 +147,9 @@ def test_the_queue_outlives_the_launcher(server, slots):
 
 def test_what_is_submitted_before_the_context_runs_waits_for_it_in_order(server):
     with Channel(server.socket) as c:
-        assert context(c, early=True, **{"script.start": "slow:500"})["state"] == "STARTED"
+        assert context(c, early=True, **{"script.start": "slow:1500"})["state"] == "STARTED"
         streams = [c.send("job-submit", {"id": str(uuid.uuid4()), "cp": [], "class": "sleep", "context": "c",
-                                         "sync": False, "user": "u"}, b'{"ms": 300}') for _ in range(4)]
+                                         "sync": False, "user": "u"}, b'{"ms": 600}') for _ in range(4)]
         records = [c.wait(stream)[0]["record"] for stream in streams]
         assert [r["state"] for r in records] == ["RUNNING"] + ["STARTED"] * 3
         assert [r.get("queue") for r in records] == [None, 1, 2, 3]
@@ -160,7 +160,7 @@ def test_what_is_submitted_before_the_context_runs_waits_for_it_in_order(server)
 def test_a_large_body_and_the_queue_outlive_the_driver_of_a_supervised_context(server):
     with Channel(server.socket) as c:
         context(c, supervise="true", **{"max-queued-jobs": "9"})
-        body = {"ms": 1500, "pad": "x" * 100000}
+        body = {"ms": 3000, "pad": "x" * 100000}
         running = c.submit("sleep", json.dumps(body).encode())
         large = c.submit("echo", json.dumps(body).encode())
         resolved = c.submit("", b'{"mainClass": "noop"}')
@@ -182,7 +182,7 @@ def test_a_large_body_and_the_queue_outlive_the_driver_of_a_supervised_context(s
 def test_an_early_answer_comes_before_the_validation(server):
     with Channel(server.socket) as c:
         context(c, **{"max-queued-jobs": "100"})
-        job = c.submit("slowvalidate", b'{"ms": 1000}', early=True)
+        job = c.submit("slowvalidate", b'{"ms": 3000}', early=True)
         assert job["state"] == "STARTED" and "queue" not in job
         assert state(c, job) == "STARTED"
         until(c, job, "FINISHED")

@@ -21,7 +21,7 @@ def server():
 
 def restart(server, **more):
     server.launcher.terminate()
-    assert server.launcher.wait(20) == 0
+    assert server.launcher.wait(120) == 0
     server.overrides.update(more)
     server.start_launcher()
 
@@ -30,6 +30,7 @@ def run(c, main_class="noop", body=b"", **more):
     """The record of a job that has ended."""
     job = c.submit(main_class, body, sync=True, **more)
     wait_until("it has ended", lambda: c.job(job["id"])[0]["end"])
+    time.sleep(0.002)                           # lists go by the millisecond
     return c.job(job["id"])[0]
 
 

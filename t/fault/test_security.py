@@ -53,7 +53,7 @@ def jar(s):
 def hello(path, **meta):
     """Says hello as a driver; what the launcher sends back beside link-stop, and then closing the connection."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(60)
         sock.connect(path)
         raw = json.dumps({"protocol": 1, "jobs": [], **meta}).encode()
         try:
@@ -164,7 +164,7 @@ def as_user(uid, code, gid=None, groups=()):
         os.setgid(uid if gid is None else gid)
         os.setuid(uid)
     return subprocess.run(["/usr/bin/python3", "-c", code], preexec_fn=become, capture_output=True, text=True,
-                          cwd="/", timeout=30)
+                          cwd="/", timeout=300)
 
 
 @ROOT_ONLY
@@ -297,7 +297,7 @@ def test_user_of_drivers_is_a_driver_and_nothing_else():
         context, secret = spied(s)
         ask = """
 import os, socket, struct
-s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(%r)
+s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(%r)
 raw = %r
 s.sendall(struct.pack("!IHHII", len(raw), %d, 0, 1, len(raw)) + raw)
 try:
@@ -330,7 +330,7 @@ def test_token_of_a_driver_is_of_no_use_to_another_user():
         context, secret = spied(s, "a")
         ask = """
 import json, socket, struct
-s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(%r)
+s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(%r)
 raw = json.dumps({"protocol": 1, "context": %r, "pid": 1, "secret": %r, "jobs": []}).encode()
 s.sendall(struct.pack("!IHHII", len(raw), %d, 0, 0, len(raw)) + raw)
 print(len(s.recv(1000)))
@@ -496,7 +496,7 @@ def test_root_itself_starts_no_drivers_of_other_users(tmp_path):
     (tmp_path / "l.json").write_text(json.dumps({
         "data_dir": str(tmp_path / "data"), "channel": {"socket": str(tmp_path / "s"), "mode": "0660"},
         "driver": {"command": ["/bin/true"], "run_as": "nobody"}}))
-    done = subprocess.run([LAUNCHER, "-c", str(tmp_path / "l.json")], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([LAUNCHER, "-c", str(tmp_path / "l.json")], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and 'set "user"' in done.stderr, done
 
 
@@ -743,8 +743,7 @@ def test_hostile_jars_hurt_their_own_context_only(tmp_path):
     scalac(str(tmp_path / "src"), HOSTILE, plain)
     many = packed(tmp_path / "many.jar", plain, ((f"n/{i}", b"") for i in range(200000)))
     slip = packed(tmp_path / "slip.egg", plain, [("../../../slipped", b"x"), ("/slipped", b"x"), ("m/__init__.py", b"")])
-    with Server(launcher={"driver": {"options": ["-Xmx512m"], "kill_timeout": 2, "start_timeout": 120}},
-                location="sparkjob_context_timeout 120s;") as s:
+    with Server(launcher={"driver": {"options": ["-Xmx512m"], "kill_timeout": 2}}) as s:
         for name, path, kind in (("plain", plain, "java-archive"), ("many", many, "java-archive"),
                                  ("slip", slip, "python-egg")):
             s.upload(name, path, "application/" + kind)

@@ -38,7 +38,7 @@ def restart(server, kill=False):
             os.kill(pid, 9)
     else:
         server.launcher.terminate()
-    server.launcher.wait(40)
+    server.launcher.wait(240)
     server.start_launcher()
 
 
@@ -407,7 +407,7 @@ def test_check_finds_each_thing_that_is_wrong(server):
     folder = server.config()["data_dir"]
     assert run_check(server)[0] == 0                                       # while it runs
     server.launcher.terminate()
-    assert server.launcher.wait(40) == 0
+    assert server.launcher.wait(240) == 0
     assert run_check(server) == (0, [f'all is well in "{folder}"'])
     shutil.copytree(folder, server.dir + "/kept")
     binary, result = only(folder + "/binaries"), only(folder + "/results")
@@ -582,7 +582,7 @@ def test_an_unfinished_backup_is_no_data_folder(server):
     with Server(scripted=True, start=False) as s:
         s.overrides["data_dir"] = folder
         s.start_launcher()
-        assert s.launcher.wait(20) == 1
+        assert s.launcher.wait(120) == 1
         assert "is missing" in s.read("launcher.log")
 
 
@@ -592,7 +592,7 @@ def test_an_unfinished_backup_is_no_data_folder(server):
 def refuses_to_start(server, words):
     before = contents(server.config()["data_dir"])
     server.start_launcher()
-    assert server.launcher.wait(20) == 1
+    assert server.launcher.wait(120) == 1
     assert words in server.read("launcher.log"), server.read("launcher.log")
     assert contents(server.config()["data_dir"]) == before
 
@@ -606,7 +606,7 @@ def refuses_to_start(server, words):
 def test_a_damaged_database_is_said_and_left_as_it_is(server, change, words):
     filled(server)
     server.launcher.terminate()
-    assert server.launcher.wait(40) == 0
+    assert server.launcher.wait(240) == 0
     change(server.config()["data_dir"] + "/sparkjob.db")
     refuses_to_start(server, words)
     with contextlib.suppress(FileNotFoundError):
@@ -646,7 +646,7 @@ def test_a_damaged_log_is_said_and_kept(server):
 def test_damage_that_is_found_late_ends_all_changes(server):
     data, jobs = filled(server)
     server.launcher.terminate()
-    assert server.launcher.wait(40) == 0
+    assert server.launcher.wait(240) == 0
     with database(server) as db:
         names = ", ".join(row[1] for row in db.execute("PRAGMA table_info(jobs)") if row[1] not in ("seq", "id")).replace("end,", '"end",')
         db.execute(f"INSERT INTO jobs (id, {names}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
@@ -771,6 +771,6 @@ def test_a_database_that_another_has_locked_is_waited_for_once(server):
             with pytest.raises(Refused) as refused:
                 c.wait(stream)
             assert refused.value.code == "storage-failed" and "database is locked" in refused.value.error["message"]
-        assert 4 < time.monotonic() - begun < 12
+        assert 4 < time.monotonic() - begun < 20       # each for itself: 25
         db.rollback()
         c.ask("binary-put", {"name": "x", "type": "Jar", "user": "u"}, b"PK\3\4x")

@@ -12,4 +12,4 @@ def test_1000_watchers_get_100_events_a_second():
     print(f"\n1000 watchers: {seen}")
     assert seen["over"] == 1000 and seen["gone"] == 0
     assert seen["events"] == 1000 * seen["sent"] and seen["disordered"] == 0
-    assert SANITIZED or seen["memory"] < 16 and seen["peak"] < 32
+    assert SANITIZED or seen["memory"] < 16 and seen["peak"] < 64

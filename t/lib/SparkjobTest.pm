@@ -59,7 +59,9 @@ my $Owner = $$;
 my $Dir = File::Temp::tempdir('sparkjob-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $Port = free_port();
 my $NginxLog = "$Dir/nginx.log";
-my $Slow = $ENV{SPARKJOB_SLOW} // 1;
+# how much longer than on a quiet machine anything may take before it counts as
+# never
+my $Slow = 6 * ($ENV{SPARKJOB_SLOW} // 1);
 
 my %Launchers;
 my %Saved;
@@ -135,14 +137,13 @@ sub launcher {
         dao => $ENV{SPARKJOB_DAO} // 'memory',
         driver => {
             command => ['python3', '-B', "$Lib/scripted_driver.py"],
-            start_timeout => 10, stop_timeout => 3, kill_timeout => 2,
+            start_timeout => 10 * $Slow, stop_timeout => 3, kill_timeout => 2,
             %{delete $more{driver} // {}},
         },
         max_jobs_per_context => 4,
         max_contexts => 16,
         %more,
     );
-    $config{driver}{start_timeout} *= $Slow;
     open my $out, '>', "$Dir/$name.json" or die "$Dir/$name.json: $!";
     print $out $Json->pretty->encode(\%config);
     close $out;
@@ -500,7 +501,7 @@ sub deleted_files {
 sub nothing_left {
     my ($what, $code, $tries) = @_;
     my @found;
-    for (1 .. $tries // 100) {
+    for (1 .. $tries // 100 * $Slow) {
         @found = $code->() or last;
         sleep 0.02;
     }

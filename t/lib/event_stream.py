@@ -7,7 +7,7 @@ import json
 class EventStream:
     """with EventStream(server, "/events") as stream: event = stream.next()"""
 
-    def __init__(self, server, path, last_id=None, timeout=10, **headers):
+    def __init__(self, server, path, last_id=None, timeout=60, **headers):
         """headers: with _ for -"""
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)
         if last_id:

@@ -16,7 +16,7 @@ import time
 
 from sparkjob_server import alive, children
 
-SECONDS = 30
+SECONDS = 90
 LOOSE = ("fail", "delay")
 
 

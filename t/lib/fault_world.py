@@ -54,7 +54,7 @@ class FaultServer(Server):
         super().__init__(
             scripted=not spark, start=False, listen="reuseport",             # so that connections reach all workers
             launcher={"max_queued_jobs": 20, "supervise": {"restarts": 1000, "period": 1},
-                      "driver": {"start_timeout": 60 if spark else 20, "stop_timeout": 2, "kill_timeout": 2}},
+                      "driver": {"start_timeout": 300, "stop_timeout": 2, "kill_timeout": 2}},
             location="sparkjob_launcher_timeout 5s; add_header X-Worker $pid always;")
         self.module = BUILD + "/faults/ngx_http_sparkjob_module.so"
         self.faults_file, self.run_log = self.dir + "/faults", self.dir + "/runs"
@@ -77,7 +77,7 @@ class Client:
     def ask(self, method, path, body=b"", headers=None):
         """(status, the body as JSON); (None, why) if there was no answer."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             self.connection.request(method, path, body, headers or {})
             r = self.connection.getresponse()

@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 class Channel:
-    def __init__(self, path, seconds=20):
+    def __init__(self, path, seconds=120):
         """Connects, waiting for the launcher for so long, and says hello."""
         end = time.monotonic() + seconds
         while True:
@@ -55,7 +55,7 @@ class Channel:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.05)
-        self.sock.settimeout(60)
+        self.sock.settimeout(300)
         self.data, self.fds = b"", []
         self.stream = 0
         self.events = []            # metadata of all events that came
@@ -135,7 +135,7 @@ class Channel:
         except (TimeoutError, BlockingIOError):
             pass
         finally:
-            self.sock.settimeout(60)
+            self.sock.settimeout(300)
         return stream in self.answers
 
     def wait(self, stream):

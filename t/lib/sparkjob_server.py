@@ -32,6 +32,9 @@ SPARK_HOME = os.environ.get("SPARK_HOME", os.path.join(BUILD, "spark"))
 EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
 API_JAR = os.path.join(BUILD, "driver", "sparkjob-job-api.jar")
 
+# how much longer than on a quiet machine anything may take before it counts as never
+PATIENCE = 6
+
 OUR_FAULT = re.compile(
     r"\[(alert|emerg)\]| alert | emerg |[A-Za-z]+Sanitizer|runtime error:|UndefinedBehavior|Assertion")
 
@@ -44,7 +47,8 @@ def free_port():
 
 
 def wait_until(what, condition, seconds=30.0, every=0.05):
-    """Waits until condition() is true and returns it; AssertionError naming `what` after `seconds`."""
+    """Waits until condition() is true and returns it; AssertionError naming `what` after `seconds` of a quiet machine."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -128,7 +132,7 @@ class Server:
             "log": {"file": self.dir + "/launcher.log", "level": "debug"},
             # making an archive of classes takes half a minute of a CPU: for those who look at that
             "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME, "archive": "off",
-                       "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
+                       "start_timeout": 60 * PATIENCE, "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
             "context_settings": {"spark.master": "local[2]"},
         }
         if self.scripted:
@@ -170,6 +174,7 @@ http {{
     server {{
         listen 127.0.0.1:{self.port} backlog=16384 {self.listen_parameters};
         client_max_body_size 1g;
+        sparkjob_context_timeout 600s;
         location / {{ sparkjob spark; {self.location_lines} }}
         location = /plain {{ set $k "{"x" * 1000}"; return 200 "{"x" * (self.plain_size % 1000)}{"$k" * (self.plain_size // 1000)}"; }}
     }}
@@ -188,7 +193,7 @@ http {{
         """A new nginx, with an empty zone."""
         self.zone_size = zone_size or self.zone_size
         self.nginx.send_signal(signal.SIGTERM)
-        assert self.nginx.wait(20) == 0
+        assert self.nginx.wait(20 * PATIENCE) == 0
         self.start_nginx()
         self.wait_ready()
 
@@ -207,7 +212,7 @@ http {{
                 continue
             process.send_signal(signal.SIGTERM)
             try:
-                code = process.wait(40)
+                code = process.wait(40 * PATIENCE)
                 if code:
                     problems.append(f"{name} ended with {code}: {self.read(name + '.out')}{self.read(name + '.err')}")
             except subprocess.TimeoutExpired:
@@ -263,7 +268,7 @@ http {{
 
     # HTTP
 
-    def request(self, method, path, body=None, headers=None, timeout=120):
+    def request(self, method, path, body=None, headers=None, timeout=300):
         """(status, headers, bytes of the body)"""
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -273,7 +278,7 @@ http {{
         finally:
             c.close()
 
-    def json(self, method, path, body=None, headers=None, timeout=120):
+    def json(self, method, path, body=None, headers=None, timeout=300):
         """(status, the body as JSON, None when it is empty)"""
         if isinstance(body, (dict, list)):
             body = json.dumps(body)

@@ -6,6 +6,7 @@
 """
 
 import collections
+import contextlib
 import http.client
 import itertools
 import json
@@ -13,6 +14,7 @@ import threading
 import time
 
 from event_stream import EventStream
+from sparkjob_server import wait_until
 
 READS = ("/contexts", "/binaries", "/jobs?limit=20", "/contexts/c", "/jobs?status=finished&limit=5", "/data")
 
@@ -38,13 +40,18 @@ class SteadyLoad:
         return self
 
     def __exit__(self, *_):
+        with contextlib.suppress(AssertionError):       # check() says so
+            wait_until("there was a load", self.enough)
         self.stop.set()
         for t in self.threads:
-            t.join(60)
+            t.join(300)
         self.ended = self.end_of_jobs()
         for t in self.watchers:
-            t.join(60)
+            t.join(300)
         assert not any(t.is_alive() for t in self.threads + self.watchers), "a client got no answer"
+
+    def enough(self):
+        return self.failures or min(self.counts[kind] for kind in ("sync", "async", "read")) > 5
 
     def guarded(self, kind, work, n):
         for i in itertools.count(n):
@@ -60,7 +67,7 @@ class SteadyLoad:
                     time.sleep(0.05)
 
     def ask(self, kind, method, path, body, wanted):
-        status, _, text = self.server.request(method, path, body, {"Connection": "close"}, timeout=30)
+        status, _, text = self.server.request(method, path, body, {"Connection": "close"}, timeout=200)
         if status != wanted:
             self.failures.append(f"{kind}: {method} {path}: {status} {text[:200]}")
             return None
@@ -74,7 +81,7 @@ class SteadyLoad:
 
     def sync(self, i):
         ms = self.slow_ms if i % 3 == 0 else 10
-        answer = self.ask("sync", "POST", f"/jobs?cp=examples&mainClass=sleep&context={self.context}&sync=true&timeout=30",
+        answer = self.ask("sync", "POST", f"/jobs?cp=examples&mainClass=sleep&context={self.context}&sync=true&timeout=100",
                           b'{"ms": %d}' % ms, 200)
         if answer is not None and "result" not in answer:
             self.failures.append(f"sync: {answer}")
@@ -109,11 +116,11 @@ class SteadyLoad:
             if self.ended is not None:
                 if self.ended <= self.events[n].keys() or self.reset[n]:
                     return
-                end = end or time.monotonic() + 5
+                end = end or time.monotonic() + 60
 
     def end_of_jobs(self):
         """The ids of all jobs of the load, once all are over."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while True:
             status, jobs = self.server.get("/jobs?limit=1000&context=" + self.context)
             assert status == 200, jobs
@@ -136,7 +143,7 @@ class SteadyLoad:
 
     def check(self):
         assert not self.failures, f"{len(self.failures)} failures, {dict(self.counts)}:\n" + "\n".join(self.failures[:10])
-        assert self.counts["sync"] > 5 and self.counts["async"] > 5 and self.counts["read"] > 5, self.counts
+        assert self.enough(), self.counts
         states = {j["jobId"]: j["status"] for j in self.jobs}
         wrong = [i for i in self.submitted if states.get(i) != "FINISHED"]
         assert not wrong, f"of {len(self.submitted)} accepted jobs {len(wrong)} are not FINISHED: {wrong[:3]}"

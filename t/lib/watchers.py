@@ -38,7 +38,7 @@ def measure(count, seconds, rate=100, workers=1):
             fake.publish("put", "job", record(seconds * rate, 0))
             seen = json.loads(client.stdout.readline())
             cpu = sum(map(cpu_seconds, s.worker_pids())) - cpu
-            assert client.wait(10) == 0
+            assert client.wait(60) == 0
         finally:
             client.kill()
             client.wait()

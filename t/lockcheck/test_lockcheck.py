@@ -40,7 +40,7 @@ def test_fault_is_found(fault):
         s.wait_ready()
         s.expected.append(r"lock check: |exited with fatal code|exited on signal|exited with code 2|was locked by")
         with contextlib.suppress(OSError, http.client.HTTPException):
-            s.get("/binaries", timeout=5)
+            s.get("/binaries", timeout=60)
         wait_until("the check has found it", lambda: "[alert] lock check: " + FAULTS[fault] in s.read("nginx/logs/error.log"), 5)
 
 
@@ -48,7 +48,7 @@ def test_module_passes_under_load():
     with checked("module") as s:
         s.wait_ready()
         s.upload("examples", EXAMPLES)
-        s.context("c", **{"max-jobs-per-context": 64})
+        s.context("c", **{"max-jobs-per-context": 500})
         with SteadyLoad(s, "c", watchers=4) as load:
             for _ in range(3):
                 old = s.worker_pids()

@@ -82,7 +82,7 @@ def worker(tmp_path):
     assert meta["op"] == "ready" and re.match(r"3\.\d+\.\d+$", meta["python"])
     yield w
     w.process.stdin.close()
-    assert w.process.wait(10) == 0
+    assert w.process.wait(120) == 0
 
 
 def test_a_job_is_valid_and_has_a_result(worker):
@@ -91,8 +91,8 @@ def test_a_job_is_valid_and_has_a_result(worker):
 
 
 def test_the_time_of_the_run_is_told(worker):
-    worker.job("import time\ntime.sleep(0.05)", validate="import time; time.sleep(0.1)")
-    assert 50000 <= worker.last()[-1][1]["micros"] < 100000
+    worker.job("import time\ntime.sleep(0.05)", validate="import time; time.sleep(2)")
+    assert 50000 <= worker.last()[-1][1]["micros"] < 2000000
     worker.job("return 1", id="2", validate="raise ValueError()")
     assert worker.last()[-1][1]["micros"] == 0
 
@@ -101,7 +101,7 @@ def test_failing_to_attach_is_told_and_ends_it(tmp_path):
     w = Worker(tmp_path, fail=True)
     meta, _ = w.receive()
     assert (meta["op"], meta["message"], meta["errorClass"]) == ("failed", "cannot attach", "RuntimeError")
-    assert w.process.wait(10) == 1
+    assert w.process.wait(120) == 1
 
 
 def test_output_comes_in_lines_with_the_id_and_before_the_end(worker):

