@@ -202,6 +202,9 @@ stop:                                      ## end the demo's server and every dr
 # prove it
 
 UNIT         := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+# how many tests that wait for most of their time run side by side, and how many that start JVMs
+SIDE         ?= 4
+SIDE_SPARK   ?= 2
 PROVE_LIB     = $(if $(shell perl -MTest::Nginx::Socket -e1 2>/dev/null && echo y),,-It/lib/standin) -It/lib
 export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
@@ -227,7 +230,7 @@ jvm: $(DRIVER)                             ## tests of the JVM side (Maven Suref
 	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test $(PLAIN)
 
 prove: module launcher                     ## Test::Nginx suite over the real module and launcher
-	@prove $(PROVE_LIB) -r t/*.t
+	@prove -j$(SIDE) $(PROVE_LIB) t/*.t
 
 api: module launcher $(BUILD)/api/bin/st   ## docs/openapi.yaml against routes and server (API="options of st run")
 	@/usr/bin/python3 -m pytest -q t/api
@@ -239,7 +242,7 @@ $(BUILD)/api/bin/st: t/api/requirements.txt | deps
 	@$(BUILD)/api/bin/pip install -q -r t/api/requirements.txt && touch $@
 
 e2e: all spark                             ## real Spark, local and standalone
-	@/usr/bin/python3 -m pytest -q t/e2e
+	@/usr/bin/python3 -m pytest -q -n $(SIDE_SPARK) --dist loadfile t/e2e
 
 SHIM         := $(BUILD)/storage_shim.so
 
@@ -254,7 +257,8 @@ losses: launcher shim                      ## lose the power at 200 changes (SPA
 	@SPARKJOB_LOSSES=$${SPARKJOB_LOSSES:-200} /usr/bin/python3 -m pytest -q t/fault/test_storage.py -k survives_the_power
 
 fault: all faults spark shim               ## what is killed, hung or missing
-	@/usr/bin/python3 -m pytest -q t/fault
+	@/usr/bin/python3 -m pytest -q -n $(SIDE) --dist loadgroup -m "not alone" t/fault
+	@/usr/bin/python3 -m pytest -q -m alone t/fault
 
 FAULTS       ?= 2000
 SEED         ?= 1

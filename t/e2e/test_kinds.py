@@ -1,8 +1,6 @@
 """Each kind of context and job on real Spark, local[2], by the examples."""
 
 import json
-import statistics
-import time
 import urllib.request
 
 import pytest
@@ -50,27 +48,14 @@ def refusal(server, context, job, body=""):
     return answer
 
 
-def warm(capsys, server, context, job, body=""):
-    """Prints the median of 20 runs after 10."""
-    times = []
-    for _ in range(30):
-        began = time.monotonic()
-        result(server, context, job, body)
-        times.append((time.monotonic() - began) * 1000)
-    with capsys.disabled():
-        print(f"\n  warm p50 {statistics.median(times[10:]):6.1f} ms  {job}", end="")
-
-
-def test_spark_context_jobs_of_both_apis_and_the_old_java_class(server, context, capsys):
+def test_spark_context_jobs_of_both_apis_and_the_old_java_class(server, context):
     c = context("DefaultSparkContextFactory")
     for job in ("WordCountExample", "WordCountExampleNewApi", "OldJavaWordCountJob"):
         assert result(server, c, job, WORDS) == COUNTED
         assert "No input.string" in refusal(server, c, job)["result"]["message"]
-        warm(capsys, server, c, job, WORDS)
-    warm(capsys, server, c, "NoOpJob")
 
 
-def test_java_jobs_need_a_java_context_and_scala_jobs_a_scala_one(server, context, capsys):
+def test_java_jobs_need_a_java_context_and_scala_jobs_a_scala_one(server, context):
     c = context("JavaSparkContextFactory")
     assert result(server, c, "JavaHelloWorldJob") == "Hi!"
     assert result(server, c, "JavaWordCountJob", WORDS) == COUNTED
@@ -82,11 +67,9 @@ def test_java_jobs_need_a_java_context_and_scala_jobs_a_scala_one(server, contex
     scala = context("DefaultSparkContextFactory")
     for job in ("JavaWordCountJob", "SessionTestJob", "StreamingTestJob", "HelloJob"):
         assert refusal(server, scala, job, WORDS) == wrong
-    warm(capsys, server, c, "JavaHelloWorldJob")
-    warm(capsys, server, c, "JavaWordCountJob", WORDS)
 
 
-def test_session_jobs_with_hive_keep_tables_in_the_folder_of_the_context(server, context, capsys):
+def test_session_jobs_with_hive_keep_tables_in_the_folder_of_the_context(server, context):
     c = context("SessionContextFactory")
     assert result(server, c, "SessionLoaderTestJob") == 3
     assert result(server, c, "SessionTestJob", CITIES) == COUNTED_CITIES
@@ -98,8 +81,6 @@ def test_session_jobs_with_hive_keep_tables_in_the_folder_of_the_context(server,
     # an unknown table is the job's error and hurts nobody
     status, answer = server.run("spark.jobserver.SessionTestJob", 'sql = "SELECT * FROM nowhere"', context=c)
     assert status == 200 and "nowhere" in answer["result"]["message"]
-    warm(capsys, server, c, "SessionTestJob", 'sql = "SELECT 1"')
-    warm(capsys, server, c, "SessionTestJob", CITIES)
 
 
 VERSIONED = """
@@ -168,32 +149,29 @@ def test_sessions_without_hive(server, context):
     assert result(server, c, "SessionTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "in-memory"
 
 
-def test_java_session_jobs(server, context, capsys):
+def test_java_session_jobs(server, context):
     c = context("JavaSessionContextFactory", **{"spark.session.hive.enabled": "false"})
     assert result(server, c, "JSessionTestJob", 'sql = "SELECT 1 AS one, \'x\' AS x"') == [[1, "x"]]
     answer = refusal(server, c, "JSessionTestJob")
     assert answer["status"] == "VALIDATION FAILED" and "No sql config param" in answer["result"]["message"]
-    warm(capsys, server, c, "JSessionTestJob", 'sql = "SELECT 1"')
 
 
-def test_old_sql_names(server, context, capsys):
+def test_old_sql_names(server, context):
     c = context("SQLContextFactory")
     assert result(server, c, "SqlLoaderJob") == 3
     assert result(server, c, "SqlTestJob", CITIES) == COUNTED_CITIES
     assert result(server, c, "SessionTestJob", CITIES) == COUNTED_CITIES
     assert result(server, c, "SqlTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "in-memory"
     assert refusal(server, c, "HiveLoaderJob")["result"] == "Invalid job type for this context"
-    warm(capsys, server, c, "SqlTestJob", 'sql = "SELECT 1"')
 
 
-def test_old_hive_names(server, context, capsys):
+def test_old_hive_names(server, context):
     c = context("HiveContextFactory", **{"spark.session.hive.enabled": "false"})
     assert result(server, c, "HiveLoaderJob") == 3
     count = 'sql = "SELECT count(*) FROM hive_addresses"'
     assert result(server, c, "SqlTestJob", count) == [[3]]
     assert result(server, c, "SessionTestJob", count) == [[3]]
     assert result(server, c, "SessionTestJob", 'sql = "SET spark.sql.catalogImplementation"')[0][1] == "hive"
-    warm(capsys, server, c, "SessionTestJob", count)
 
 
 def stream(server, context, body=""):
@@ -266,17 +244,16 @@ def test_stop_context_on_job_error(server, context):
     wait_until("the context ends", lambda: server.get(f"/contexts/{c}")[1]["state"] == "KILLED")
 
 
-def test_named_objects_of_all_types(server, context, capsys):
+def test_named_objects_of_all_types(server, context):
     c = context("DefaultSparkContextFactory")
     answer = result(server, c, "NamedObjectsTestJob")
     assert answer == {"rdd": 5050.0, "frame": 45, "broadcast": [1, 2, 3], "names": ["broadcast1", "df1", "rdd1"]}
     assert result(server, c, "NamedObjectsTestJob") == answer
     assert result(server, c, "NamedObjectsTestJob", "delete = [rdd1, never]") == {"names": ["broadcast1", "df1"]}
     assert result(server, c, "NamedObjectsTestJob") == answer
-    warm(capsys, server, c, "NamedObjectsTestJob")
 
 
-def test_a_context_factory_of_ones_own(server, context, capsys):
+def test_a_context_factory_of_ones_own(server, context):
     own = {"context-factory": "spark.jobserver.GreetingContextFactory"}
     for name in ("cp", "dependent-jar-uris"):
         c = context("", **own, **{name: "examples"})
@@ -284,7 +261,6 @@ def test_a_context_factory_of_ones_own(server, context, capsys):
         assert refusal(server, c, "NoOpJob")["result"] == "Invalid job type for this context"
     c = context("", **own, cp="examples", greeting="Moin")
     assert result(server, c, "HelloJob", "name = you") == "Moin, you"
-    warm(capsys, server, c, "HelloJob")
     query = "context-factory=spark.jobserver.GreetingContextFactory"
     status, answer = server.post(f"/contexts/bad?{query}&cp=nowhere")
     assert status == 500 and "nowhere" in answer["result"]["message"], answer

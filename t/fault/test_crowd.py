@@ -16,6 +16,7 @@ import pytest
 from sparkjob_server import Server, memory_kb, wait_until
 from watchers import compiled
 
+pytestmark = pytest.mark.alone
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WORKERS = 2

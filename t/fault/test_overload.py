@@ -291,7 +291,8 @@ def test_a_module_that_does_not_read_its_answers_may_ask_for_no_more():
                 if sent % 500 == 0:
                     time.sleep(0.05)
         assert sent < 20000
-        assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 3 * limit // 1024
+        # what the threads have read already comes on top; all answers together would be a GiB
+        assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 25 * limit // 1024
         assert job(s, context="c", sync="true")[0] == 200
 
 
@@ -305,6 +306,7 @@ def test_a_result_that_is_too_large_is_an_error():
         assert len(kept) == 1
 
 
+@pytest.mark.alone
 def test_deleting_a_binary_costs_little_when_many_jobs_have_long_class_paths():
     with started(launcher={"max_jobs_per_context": 1, "max_queued_jobs": 1000}) as s:
         for n in range(40):
@@ -409,6 +411,7 @@ def look(s):
     return [f(p) for p in (s.worker_pids()[0], s.launcher.pid) for f in (descriptors, lambda p: memory_kb(p, "RssAnon"))]
 
 
+@pytest.mark.alone
 def test_after_a_storm_all_is_as_it_was():
     # nginx keeps a connection that broke within a body that nobody wants for as long as an idle one
     with started(zone="parked=12 watchers=4 uploads=3 queued=300k", http="keepalive_timeout 1s;",

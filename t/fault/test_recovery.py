@@ -247,6 +247,7 @@ def test_a_launcher_that_was_stopped_itself_blames_no_driver():
             assert c.context("c")["state"] == "RUNNING" and pid(c) == first
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", ["progress", "strays"])
 def test_a_driver_that_floods_delays_nobody(what):
     with scripted() as s:

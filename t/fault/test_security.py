@@ -738,6 +738,7 @@ def packed(path, base, entries):
     return str(path)
 
 
+@pytest.mark.alone
 def test_hostile_jars_hurt_their_own_context_only(tmp_path):
     plain = str(tmp_path / "hostile.jar")
     scalac(str(tmp_path / "src"), HOSTILE, plain)

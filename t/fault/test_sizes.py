@@ -9,6 +9,7 @@ import time
 import pytest
 from sparkjob_server import Server, memory_kb, wait_until
 
+pytestmark = pytest.mark.alone
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 MB = 1 << 20
 

@@ -5,6 +5,7 @@ import os
 import pytest
 from soak import FIGURES, Soak
 
+pytestmark = pytest.mark.alone
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 
 

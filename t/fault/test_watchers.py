@@ -2,8 +2,10 @@
 
 import os
 
+import pytest
 from watchers import measure
 
+pytestmark = pytest.mark.alone
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
 
 

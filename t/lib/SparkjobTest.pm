@@ -466,10 +466,17 @@ sub slurp {
     return <$in> // '';
 }
 
+# Of those that the system gives to no client meanwhile.
+
 sub free_port {
-    my $sock = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no free port: $!";
-    return $sock->sockport;
+    my ($end) = slurp('/proc/sys/net/ipv4/ip_local_port_range') =~ /(\d+)/;
+    for (1 .. 100) {
+        my $sock = IO::Socket::INET->new(
+            LocalAddr => '127.0.0.1', Listen => 1,
+            LocalPort => $end > 12000 ? 10000 + int rand $end - 10000 : 0);
+        return $sock->sockport if $sock;
+    }
+    die "no free port: $!";
 }
 
 # Processes that inherited our environment, or have a file of our folder open

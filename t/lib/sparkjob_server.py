@@ -13,6 +13,7 @@ import glob
 import http.client
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -40,10 +41,14 @@ OUR_FAULT = re.compile(
 
 
 def free_port():
-    """A TCP port on 127.0.0.1 that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port on 127.0.0.1 that nobody has, of those that the system gives to no client meanwhile."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        end = int(f.read().split()[0])
+    for _ in range(100):
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.SystemRandom().randrange(10000, end) if end > 12000 else 0))
+            return s.getsockname()[1]
+    raise AssertionError("no port is free")
 
 
 def wait_until(what, condition, seconds=30.0, every=0.05):

@@ -46,7 +46,7 @@ setup(void **state)
     path = sjl_format("%s/c.json", folder);
     unit_write(path, "{\"data_dir\": \".\", \"channel\": {\"socket\": \"s\"},"
                " \"driver\": {\"command\": [\"x\"]},"
-               " \"sync_commit_delay\": 50}");
+               " \"sync_commit_delay\": 500}");
 
     sjl_conf = sjl_config_read(path, &errors);
     assert_non_null(sjl_conf);
@@ -143,12 +143,31 @@ test_operations_are_told_back_in_order(void **state)
         sjl_db_add(&probes[i].op, 0);
     }
 
-    unit_run(&all, 5000);
+    unit_run(&all, 60000);
     assert_int_equal(told, OPS);
 
     for (i = 0; i < OPS; i++) {
         assert_int_equal(order[i], i);
     }
+}
+
+
+/* the first one pauses in the database's thread by now */
+
+static void
+wait_for_run(void)
+{
+    int  n;
+
+    for (n = 0; n < 3000; n++) {
+        if (__atomic_load_n(&probes[0].runs, __ATOMIC_ACQUIRE)) {
+            return;
+        }
+
+        (void) usleep(20000);
+    }
+
+    fail();
 }
 
 
@@ -158,16 +177,16 @@ test_what_waits_for_a_commit_goes_into_the_next(void **state)
     int  i;
 
     begin(OPS);
-    probes[0].pause = 100000;
+    probes[0].pause = 1000000;
 
     sjl_db_add(&probes[0].op, 0);
-    (void) usleep(20000);
+    wait_for_run();
 
     for (i = 1; i < OPS; i++) {
         sjl_db_add(&probes[i].op, 0);
     }
 
-    unit_run(&all, 5000);
+    unit_run(&all, 60000);
     assert_int_equal(told, OPS);
     assert_int_equal(commits(), 2);
 }
@@ -183,7 +202,7 @@ test_a_lazy_operation_waits_for_another(void **state)
     assert_int_equal(told, 0);
 
     sjl_db_add(&probes[1].op, 0);
-    unit_run(&all, 2000);
+    unit_run(&all, 60000);
     assert_int_equal(told, 2);
     assert_int_equal(order[0], 0);
     assert_int_equal(commits(), 1);
@@ -199,10 +218,10 @@ test_a_lazy_operation_does_not_wait_for_ever(void **state)
     start = sjl_now();
 
     sjl_db_add(&probes[0].op, 1);
-    unit_run(&all, 2000);
+    unit_run(&all, 60000);
 
     assert_int_equal(told, 1);
-    assert_true(sjl_now() - start >= 45);
+    assert_true(sjl_now() - start >= 450);
 }
 
 
@@ -212,17 +231,17 @@ test_a_failure_stays_with_its_own(void **state)
     int  i;
 
     begin(5);
-    probes[0].pause = 50000;
+    probes[0].pause = 1000000;
     probes[2].fail = 2;
 
     sjl_db_add(&probes[0].op, 0);
-    (void) usleep(10000);
+    wait_for_run();
 
     for (i = 1; i < 5; i++) {
         sjl_db_add(&probes[i].op, 0);
     }
 
-    unit_run(&all, 2000);
+    unit_run(&all, 60000);
     assert_int_equal(told, 5);
 
     for (i = 0; i < 5; i++) {
@@ -238,16 +257,22 @@ test_a_failure_stays_with_its_own(void **state)
 static void
 test_what_must_not_be_lost_is_tried_again(void **state)
 {
+    int  n;
+
     begin(1);
     probes[0].fail = 4;
     probes[0].op.retry = 1;
 
     sjl_db_add(&probes[0].op, 0);
-    unit_run(&all, 500);
+
+    for (n = 0; n < 1000 && sjl_db_retries() == 0; n++) {
+        unit_run(&all, 20);
+    }
+
     assert_int_equal(told, 0);
     assert_int_equal(sjl_db_retries(), 1);
 
-    unit_run(&all, 4000);
+    unit_run(&all, 60000);
     assert_int_equal(told, 1);
     assert_int_equal(probes[0].op.rc, SJL_OK);
     assert_int_equal(sjl_db_retries(), 0);
@@ -361,13 +386,13 @@ test_no_job_stays_alive_in_a_context_that_has_ended(void **state)
     begin(1);
     probes[0].op.run = leave_job;
     sjl_db_add(&probes[0].op, 0);
-    unit_run(&all, 5000);
+    unit_run(&all, 60000);
     assert_int_equal(all, 1);
 
     begin(1);
     probes[0].op.run = adopt_jobs;
     sjl_db_add(&probes[0].op, 0);
-    unit_run(&all, 5000);
+    unit_run(&all, 60000);
     assert_int_equal(all, 1);
 
     sjl_lost_end_all();
@@ -376,7 +401,7 @@ test_no_job_stays_alive_in_a_context_that_has_ended(void **state)
     probes[0].op.run = check_jobs;
     probes[0].op.data = &found;
     sjl_db_add(&probes[0].op, 0);
-    unit_run(&all, 5000);
+    unit_run(&all, 60000);
     assert_int_equal(all, 1);
 
     assert_int_equal(found, 1);
@@ -408,7 +433,7 @@ test_a_full_disk_is_told_and_then_forgotten(void **state)
 
     all = 0;
     sjl_db_add(&add.op, 0);
-    unit_run(&all, 2000);
+    unit_run(&all, 60000);
     assert_int_equal(all, 1);
     assert_int_equal(add.op.rc, SJL_ERROR);
     assert_true(strlen(add.op.why.text) > 0);
@@ -417,7 +442,7 @@ test_a_full_disk_is_told_and_then_forgotten(void **state)
 
     all = 0;
     sjl_db_add(&add.op, 0);
-    unit_run(&all, 2000);
+    unit_run(&all, 60000);
     assert_int_equal(all, 1);
     assert_int_equal(add.op.rc, SJL_OK);
 

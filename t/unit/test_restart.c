@@ -51,7 +51,7 @@ ask(ask_t *a, int (*run)(sjl_db_op_t *op, sjl_dao_t *dao))
     a->op.run = run;
     a->op.done = asked;
     sjl_db_add(&a->op, 0);
-    unit_run(&a->done, 5000);
+    unit_run(&a->done, 60000);
     assert_int_equal(a->op.rc, SJL_OK);
 }
 

@@ -286,7 +286,7 @@ test_a_process_is_watched(void **state)
     folder = unit_folder();
 
     spawn(&p, folder, "exit 7");
-    unit_run(&ended, 5000);
+    unit_run(&ended, 60000);
     assert_int_equal(ended, 1);
     words = sjl_process_words(status_seen);
     assert_string_equal(words, "the driver exited with code 7");
@@ -294,7 +294,7 @@ test_a_process_is_watched(void **state)
 
     spawn(&p, folder, "sleep 60");
     sjl_process_signal(&p, SIGKILL);
-    unit_run(&ended, 5000);
+    unit_run(&ended, 60000);
     words = sjl_process_words(status_seen);
     assert_string_equal(words, "the driver was killed by signal 9 (Killed)");
     free(words);
@@ -315,7 +315,7 @@ test_the_whole_group_ends_with_its_leader(void **state)
     folder = unit_folder();
 
     spawn(&p, folder, "sleep 60 & echo $!");
-    unit_run(&ended, 5000);
+    unit_run(&ended, 60000);
     assert_int_equal(ended, 1);
 
     path = sjl_format("%s/log", folder);
@@ -324,7 +324,7 @@ test_the_whole_group_ends_with_its_leader(void **state)
 
     /* it is somebody else's child now, who has to wait for it */
 
-    for (i = 0; i < 100 && kill(atoi(tail), 0) == 0; i++) {
+    for (i = 0; i < 3000 && kill(atoi(tail), 0) == 0; i++) {
         (void) usleep(20000);
     }
 
@@ -369,7 +369,7 @@ test_another_process_of_the_same_number_is_not_adopted(void **state)
     assert_int_equal(sjl_process_adopt(&q, "nonsense"), SJL_ERROR);
 
     sjl_process_signal(&p, SIGKILL);
-    unit_run(&ended, 5000);
+    unit_run(&ended, 60000);
     assert_int_equal(sjl_process_adopt(&q, text), SJL_ERROR);
 
     free(text);
