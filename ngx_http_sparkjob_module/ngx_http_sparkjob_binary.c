@@ -359,8 +359,9 @@ ngx_http_sparkjob_binary_delete(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    meta = json_pack("{s:s%, s:s%}",
+    meta = json_pack("{s:s%, s:I, s:s%}",
                      "name", ngx_http_sparkjob_text(&ctx->name),
+                     "asked", ngx_http_sparkjob_now(),
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
     meta = ngx_http_sparkjob_meta_with(meta, "owner", &ctx->owner);

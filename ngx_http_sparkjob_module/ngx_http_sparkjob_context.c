@@ -503,9 +503,10 @@ ngx_http_sparkjob_context_delete(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_problem(r);
     }
 
-    meta = json_pack("{s:s%, s:b, s:s%}",
+    meta = json_pack("{s:s%, s:b, s:I, s:s%}",
                      "name", ngx_http_sparkjob_text(&ctx->stored),
                      "force", (int) force,
+                     "asked", ngx_http_sparkjob_now(),
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_delete_call,

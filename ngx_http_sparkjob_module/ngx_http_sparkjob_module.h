@@ -604,6 +604,7 @@ ngx_int_t ngx_http_sparkjob_frame_send(ngx_http_sparkjob_channel_t *ch,
  * leaves the time limit that the request has.  ngx_http_sparkjob_meta_with()
  * adds a member unless it is empty, and returns NULL if that failed.
  */
+json_int_t ngx_http_sparkjob_now(void);     /* milliseconds since 1970 */
 json_t *ngx_http_sparkjob_meta_with(json_t *meta, const char *name,
     ngx_str_t *value);
 ngx_int_t ngx_http_sparkjob_ask(ngx_http_request_t *r,

@@ -119,6 +119,17 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
 }
 
 
+json_int_t
+ngx_http_sparkjob_now(void)
+{
+    ngx_time_t  *now;
+
+    now = ngx_timeofday();
+
+    return (json_int_t) now->sec * 1000 + now->msec;
+}
+
+
 json_t *
 ngx_http_sparkjob_meta_with(json_t *meta, const char *name, ngx_str_t *value)
 {

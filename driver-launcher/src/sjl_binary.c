@@ -518,17 +518,19 @@ void
 sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
     char           *users;
+    json_int_t      asked;
     const char     *name, *user, *owner;
     sjl_binary_t   *binary;
     sjl_delete_t   *d;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
+    asked = 0;
     user = "";
     owner = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s, s?s, s?s}", "name", &name, "user",
-                           &user, "owner", &owner)
+    if (sjl_request_unpack(r, f, "{s:s, s?I, s?s, s?s}", "name", &name,
+                           "asked", &asked, "user", &user, "owner", &owner)
         == SJL_ERROR)
     {
         return;
@@ -536,7 +538,9 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
 
     binary = sjl_binary_find(name);
 
-    if (binary == NULL || binary->deleting) {
+    if (binary == NULL || binary->deleting
+        || sjl_request_is_before(r, asked, binary->row.time))
+    {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_BINARY, name);
         return;
     }

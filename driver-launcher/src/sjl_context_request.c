@@ -55,16 +55,18 @@ void
 sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
     int             force;
+    json_int_t      asked;
     const char     *name, *user;
     sjl_request_t  *r;
     sjl_context_t  *ctx;
 
     r = sjl_request_make(c, f);
     force = 0;
+    asked = 0;
     user = "";
 
-    if (sjl_request_unpack(r, f, "{s:s, s?b, s?s}", "name", &name, "force",
-                           &force, "user", &user)
+    if (sjl_request_unpack(r, f, "{s:s, s?b, s?I, s?s}", "name", &name,
+                           "force", &force, "asked", &asked, "user", &user)
         == SJL_ERROR)
     {
         return;
@@ -72,7 +74,7 @@ sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f)
 
     ctx = sjl_context_find_name(name);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || sjl_request_is_before(r, asked, ctx->row.start)) {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT, name);
         return;
     }

@@ -22,15 +22,6 @@
 #include <utlist.h>
 
 
-/*
- * A module that comes back sends what was not answered again, at once.  So it
- * is only for this long after its hello, in milliseconds, that a submission may
- * be one that the database knows and memory has forgotten; unless its id is
- * made from a client's key, which may come again at any time.
- */
-#define SJL_SUBMIT_AGAIN  5000
-
-
 typedef struct {
     sjl_request_t  *request;
     char           *id;
@@ -99,7 +90,7 @@ sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    s->look = s->again || sjl_now() - c->since < SJL_SUBMIT_AGAIN;
+    s->look = s->again || sjl_now() - c->since < SJL_REQUEST_AGAIN;
 
     if (s->again && s->fd != -1) {
         fop = sjl_file_op_make(sjl_files_hash, sjl_submit_digested, s);

@@ -278,6 +278,14 @@ sjl_request_trouble(void)
 }
 
 
+int
+sjl_request_is_before(const sjl_request_t *r, int64_t asked, int64_t since)
+{
+    return asked && since > asked
+           && sjl_now() - r->conn->since < SJL_REQUEST_AGAIN;
+}
+
+
 void
 sjl_request_record(sjl_request_t *r, const json_t *meta, const void *payload,
     size_t size)

@@ -15,6 +15,16 @@
 #include "sjl_conn.h"
 
 
+/*
+ * A module that comes back sends what was not answered again, at once.  So it
+ * is only for this long after its hello, in milliseconds, that a submission may
+ * be one that the database knows and memory has forgotten, unless its id is
+ * made from a client's key, which may come again at any time; and a deletion
+ * one that was done already.
+ */
+#define SJL_REQUEST_AGAIN  5000
+
+
 struct sjl_request_s {
     sjl_conn_t     *conn;               /* NULL: the module has gone away */
     uint32_t        stream;
@@ -72,6 +82,13 @@ void sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why);
 
 /* why changes are not taken, or one was not a moment ago; NULL: they are */
 const sjl_why_t *sjl_request_trouble(void);
+
+/*
+ * Whether a deletion, just made, comes again on a new channel, and was asked
+ * for before what has the name now: that is to stay.
+ */
+int sjl_request_is_before(const sjl_request_t *r, int64_t asked,
+    int64_t since);
 
 /* a part of the answer, before the reply */
 void sjl_request_record(sjl_request_t *r, const json_t *meta,

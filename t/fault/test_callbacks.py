@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import uuid
 import pytest
 from sparkjob_channel import Channel, Refused
 from sparkjob_server import Server, wait_until
+from storage import Disk
 
 
 class Receiver:
@@ -199,6 +201,31 @@ def test_they_outlive_the_launcher(server, receiver):
     with Channel(server.socket) as c:
         idle(c)
         assert len(receiver.got) == got
+
+
+@pytest.mark.skipif("SPARKJOB_LONG" not in os.environ, reason="a launcher waits 10 s for its storage: SPARKJOB_LONG=1")
+def test_what_a_launcher_could_not_store_at_its_end_is_posted_by_the_next(receiver):
+    with launcher() as s:
+        disk = Disk(s)
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            receiver.answers = {"/again": 500}
+            jobs = [c.submit("sleep", b'{"ms": 1000}', callback=receiver.url(path))["id"] for path in ("/never", "/again")]
+            receiver.wait(1, "/again")
+            jobs.append(c.submit("sleep", b'{"ms": 1000}', callback=receiver.url("/ends"))["id"])
+            disk.fails("db-write", "*", "error")
+            wait_until("its end waits", lambda: "changes wait for the storage" in s.read("launcher.log"))
+            s.launcher.terminate()
+        assert s.launcher.wait(60) == 0 and "changes could not be stored" in s.read("launcher.log")
+        disk.works()
+        receiver.answers = {}
+        got = len(receiver.got)
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            idle(c)
+            assert {jobs[1], jobs[2]} <= {body["jobId"] for _, body, _ in receiver.got[got:]}
+            assert receiver.bodies("/never")[-1]["jobId"] == jobs[0]
 
 
 def test_attempts_are_counted_across_restarts(server, receiver):

@@ -11,6 +11,7 @@ import time
 import uuid
 
 import pytest
+from fake_launcher import FakeLauncher
 from faults import Faults
 from sparkjob_channel import Channel, Refused
 from sparkjob_server import BUILD, ROOT, Server, alive, wait_until
@@ -484,3 +485,34 @@ def test_folders_of_no_context_are_removed_and_those_of_ended_ones_swept():
             wait_until("they are gone", lambda: sorted(os.listdir(contexts)) == sorted([over, kept, "not-ours"]), 20)
             wait_until("it is swept", lambda: sorted(os.listdir(f"{contexts}/{over}")) == ["driver.log", "logs"])
             assert {"tmp", "in", "out", "driver.log", "logs"} <= set(os.listdir(f"{contexts}/{kept}")) and pid(c)
+
+
+def test_a_deletion_that_comes_again_spares_what_came_later():
+    """The first time it was done, and only its answer was lost; meanwhile another has the name."""
+    with scripted() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            before = int(time.time() * 1000) - 60000
+            c.create("c")
+            c.ask("binary-put", {"name": "b", "type": "Jar", "user": ""}, b"PK\3\4 b")
+            for message, name in ("context-delete", "c"), ("binary-delete", "b"):
+                with pytest.raises(Refused) as why:
+                    c.ask(message, {"name": name, "asked": before})
+                assert why.value.code.startswith("no-such-")
+            assert c.context("c")["state"] == "RUNNING" and c.ask("binary-get", {"name": "b"})[0]["record"]["name"] == "b"
+            for message, name in ("binary-delete", "b"), ("context-delete", "c"):
+                c.ask(message, {"name": name, "asked": int(time.time() * 1000)})
+            assert c.context("c")["state"] != "RUNNING"
+
+
+def test_a_module_says_when_a_deletion_was_asked_for():
+    with Server(start=False) as s, FakeLauncher(s.socket) as fake:
+        asked = []
+        answer = fake.answer
+        fake.answer = lambda channel, number, stream, meta: (asked.append(meta.get("asked")), answer(channel, number, stream, meta))
+        s.start_nginx()
+        s.wait_ready()
+        for path in "/contexts/c", "/binaries/b":
+            before = int(time.time() * 1000)
+            assert s.delete(path)[0] == 400
+            assert before - 1000 <= asked[-1] <= time.time() * 1000 + 1, (before, asked)
