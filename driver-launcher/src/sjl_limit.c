@@ -129,8 +129,10 @@ sjl_limit_stranger(void)
 }
 
 
+/* one that is to be restarted, but not yet, waits for its turn itself */
+
 int
-sjl_limit_start(sjl_request_t *r)
+sjl_limit_may_start(void)
 {
     int64_t         n;
     sjl_context_t  *ctx, *next;
@@ -139,10 +141,17 @@ sjl_limit_start(sjl_request_t *r)
 
     HASH_ITER(hh, sjl_contexts, ctx, next) {
         n += ctx->row.state == SJP_CONTEXT_STARTED
-             || ctx->row.state == SJP_CONTEXT_RESTARTING;
+             || (ctx->row.state == SJP_CONTEXT_RESTARTING && !ctx->restarting);
     }
 
-    if (n < sjl_conf->limit_starting) {
+    return n < sjl_conf->limit_starting;
+}
+
+
+int
+sjl_limit_start(sjl_request_t *r)
+{
+    if (sjl_limit_may_start()) {
         return 1;
     }
 

@@ -31,6 +31,9 @@ int sjl_limit_channel(void);
 /* whether one more local peer may connect that has yet to say who it is */
 int sjl_limit_stranger(void);
 
+/* whether one more context may start, of those that nobody asks for */
+int sjl_limit_may_start(void);
+
 /*
  * Whether one more context may start, or one more job of "size" bytes wait for
  * a context; if not the request is refused.

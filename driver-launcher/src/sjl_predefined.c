@@ -10,10 +10,16 @@
 #include "sjl_config.h"
 #include "sjl_create.h"
 #include "sjl_files.h"
+#include "sjl_limit.h"
 #include "sjl_server.h"
+
+#include <utlist.h>
 
 
 #define SJL_PREDEFINED_USER  ""
+
+/* how often it is looked whether more contexts may start, in seconds */
+#define SJL_PREDEFINED_TURN  .5
 
 
 /* contexts that are made together */
@@ -21,20 +27,28 @@
 struct sjl_round_s {
     sjl_request_t  *request;            /* NULL: nobody waits for them */
     size_t          left;
+    json_t         *waiting;            /* for room: settings, by name */
+    ev_timer        timer;
     char           *failed;             /* the name of one that does not run */
     sjl_bytes_t     error;
+    sjl_round_t    *next;
 };
 
 
 static void sjl_predefined_want(const json_t *before);
 static void sjl_predefined_contexts(sjl_request_t *r, const char *own,
     json_t *contexts);
+static void sjl_predefined_go_on(sjl_round_t *round);
+static void sjl_predefined_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
 static void sjl_predefined_context(sjl_round_t *round, const char *name,
     json_t *settings);
 static void sjl_predefined_check(sjl_round_t *round);
 static void sjl_predefined_binary(const char *name, const char *path);
 static void sjl_predefined_hashed(sjl_file_op_t *fop);
 
+
+static sjl_round_t  *sjl_predefined_rounds;
 
 /* binaries on their way, and the contexts that wait for them */
 static size_t   sjl_predefined_left;
@@ -117,15 +131,60 @@ sjl_predefined_contexts(sjl_request_t *r, const char *own, json_t *contexts)
     round = sjl_alloc(sizeof(sjl_round_t));
     round->request = r;
     round->left = 1;
+    round->waiting = json_object();
+
+    ev_init(&round->timer, sjl_predefined_timeout);
+    round->timer.data = round;
+
+    LL_PREPEND(sjl_predefined_rounds, round);
 
     json_object_foreach(contexts, name, settings) {
         if (sjl_context_owned(name, own)) {
-            sjl_predefined_context(round, name, settings);
+            (void) json_object_set(round->waiting, name, settings);
         }
+    }
+
+    sjl_predefined_go_on(round);
+}
+
+
+/* drivers that start take all of the machine, whoever wants them */
+
+static void
+sjl_predefined_go_on(sjl_round_t *round)
+{
+    void        *next;
+    json_t      *settings;
+    const char  *name;
+
+    json_object_foreach_safe(round->waiting, next, name, settings) {
+
+        if (sjl_server_ending()) {
+            break;
+        }
+
+        if (!sjl_limit_may_start()) {
+            ev_timer_set(&round->timer, SJL_PREDEFINED_TURN, 0.);
+            ev_timer_start(sjl_loop, &round->timer);
+            return;
+        }
+
+        sjl_predefined_context(round, name, settings);
+        (void) json_object_del(round->waiting, name);
     }
 
     round->left--;
     sjl_predefined_check(round);
+}
+
+
+static void
+sjl_predefined_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void) loop;
+    (void) events;
+
+    sjl_predefined_go_on(timer->data);
 }
 
 
@@ -212,6 +271,9 @@ sjl_predefined_check(sjl_round_t *round)
         sjl_request_reply(round->request, NULL, NULL, 0);
     }
 
+    LL_DELETE(sjl_predefined_rounds, round);
+
+    json_decref(round->waiting);
     free(round->failed);
     free(round->error.data);
     free(round);

@@ -8,10 +8,12 @@
 #include "sjl_supervise.h"
 #include "sjl_config.h"
 #include "sjl_job.h"
+#include "sjl_limit.h"
 #include "sjl_server.h"
 
 
 #define SJL_SUPERVISE_PAUSE  60         /* seconds at most */
+#define SJL_SUPERVISE_TURN   .5         /* until there may be room for it */
 
 
 static int sjl_supervise_wanted(const sjl_context_t *ctx);
@@ -263,6 +265,13 @@ sjl_supervise_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     (void) events;
 
     ctx = timer->data;
+
+    if (!sjl_limit_may_start()) {
+        ctx->pause = SJL_SUPERVISE_TURN;
+        sjl_supervise_arm(ctx);
+        return;
+    }
+
     ctx->restarting = 0;
 
     sjl_context_restart(ctx);

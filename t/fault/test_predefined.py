@@ -160,3 +160,38 @@ def test_what_is_new_in_the_configuration_is_there_after_a_hangup(tmp_path):
             running(c, "second")
             assert list(binaries(c)) == ["a"] and running(c, "first")["id"] == first
             assert c.context("ended")["state"] == "FINISHED"        # a user has stopped it
+
+
+def test_they_start_and_start_again_a_few_at_a_time():
+    names = [f"slow{n}" for n in range(5)]
+    settings = {"script.start": "slow:400", "supervise": "true"}
+    with Server(scripted=True, start=False, launcher={"contexts": {n: settings for n in names}, "limits": {"starting": 2}}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+
+            def state(name):
+                try:
+                    return c.context(name)["state"]
+                except Refused:
+                    return None
+
+            def busy():
+                """How many start; of those that have come to run since the drivers were counted none is."""
+                drivers = len(set(s.drivers()) - set(killed))
+                return drivers - [state(n) for n in names].count("RUNNING")
+
+            def all_run():
+                most.append(busy())
+                drivers = s.drivers()
+                return (all(state(n) == "RUNNING" for n in names) and len(drivers) == len(names)
+                        and not set(drivers) & set(killed))
+
+            killed = []
+            for _ in "start", "restart":
+                most = []
+                wait_until("all run", all_run, 60, 0.02)
+                assert 0 < max(most) <= 2, most
+                killed = s.drivers()
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
+            wait_until("all run again", all_run, 60)
