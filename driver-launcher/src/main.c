@@ -52,7 +52,7 @@ main(int argc, char *const *argv)
 
     (void) umask(0077);
 
-    json_set_alloc_funcs(sjl_alloc, free);
+    json_set_alloc_funcs(sjl_alloc_raw, free);
 
     for (opt = getopt(argc, argv, "c:tV"); opt != -1;
          opt = getopt(argc, argv, "c:tV"))

@@ -60,8 +60,9 @@ typedef struct {
 extern struct ev_loop  *sjl_loop;
 
 
-/* n bytes of zeros */
+/* n bytes of zeros; or of whatever was there */
 void *sjl_alloc(size_t n);
+void *sjl_alloc_raw(size_t n);
 
 /* a copy of n bytes of p with a zero behind it; NULL stays NULL */
 char *sjl_memdup(const void *p, size_t n);
@@ -96,8 +97,9 @@ int sjl_same_secret(const char *a, const char *b);
 /* frees it, and leaves nothing of it in memory */
 void sjl_free_secret(char *s);
 
-/* the text of a JSON value, to be freed */
+/* the text of a JSON value, to be freed; n is its length */
 char *sjl_json_text(const json_t *value);
+char *sjl_json_text_len(const json_t *value, size_t *n);
 
 /*
  * An error as clients read it: {"message", "errorClass", "stack"}.  The stack

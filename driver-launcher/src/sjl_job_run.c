@@ -102,17 +102,27 @@ sjl_job_frame(const sjl_job_t *job)
 }
 
 
-/* what is no binary of ours is a URI, and the driver's to fetch */
+/*
+ * What is no binary of ours is a URI, and the driver's to fetch.  Jobs that
+ * follow each other mostly have one class path, so one is kept.
+ */
 
 static json_t *
 sjl_job_paths(const char *binaries)
 {
-    json_t  *list;
+    static char    *text;
+    static json_t  *paths;
 
-    list = json_loads(binaries, 0, NULL);
-    sjl_binary_paths(list);
+    if (text == NULL || strcmp(text, binaries)) {
+        free(text);
+        json_decref(paths);
 
-    return list;
+        text = sjl_strdup(binaries);
+        paths = json_loads(binaries, 0, NULL);
+        sjl_binary_paths(paths);
+    }
+
+    return json_incref(paths);
 }
 
 

@@ -53,12 +53,25 @@ sjl_record_job(const sjl_job_row_t *row)
 }
 
 
+/* jobs that follow each other mostly have one class path, so one is kept */
+
 static json_t *
 sjl_record_names(const char *cp)
 {
     size_t   i;
-    json_t  *binaries, *binary, *name, *names;
+    json_t  *binaries, *binary, *name;
 
+    static char    *text;
+    static json_t  *names;
+
+    if (text && strcmp(text, cp) == 0) {
+        return json_incref(names);
+    }
+
+    free(text);
+    json_decref(names);
+
+    text = sjl_strdup(cp);
     names = json_array();
     binaries = json_loads(cp, 0, NULL);
 
@@ -70,7 +83,7 @@ sjl_record_names(const char *cp)
 
     json_decref(binaries);
 
-    return names;
+    return json_incref(names);
 }
 
 

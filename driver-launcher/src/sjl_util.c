@@ -15,6 +15,9 @@
 #include <uuid/uuid.h>
 
 
+#define SJL_ALLOC_SMALL  1024
+
+
 static void sjl_no_memory(size_t n);
 static char *sjl_error_json(const char *class, const char *message,
     const char *more);
@@ -24,12 +27,36 @@ static size_t sjl_text_char(const unsigned char *p);
 struct ev_loop  *sjl_loop;
 
 
+/*
+ * A thread's own cache of small blocks is what malloc() looks into, and glibc's
+ * calloc() does not; that of a large block knows which pages are zero already.
+ */
+
 void *
 sjl_alloc(size_t n)
 {
     void  *p;
 
+    if (n <= SJL_ALLOC_SMALL) {
+        return memset(sjl_alloc_raw(n), 0, n);
+    }
+
     p = calloc(1, n);
+
+    if (p == NULL) {
+        sjl_no_memory(n);
+    }
+
+    return p;
+}
+
+
+void *
+sjl_alloc_raw(size_t n)
+{
+    void  *p;
+
+    p = malloc(n);
 
     if (p == NULL) {
         sjl_no_memory(n);
@@ -56,8 +83,9 @@ sjl_memdup(const void *p, size_t n)
         return NULL;
     }
 
-    copy = sjl_alloc(n + 1);
+    copy = sjl_alloc_raw(n + 1);
     memcpy(copy, p, n);
+    copy[n] = '\0';
 
     return copy;
 }
@@ -197,21 +225,6 @@ sjl_free_secret(char *s)
         OPENSSL_cleanse(s, strlen(s));
         free(s);
     }
-}
-
-
-char *
-sjl_json_text(const json_t *value)
-{
-    char  *s;
-
-    s = json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
-
-    if (s == NULL) {
-        sjl_no_memory(0);
-    }
-
-    return s;
 }
 
 

@@ -33,6 +33,58 @@ test_only_a_uuid_may_be_part_of_a_path(void **state)
 }
 
 
+/* its own writer of JSON must say what jansson's does */
+
+static void
+test_json_text(void **state)
+{
+    char    *text, *expected, every[256];
+    size_t   i, n;
+    json_t  *value, *deep;
+
+    static const char *const  texts[] = {
+        "{}", "[]", "null", "true", "false", "0", "-1", "\"\"",
+        "9223372036854775807", "-9223372036854775808", "1.5", "-1e300", "1e-9",
+        "[0.1, 1.0, 123456789012345678901234567890.0]",
+        "{\"a\": {\"b\": [1, [], {}, {\"c\": [null, true, \"x\"]}]}, \"\": 1}",
+        "\"\\u0000 \\u0001 \\u001f \\u007f \\\\ \\\" / \\b\\f\\n\\r\\t\"",
+        "{\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\": \"\\ud83d\\ude00\"}"
+    };
+
+    for (i = 0; i < sjl_nelts(texts); i++) {
+        value = json_loads(texts[i], JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+        assert_non_null(value);
+
+        text = sjl_json_text_len(value, &n);
+        expected = json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
+        assert_string_equal(text, expected);
+        assert_int_equal(n, strlen(expected));
+
+        free(text);
+        free(expected);
+        json_decref(value);
+    }
+
+    /* texts of any length, so that it has to grow anywhere */
+
+    memset(every, '\n', sizeof(every));
+    deep = json_array();
+
+    for (i = 0; i < sizeof(every); i++) {
+        (void) json_array_append_new(deep, json_stringn(every, i));
+
+        text = sjl_json_text(deep);
+        expected = json_dumps(deep, JSON_COMPACT);
+        assert_string_equal(text, expected);
+
+        free(text);
+        free(expected);
+    }
+
+    json_decref(deep);
+}
+
+
 static void
 test_secrets(void **state)
 {
@@ -383,6 +435,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_only_a_uuid_may_be_part_of_a_path),
+        cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_what_is_no_text_becomes_text),
         cmocka_unit_test(test_text_is_told_from_bytes_in_any_pieces),
