@@ -8,6 +8,7 @@
 
 
 #include <ngx_http_sparkjob_module.h>
+#include <sparkjob_json.h>
 
 
 typedef ngx_int_t (*ngx_http_sparkjob_message_pt)(
@@ -77,7 +78,7 @@ ngx_http_sparkjob_message(ngx_http_sparkjob_channel_t *ch,
     }
 
     if (len) {
-        msg->meta = json_loadb((char *) meta, len, JSON_ALLOW_NUL, &error);
+        msg->meta = sjp_json_read((char *) meta, len, &error);
 
     } else {
         msg->meta = json_object();

@@ -10,6 +10,7 @@
 
 
 #include <ngx_http_sparkjob_module.h>
+#include <sparkjob_json.h>
 
 
 static ngx_int_t ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op,
@@ -163,7 +164,7 @@ ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op, json_t *meta,
     r = op->request;
     frame = &op->frame;
 
-    len = meta ? json_dumpb(meta, NULL, 0, JSON_COMPACT) : 0;
+    len = meta ? sjp_json_write(meta, NULL, 0) : 0;
 
     if (len == 0) {
         return NGX_ERROR;
@@ -183,8 +184,8 @@ ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op, json_t *meta,
         return NGX_ERROR;
     }
 
-    (void) json_dumpb(meta, (char *) frame->head.data + SJP_HEADER_SIZE, len,
-                      JSON_COMPACT);
+    (void) sjp_json_write(meta, (char *) frame->head.data + SJP_HEADER_SIZE,
+                          len);
 
     if (body && ngx_http_sparkjob_op_payload(r, frame) != NGX_OK) {
         return NGX_ERROR;
@@ -279,7 +280,7 @@ ngx_http_sparkjob_op_frame(ngx_uint_t type, uint32_t stream, json_t *meta,
     sjp_header_t                h;
     ngx_http_sparkjob_frame_t  *frame;
 
-    len = meta ? json_dumpb(meta, NULL, 0, JSON_COMPACT) : 0;
+    len = meta ? sjp_json_write(meta, NULL, 0) : 0;
 
     frame = ngx_calloc(sizeof(ngx_http_sparkjob_frame_t) + SJP_HEADER_SIZE
                        + len, log);
@@ -300,9 +301,8 @@ ngx_http_sparkjob_op_frame(ngx_uint_t type, uint32_t stream, json_t *meta,
         sjp_header_encode(frame->head.data, &h);
 
         if (len) {
-            (void) json_dumpb(meta,
-                              (char *) frame->head.data + SJP_HEADER_SIZE, len,
-                              JSON_COMPACT);
+            (void) sjp_json_write(meta, (char *) frame->head.data
+                                        + SJP_HEADER_SIZE, len);
         }
     }
 

@@ -97,9 +97,8 @@ int sjl_same_secret(const char *a, const char *b);
 /* frees it, and leaves nothing of it in memory */
 void sjl_free_secret(char *s);
 
-/* the text of a JSON value, to be freed; n is its length */
+/* the text of a JSON value, to be freed */
 char *sjl_json_text(const json_t *value);
-char *sjl_json_text_len(const json_t *value, size_t *n);
 
 /*
  * An error as clients read it: {"message", "errorClass", "stack"}.  The stack

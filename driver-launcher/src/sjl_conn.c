@@ -10,6 +10,7 @@
 #include "sjl_limit.h"
 #include "sjl_link.h"
 #include "sjl_request.h"
+#include "sparkjob_json.h"
 
 #include <utlist.h>
 
@@ -411,7 +412,7 @@ sjl_conn_meta(const char *p, size_t n)
         return json_object();
     }
 
-    meta = json_loadb(p, n, JSON_ALLOW_NUL, NULL);
+    meta = sjp_json_read(p, n, NULL);
 
     if (!json_is_object(meta)) {
         json_decref(meta);

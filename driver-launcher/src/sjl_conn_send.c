@@ -9,12 +9,14 @@
 #include "sjl_limit.h"
 #include "sjl_link.h"
 #include "sjl_state.h"
+#include "sparkjob_json.h"
 
 #include <sys/mman.h>
 #include <utlist.h>
 
 
 #define SJL_CONN_BUSY  (1024 * 1024)
+#define SJL_CONN_META  2048             /* bytes, most have less */
 
 
 /* a frame as it is sent; those that go to many are shared */
@@ -131,41 +133,42 @@ static sjl_buf_t *
 sjl_conn_encode(sjp_type_e type, uint32_t stream, const json_t *meta,
     const void *payload, size_t size, int fd)
 {
-    char          *text;
+    char           text[SJL_CONN_META];
+    size_t         n;
     sjl_buf_t     *buf;
     sjp_header_t   h;
 
-    text = meta ? sjl_json_text(meta) : NULL;
+    n = meta ? sjp_json_write(meta, text, sizeof(text)) : 0;
 
-    h.meta = text ? (uint32_t) strlen(text) : 0;
+    h.meta = (uint32_t) n;
     h.length = h.meta + (uint32_t) size;
     h.type = (uint16_t) type;
     h.flags = fd == -1 ? 0 : SJP_FLAG_FD;
     h.stream = stream;
 
-    if (h.meta > SJP_META_MAX || size > SJP_PAYLOAD_MAX) {
-        sjl_log(SJL_LOG_ALERT, "a frame of type %u has %u bytes of metadata, "
-                "payload %zu, it is not sent: \"%.100s\"", (unsigned) type,
-                (unsigned) h.meta, size, text ? text : "");
-        free(text);
+    if (n > SJP_META_MAX || size > SJP_PAYLOAD_MAX) {
+        sjl_log(SJL_LOG_ALERT, "a frame of type %u has %zu bytes of metadata, "
+                "payload %zu, it is not sent: \"%.*s\"", (unsigned) type, n,
+                size, n < 100 ? (int) n : 100, text);
         return NULL;
     }
 
-    buf = sjl_alloc(sizeof(sjl_buf_t) + SJP_HEADER_SIZE + h.length);
+    buf = sjl_alloc_raw(sizeof(sjl_buf_t) + SJP_HEADER_SIZE + h.length);
     buf->refs = 1;
     buf->size = SJP_HEADER_SIZE + h.length;
 
     sjp_header_encode((unsigned char *) buf->data, &h);
 
-    if (h.meta) {
-        memcpy(buf->data + SJP_HEADER_SIZE, text, h.meta);
+    if (n <= sizeof(text)) {
+        memcpy(buf->data + SJP_HEADER_SIZE, text, n);
+
+    } else {
+        (void) sjp_json_write(meta, buf->data + SJP_HEADER_SIZE, n);
     }
 
     if (size) {
         memcpy(buf->data + SJP_HEADER_SIZE + h.meta, payload, size);
     }
-
-    free(text);
 
     return buf;
 }

@@ -235,6 +235,14 @@ sjl_db_add(sjl_db_op_t *op, int lazy)
 }
 
 
+int
+sjl_db_amend(sjl_db_op_t *op, void (*fn)(sjl_op_t *op), int lazy)
+{
+    return sjl_queue_amend(&sjl_db_queue, &op->op, fn,
+                           lazy ? sjl_conf->sync_commit_delay : 0);
+}
+
+
 static void
 sjl_db_done(sjl_op_t *op)
 {

@@ -65,6 +65,12 @@ int sjl_db_start(void);
 void sjl_db_add(sjl_db_op_t *op, int lazy);
 
 /*
+ * Has fn change an operation that is still to be begun, instead of another one
+ * that would overwrite what it does.  Returns whether it was.
+ */
+int sjl_db_amend(sjl_db_op_t *op, void (*fn)(sjl_op_t *op), int lazy);
+
+/*
  * Why changes that must not be lost are not down yet, or NULL.  As long as
  * there are such nothing new is begun: it would not be kept either.
  */

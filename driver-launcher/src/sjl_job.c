@@ -26,6 +26,7 @@ struct sjl_job_op_s {
 };
 
 
+static void sjl_job_amend(sjl_op_t *op);
 static int sjl_job_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
 static int sjl_job_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
 static int sjl_job_run_forget(sjl_db_op_t *op, sjl_dao_t *dao);
@@ -219,6 +220,14 @@ sjl_job_save(sjl_job_t *job, int lazy)
 {
     sjl_job_op_t  *jop;
 
+    /* a short job's row is mostly written once, as it is in the end */
+
+    if (job->newest && !job->refused
+        && sjl_db_amend(&job->newest->op, sjl_job_amend, lazy))
+    {
+        return;
+    }
+
     jop = sjl_alloc(sizeof(sjl_job_op_t));
     jop->job = job;
     jop->row = job->row;
@@ -232,6 +241,16 @@ sjl_job_save(sjl_job_t *job, int lazy)
     job->nops++;
 
     sjl_db_add(&jop->op, lazy);
+}
+
+
+static void
+sjl_job_amend(sjl_op_t *op)
+{
+    sjl_job_op_t  *jop;
+
+    jop = sjl_container(sjl_container(op, sjl_db_op_t, op), sjl_job_op_t, op);
+    jop->row = jop->job->row;
 }
 
 

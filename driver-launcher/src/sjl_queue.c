@@ -13,6 +13,7 @@
 static void *sjl_queue_thread(void *data);
 static sjl_op_t *sjl_queue_take(sjl_queue_t *q);
 static void sjl_queue_finish(sjl_queue_t *q, sjl_op_t *ops);
+static void sjl_queue_begin(sjl_queue_t *q, int64_t delay);
 static void sjl_queue_wake(sjl_queue_t *q);
 static void sjl_queue_lazy(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_queue_async(struct ev_loop *loop, ev_async *async, int events);
@@ -83,7 +84,7 @@ sjl_queue_thread(void *data)
 static sjl_op_t *
 sjl_queue_take(sjl_queue_t *q)
 {
-    sjl_op_t  *ops;
+    sjl_op_t  *op, *ops;
 
     (void) pthread_mutex_lock(&q->mutex);
 
@@ -101,6 +102,10 @@ sjl_queue_take(sjl_queue_t *q)
         q->pending = NULL;
         q->pending_last = &q->pending;
         q->wake = 0;
+    }
+
+    for (op = ops; op; op = op->next) {
+        op->begun = 1;
     }
 
     (void) pthread_mutex_unlock(&q->mutex);
@@ -132,6 +137,7 @@ sjl_queue_add(sjl_queue_t *q, sjl_op_t *op, int64_t delay)
 
     op->next = NULL;
     op->arrived = 0;
+    op->begun = 0;
 
     (void) pthread_mutex_lock(&q->mutex);
 
@@ -140,6 +146,37 @@ sjl_queue_add(sjl_queue_t *q, sjl_op_t *op, int64_t delay)
 
     (void) pthread_mutex_unlock(&q->mutex);
 
+    sjl_queue_begin(q, delay);
+}
+
+
+int
+sjl_queue_amend(sjl_queue_t *q, sjl_op_t *op, void (*fn)(sjl_op_t *op),
+    int64_t delay)
+{
+    int  begun;
+
+    (void) pthread_mutex_lock(&q->mutex);
+
+    begun = op->begun;
+
+    if (!begun) {
+        fn(op);
+    }
+
+    (void) pthread_mutex_unlock(&q->mutex);
+
+    if (!begun) {
+        sjl_queue_begin(q, delay);
+    }
+
+    return !begun;
+}
+
+
+static void
+sjl_queue_begin(sjl_queue_t *q, int64_t delay)
+{
     if (delay == 0) {
         ev_timer_stop(sjl_loop, &q->lazy);
         sjl_queue_wake(q);

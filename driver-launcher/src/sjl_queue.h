@@ -31,6 +31,8 @@ struct sjl_op_s {
      * the first one's "done" is called.
      */
     unsigned    arrived:1;
+
+    unsigned    begun:1;                /* under the queue's mutex */
 };
 
 
@@ -73,6 +75,13 @@ int sjl_queue_start(sjl_queue_t *q);
  * it together with the next one that has none, but after the delay at latest.
  */
 void sjl_queue_add(sjl_queue_t *q, sjl_op_t *op, int64_t delay);
+
+/*
+ * Has fn change an operation that was added, unless the thread has begun it,
+ * and begins it at latest as one added with that delay.  Returns whether it did.
+ */
+int sjl_queue_amend(sjl_queue_t *q, sjl_op_t *op, void (*fn)(sjl_op_t *op),
+    int64_t delay);
 
 /* ends the thread after all operations, which are told back before */
 void sjl_queue_stop(sjl_queue_t *q);

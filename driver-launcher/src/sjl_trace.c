@@ -38,7 +38,7 @@ sjl_trace_mark(sjl_trace_t *trace, sjp_trace_e n)
 }
 
 
-/* a driver may say anything, but nothing happens in it before or after its run */
+/* a driver may say anything: what it says is cut to the time that it had */
 
 void
 sjl_trace_driver(sjl_trace_t *trace, const json_t *times)

@@ -6,6 +6,7 @@
 
 
 #include "sjl_owner.h"
+#include "sparkjob_json.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -16,6 +17,7 @@
 
 
 #define SJL_ALLOC_SMALL  1024
+#define SJL_JSON_FIRST   1024           /* bytes, most texts have less */
 
 
 static void sjl_no_memory(size_t n);
@@ -225,6 +227,28 @@ sjl_free_secret(char *s)
         OPENSSL_cleanse(s, strlen(s));
         free(s);
     }
+}
+
+
+char *
+sjl_json_text(const json_t *value)
+{
+    char    *text, first[SJL_JSON_FIRST];
+    size_t   n;
+
+    n = sjp_json_write(value, first, sizeof(first));
+    text = sjl_alloc_raw(n + 1);
+
+    if (n <= sizeof(first)) {
+        memcpy(text, first, n);
+
+    } else {
+        (void) sjp_json_write(value, text, n);
+    }
+
+    text[n] = '\0';
+
+    return text;
 }
 
 

@@ -210,6 +210,34 @@ test_a_lazy_operation_waits_for_another(void **state)
 
 
 static void
+probe_amend(sjl_op_t *op)
+{
+    sjl_container(sjl_container(op, sjl_db_op_t, op), probe_t, op)->pause = 0;
+}
+
+
+static void
+test_an_operation_is_amended_until_it_is_begun(void **state)
+{
+    begin(1);
+
+    /* far beyond the test's patience */
+
+    probes[0].pause = 3600LL * 1000000;
+    sjl_db_add(&probes[0].op, 1);
+    assert_true(sjl_db_amend(&probes[0].op, probe_amend, 0));
+
+    unit_run(&all, 20000);
+    assert_int_equal(told, 1);
+    assert_int_equal(probes[0].runs, 1);
+
+    probes[0].pause = 1;
+    assert_false(sjl_db_amend(&probes[0].op, probe_amend, 0));
+    assert_int_equal(probes[0].pause, 1);
+}
+
+
+static void
 test_a_lazy_operation_does_not_wait_for_ever(void **state)
 {
     int64_t  start;
@@ -457,6 +485,7 @@ main(void)
         cmocka_unit_test(test_operations_are_told_back_in_order),
         cmocka_unit_test(test_what_waits_for_a_commit_goes_into_the_next),
         cmocka_unit_test(test_a_lazy_operation_waits_for_another),
+        cmocka_unit_test(test_an_operation_is_amended_until_it_is_begun),
         cmocka_unit_test(test_a_lazy_operation_does_not_wait_for_ever),
         cmocka_unit_test(test_a_failure_stays_with_its_own),
         cmocka_unit_test(test_what_must_not_be_lost_is_tried_again),

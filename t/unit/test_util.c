@@ -10,6 +10,7 @@
 #include "unit.h"
 #include "sjl_process.h"
 #include "sjl_text.h"
+#include "sparkjob_json.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -33,39 +34,77 @@ test_only_a_uuid_may_be_part_of_a_path(void **state)
 }
 
 
-/* its own writer of JSON must say what jansson's does */
+/* what is written and read by us must be what jansson writes and reads */
 
 static void
-test_json_text(void **state)
+test_json_as_jansson(void **state)
 {
-    char    *text, *expected, every[256];
-    size_t   i, n;
-    json_t  *value, *deep;
+    char          *text, *expected, every[256];
+    size_t         i, n;
+    json_t        *value, *read, *deep;
+    json_error_t   error;
 
     static const char *const  texts[] = {
-        "{}", "[]", "null", "true", "false", "0", "-1", "\"\"",
-        "9223372036854775807", "-9223372036854775808", "1.5", "-1e300", "1e-9",
+        "{}", "[]", "[ ]", "{ }", " {\"a\" : [ null , true,false ] }\n",
+        "[0,-0]",
+        "[-1,1234567890123456789,-999999999999999999,1000000000000000000]",
+        "[9223372036854775807,-9223372036854775808]", "[1.5,-1e300,1e-9,1E3]",
         "[0.1, 1.0, 123456789012345678901234567890.0]",
         "{\"a\": {\"b\": [1, [], {}, {\"c\": [null, true, \"x\"]}]}, \"\": 1}",
-        "\"\\u0000 \\u0001 \\u001f \\u007f \\\\ \\\" / \\b\\f\\n\\r\\t\"",
-        "{\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\": \"\\ud83d\\ude00\"}"
+        "{\"a\": 1, \"b\": 2, \"a\": 3}",
+        "[\"\\u0000 \\u0001 \\u001f \\u007f\", \"\"]",
+        "[\"\\\\ \\\" / \\b\\f\\n\\r\\t\", \"\"]",
+        "{\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\": \"\\ud83d\\ude00 \x7f\"}",
+        "{\"012345678901234567890123456789012345678901234567890123456789"
+        "0123\":1}",
+        "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]",
+
+        /* and what is no JSON */
+        "", " ", "1", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]",
+        "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{a:1}",
+        "{1:2}",
+        "[01]", "[-]", "[--1]", "[+1]", "[1.]", "[.5]", "[1e]", "[1]x", "{}{}",
+        "[tru]", "[truefalse]", "[nul", "[\"a]", "[\"a", "[\"\xff\"]",
+        "{\"\xff\":1}",
+        "[\"\xc3\"]", "[\"\n\"]", "[\"\\x\"]", "[99999999999999999999]", "\"a\""
     };
 
     for (i = 0; i < sjl_nelts(texts); i++) {
-        value = json_loads(texts[i], JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
-        assert_non_null(value);
+        value = json_loads(texts[i], JSON_ALLOW_NUL, NULL);
+        read = sjp_json_read(texts[i], strlen(texts[i]), &error);
 
-        text = sjl_json_text_len(value, &n);
+        assert_int_equal(value == NULL, read == NULL);
+
+        if (value == NULL) {
+            continue;
+        }
+
+        assert_true(json_equal(value, read));
+
+        text = sjl_json_text(read);
         expected = json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
         assert_string_equal(text, expected);
-        assert_int_equal(n, strlen(expected));
+
+        /* of a text that is cut as much is written as there is room for */
+
+        for (n = 0; n < strlen(text); n++) {
+            memset(every, 'x', sizeof(every));
+            assert_int_equal(sjp_json_write(read, every, n), strlen(text));
+            assert_memory_equal(every, text, n);
+            assert_int_equal(every[n], 'x');
+
+            /* nor does a text that is cut make sense */
+
+            assert_null(sjp_json_read(text, n, &error));
+        }
 
         free(text);
         free(expected);
         json_decref(value);
+        json_decref(read);
     }
 
-    /* texts of any length, so that it has to grow anywhere */
+    /* texts of any length */
 
     memset(every, '\n', sizeof(every));
     deep = json_array();
@@ -435,7 +474,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_only_a_uuid_may_be_part_of_a_path),
-        cmocka_unit_test(test_json_text),
+        cmocka_unit_test(test_json_as_jansson),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_what_is_no_text_becomes_text),
         cmocka_unit_test(test_text_is_told_from_bytes_in_any_pieces),
