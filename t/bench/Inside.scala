@@ -8,7 +8,7 @@ package bench
 import java.util.concurrent.{Executors, TimeUnit}
 
 import com.typesafe.config.Config
-import org.apache.spark.{SparkConf, SparkContext}
+import org.apache.spark.SparkContext
 
 import spark.jobserver.{SparkJob, SparkJobValid, SparkJobValidation}
 
@@ -57,11 +57,10 @@ object PoolInside extends SparkJob {
   }
 }
 
-/** The same as [[Count]] for a plain `spark-submit`. */
-object Main {
-  def main(args: Array[String]): Unit = {
-    val sc = new SparkContext(new SparkConf().setAppName("count"))
-    println(s"counted ${sc.parallelize(1 to 4).count()}")
-    sc.stop()
-  }
+/** Counts the words of `input.string` by Spark. */
+object Words extends SparkJob {
+  override def validate(sc: SparkContext, config: Config): SparkJobValidation = SparkJobValid
+
+  override def runJob(sc: SparkContext, config: Config): Any =
+    sc.parallelize(config.getString("input.string").split(" ").toSeq).countByValue()
 }

@@ -29,7 +29,7 @@ def at_least(ratio, amount=None):
 
 def at_most(ratio, plus=0, unit=""):
     """The ratio; `plus` is an amount that the reference is granted on top."""
-    return Goal(f"≤ {ratio:g}" + (f" × + {plus:g} {unit}" if plus else " ×"),
+    return Goal(f"≤ {ratio:.3g}" + (f" × + {plus:g} {unit}" if plus else " ×"),
                 lambda ours, reference: (ratio * reference + plus) / max(ours, 1e-9))
 
 
