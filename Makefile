@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick counts soak install clean
+        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick counts soak scaling install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -364,6 +364,12 @@ $(BUILD)/codec: t/bench/codec.c $(filter-out %/main.o,$(L_SRC:driver-launcher/sr
 counts: module launcher $(BUILD)/codec     ## instructions for a request and a frame, against what is kept (KEEP=1)
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider t/bench
 	@/usr/bin/python3 t/bench/counts.py $(if $(KEEP),--keep)
+
+scaling: module launcher                   ## what workers, launcher and database share
+	@mkdir -p $(BUILD)/lockcheck
+	@$(MAKE) -s -C $(or $(NGINX_SRC),$(NGINX_DEV)) -f $(CURDIR)/t/lockcheck/Makefile \
+	    OUT=$(CURDIR)/$(BUILD) HERE=$(CURDIR)/t/lockcheck $(CURDIR)/$(BUILD)/lockcheck/locktime.so
+	@/usr/bin/python3 t/bench/scaling.py
 
 soak: all spark                            ## what grows: JOBS=100000 CONTEXTS=2 RESTARTS=20 VERSIONS=200
 	@JOBS=$(JOBS) CONTEXTS=$(CONTEXTS) RESTARTS=$(RESTARTS) VERSIONS=$(VERSIONS) /usr/bin/python3 t/bench/soak.py

@@ -22,11 +22,13 @@
 
 
 typedef struct sjl_callback_s  sjl_callback_t;
+typedef struct sjl_callback_host_s  sjl_callback_host_t;
+
 
 struct sjl_callback_s {
     sjl_db_op_t          op;
     sjl_callback_row_t   row;
-    char                *host;
+    sjl_callback_host_t *host;
     unsigned             sending:1;
     ev_timer             timer;         /* until it is due */
 
@@ -35,13 +37,29 @@ struct sjl_callback_s {
 };
 
 
+/* however many wait for one that does not answer, nobody walks past them */
+
+struct sjl_callback_host_s {
+    char                *name;          /* with the port */
+    size_t               n;             /* callbacks that there are */
+    size_t               sending;
+    sjl_callback_t      *ready;         /* in the order of arrival */
+    unsigned             turn:1;        /* it is in the list */
+
+    sjl_callback_host_t *next;          /* of those that may send one more */
+    sjl_callback_host_t *prev;
+    UT_hash_handle       hh;
+};
+
+
 static sjl_callback_t *sjl_callback_make(const sjl_callback_row_t *row);
+static sjl_callback_host_t *sjl_callback_host(const char *url);
 static void sjl_callback_wait(sjl_callback_t *cb);
 static void sjl_callback_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_callback_queue(sjl_callback_t *cb);
+static void sjl_callback_turn(sjl_callback_host_t *host);
 static void sjl_callback_pump(void);
-static sjl_callback_t *sjl_callback_next(void);
 static void sjl_callback_begin(sjl_callback_t *cb);
 static void sjl_callback_looked(void *data, const void *row,
     const sjl_why_t *why);
@@ -50,16 +68,19 @@ static void sjl_callback_answered(void *data, long status, const char *why);
 static void sjl_callback_failed(sjl_callback_t *cb, const char *why);
 static int sjl_callback_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_callback_put(sjl_db_op_t *op);
+static void sjl_callback_sent(sjl_callback_t *cb);
 static void sjl_callback_over(sjl_callback_t *cb);
 static int sjl_callback_run_delete(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_callback_deleted(sjl_db_op_t *op);
 static void sjl_callback_free(sjl_callback_t *cb);
 
 
-static sjl_callback_t  *sjl_callback_ready;     /* in the order of arrival */
-static sjl_callback_t  *sjl_callback_later;
-static sjl_callback_t  *sjl_callback_active;
-static size_t           sjl_callback_nactive;
+static sjl_callback_host_t  *sjl_callback_hosts;
+static sjl_callback_host_t  *sjl_callback_turns;
+static sjl_callback_t       *sjl_callback_later;
+static size_t                sjl_callback_nready;
+static size_t                sjl_callback_nlater;
+static size_t                sjl_callback_nactive;
 
 
 int
@@ -104,12 +125,42 @@ sjl_callback_make(const sjl_callback_row_t *row)
 
     cb = sjl_alloc(sizeof(sjl_callback_t));
     sjl_row_copy(&sjl_callbacks_table, &cb->row, row);
-    cb->host = sjl_http_host(row->url);
+    cb->host = sjl_callback_host(row->url);
 
     ev_init(&cb->timer, sjl_callback_timeout);
     cb->timer.data = cb;
 
     return cb;
+}
+
+
+static sjl_callback_host_t *
+sjl_callback_host(const char *url)
+{
+    char                 *name;
+    sjl_callback_host_t  *host;
+
+    name = sjl_http_host(url);
+
+    if (name == NULL) {
+        name = sjl_strdup("nowhere");
+    }
+
+    HASH_FIND_STR(sjl_callback_hosts, name, host);
+
+    if (host) {
+        free(name);
+
+    } else {
+        host = sjl_alloc(sizeof(sjl_callback_host_t));
+        host->name = name;
+
+        HASH_ADD_KEYPTR(hh, sjl_callback_hosts, name, strlen(name), host);
+    }
+
+    host->n++;
+
+    return host;
 }
 
 
@@ -128,6 +179,7 @@ sjl_callback_adopt(const sjl_callback_row_t *row)
 
     cb = sjl_callback_make(row);
     DL_APPEND(sjl_callback_later, cb);
+    sjl_callback_nlater++;
 }
 
 
@@ -140,6 +192,7 @@ sjl_callback_start(void)
 
     kept = sjl_callback_later;
     sjl_callback_later = NULL;
+    sjl_callback_nlater = 0;
 
     while (kept) {
         cb = kept;
@@ -164,6 +217,7 @@ sjl_callback_wait(sjl_callback_t *cb)
     }
 
     DL_APPEND(sjl_callback_later, cb);
+    sjl_callback_nlater++;
 
     ev_timer_set(&cb->timer, (double) left / 1000, 0.);
     ev_timer_start(sjl_loop, &cb->timer);
@@ -181,6 +235,8 @@ sjl_callback_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     cb = timer->data;
 
     DL_DELETE(sjl_callback_later, cb);
+    sjl_callback_nlater--;
+
     sjl_callback_queue(cb);
     sjl_callback_pump();
 }
@@ -189,53 +245,47 @@ sjl_callback_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 sjl_callback_queue(sjl_callback_t *cb)
 {
-    DL_APPEND(sjl_callback_ready, cb);
+    DL_APPEND(cb->host->ready, cb);
+    sjl_callback_nready++;
+
+    sjl_callback_turn(cb->host);
+}
+
+
+/* whether it may send one more has changed */
+
+static void
+sjl_callback_turn(sjl_callback_host_t *host)
+{
+    if (host->ready && host->sending < SJL_CALLBACK_HOST && !host->turn) {
+        host->turn = 1;
+        DL_APPEND(sjl_callback_turns, host);
+    }
 }
 
 
 static void
 sjl_callback_pump(void)
 {
-    sjl_callback_t  *cb;
+    sjl_callback_t       *cb;
+    sjl_callback_host_t  *host;
 
     if (sjl_server_ending()) {
         return;
     }
 
-    while (sjl_callback_nactive < SJL_CALLBACK_ALL) {
-        cb = sjl_callback_next();
+    while (sjl_callback_nactive < SJL_CALLBACK_ALL && sjl_callback_turns) {
+        host = sjl_callback_turns;
+        DL_DELETE(sjl_callback_turns, host);
+        host->turn = 0;
 
-        if (cb == NULL) {
-            return;
-        }
+        cb = host->ready;
+        DL_DELETE(host->ready, cb);
+        sjl_callback_nready--;
 
-        DL_DELETE(sjl_callback_ready, cb);
         sjl_callback_begin(cb);
+        sjl_callback_turn(host);
     }
-}
-
-
-static sjl_callback_t *
-sjl_callback_next(void)
-{
-    size_t           n;
-    sjl_callback_t  *cb, *other;
-
-    DL_FOREACH(sjl_callback_ready, cb) {
-        n = 0;
-
-        DL_FOREACH(sjl_callback_active, other) {
-            if (other->host && cb->host && strcmp(other->host, cb->host) == 0) {
-                n++;
-            }
-        }
-
-        if (n < SJL_CALLBACK_HOST) {
-            return cb;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -243,8 +293,8 @@ static void
 sjl_callback_begin(sjl_callback_t *cb)
 {
     cb->sending = 1;
+    cb->host->sending++;
     sjl_callback_nactive++;
-    DL_APPEND(sjl_callback_active, cb);
 
     sjl_look_job(cb->row.job, sjl_callback_looked, cb);
 }
@@ -267,7 +317,7 @@ sjl_callback_looked(void *data, const void *row, const sjl_why_t *why)
 
     } else if (job == NULL) {
         sjl_log(SJL_LOG_INFO, "job %s was deleted, and so is its callback to "
-                "%s", cb->row.job, cb->host ? cb->host : "nowhere");
+                "%s", cb->row.job, cb->host->name);
         sjl_callback_over(cb);
 
     } else if (job->state == SJP_JOB_KILLED) {
@@ -322,7 +372,7 @@ sjl_callback_answered(void *data, long status, const char *why)
 
     if (status && status < 400) {
         sjl_log(SJL_LOG_INFO, "job %s: its callback to %s was answered by %ld",
-                cb->row.job, cb->host, status);
+                cb->row.job, cb->host->name, status);
         sjl_callback_over(cb);
         return;
     }
@@ -343,12 +393,11 @@ sjl_callback_failed(sjl_callback_t *cb, const char *why)
 
     sjl_log(SJL_LOG_WARN, "job %s: callback %d of %d to %s failed: %s",
             cb->row.job, (int) cb->row.attempts,
-            (int) sjl_conf->callback_attempts, cb->host ? cb->host : "nowhere",
-            why);
+            (int) sjl_conf->callback_attempts, cb->host->name, why);
 
     if (cb->row.attempts >= sjl_conf->callback_attempts) {
         sjl_log(SJL_LOG_ERR, "job %s: its callback to %s is given up",
-                cb->row.job, cb->host ? cb->host : "nowhere");
+                cb->row.job, cb->host->name);
         sjl_callback_over(cb);
         return;
     }
@@ -378,12 +427,20 @@ sjl_callback_put(sjl_db_op_t *op)
 
     cb = sjl_container(op, sjl_callback_t, op);
 
-    cb->sending = 0;
-    sjl_callback_nactive--;
-    DL_DELETE(sjl_callback_active, cb);
-
+    sjl_callback_sent(cb);
     sjl_callback_wait(cb);
     sjl_callback_pump();
+}
+
+
+static void
+sjl_callback_sent(sjl_callback_t *cb)
+{
+    cb->sending = 0;
+    cb->host->sending--;
+    sjl_callback_nactive--;
+
+    sjl_callback_turn(cb->host);
 }
 
 
@@ -415,8 +472,7 @@ sjl_callback_deleted(sjl_db_op_t *op)
     cb = sjl_container(op, sjl_callback_t, op);
 
     if (cb->sending) {
-        sjl_callback_nactive--;
-        DL_DELETE(sjl_callback_active, cb);
+        sjl_callback_sent(cb);
     }
 
     sjl_callback_free(cb);
@@ -427,10 +483,19 @@ sjl_callback_deleted(sjl_db_op_t *op)
 static void
 sjl_callback_free(sjl_callback_t *cb)
 {
+    sjl_callback_host_t  *host;
+
     ev_timer_stop(sjl_loop, &cb->timer);
 
+    host = cb->host;
+
+    if (--host->n == 0) {
+        HASH_DEL(sjl_callback_hosts, host);
+        free(host->name);
+        free(host);
+    }
+
     sjl_row_clear(&sjl_callbacks_table, &cb->row);
-    free(cb->host);
     free(cb);
 }
 
@@ -440,30 +505,37 @@ sjl_callback_free(sjl_callback_t *cb)
 void
 sjl_callback_stop(void)
 {
-    sjl_callback_t  *cb, *next;
-
-    DL_FOREACH_SAFE(sjl_callback_ready, cb, next) {
-        DL_DELETE(sjl_callback_ready, cb);
-        sjl_callback_free(cb);
-    }
+    sjl_callback_t       *cb, *next;
+    sjl_callback_host_t  *host, *following;
 
     DL_FOREACH_SAFE(sjl_callback_later, cb, next) {
-        DL_DELETE(sjl_callback_later, cb);
         sjl_callback_free(cb);
     }
+
+    /* with the last one its host goes, too */
+
+    HASH_ITER(hh, sjl_callback_hosts, host, following) {
+        cb = host->ready;
+        host->ready = NULL;
+
+        while (cb) {
+            next = cb->next;
+            sjl_callback_free(cb);
+            cb = next;
+        }
+    }
+
+    sjl_callback_later = NULL;
+    sjl_callback_turns = NULL;
+    sjl_callback_nready = 0;
+    sjl_callback_nlater = 0;
 }
 
 
 size_t
 sjl_callback_waiting(void)
 {
-    size_t           n, m;
-    sjl_callback_t  *cb;
-
-    DL_COUNT(sjl_callback_ready, cb, n);
-    DL_COUNT(sjl_callback_later, cb, m);
-
-    return n + m;
+    return sjl_callback_nready + sjl_callback_nlater;
 }
 
 

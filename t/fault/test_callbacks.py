@@ -4,14 +4,16 @@ import http.server
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 import uuid
 
 import pytest
 from sparkjob_channel import Channel, Refused
-from sparkjob_server import Server, wait_until
+from sparkjob_server import Server, cpu_seconds, wait_until
 from storage import Disk
+from watchers import compiled
 
 
 class Receiver:
@@ -345,3 +347,21 @@ def test_no_proxy_of_the_environment_is_used(receiver, monkeypatch):
             c.create("c")
             failed(s, c, receiver.url(host="localhost"), "may not be reached")
             assert receiver.got == []
+
+
+def test_what_waits_for_a_host_that_is_silent_costs_others_nothing():
+    """Time that the launcher's CPU takes, so that it does not matter what else the machine does."""
+    driver = {"command": [compiled("quick_driver")]}
+    with Server(workers=1, launcher={"log": {"level": "info"}, "driver": driver, "max_queued_jobs": 100000, "outbound": {"hosts": ["127.0.0.1"]},
+                                     "callbacks": {"timeout": 600}}) as s, socket.create_server(("127.0.0.1", 0)) as silent:
+        assert s.json("POST", "/binaries/j", b"PK\3\4silent", {"Content-Type": "application/java-archive"})[0] == 201
+        s.context("c")
+        path = f"/jobs?cp=j&mainClass=noop&context=c&callbackUrl=http://127.0.0.1:{silent.getsockname()[1]}/"
+
+        def submit(count):
+            before = cpu_seconds(s.launcher.pid)
+            subprocess.run([compiled("caller"), str(s.port), "64", str(count), "POST", path], check=True, stdout=subprocess.DEVNULL)
+            return (cpu_seconds(s.launcher.pid) - before) / count
+        first = submit(1000)
+        submit(7000)
+        assert submit(1000) < 2 * first
