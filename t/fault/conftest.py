@@ -6,7 +6,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
 # whose tests share a server, or are the same users
-TOGETHER = ("test_driver.py", "test_launcher.py", "test_security.py")
+TOGETHER = ("test_driver.py", "test_launcher.py", "test_link.py", "test_scaling.py", "test_security.py")
 
 
 def pytest_configure(config):

@@ -49,7 +49,7 @@ class Archives(Server):
 
     def restart(self, sign=signal.SIGTERM):
         self.launcher.send_signal(sign)
-        self.launcher.wait(60)
+        self.launcher.wait(300)
         self.start_launcher()
         self.wait_ready()
 
@@ -88,7 +88,7 @@ def test_a_damaged_archive_is_made_anew():
     with Archives() as s:
         path = s.wait_used()
         s.launcher.send_signal(signal.SIGTERM)
-        s.launcher.wait(60)
+        s.launcher.wait(300)
         with open(path, "r+") as f:
             f.seek(3000)
             f.write("x")
@@ -116,7 +116,7 @@ def test_a_maker_that_hangs_ends_with_the_launcher():
         pid = s.hung()
         assert s.used() is None
         s.launcher.send_signal(signal.SIGTERM)
-        assert s.launcher.wait(60) == 0
+        assert s.launcher.wait(300) == 0
         assert not alive(pid)
         assert s.folder() == []
 

@@ -25,10 +25,10 @@ def test_a_launcher_that_was_started_by_hand_is_stopped_too(tmp_path):
         for folder in folders:
             wait_until("it runs", (folder / "launcher.sock").exists)
         stops = stop(tmp_path / "mine")
-        assert launchers[0].wait(60) == 0 and alive(launchers[1].pid)
-        assert str(launchers[0].pid) in stops.communicate(timeout=60)[0] and stops.returncode == 0
-        assert "nothing of the demo" in stop(tmp_path / "mine").communicate(timeout=60)[0]
+        assert launchers[0].wait(300) == 0 and alive(launchers[1].pid)
+        assert str(launchers[0].pid) in stops.communicate(timeout=300)[0] and stops.returncode == 0
+        assert "nothing of the demo" in stop(tmp_path / "mine").communicate(timeout=300)[0]
     finally:
         for launcher in launchers:
             launcher.terminate()
-            launcher.wait(30)
+            launcher.wait(120)

@@ -105,7 +105,7 @@ def works(s, name="w"):
         assert c.job(c.submit("echo", body=b"hello", context=name, sync=True)["id"])[1] == b'"hello"'
 
 
-def gone(sock, seconds=40):
+def gone(sock, seconds=200):
     """Whether the launcher closes a socket before the time is over."""
     end = time.monotonic() + seconds
     with contextlib.suppress(ConnectionError):
@@ -126,7 +126,7 @@ def refused(tmp_path, **link):
                                 "driver": {"command": ["/bin/true"], "link": link}}))
     said = []
     for more in ([], ["-t"]):
-        done = subprocess.run([LAUNCHER, "-c", str(path), *more], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([LAUNCHER, "-c", str(path), *more], capture_output=True, text=True, timeout=300)
         assert done.returncode == 1, done
         said.append(done.stderr)
     assert not os.path.exists(tmp_path / "data")
@@ -421,7 +421,7 @@ def test_who_does_not_get_to_a_hello_is_let_go():
         peers[1].sock.sendall(HEADER.pack(2000, TYPES["link-hello"], 0, 0, 2000) + b"{")
         works(s)
         slow = socket.create_connection(("127.0.0.1", s.link), 10)
-        end, lost = time.monotonic() + 60, False
+        end, lost = time.monotonic() + 300, False
         for byte in hello + b"\0" * 10000:
             try:
                 slow.sendall(bytes([byte]))

@@ -66,7 +66,7 @@ class Front:
 
     def __exit__(self, kind, *_):
         self.nginx.terminate()
-        code = self.nginx.wait(20)
+        code = self.nginx.wait(120)
         with open(self.dir + "/log", errors="replace") as f:
             wrong = [line for line in f if OUR_FAULT.search(line)]
         shutil.rmtree(self.dir)
@@ -76,7 +76,7 @@ class Front:
         """(status, body as JSON or None, headers)"""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as r:
+            with urllib.request.urlopen(request, timeout=300) as r:
                 return r.status, parsed(r.read()), dict(r.headers)
         except urllib.error.HTTPError as e:
             with e:
@@ -174,7 +174,7 @@ def test_a_host_that_is_away_takes_its_own_along_only(hosts):
     on_a, on_b = names(a), names(b)
     jobs = {name: submit(front, name) for name in NAMES}
     a.nginx.terminate()
-    a.nginx.wait(20)
+    a.nginx.wait(120)
     try:
         for name in NAMES:
             status = front.ask("GET", f"/jobs/{jobs[name]}", headers={"X-Sparkjob-Context": name})[0]
