@@ -7,8 +7,13 @@
 
 #include "fuzz.h"
 
+#include <sparkjob_protocol.h>
+
 #include <fcntl.h>
 #include <ftw.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 
 #define FUZZ_MEMORY  "/dev/shm"
@@ -77,4 +82,65 @@ fuzz_file(const char *name, const void *data, size_t size)
     fuzz_check(close(fd) == 0);
 
     return path;
+}
+
+
+void
+fuzz_send(int fd, unsigned type, uint32_t stream, const char *meta, size_t size,
+    const char *payload, int file)
+{
+    int            body;
+    size_t         rest;
+    sjp_header_t   h;
+    struct iovec   iov[3];
+    struct msghdr  msg;
+    unsigned char  header[SJP_HEADER_SIZE];
+
+    union {
+        struct cmsghdr  cm;
+        char            space[CMSG_SPACE(sizeof(int))];
+    } control;
+
+    memset(&msg, 0, sizeof(msg));
+    body = -1;
+    rest = strlen(payload);
+
+    if (file) {
+        body = memfd_create("body", MFD_CLOEXEC);
+        fuzz_check(body != -1);
+        fuzz_check(write(body, payload, rest) == (ssize_t) rest);
+        rest = 0;
+
+        memset(&control, 0, sizeof(control));
+        control.cm.cmsg_level = SOL_SOCKET;
+        control.cm.cmsg_type = SCM_RIGHTS;
+        control.cm.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.cm), &body, sizeof(int));
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(control);
+    }
+
+    h.type = (uint16_t) type;
+    h.flags = file ? SJP_FLAG_FD : 0;
+    h.stream = stream;
+    h.meta = (uint32_t) size;
+    h.length = h.meta + (uint32_t) rest;
+    sjp_header_encode(header, &h);
+
+    iov[0].iov_base = header;
+    iov[0].iov_len = sizeof(header);
+    iov[1].iov_base = (void *) (uintptr_t) meta;
+    iov[1].iov_len = size;
+    iov[2].iov_base = (void *) (uintptr_t) payload;
+    iov[2].iov_len = rest;
+    msg.msg_iov = iov;
+    msg.msg_iovlen = 3;
+
+    /* that the other end has closed it is read later */
+
+    (void) sendmsg(fd, &msg, MSG_NOSIGNAL);
+
+    if (body != -1) {
+        (void) close(body);
+    }
 }

@@ -40,5 +40,9 @@ const char *fuzz_folder(void);
 /* writes a file in that folder, and returns its path */
 const char *fuzz_file(const char *name, const void *data, size_t size);
 
+/* sends a frame, with its payload as text or as a file's descriptor */
+void fuzz_send(int fd, unsigned type, uint32_t stream, const char *meta,
+    size_t size, const char *payload, int file);
+
 
 #endif /* _FUZZ_H_INCLUDED_ */

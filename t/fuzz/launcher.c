@@ -153,60 +153,7 @@ void
 fuzz_launcher_send(int end, unsigned type, uint32_t stream, const char *meta,
     const char *payload, int file)
 {
-    int               fd;
-    size_t            size;
-    sjp_header_t      h;
-    struct iovec      iov[3];
-    struct msghdr     msg;
-    unsigned char     header[SJP_HEADER_SIZE];
-
-    union {
-        struct cmsghdr  cm;
-        char            space[CMSG_SPACE(sizeof(int))];
-    } control;
-
-    size = strlen(payload);
-
-    memset(&msg, 0, sizeof(msg));
-    fd = -1;
-
-    if (file) {
-        fd = memfd_create("body", MFD_CLOEXEC);
-        fuzz_check(fd != -1 && write(fd, payload, size) == (ssize_t) size);
-        size = 0;
-
-        memset(&control, 0, sizeof(control));
-        control.cm.cmsg_level = SOL_SOCKET;
-        control.cm.cmsg_type = SCM_RIGHTS;
-        control.cm.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.cm), &fd, sizeof(int));
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-    }
-
-    h.type = (uint16_t) type;
-    h.flags = file ? SJP_FLAG_FD : 0;
-    h.stream = stream;
-    h.meta = (uint32_t) strlen(meta);
-    h.length = h.meta + (uint32_t) size;
-    sjp_header_encode(header, &h);
-
-    iov[0].iov_base = header;
-    iov[0].iov_len = sizeof(header);
-    iov[1].iov_base = (void *) (uintptr_t) meta;
-    iov[1].iov_len = h.meta;
-    iov[2].iov_base = (void *) (uintptr_t) payload;
-    iov[2].iov_len = size;
-    msg.msg_iov = iov;
-    msg.msg_iovlen = 3;
-
-    /* that the launcher has closed it is read later */
-
-    (void) sendmsg(end, &msg, MSG_NOSIGNAL);
-
-    if (fd != -1) {
-        (void) close(fd);
-    }
+    fuzz_send(end, type, stream, meta, strlen(meta), payload, file);
 }
 
 

@@ -404,18 +404,7 @@ void
 fuzz_module_frame(unsigned type, uint32_t stream, const char *meta,
     const char *payload, int file)
 {
-    int             fd;
-    char            text[8192], *p, *last;
-    size_t          size;
-    sjp_header_t    h;
-    struct iovec    iov[3];
-    struct msghdr   msg;
-    unsigned char   header[SJP_HEADER_SIZE];
-
-    union {
-        struct cmsghdr  cm;
-        char            space[CMSG_SPACE(sizeof(int))];
-    } control;
+    char  text[8192], *p, *last;
 
     if (fuzz_channel == -1) {
         return;
@@ -435,45 +424,8 @@ fuzz_module_frame(unsigned type, uint32_t stream, const char *meta,
         *p++ = *meta;
     }
 
-    memset(&msg, 0, sizeof(msg));
-    size = strlen(payload);
-    fd = -1;
-
-    if (file) {
-        fd = memfd_create("payload", MFD_CLOEXEC);
-        fuzz_check(fd != -1 && write(fd, payload, size) == (ssize_t) size);
-        size = 0;
-
-        memset(&control, 0, sizeof(control));
-        control.cm.cmsg_level = SOL_SOCKET;
-        control.cm.cmsg_type = SCM_RIGHTS;
-        control.cm.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.cm), &fd, sizeof(int));
-        msg.msg_control = &control;
-        msg.msg_controllen = sizeof(control);
-    }
-
-    h.type = (uint16_t) type;
-    h.flags = file ? SJP_FLAG_FD : 0;
-    h.stream = stream;
-    h.meta = (uint32_t) (p - text);
-    h.length = h.meta + (uint32_t) size;
-    sjp_header_encode(header, &h);
-
-    iov[0].iov_base = header;
-    iov[0].iov_len = sizeof(header);
-    iov[1].iov_base = text;
-    iov[1].iov_len = h.meta;
-    iov[2].iov_base = (void *) (uintptr_t) payload;
-    iov[2].iov_len = size;
-    msg.msg_iov = iov;
-    msg.msg_iovlen = 3;
-
-    (void) sendmsg(fuzz_channel, &msg, MSG_NOSIGNAL);
-
-    if (fd != -1) {
-        (void) close(fd);
-    }
+    fuzz_send(fuzz_channel, type, stream, text, (size_t) (p - text), payload,
+              file);
 }
 
 
