@@ -53,6 +53,7 @@
  *    L  launcher, on the channel
  *    C  launcher, on a driver's link ("commands")
  *    D  driver, on its link
+ *    B  both, on a link
  *    A  anybody
  */
 
@@ -101,7 +102,8 @@
     X(LINK_STOP,       75, "link-stop",        C)                             \
     X(LINK_STOPPED,    76, "link-stopped",     D)                             \
     X(LINK_RESOLVE,    77, "link-resolve",     D)                             \
-    X(LINK_PROGRESS,   78, "link-progress",    D)
+    X(LINK_PROGRESS,   78, "link-progress",    D)                             \
+    X(LINK_PIECE,      79, "link-piece",       B)
 
 
 /* X(symbol, name, final) */

@@ -10,6 +10,7 @@
 #include "sjl_limit.h"
 #include "sjl_link.h"
 #include "sjl_request.h"
+#include "sjl_spool.h"
 #include "sparkjob_json.h"
 
 #include <utlist.h>
@@ -198,7 +199,7 @@ sjl_conn_rested(struct ev_loop *loop, ev_timer *timer, int events)
 
     c = timer->data;
 
-    if (!c->finishing) {
+    if (!c->finishing && !c->held) {
         ev_io_start(loop, &c->read);
         ev_feed_event(loop, &c->read, EV_READ);
     }
@@ -206,8 +207,31 @@ sjl_conn_rested(struct ev_loop *loop, ev_timer *timer, int events)
 
 
 void
+sjl_conn_resume(sjl_conn_t *c)
+{
+    c->held = 0;
+
+    if (sjl_conn_frames(c) == SJL_ERROR) {
+        c->broken = 1;
+        sjl_conn_close(c);
+    }
+
+    if (!c->closed && !c->finishing && !c->held && !ev_is_active(&c->rest)) {
+        ev_io_start(sjl_loop, &c->read);
+        ev_feed_event(sjl_loop, &c->read, EV_READ);
+    }
+}
+
+
+void
 sjl_conn_read_all(sjl_conn_t *c)
 {
+    c->last = 1;
+
+    if (c->held) {
+        sjl_conn_resume(c);
+    }
+
     while (!c->closed && sjl_conn_read(c) == SJL_OK) {
         /* void */
     }
@@ -256,7 +280,7 @@ sjl_conn_read(sjl_conn_t *c)
         sjl_conn_close(c);
     }
 
-    return c->closed ? SJL_ERROR : SJL_OK;
+    return c->closed || c->held ? SJL_ERROR : SJL_OK;
 }
 
 
@@ -317,6 +341,12 @@ sjl_conn_frames(sjl_conn_t *c)
         }
 
         if ((size_t) (last - p) < SJP_HEADER_SIZE + (size_t) h.length) {
+            break;
+        }
+
+        if (!c->last && sjl_spool_waits(c, h.type)) {
+            c->held = 1;
+            ev_io_stop(sjl_loop, &c->read);
             break;
         }
 
@@ -492,6 +522,7 @@ sjl_conn_close(sjl_conn_t *c)
 
     sjl_io_close(&c->io);
     sjl_conn_unqueue(c);
+    sjl_spool_drop(c);
 
     DL_DELETE(sjl_conns, c);
     LL_PREPEND(sjl_conn_dead, c);

@@ -19,6 +19,7 @@ typedef struct sjl_conn_s     sjl_conn_t;
 typedef struct sjl_request_s  sjl_request_t;
 typedef struct sjl_out_s      sjl_out_t;
 typedef struct sjl_drain_s    sjl_drain_t;
+typedef struct sjl_spool_s    sjl_spool_t;
 
 
 /* who is at the other end, as the letters in SJP_MESSAGES */
@@ -66,6 +67,8 @@ struct sjl_conn_s {
     unsigned        broken:1;           /* it sent what no frame may be */
     unsigned        finishing:1;        /* to be closed once all is sent */
     unsigned        flushing:1;         /* in the list of those to be written */
+    unsigned        held:1;             /* the next frame has to wait */
+    unsigned        last:1;             /* nothing more will come: none waits */
 
     ev_io           read;
     ev_io           write;
@@ -81,6 +84,7 @@ struct sjl_conn_s {
     size_t          queued;             /* bytes */
     sjl_drain_t    *drains;
 
+    sjl_spool_t    *spool;              /* of a payload that comes in pieces */
     sjl_request_t  *requests;           /* not answered yet */
 
     void           *data;               /* of the role */
@@ -111,12 +115,22 @@ void sjl_conn_stop(void);
 void sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     const json_t *meta, const void *payload, size_t size, int fd);
 
+/*
+ * Sends a message on stream 0, and ahead of it all of a file in pieces; fd is
+ * closed after that.
+ */
+void sjl_conn_send_file(sjl_conn_t *c, sjp_type_e type, const json_t *meta,
+    int fd, off_t size);
+
 /* sends one frame, on stream 0, to all modules that have said hello */
 void sjl_conn_broadcast(sjp_type_e type, const json_t *meta,
     const void *payload, size_t size);
 
 /* handles what has come until now; the connection may be closed after it */
 void sjl_conn_read_all(sjl_conn_t *c);
+
+/* what has waited within it, see sjl_spool_waits(), need not wait any longer */
+void sjl_conn_resume(sjl_conn_t *c);
 
 /* whether the peer has much to read yet */
 int sjl_conn_busy(sjl_conn_t *c);

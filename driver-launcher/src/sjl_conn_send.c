@@ -15,8 +15,9 @@
 #include <utlist.h>
 
 
-#define SJL_CONN_BUSY  (1024 * 1024)
-#define SJL_CONN_META  2048             /* bytes, most have less */
+#define SJL_CONN_BUSY    (1024 * 1024)
+#define SJL_CONN_META    2048           /* bytes, most have less */
+#define SJL_CONN_PIECES  16             /* of a file, in one turn */
 
 
 /* a frame as it is sent; those that go to many are shared */
@@ -28,11 +29,15 @@ typedef struct {
 } sjl_buf_t;
 
 
+/* what is to be sent: a frame, or a file, a piece of which goes ahead of it */
+
 struct sjl_out_s {
     sjl_out_t  *next;
-    sjl_buf_t  *buf;
+    sjl_buf_t  *buf;                    /* NULL: a file */
     size_t      off;
     int         fd;
+    off_t       sent;                   /* of the file */
+    off_t       left;
 };
 
 
@@ -40,7 +45,11 @@ static int sjl_conn_memory_file(const void *p, size_t n);
 static sjl_buf_t *sjl_conn_encode(sjp_type_e type, uint32_t stream,
     const json_t *meta, const void *payload, size_t size, int fd);
 static void sjl_conn_buf_release(sjl_buf_t *buf);
-static void sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd);
+static void sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd, int urgent);
+static void sjl_conn_append(sjl_conn_t *c, sjl_out_t *out, int urgent);
+static sjl_out_t **sjl_conn_before_file(sjl_conn_t *c);
+static void sjl_conn_flush_later(sjl_conn_t *c);
+static int sjl_conn_piece(sjl_conn_t *c);
 static void sjl_conn_writable(struct ev_loop *loop, ev_io *io, int events);
 static void sjl_conn_flush(sjl_conn_t *c);
 static ssize_t sjl_conn_write(sjl_conn_t *c);
@@ -98,9 +107,29 @@ sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
     }
 
     if (buf) {
-        sjl_conn_queue(c, buf, fd);
+        sjl_conn_queue(c, buf, fd, type == SJP_PING || type == SJP_PONG);
         sjl_conn_buf_release(buf);
     }
+}
+
+
+void
+sjl_conn_send_file(sjl_conn_t *c, sjp_type_e type, const json_t *meta, int fd,
+    off_t size)
+{
+    sjl_out_t  *out;
+
+    if (c->closed) {
+        (void) close(fd);
+        return;
+    }
+
+    out = sjl_alloc(sizeof(sjl_out_t));
+    out->fd = fd;
+    out->left = size;
+
+    sjl_conn_append(c, out, 0);
+    sjl_conn_send(c, type, 0, meta, NULL, 0, -1);
 }
 
 
@@ -189,7 +218,7 @@ sjl_conn_broadcast(sjp_type_e type, const json_t *meta, const void *payload,
 
     DL_FOREACH_SAFE(sjl_conns, c, next) {
         if (c->role == SJL_ROLE_MODULE && c->greeted) {
-            sjl_conn_queue(c, buf, -1);
+            sjl_conn_queue(c, buf, -1, 0);
         }
     }
 
@@ -207,7 +236,7 @@ sjl_conn_buf_release(sjl_buf_t *buf)
 
 
 static void
-sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd)
+sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd, int urgent)
 {
     sjl_out_t  *out;
 
@@ -216,8 +245,8 @@ sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd)
     out->fd = fd;
     buf->refs++;
 
-    *c->out_last = out;
-    c->out_last = &out->next;
+    sjl_conn_append(c, out, urgent);
+
     c->queued += buf->size;
     c->sent++;
 
@@ -228,6 +257,44 @@ sjl_conn_queue(sjl_conn_t *c, sjl_buf_t *buf, int fd)
         return;
     }
 
+    sjl_conn_flush_later(c);
+}
+
+
+/* a ping does not wait for a file: its answer is waited for */
+
+static void
+sjl_conn_append(sjl_conn_t *c, sjl_out_t *out, int urgent)
+{
+    sjl_out_t  **before;
+
+    before = urgent ? sjl_conn_before_file(c) : c->out_last;
+
+    out->next = *before;
+    *before = out;
+
+    if (before == c->out_last) {
+        c->out_last = &out->next;
+    }
+}
+
+
+static sjl_out_t **
+sjl_conn_before_file(sjl_conn_t *c)
+{
+    sjl_out_t  **out;
+
+    for (out = &c->out; *out && (*out)->buf; out = &(*out)->next) {
+        /* void */
+    }
+
+    return out;
+}
+
+
+static void
+sjl_conn_flush_later(sjl_conn_t *c)
+{
     if (!c->flushing && !ev_is_active(&c->write)) {
         c->flushing = 1;
         LL_PREPEND2(sjl_conn_flushes, c, flush_next);
@@ -274,9 +341,28 @@ sjl_conn_writable(struct ev_loop *loop, ev_io *io, int events)
 static void
 sjl_conn_flush(sjl_conn_t *c)
 {
+    int      pieces;
     ssize_t  n;
 
+    pieces = 0;
+
     while (c->out) {
+
+        if (c->out->buf == NULL) {
+
+            if (pieces++ == SJL_CONN_PIECES) {
+                ev_io_start(sjl_loop, &c->write);
+                return;
+            }
+
+            if (sjl_conn_piece(c) == SJL_ERROR) {
+                sjl_conn_close(c);
+                return;
+            }
+
+            continue;
+        }
+
         n = sjl_conn_write(c);
 
         if (n == -1) {
@@ -309,6 +395,45 @@ sjl_conn_flush(sjl_conn_t *c)
 }
 
 
+/* puts a piece of a file ahead of it, or removes the file when all was sent */
+
+static int
+sjl_conn_piece(sjl_conn_t *c)
+{
+    size_t      size;
+    sjl_buf_t  *buf;
+    sjl_out_t  *file;
+
+    static char  piece[SJP_PAYLOAD_MAX];
+
+    file = c->out;
+
+    if (file->left == 0) {
+        c->out = file->next;
+        sjl_conn_out_free(file);
+        return SJL_OK;
+    }
+
+    size = file->left < (off_t) sizeof(piece) ? (size_t) file->left
+                                              : sizeof(piece);
+
+    if (pread(file->fd, piece, size, file->sent) != (ssize_t) size) {
+        sjl_log(SJL_LOG_CRIT, "pread() of what connection %u is sent failed",
+                c->number);
+        return SJL_ERROR;
+    }
+
+    file->sent += (off_t) size;
+    file->left -= (off_t) size;
+
+    buf = sjl_conn_encode(SJP_LINK_PIECE, 0, NULL, piece, size, -1);
+    sjl_conn_queue(c, buf, -1, 1);
+    sjl_conn_buf_release(buf);
+
+    return SJL_OK;
+}
+
+
 /* a descriptor goes with the first byte of its frame, so that frame is first */
 
 static ssize_t
@@ -322,7 +447,7 @@ sjl_conn_write(sjl_conn_t *c)
 
     for (out = c->out; out && n < SJL_IO_IOV; out = out->next) {
 
-        if (out->fd != -1 && n > 0) {
+        if (out->buf == NULL || (out->fd != -1 && n > 0)) {
             break;
         }
 
@@ -385,7 +510,9 @@ sjl_conn_written(sjl_conn_t *c, size_t n)
 static void
 sjl_conn_out_free(sjl_out_t *out)
 {
-    sjl_conn_buf_release(out->buf);
+    if (out->buf) {
+        sjl_conn_buf_release(out->buf);
+    }
 
     if (out->fd != -1) {
         (void) close(out->fd);

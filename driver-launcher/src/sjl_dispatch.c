@@ -17,6 +17,7 @@
 #include "sjl_link.h"
 #include "sjl_purge.h"
 #include "sjl_read.h"
+#include "sjl_spool.h"
 
 
 typedef struct {
@@ -64,12 +65,14 @@ typedef struct {
 #define SJL_ON_DATA_RESET      sjl_data_reset
 #define SJL_ON_LINK_RESOLVE    sjl_link_resolve
 #define SJL_ON_LINK_PROGRESS   sjl_link_progress
+#define SJL_ON_LINK_PIECE      sjl_spool_piece
 
 
 /* what we send ourselves has a name only */
 
 #define SJL_FROM_M(sym)  'M', SJL_ON_##sym
 #define SJL_FROM_D(sym)  'D', SJL_ON_##sym
+#define SJL_FROM_B(sym)  'D', SJL_ON_##sym
 #define SJL_FROM_A(sym)  'A', SJL_ON_##sym
 #define SJL_FROM_L(sym)  'L', NULL
 #define SJL_FROM_C(sym)  'C', NULL

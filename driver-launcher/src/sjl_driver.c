@@ -16,6 +16,7 @@
 #include "sjl_tls.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 
@@ -44,6 +45,8 @@ static void sjl_driver_term_expired(sjl_driver_t *d);
 static void sjl_driver_kill_expired(sjl_driver_t *d);
 static void sjl_driver_watch(sjl_driver_t *d);
 static void sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events);
+static int sjl_driver_send_file(sjl_driver_t *d, sjp_type_e type,
+    json_t *meta);
 static void sjl_driver_exited(sjl_process_t *p, int status);
 static void sjl_driver_free(sjl_driver_t *d);
 
@@ -463,6 +466,12 @@ sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events)
 
     d = timer->data;
 
+    /* it is our disk that keeps its answer from being read */
+
+    if (d->conn->held) {
+        return;
+    }
+
     if (d->silent < SJL_DRIVER_PINGS) {
         d->silent++;
         sjl_driver_send(d, SJP_PING, NULL, NULL, 0);
@@ -539,15 +548,64 @@ sjl_driver_give_up(sjl_driver_t *d, int grace)
 }
 
 
+int
+sjl_driver_is_remote(const sjl_driver_t *d)
+{
+    return d && d->conn && d->conn->io.remote;
+}
+
+
 void
 sjl_driver_send(sjl_driver_t *d, sjp_type_e type, json_t *meta,
     const void *payload, size_t size)
 {
-    if (d && d->conn) {
+    if (d && d->conn && !sjl_driver_send_file(d, type, meta)) {
         sjl_conn_send(d->conn, type, 0, meta, payload, size, -1);
     }
 
     json_decref(meta);
+}
+
+
+/*
+ * A driver elsewhere cannot read our files: it gets their bytes.  One that we
+ * cannot read either it will not find, and tell.
+ */
+
+static int
+sjl_driver_send_file(sjl_driver_t *d, sjp_type_e type, json_t *meta)
+{
+    int           fd;
+    const char   *path;
+    struct stat   sb;
+
+    path = json_string_value(json_object_get(meta, "file"));
+
+    if (path == NULL || !d->conn->io.remote) {
+        return 0;
+    }
+
+    (void) sjl_owner_enter(path);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    sjl_owner_leave();
+
+    if (fd == -1 || fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+        sjl_log(SJL_LOG_CRIT, "driver %d: \"%s\" cannot be sent: %s",
+                (int) d->process.pid, path, strerror(errno));
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return 0;
+    }
+
+    (void) json_object_del(meta, "file");
+    (void) json_object_set_new(meta, "spooled", json_integer(sb.st_size));
+
+    sjl_conn_send_file(d->conn, type, meta, fd, sb.st_size);
+
+    return 1;
 }
 
 

@@ -97,6 +97,9 @@ void sjl_driver_stop(sjl_driver_t *d, int force);
  */
 void sjl_driver_give_up(sjl_driver_t *d, int grace);
 
+/* whether it is connected by TCP, so that files are no way to pass bytes */
+int sjl_driver_is_remote(const sjl_driver_t *d);
+
 /* sends a message, unless the link is broken: see sjl_job_reconcile() */
 void sjl_driver_send(sjl_driver_t *d, sjp_type_e type, json_t *meta,
     const void *payload, size_t size);

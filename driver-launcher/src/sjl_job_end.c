@@ -9,6 +9,7 @@
 
 #include "sjl_job_queue.h"
 #include "sjl_config.h"
+#include "sjl_spool.h"
 #include "sjl_state.h"
 
 #include <utlist.h>
@@ -20,6 +21,7 @@
 #define SJL_JOB_KILLED  "spark.jobserver.JobManagerActor$JobKilledException"
 
 
+static void sjl_job_unneeded(const sjl_result_t *result);
 static void sjl_job_result_moved(sjl_file_op_t *fop);
 static void sjl_job_finish(sjl_job_t *job, sjp_job_state_e state,
     sjl_payload_e payload, char *data, size_t size);
@@ -62,6 +64,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
 
     if (!sjl_job_over(job)) {
         /* told again, while it is on its way to the disk */
+        sjl_job_unneeded(result);
         return;
     }
 
@@ -73,6 +76,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
 
         /* it was given up before its thread has stopped */
 
+        sjl_job_unneeded(result);
         sjl_job_release(job);
         return;
     }
@@ -108,6 +112,15 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
     }
 
     sjl_job_conclude(job, result->state, data, result->size);
+}
+
+
+static void
+sjl_job_unneeded(const sjl_result_t *result)
+{
+    if (result->file) {
+        sjl_spool_remove(result->file);
+    }
 }
 
 
@@ -224,7 +237,7 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
 
     /* until its end is durable the next launcher may need the file */
 
-    job->spent = job->row.body_file ? 1 : 0;
+    job->spent |= job->row.body_file ? 1 : 0;
 
     job->row.body.data = NULL;
     job->row.body.len = 0;

@@ -10,6 +10,7 @@
 #include "sjl_job_queue.h"
 #include "sjl_binary.h"
 #include "sjl_channel.h"
+#include "sjl_spool.h"
 #include "sjl_stray.h"
 
 #include <utlist.h>
@@ -127,8 +128,8 @@ sjl_job_paths(const char *binaries)
 
 
 /*
- * The driver deletes the file.  One that may be sent to another driver as well
- * stays, and has a second name for this one.
+ * A local driver deletes the file.  One that may be sent to another driver as
+ * well stays, and has a second name for this one.
  */
 
 static char *
@@ -139,7 +140,9 @@ sjl_job_body_file(const sjl_job_t *job)
 
     path = sjl_path_job_body(job->row.context_id, job->row.id);
 
-    if (!job->context->row.supervise) {
+    if (!job->context->row.supervise
+        || sjl_driver_is_remote(job->context->driver))
+    {
         return path;
     }
 
@@ -358,6 +361,11 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
         || job->configuring)
     {
         /* told again after its link was broken, or too late */
+
+        if (file) {
+            sjl_spool_remove(file);
+        }
+
         return;
     }
 
@@ -366,7 +374,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
         /* it has run before, in a driver that is gone */
 
         if (file) {
-            (void) sjl_owner_unlink(file);
+            sjl_spool_remove(file);
         }
 
         sjl_job_running(job);
@@ -433,6 +441,10 @@ sjl_job_running(sjl_job_t *job)
     if (!job->context->row.supervise) {
         job->row.body.data = NULL;
         job->row.body.len = 0;
+
+        /* a driver elsewhere has not deleted it */
+
+        job->spent = job->row.body_file ? 1 : 0;
         job->row.body_file = 0;
     }
 

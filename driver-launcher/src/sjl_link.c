@@ -11,11 +11,11 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_job_queue.h"
+#include "sjl_link_body.h"
 #include "sjl_ports.h"
+#include "sjl_spool.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
-
-#include <sys/stat.h>
 
 
 /* a parser may quote the whole of a long body */
@@ -36,24 +36,13 @@ static void sjl_link_cut(json_t *meta);
 static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
     const char *token);
 static void sjl_link_welcome(sjl_context_t *ctx);
-static char *sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body,
-    size_t *size);
 static int64_t sjl_link_limit(json_int_t n);
 static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
-static int sjl_link_file(sjl_context_t *ctx, const char *file, char **path);
+static sjl_job_t *sjl_link_job_find(sjl_conn_t *c, sjl_frame_t *f,
+    const char *id);
 static void sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names);
-static char *sjl_link_error(sjl_frame_t *f, const char *file, int code,
-    const char *name, size_t *size);
-
-
-/* what was wrong with what a code without an error names */
-
-static const char *const  sjl_link_words[SJP_NERRORS] = {
-    [SJP_ERR_CLASS_NOT_FOUND] = " was not found",
-    [SJP_ERR_WRONG_JOB_TYPE] = " is no job of the context's kind"
-};
 
 
 void
@@ -301,72 +290,6 @@ sjl_link_welcome(sjl_context_t *ctx)
 }
 
 
-/*
- * A long body goes as a file that the driver may delete; ours stays, for the
- * case that another driver has to be started.  Returns NULL, or why the body
- * cannot be had, to be freed.
- */
-
-static char *
-sjl_link_body(sjl_context_t *ctx, json_t *meta, char **body, size_t *size)
-{
-    int          fd;
-    char        *path, *copy, *why;
-    struct stat  sb;
-
-    *size = 0;
-    *body = NULL;
-    why = NULL;
-
-    path = sjl_path_context(ctx->row.id, "/context.conf");
-    copy = sjl_path_context(ctx->row.id, "/in/context.conf");
-
-    (void) sjl_owner_enter(path);
-
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
-
-    if (fd == -1) {
-        if (errno != ENOENT) {
-            why = sjl_format("open(\"%s\") failed: %s", path,
-                             strerror(errno));
-        }
-
-        goto done;
-    }
-
-    if (fstat(fd, &sb) == -1) {
-        why = sjl_format("fstat(\"%s\") failed: %s", path, strerror(errno));
-
-    } else if (sb.st_size <= SJP_PAYLOAD_MAX) {
-        *size = (size_t) sb.st_size;
-        *body = sjl_alloc(*size + 1);
-
-        if (pread(fd, *body, *size, 0) != (ssize_t) *size) {
-            why = sjl_format("pread(\"%s\") failed: %s", path,
-                             strerror(errno));
-            free(*body);
-            *body = NULL;
-        }
-
-    } else if (link(path, copy) == -1 && errno != EEXIST) {
-        why = sjl_format("link(\"%s\") failed: %s", copy, strerror(errno));
-
-    } else {
-        (void) json_object_set_new(meta, "file", json_string(copy));
-    }
-
-    (void) close(fd);
-
-done:
-
-    sjl_owner_leave();
-    free(path);
-    free(copy);
-
-    return why;
-}
-
-
 /* NULL: its context has ended without it */
 
 static sjl_context_t *
@@ -435,14 +358,12 @@ sjl_link_failed(sjl_conn_t *c, sjl_frame_t *f)
     int             code;
     char           *error, *path;
     size_t          size;
-    const char     *name, *file, *text;
+    const char     *name, *text;
     sjl_context_t  *ctx;
 
-    file = NULL;
     text = "";
 
-    if (sjl_link_unpack(c, f, "{s:s, s?s, s?s}", "code", &name, "name", &text,
-                        "file", &file)
+    if (sjl_link_unpack(c, f, "{s:s, s?s}", "code", &name, "name", &text)
         == SJL_ERROR)
     {
         return;
@@ -450,7 +371,7 @@ sjl_link_failed(sjl_conn_t *c, sjl_frame_t *f)
 
     ctx = sjl_link_context(c);
 
-    if (ctx == NULL || sjl_link_file(ctx, file, &path) == SJL_ERROR) {
+    if (ctx == NULL || sjl_link_file(c, f, &path) == SJL_ERROR) {
         return;
     }
 
@@ -762,18 +683,46 @@ sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f)
 static sjl_job_t *
 sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
 {
-    sjl_job_t      *job;
-    const char     *path;
-    sjl_context_t  *ctx;
+    int          rc;
+    sjl_job_t   *job;
+    const char  *path;
 
     *file = NULL;
-    path = NULL;
 
-    if (sjl_link_unpack(c, f, "{s:s, s?s}", "id", id, "file", &path)
-        == SJL_ERROR)
-    {
+    if (sjl_link_unpack(c, f, "{s:s}", "id", id) == SJL_ERROR) {
         return NULL;
     }
+
+    rc = sjl_link_file(c, f, file);
+    path = json_string_value(json_object_get(f->meta, "file"));
+
+    if (rc == SJL_ERROR && path == NULL) {
+        sjl_link_violation(c, f, "its payload has not come");
+        return NULL;
+    }
+
+    job = sjl_link_job_find(c, f, *id);
+
+    if (job && rc == SJL_ERROR) {
+        sjl_job_bad_file(job, path);
+        return NULL;
+    }
+
+    if (job == NULL && *file) {
+        sjl_spool_remove(*file);
+        free(*file);
+        *file = NULL;
+    }
+
+    return job;
+}
+
+
+static sjl_job_t *
+sjl_link_job_find(sjl_conn_t *c, sjl_frame_t *f, const char *id)
+{
+    sjl_job_t      *job;
+    sjl_context_t  *ctx;
 
     ctx = sjl_link_context(c);
 
@@ -781,10 +730,10 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
         return NULL;
     }
 
-    job = sjl_job_find(*id);
+    job = sjl_job_find(id);
 
     if (job == NULL) {
-        if (sjl_stray_heard(ctx, *id, f->type == SJP_LINK_REFUSED
+        if (sjl_stray_heard(ctx, id, f->type == SJP_LINK_REFUSED
                                       || f->type == SJP_LINK_RESULT)
             == SJL_ERROR)
         {
@@ -796,7 +745,7 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
 
     if (job->context != ctx) {
         sjl_log(SJL_LOG_ERR, "context %s %s speaks of job %s, which is not its",
-                ctx->row.name, ctx->row.id, *id);
+                ctx->row.name, ctx->row.id, id);
 
         if (++ctx->driver->faults == SJL_LINK_FAULTS) {
             sjl_link_violation(c, f, "jobs are of other contexts");
@@ -815,82 +764,7 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
         return NULL;
     }
 
-    if (sjl_link_file(ctx, path, file) == SJL_ERROR) {
-        sjl_job_bad_file(job, path);
-        return NULL;
-    }
-
     return job;
-}
-
-
-/* only what lies in the context's own folder is taken */
-
-static int
-sjl_link_file(sjl_context_t *ctx, const char *file, char **path)
-{
-    char    *folder;
-    size_t   len;
-
-    *path = NULL;
-
-    if (file == NULL) {
-        return SJL_OK;
-    }
-
-    folder = sjl_path_context(ctx->row.id, "/");
-    len = strlen(folder);
-
-    if (strncmp(file, folder, len) == 0 && strstr(file + len, "..") == NULL) {
-        *path = sjl_strdup(file);
-    }
-
-    free(folder);
-
-    if (*path == NULL) {
-        sjl_log(SJL_LOG_ERR, "context %s %s passes a file that is not its: "
-                "\"%s\"", ctx->row.name, ctx->row.id, file);
-        return SJL_ERROR;
-    }
-
-    return SJL_OK;
-}
-
-
-/*
- * The error that came with a frame.  One that comes as a file is too long to be
- * kept, and told of; what comes without one is told by its name.
- */
-
-static char *
-sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
-    size_t *size)
-{
-    char        *text, *message;
-    const char  *words;
-
-    if (f->size) {
-        *size = f->size;
-        return sjl_memdup(f->payload, f->size);
-    }
-
-    if (file) {
-        (void) sjl_owner_unlink(file);
-        message = sjl_strdup("The error was too long to be kept, the driver's "
-                             "log may tell it");
-
-    } else {
-        words = sjl_link_words[code];
-        message = sjl_format("%s%s", *name ? name : sjl_errors[code],
-                             words ? words : "");
-    }
-
-    text = sjl_error_text("java.lang.RuntimeException", message, NULL);
-    *size = strlen(text);
-
-    free(message);
-
-    return text;
 }
 
 

@@ -16,7 +16,7 @@ import time
 import driver_link
 import pytest
 from sparkjob_channel import HEADER, NAMES, TYPES, Channel
-from sparkjob_server import LAUNCHER, Server, free_port, wait_until
+from sparkjob_server import LAUNCHER, Server, free_port, memory_kb, wait_until
 
 # a driver that keeps what it was told, and leaves the link to the test
 SILENT = "import os, sys, time\nopen('told.new', 'w').write(sys.stdin.read())\nos.rename('told.new', 'told')\ntime.sleep(600)"
@@ -94,6 +94,13 @@ def told(s, c, context):
     return context, lines[0], lines[1] if len(lines) > 1 else None
 
 
+def ran(c, main_class, body=b"", context="c"):
+    """(record, payload) of a job that has ended."""
+    job = c.submit(main_class, body=body, context=context, sync=True)["id"]
+    return wait_until("the job has ended", lambda: (
+        lambda j: j if j[0]["state"] in ("FINISHED", "ERROR", "KILLED") else None)(c.job(job)), 60)
+
+
 def uuid():
     return "%08x-0000-4000-8000-000000000000" % random.getrandbits(32)
 
@@ -102,7 +109,7 @@ def works(s, name="w"):
     """A driver that means well gets in and runs a job."""
     with Channel(s.socket) as c:
         c.create(name)
-        assert c.job(c.submit("echo", body=b"hello", context=name, sync=True)["id"])[1] == b'"hello"'
+        assert ran(c, "echo", b"hello", name)[1] == b'"hello"'
 
 
 def gone(sock, seconds=200):
@@ -209,7 +216,7 @@ def test_a_driver_works_as_by_the_unix_socket(tls):
     with started(tls) as (s, c):
         c.create("c")
         assert "from 127.0.0.1:" in s.read("launcher.log")
-        assert c.job(c.submit("echo", body=b"hello", context="c", sync=True)["id"])[1] == b'"hello"'
+        assert ran(c, "echo", b"hello")[1] == b'"hello"'
         slow = c.submit("sleep", body=b'{"ms": 600000}', context="c")
         c.ask("job-kill", {"id": slow["id"], "user": "u"})
         assert c.job(slow["id"])[0]["state"] == "KILLED"
@@ -453,3 +460,110 @@ def test_a_crowd_of_strangers_keeps_no_driver_out():
         assert s.read("launcher.log").count("too many have not said hello") >= 52
         for sock in socks:
             sock.close()
+
+
+# payloads that are too large for a frame
+
+def left(s):
+    return os.listdir(s.dir + "/data/tmp")
+
+
+@pytest.mark.parametrize("tls", ["off", "on"])
+def test_large_bodies_and_results_go_in_pieces(tls):
+    """Job configurations down, rendered ones and results up, errors that are too long to be kept."""
+    with started(tls) as (s, c):
+        c.create("c")
+        value = "".join(random.choices("abcdefgh", k=3_000_001))
+        body = json.dumps({"value": value}).encode()
+        record, _ = ran(c, "value", body)
+        assert json.loads(c.ask("job-result", {"id": record["id"]})[1]) == value
+        assert json.loads(c.ask("job-config", {"id": record["id"]})[1])["value"] == value
+        for size in (65537, 65535, 131072, 1):
+            record, _ = ran(c, "big", json.dumps({"bytes": size}).encode())
+            assert len(json.loads(c.ask("job-result", {"id": record["id"]})[1])) == size
+        assert b"too long to be kept" in ran(c, "throw", json.dumps({"message": "m" * 100000}).encode())[1]
+        wait_until("nothing is left", lambda: not left(s))
+        # neither are bodies: the driver could not delete them
+        wait_until("no bodies are left", lambda: not glob.glob(s.dir + "/data/contexts/*/in/*"))
+
+
+def test_a_context_with_a_large_configuration():
+    with started() as (s, c):
+        c.create("c", json.dumps({"pad": "p" * 200000, "spark.context-settings": {"max-jobs-per-context": 3}}).encode())
+        assert c.context("c")["maxJobs"] == 3
+
+
+def test_bodies_are_there_for_another_driver():
+    """Who is supervised gets another driver, and that one the same bodies."""
+    with started() as (s, c):
+        c.create("c", json.dumps({"pad": "p" * 100000}).encode(), settings={"supervise": "true"})
+        job = c.submit("sleep", body=json.dumps({"ms": 3000, "pad": "p" * 100000}).encode())["id"]
+        (first,) = s.drivers()
+        os.kill(first, 9)
+        wait_until("another one has run it", lambda: c.job(job)[0]["state"] == "FINISHED", 60)
+        assert s.drivers() != [first]
+
+
+def test_a_result_whose_link_breaks_is_sent_again():
+    with linked() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            job = c.submit("big", body=b'{"bytes": 30000000}')["id"]
+            wait_until("some of it has come", lambda: left(s))
+        s.launcher.kill()
+        s.launcher.wait()
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            wait_until("the job has ended", lambda: c.job(job)[0]["state"] == "FINISHED", 60)
+            assert len(c.ask("job-result", {"id": job})[1]) == 30000002
+            wait_until("nothing is left", lambda: not left(s))
+
+
+def test_others_are_served_while_a_large_result_comes():
+    """And the launcher's memory stays what it was."""
+    with started() as (s, c):
+        c.create("c")
+        c.create("other")
+        before = memory_kb(s.launcher.pid)
+        job = c.submit("big", body=b'{"bytes": 100000000}')["id"]
+        while c.job(job)[0]["state"] in ("STARTED", "RUNNING"):
+            c.submit("noop", context="other", sync=True)
+            assert memory_kb(s.launcher.pid) - before < 40000
+            time.sleep(0.02)
+        assert c.job(job)[0]["state"] == "FINISHED"
+        assert os.path.getsize(glob.glob(s.dir + f"/data/results/*/{job}")[0]) == 100000002
+
+
+def test_a_result_that_is_longer_than_it_may_be_is_not_kept():
+    with linked() as s:
+        s.overrides["limits"] = {"result_bytes": 1000000}
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            assert b"at most 1000000 are kept" in ran(c, "big", b'{"bytes": 5000000}')[1]
+            assert ran(c, "noop")[1] == b"true"
+            wait_until("nothing is left", lambda: not left(s))
+
+
+@pytest.mark.parametrize("tell", [{"spooled": 70001}, {"spooled": 0}, {"spooled": -1}, {"spooled": "x"},
+                                  {"file": "/etc/passwd"}])
+def test_what_has_not_come_is_no_payload(silent, tell):
+    s, c = silent
+    context = uuid()
+    peer, _ = welcomed(s, c, context)
+    with peer:
+        peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
+        wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+        stream = c.send("job-submit", {"id": uuid(), "cp": [], "class": "x", "sync": True, "user": "u",
+                                       "context": "c" + context[:4]})
+        name, meta, _ = peer.receive()
+        assert name == "link-run"
+        peer.send("link-started", {"id": meta["id"]}, b"{}")
+        peer.send("link-piece", payload=b"x" * 65536)
+        peer.send("link-piece", payload=b"x" * 4464)
+        peer.send("link-result", {"id": meta["id"], "state": "FINISHED", "start": 1, "end": 2, "runMicros": 1, "size": 70000,
+                                  **tell})
+        job = c.wait(stream)[0]["record"]["id"]
+        wait_until("it has failed", lambda: c.job(job)[0]["state"] == "ERROR")
+    wait_until("nothing is left", lambda: not left(s))

@@ -75,7 +75,7 @@ TYPES = {
     "link-ready": 66, "link-failed": 67, "link-respawn": 68, "link-run": 69,
     "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
     "link-kill": 74, "link-stop": 75, "link-stopped": 76, "link-resolve": 77,
-    "link-progress": 78,
+    "link-progress": 78, "link-piece": 79,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -171,16 +171,19 @@ class Link:
         self.lock = threading.RLock()
         self.sock = None
         self.pin = pin
+        self.remote = "SPARKJOB_LINK" in os.environ
+        self.pieces = b""
 
     def connect(self, hello):
         """Under the lock up to the hello, which no job's frame may precede."""
         sock = self.open()
         with self.lock:
             self.sock = sock
+            self.pieces = b""
             hello()
 
     def open(self):
-        if "SPARKJOB_LINK" in os.environ:
+        if self.remote:
             import driver_link
             return driver_link.connect(os.environ["SPARKJOB_LINK"], self.pin)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -203,6 +206,13 @@ class Link:
         """A broken link loses the frame: what matters is sent again."""
         self.send_raw(name, json.dumps(meta).encode() if meta else b"",
                       payload, stream)
+
+    def send_large(self, name, meta, payload):
+        """Sends it in pieces, which nothing comes between."""
+        with self.lock:
+            for at in range(0, len(payload), PAYLOAD_MAX):
+                self.send("link-piece", payload=payload[at:at + PAYLOAD_MAX])
+            self.send(name, dict(meta, spooled=len(payload)))
 
     def send_raw(self, name, raw, payload=b"", stream=0):
         """Sends metadata as it is, which may be no JSON."""
@@ -229,11 +239,22 @@ class Link:
         return data
 
     def receive(self):
+        while True:
+            frame = self.receive_frame()
+            if frame[0] != "link-piece":
+                return frame
+            self.pieces += frame[3]
+
+    def receive_frame(self):
         length, number, _, stream, meta = HEADER.unpack(self.read(HEADER.size))
         raw, payload = self.read(meta), self.read(length - meta)
         meta = json.loads(raw) if raw else {}
         if NAMES.get(number) == "link-run":
             if fault("run.driver-takes"):
+                raise EOFError
+        if "spooled" in meta:
+            payload, self.pieces = self.pieces, b""
+            if len(payload) != meta["spooled"]:
                 raise EOFError
         if "file" in meta:
             with open(meta["file"], "rb") as file:
@@ -491,7 +512,10 @@ class Driver:
         self.resolved = threading.Event()
 
     def post(self, job_id, name, meta, payload):
-        """Sends a frame; a payload too large for one goes by file."""
+        """Sends a frame; a payload too large for one goes by file or pieces."""
+        if len(payload) > PAYLOAD_MAX and self.link.remote:
+            self.link.send_large(name, meta, payload)
+            return
         if len(payload) > PAYLOAD_MAX:
             with self.lock:
                 self.files += 1

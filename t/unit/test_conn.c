@@ -387,6 +387,66 @@ test_an_answer_that_does_not_fit_is_an_answer(void **state)
 }
 
 
+/* it is longer than a socket takes: what is sent meanwhile waits, but a ping */
+
+static void
+test_a_file_goes_in_pieces_and_a_ping_between(void **state)
+{
+    int            fd, file, pinged;
+    char          *body;
+    size_t         size, sum;
+    json_t        *meta;
+    sjp_header_t   h;
+
+    hello();
+
+    size = 3000001;
+    body = sjl_alloc(SJP_PAYLOAD_MAX + 512);
+    file = memfd_create("t", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(file, (off_t) size), 0);
+    assert_int_equal(pwrite(file, "end", 3, (off_t) size - 3), 3);
+
+    meta = json_pack("{s:s}", "id", "i");
+    sjl_conn_send_file(sjl_conns, SJP_LINK_RUN, meta, file, (off_t) size);
+    sjl_conn_send(sjl_conns, SJP_LINK_KILL, 0, meta, NULL, 0, -1);
+    turn();
+    assert_true(sjl_conns->queued < 2 * SJP_PAYLOAD_MAX);
+    sjl_conn_send(sjl_conns, SJP_PING, 0, NULL, NULL, 0, -1);
+
+    pinged = 0;
+    sum = 0;
+
+    for ( ;; ) {
+        read_frame(&h, body, SJP_PAYLOAD_MAX + 512, &fd);
+
+        if (h.type == SJP_LINK_RUN) {
+            break;
+        }
+
+        if (h.type == SJP_PING) {
+            pinged = 1;
+            continue;
+        }
+
+        assert_int_equal(h.type, SJP_LINK_PIECE);
+        sum += h.length;
+
+        if (sum == size) {
+            assert_string_equal(body + h.length - 3, "end");
+        }
+    }
+
+    assert_true(pinged);
+    assert_int_equal(sum, size);
+
+    read_frame(&h, body, SJP_PAYLOAD_MAX + 512, &fd);
+    assert_int_equal(h.type, SJP_LINK_KILL);
+
+    json_decref(meta);
+    free(body);
+}
+
+
 static void
 closed(void)
 {
@@ -535,6 +595,7 @@ main(void)
         TEST(test_many_frames_may_come_at_once),
         TEST(test_descriptors_go_with_their_own_frames),
         TEST(test_a_long_payload_goes_as_a_file),
+        TEST(test_a_file_goes_in_pieces_and_a_ping_between),
         TEST(test_an_answer_that_does_not_fit_is_an_answer),
         TEST(test_a_missing_descriptor_ends_the_connection),
         TEST(test_descriptors_without_frames_are_not_kept),

@@ -32,6 +32,9 @@ trait Endpoint {
 
   /** @throws java.io.IOException if there is no launcher, or somebody else */
   def connect(): Connection
+
+  /** Whether it is on this host for certain, so that files can be passed by their names. */
+  def passesFiles: Boolean
 }
 
 object Endpoint {
@@ -70,6 +73,8 @@ class UnixEndpoint(path: Path) extends Endpoint {
         throw e
     }
   }
+
+  override def passesFiles: Boolean = true
 
   override def toString: String = path.toString
 }
@@ -119,6 +124,8 @@ class TcpEndpoint(host: String, port: Int) extends Endpoint {
     socket.setOption[Integer](ExtendedSocketOptions.TCP_KEEPINTERVAL, 15)
     socket.setOption[Integer](ExtendedSocketOptions.TCP_KEEPCOUNT, 4)
   }
+
+  override def passesFiles: Boolean = false
 
   override def toString: String = s"$host:$port"
 }

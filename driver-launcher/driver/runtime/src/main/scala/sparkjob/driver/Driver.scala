@@ -38,11 +38,13 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var stopping = false
   @volatile private var gone = false
   private val asked = new AtomicBoolean
+  private val spool = new Spool
 
   private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
     Message.Context -> onContext,
     Message.Run -> onRun,
     Message.Ack -> ((meta, _) => jobs.forget(Json.string(meta, "id"))),
+    Message.Piece -> ((_, frame) => spool.add(frame.payload)),
     Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
     Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
 
@@ -52,6 +54,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   }
 
   override def hello(): Frame = {
+    spool.drop()
     val meta = Json.obj().put("protocol", Protocol).put("context", surroundings.context)
       .put("pid", ProcessHandle.current.pid)
     token match {
@@ -74,7 +77,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     handlers.get(frame.kind) match {
       case Some(handle) =>
         try {
-          handle(Json.parse(frame.meta), frame)
+          val meta = Json.parse(frame.meta)
+          if (meta.has("spooled")) {
+            meta.put("file", spool.take(meta.get("spooled").asLong).toString)
+          }
+          handle(meta, frame)
         } catch {
           case e: IllegalArgumentException =>
             log.error(s"The launcher's message ${frame.kind} makes no sense: ${e.getMessage}")

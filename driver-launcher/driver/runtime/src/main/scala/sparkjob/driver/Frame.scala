@@ -96,4 +96,5 @@ object Message {
   val Stopped = 76
   val Resolve = 77
   val Progress = 78
+  val Piece = 79
 }

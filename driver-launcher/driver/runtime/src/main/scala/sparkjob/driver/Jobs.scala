@@ -62,7 +62,7 @@ class Jobs(link: Link) {
   }
 
   /** Tells that a job does not run here, which nobody has to remember. */
-  def refuse(id: String, why: RefusedException): Unit = link.send(frame(id, why.letter))
+  def refuse(id: String, why: RefusedException): Unit = send(id, why.letter)
 
   def kill(id: String): Unit = synchronized(entries.get(id)).foreach(_.job.kill())
 
@@ -93,24 +93,28 @@ class Jobs(link: Link) {
   def tellAgain(): Unit = synchronized(entries.values.foreach(tellAgain))
 
   private def tellAgain(entry: Entry): Unit =
-    entry.told.foreach(letter => link.send(frame(entry.job.id, letter)))
+    entry.told.foreach(send(entry.job.id, _))
 
   private def tell(id: String, letter: Letter): Unit = synchronized {
     entries.get(id).foreach { entry =>
       entry.told :+= letter
-      link.send(frame(id, letter))
+      send(id, letter)
     }
     notifyAll()
   }
 
-  private def frame(id: String, letter: Letter): Frame = {
+  private def send(id: String, letter: Letter): Unit = {
     val meta = Json.obj().put("id", id)
     letter.meta.foreach { case (name, value) => meta.putPOJO(name, value) }
+    def frame(body: Array[Byte]) = Frame(letter.message, 0, 0, Json.bytes(meta), body)
     letter.body match {
-      case Bytes(bytes) => Frame(letter.message, 0, 0, Json.bytes(meta), bytes)
-      case Spilled(file, _) =>
+      case Bytes(bytes) => link.send(frame(bytes))
+      case Spilled(file, _) if link.passesFiles =>
         meta.put("file", handOut(file).toString)
-        Frame(letter.message, 0, 0, Json.bytes(meta), Frame.Nothing)
+        link.send(frame(Frame.Nothing))
+      case Spilled(file, size) =>
+        meta.put("spooled", size)
+        link.sendFile(frame(Frame.Nothing), file)
     }
   }
 

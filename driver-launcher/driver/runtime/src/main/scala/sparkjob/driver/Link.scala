@@ -7,9 +7,11 @@ package sparkjob.driver
 
 import java.io.{BufferedInputStream, IOException}
 import java.nio.ByteBuffer
+import java.nio.file.{Files, NoSuchFileException, Path}
 import java.util.ArrayDeque
 import java.util.concurrent.TimeUnit.NANOSECONDS
 
+import scala.collection.mutable.ArrayBuffer
 import scala.concurrent.duration.FiniteDuration
 import scala.util.control.NonFatal
 
@@ -42,7 +44,7 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
   private val log = LoggerFactory.getLogger(classOf[Link])
 
   // all guarded by this
-  private val queue = new ArrayDeque[Frame]
+  private val queue = new ArrayDeque[Parcel]
   private var connection: Connection = _
   private var established = false
   private var writing = false
@@ -59,11 +61,19 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
    * Sends a frame. While the link is broken, or the launcher has not answered the hello yet, the
    * frame is dropped: what matters is told again in [[establish]].
    */
-  def send(frame: Frame): Unit = synchronized {
+  def send(frame: Frame): Unit = tell(Parcel(frame, None))
+
+  /** Likewise, with a file as payload that goes ahead of it in pieces. */
+  def sendFile(frame: Frame, file: Path): Unit = tell(Parcel(frame, Some(file)))
+
+  private def tell(parcel: Parcel): Unit = synchronized {
     if (established) {
-      put(frame)
+      put(parcel)
     }
   }
+
+  /** Whether the launcher can read the files of this host. */
+  def passesFiles: Boolean = endpoint.passesFiles
 
   /** The launcher has accepted the hello; `tellAgain` sends what it may not have. */
   def establish(tellAgain: => Unit): Unit = synchronized {
@@ -79,8 +89,8 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     }
   }
 
-  private def put(frame: Frame): Unit = {
-    queue.add(frame)
+  private def put(parcel: Parcel): Unit = {
+    queue.add(parcel)
     notifyAll()
   }
 
@@ -92,9 +102,12 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
 
   private def write(): Unit = {
     while (true) {
-      val (frames, to) = next()
+      val (parcels, to) = next()
       try {
-        to.write(frames)
+        parcels.head.file match {
+          case Some(file) => writeFile(file, parcels.head.frame, to)
+          case None => to.write(parcels.map(parcel => Frame.encode(parcel.frame)))
+        }
       } catch {
         case e: IOException =>
           log.info(s"Cannot write to the launcher: $e")
@@ -108,13 +121,41 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     }
   }
 
-  private def next(): (Array[ByteBuffer], Connection) = synchronized {
+  /** Some messages, or one that has a file. */
+  private def next(): (Array[Parcel], Connection) = synchronized {
     while (queue.isEmpty || connection == null) {
       wait()
     }
     writing = true
-    val frames = Array.fill(math.min(queue.size, FramesAtOnce))(Frame.encode(queue.poll()))
-    (frames, connection)
+    val parcels = ArrayBuffer(queue.poll())
+    while (parcels.head.file.isEmpty && parcels.size < FramesAtOnce && !queue.isEmpty
+        && queue.peek().file.isEmpty) {
+      parcels += queue.poll()
+    }
+    (parcels.toArray, connection)
+  }
+
+  private def writeFile(file: Path, frame: Frame, to: Connection): Unit = {
+    try {
+      val input = Files.newInputStream(file)
+      try {
+        Iterator.continually(input.readNBytes(Frame.PayloadMax)).takeWhile(_.nonEmpty)
+          .foreach { bytes =>
+            to.write(pongs() :+ Frame.encode(Frame(Message.Piece, 0, 0, Frame.Nothing, bytes)))
+          }
+      } finally {
+        input.close()
+      }
+      to.write(Array(Frame.encode(frame)))
+    } catch {
+      case _: NoSuchFileException => log.info(s"$file was acknowledged before it was sent again")
+    }
+  }
+
+  /** What goes between two pieces of a file: the launcher takes who does not answer for hung. */
+  private def pongs(): Array[ByteBuffer] = synchronized {
+    Iterator.continually(queue.peek()).takeWhile(next => next != null && next.isPong)
+      .map(_ => Frame.encode(queue.poll().frame)).toArray
   }
 
   private def read(): Unit = {
@@ -160,14 +201,16 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     synchronized {
       queue.clear()
       connection = to
-      put(hello)
+      put(Parcel(hello, None))
     }
     try {
       while (true) {
         val frame = Frame.decode(input)
         frame.kind match {
           case Message.Ping => synchronized {
-            put(Frame(Message.Pong, 0, frame.stream, Frame.Nothing, Frame.Nothing))
+            queue.addFirst(
+              Parcel(Frame(Message.Pong, 0, frame.stream, Frame.Nothing, Frame.Nothing), None))
+            notifyAll()
           }
           case Message.Pong =>
           case _ => owner.receive(frame)
@@ -201,6 +244,12 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
 }
 
 private object Link {
+
+  /** A message, and the file that goes ahead of it. */
+  final case class Parcel(frame: Frame, file: Option[Path]) {
+    def isPong: Boolean = frame.kind == Message.Pong
+  }
+
   val FirstPause = 100L
   val LongestPause = 2000L
   val FramesAtOnce = 64

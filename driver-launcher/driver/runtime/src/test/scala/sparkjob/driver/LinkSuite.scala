@@ -31,9 +31,26 @@ class LinkSuite {
       assertEquals(Message.Hello, again.kind)
       assertEquals(launcher.token, again.meta.path("token").asText)
       assertFalse(again.meta.has("secret"))
+      tcp.pin.foreach(_ => largeBodies(launcher))
     } finally {
       launcher.close()
     }
+  }
+
+  /** The configuration goes to the driver in pieces, and comes back in pieces, with a ping between. */
+  private def largeBodies(launcher: TestLauncher): Unit = {
+    launcher.send(Message.Context, Json.obj().put("token", launcher.token))
+    assertEquals(Message.Ready, launcher.receive().kind)
+    val word = "w" * 200000
+    val config = s"""{"word": "$word"}"""
+    config.grouped(Frame.PayloadMax).foreach(launcher.send(Message.Piece, Json.obj(), _))
+    launcher.begin("mine.Large", "", Seq(UserJars.jobs), spooled = Some(config.length))
+    launcher.send(Message.Ping)
+    val told = Iterator.continually(launcher.receive()).filter(_.kind != Message.Pong).take(2).toList
+    assertEquals(Seq(Message.Started, Message.Result), told.map(_.kind))
+    assertTrue(told.head.json.path("word").asText == word)
+    assertTrue(told(1).text.length > Frame.PayloadMax)
+    assertEquals(0, launcher.folder.toFile.list.count(_.endsWith(".piece")))
   }
 
   @Test def driverConnectsByTlsAndComesBack(): Unit = driver(new Port(Some(own), own.pin))

@@ -5,7 +5,7 @@
 
 package sparkjob.driver
 
-import java.io.{File, InputStream, IOException, OutputStream}
+import java.io.{ByteArrayOutputStream, File, InputStream, IOException, OutputStream}
 import java.lang.management.ManagementFactory
 import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
 import java.nio.channels.{Channels, ServerSocketChannel}
@@ -107,7 +107,8 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
       config: String = "",
       jars: Seq[File] = Nil,
       id: String = UUID.randomUUID.toString,
-      file: Option[Path] = None): String = {
+      file: Option[Path] = None,
+      spooled: Option[Int] = None): String = {
     val meta = Json.obj().put("id", id).put("class", mainClass).put("user", "u")
     val cp = meta.putArray("cp")
     jars.foreach { jar =>
@@ -115,6 +116,7 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
         .put("sha256", jar.getName)
     }
     file.foreach(path => meta.put("file", path.toString))
+    spooled.foreach(meta.put("spooled", _))
     send(Message.Run, meta, config)
     id
   }
@@ -181,11 +183,20 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
   }
 
   private def read(input: InputStream, to: LinkedBlockingQueue[Told]): Unit = {
+    val pieces = new ByteArrayOutputStream
     try {
       while (true) {
         val frame = Frame.decode(input)
         val meta = Json.parse(frame.meta)
-        to.add(Told(frame.kind, meta, if (meta.has("file")) take(meta) else frame.payload))
+        if (frame.kind == Message.Piece) {
+          pieces.write(frame.payload)
+        } else if (meta.has("spooled")) {
+          assertEquals(meta.get("spooled").asInt, pieces.size)
+          to.add(Told(frame.kind, meta, pieces.toByteArray))
+          pieces.reset()
+        } else {
+          to.add(Told(frame.kind, meta, if (meta.has("file")) take(meta) else frame.payload))
+        }
       }
     } catch {
       case _: IOException => // the driver, or the test, has closed it
