@@ -72,6 +72,7 @@ typedef struct {
     ngx_uint_t                  overflow;       /* of contexts or binaries */
     ngx_uint_t                  load_overflow;
     ngx_uint_t                  room;           /* there may be, since then */
+    ngx_uint_t                  crowded;        /* loads that did not fit */
 } ngx_http_sparkjob_sh_t;
 
 

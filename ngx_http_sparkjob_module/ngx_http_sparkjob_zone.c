@@ -30,8 +30,12 @@
 /* jobs that a filter leaves out until the launcher is asked instead */
 #define NGX_HTTP_SPARKJOB_PASSED_MAX   8192
 
-/* how often it is tried, in ms, whether all contexts and binaries fit again */
+/*
+ * How long, in ms, until it is tried whether all contexts and binaries fit
+ * again, and how often that time is doubled while they do not.
+ */
 #define NGX_HTTP_SPARKJOB_LOAD_ROOM    2000
+#define NGX_HTTP_SPARKJOB_CROWDED_MAX  5
 
 
 /* a walk over a table, in pieces: the lock is given up now and then */
@@ -298,6 +302,14 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
             return NGX_AGAIN;
         }
 
+        if (rows->n == query->limit && !walk.done
+            && walk.passed > NGX_HTTP_SPARKJOB_PASSED_MAX)
+        {
+            /* whether there is another one is not worth more */
+            rows->more = 1;
+            return NGX_OK;
+        }
+
         if (overflow
             || (walk.passed > NGX_HTTP_SPARKJOB_PASSED_MAX && !walk.done
                 && query->kind == NGX_HTTP_SPARKJOB_JOB
@@ -330,12 +342,6 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
 
     for (visits = 0; visits < NGX_HTTP_SPARKJOB_BATCH; visits++) {
 
-        if (rows->n == query->limit) {
-            rows->more = (rbnode != NULL || sh->horizon);
-            walk->done = 1;
-            return;
-        }
-
         rec = rbnode ? ngx_http_sparkjob_table_record(rbnode) : NULL;
 
         if (rec == NULL
@@ -343,11 +349,18 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
                          || rec->start < query->from)))
         {
             walk->done = 1;
-            walk->missing = jobs && sh->horizon && sh->horizon >= query->from;
+            rows->more = jobs && sh->horizon && sh->horizon >= query->from;
+            walk->missing = (rows->more && rows->n < query->limit);
             return;
         }
 
         if (ngx_http_sparkjob_zone_wanted(query, rec)) {
+
+            if (rows->n == query->limit) {
+                rows->more = 1;
+                walk->done = 1;
+                return;
+            }
 
             if (jobs && rec->payload == NGX_HTTP_SPARKJOB_NO_ROOM
                 && rec->state != SJP_JOB_FINISHED)
@@ -529,7 +542,7 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
                || (tick && sh->seq < ch->checked)
                || (tick && sh->room
                    && (ngx_msec_int_t) (ngx_current_msec - sh->loader_time)
-                      > NGX_HTTP_SPARKJOB_LOAD_ROOM);
+                      > (NGX_HTTP_SPARKJOB_LOAD_ROOM << sh->crowded));
     }
 
     if (load) {
@@ -621,6 +634,9 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
                         || ch->load_contexts >= ch->load_limit;
 
         sh->overflow = sh->load_overflow;
+
+        sh->crowded = !sh->overflow ? 0
+                      : ngx_min(sh->crowded + 1, NGX_HTTP_SPARKJOB_CROWDED_MAX);
 
         if (ch->load_final >= ch->load_limit) {
             sh->horizon = ngx_max(sh->horizon, ch->load_oldest);

@@ -67,6 +67,11 @@ for my $at ('', '/small') {
     is_deeply(pages("$at/jobs?limit=3&context=c2&status=FINISHED"), ids("$at/jobs?context=c2"),
               "$where: pages of what a filter leaves");
     is_deeply(pages("$at/jobs?limit=4&from=$from&to=$to"), \@between, "$where: of a time");
+    for my $context ($at ? () : ('c1', 'c2')) {
+        my $all = @{ids("$at/jobs?context=$context")};
+        is(http('GET', "$at/jobs?context=$context&limit=$all")->{headers}{link}, undef,
+           "$where: nor has one behind which is nothing of $context");
+    }
     is(http('GET', "$at/jobs?limit=26")->{headers}{link}, undef, "$where: the last page has no next one")
         if !$at;
 }

@@ -32,6 +32,7 @@ typedef struct {
     sqlite3     *copy;
     size_t       files;
     size_t       failed;
+    size_t       closed;                /* contexts of other users */
 } sjl_backup_t;
 
 
@@ -44,7 +45,7 @@ static int sjl_backup_kept(void *data, const sjl_kept_t *kept);
 static int sjl_backup_gone(sjl_backup_t *b, const sjl_kept_t *kept);
 static int sjl_backup_context(void *data, sqlite3_stmt *stmt);
 static int sjl_backup_replacement(void *data, sqlite3_stmt *stmt);
-static void sjl_backup_all(sjl_backup_t *b, const char *folder);
+static int sjl_backup_all(sjl_backup_t *b, const char *folder);
 static int sjl_backup_file(sjl_backup_t *b, const char *path, int grows);
 static int sjl_backup_parents(const char *to, const char *path);
 static int sjl_backup_finish(sjl_backup_t *b);
@@ -92,12 +93,17 @@ sjl_backup(const char *from, const char *to)
         rc = sjl_backup_finish(&b);
     }
 
+    if (b.closed) {
+        (void) fprintf(stderr, "the logs of %zu contexts are other users', and "
+                       "were left out: only root can copy these\n", b.closed);
+    }
+
     if (rc == SJL_OK) {
         (void) printf("the database and %zu files are in \"%s\"\n", b.files,
                       to);
     }
 
-    return rc == SJL_OK && b.failed == 0 ? SJL_OK : SJL_ERROR;
+    return rc == SJL_OK && b.failed + b.closed == 0 ? SJL_OK : SJL_ERROR;
 }
 
 
@@ -337,14 +343,20 @@ sjl_backup_gone(sjl_backup_t *b, const sjl_kept_t *kept)
 static int
 sjl_backup_context(void *data, sqlite3_stmt *stmt)
 {
+    int      closed;
     char    *folder;
     size_t   i;
 
     for (i = 0; i < sjl_nelts(sjl_backup_parts); i++) {
         folder = sjl_format("contexts/%s%s", sqlite3_column_text(stmt, 0),
                             sjl_backup_parts[i]);
-        sjl_backup_all(data, folder);
+        closed = sjl_backup_all(data, folder) == SJL_ERROR;
         free(folder);
+
+        if (closed) {
+            ((sjl_backup_t *) data)->closed++;
+            break;
+        }
     }
 
     return SJL_OK;
@@ -372,9 +384,12 @@ sjl_backup_replacement(void *data, sqlite3_stmt *stmt)
 }
 
 
-/* whatever a driver does there meanwhile, and what cannot be read, is its */
+/*
+ * Whatever a driver does there meanwhile is its business.  SJL_ERROR: it is
+ * another user's, and closed to us.
+ */
 
-static void
+static int
 sjl_backup_all(sjl_backup_t *b, const char *folder)
 {
     int             fd;
@@ -389,10 +404,17 @@ sjl_backup_all(sjl_backup_t *b, const char *folder)
     fd = open(path, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
     free(path);
 
-    dir = fd == -1 ? NULL : fdopendir(fd);
+    if (fd == -1) {
+        return errno == EACCES ? SJL_ERROR : SJL_OK;
+    }
+
+    dir = fdopendir(fd);
 
     if (dir == NULL) {
-        return;
+        (void) sjl_backup_fail("fdopendir", folder);
+        (void) close(fd);
+        b->failed++;
+        return SJL_OK;
     }
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
@@ -411,6 +433,8 @@ sjl_backup_all(sjl_backup_t *b, const char *folder)
     }
 
     (void) closedir(dir);
+
+    return SJL_OK;
 }
 
 

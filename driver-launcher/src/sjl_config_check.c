@@ -34,6 +34,7 @@ static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
 static void sjl_config_check_binaries(sjl_config_ctx_t *ctx);
 static void sjl_config_check_hosts(sjl_config_ctx_t *ctx);
+static void sjl_config_check_own(sjl_config_ctx_t *ctx, const char *name);
 static void sjl_config_check_group(sjl_config_ctx_t *ctx);
 static void sjl_config_check_users(sjl_config_ctx_t *ctx);
 static void sjl_config_check_user(sjl_config_ctx_t *ctx, const char *member,
@@ -420,6 +421,7 @@ sjl_config_check_users(sjl_config_ctx_t *ctx)
     json_array_foreach(conf->run_as_users, i, name) {
         sjl_config_check_driver(ctx, "driver.run_as_users",
                                 json_string_value(name));
+        sjl_config_check_own(ctx, json_string_value(name));
     }
 
     if (json_object_get(conf->context_settings, SJL_OWNER_SETTING)) {
@@ -481,6 +483,28 @@ sjl_config_check_driver(sjl_config_ctx_t *ctx, const char *member,
             sjl_config_error(ctx, "%s: expected a user that is none of "
                              "channel.users, got \"%s\"", member, name);
         }
+    }
+}
+
+
+/* clients would choose to read and write all that the launcher keeps */
+
+static void
+sjl_config_check_own(sjl_config_ctx_t *ctx, const char *name)
+{
+    sjl_owner_t  own, owner;
+
+    own.uid = geteuid();
+
+    if (ctx->conf->user) {
+        (void) sjl_owner_parse(ctx->conf->user, &own);
+    }
+
+    if (sjl_owner_parse(name, &owner) == SJL_OK && owner.uid
+        && owner.uid == own.uid)
+    {
+        sjl_config_error(ctx, "driver.run_as_users: expected users other than "
+                         "the launcher's own, got \"%s\"", name);
     }
 }
 

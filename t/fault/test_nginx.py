@@ -244,6 +244,23 @@ def test_what_a_zone_had_no_room_for_is_there_while_it_is_loaded_again():
         assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}
 
 
+def test_a_zone_that_is_too_small_is_loaded_again_less_and_less_often():
+    with Server(start=False, workers=1) as s, FakeLauncher(s.socket) as fake:
+        for n in range(300):
+            fake.put_binary(f"{n:0200}")
+        s.zone_size = "128k"
+        s.start_nginx()
+        s.wait_ready()
+        wait_until("the zone is full", lambda: "too small for the contexts" in s.read("nginx/logs/error.log"))
+        asked = fake.asked[SNAPSHOT]
+        start = time.monotonic()
+        for n in range(50):
+            fake.remove("binary", f"{n:0200}")
+            time.sleep(0.1)
+        # after 4 s, 12 s, 28 s; not every 2 s
+        assert fake.asked[SNAPSHOT] - asked <= max(1, (time.monotonic() - start) / 3.5)
+
+
 def test_what_another_nginx_was_told_first_is_not_denied():
     """Acknowledged by the other master's workers, in whose zone it is, before our own zone has heard of it."""
     with Server(start=False) as s, FakeLauncher(s.socket) as fake:

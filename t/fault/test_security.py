@@ -429,6 +429,20 @@ def test_a_backup_follows_no_link_of_a_driver():
 
 
 @ROOT_ONLY
+def test_a_backup_without_rights_says_what_it_cannot_read():
+    with Users(scripted=True) as s:
+        s.context("c")
+        s.context("d")
+        shutil.copy(LAUNCHER, s.dir + "/launcher")      # a checkout may lie where other users cannot read
+        os.mkdir(s.dir + "/backup")
+        os.chown(s.dir + "/backup", LAUNCHER_USER, LAUNCHER_USER)
+        done = subprocess.run([s.dir + "/launcher", "backup", s.dir + "/backup", "-c", s.dir + "/launcher.json"],
+                              user=LAUNCHER_USER, group=LAUNCHER_USER, extra_groups=[], capture_output=True, text=True)
+        assert done.returncode == 1 and "the logs of 2 contexts are other users'" in done.stderr, done
+        assert os.path.exists(s.dir + "/backup/sparkjob.db")
+
+
+@ROOT_ONLY
 def test_what_drivers_of_other_users_leave_behind_is_found():
     with Users(scripted=True) as s:
         jar(s)
@@ -487,6 +501,8 @@ def test_users_that_cannot_be_are_refused_with_the_configuration(tmp_path):
         assert f'{member}: expected a user that is none of channel.users, got "nobody"' in said and "daemon" not in said
     said = refused_configuration(tmp_path, driver={"run_as_users": ["nobody", "none-such"]})
     assert "run_as_users" in said and '"none-such"' in said and "channel.mode" in said
+    said = refused_configuration(tmp_path, user="nobody", driver={"run_as_users": ["nobody"]}, channel={"mode": "0660"})
+    assert 'run_as_users: expected users other than the launcher\'s own, got "nobody"' in said
     assert "context_settings" in refused_configuration(tmp_path, context_settings={"run-as": "nobody"})
     assert "contexts.c" in refused_configuration(tmp_path, contexts={"c": {"run-as": "nobody"}})
 
