@@ -14,11 +14,22 @@
 #include <sys/stat.h>
 
 
+/* what a folder has */
+#define SJL_SWEEP_NOTHING  '-'
+#define SJL_SWEEP_LOGS     'l'
+#define SJL_SWEEP_ALL      'a'
+
+#define SJL_SWEEP_SIZE     (SJL_ID_LEN + 1)
+
+
 static int sjl_sweep_list(sjl_file_op_t *op);
-static int sjl_sweep_unswept(const char *root, const char *id);
+static char sjl_sweep_has(const char *root, const char *id);
 static void sjl_sweep_listed(sjl_file_op_t *op);
 static void sjl_sweep_looked(void *data, const void *row,
     const sjl_why_t *why);
+static void sjl_sweep_looked_logs(void *data, const void *row,
+    const sjl_why_t *why);
+static void sjl_sweep_remove(const char *id);
 static void sjl_sweep_bodies(sjl_file_op_t *op);
 
 
@@ -39,13 +50,13 @@ sjl_sweep_contexts(void)
 }
 
 
-/* their ids, SJL_ID_LEN bytes each, as the body */
+/* their ids, as the body, with a byte behind each that tells what it has */
 
 static int
 sjl_sweep_list(sjl_file_op_t *op)
 {
     DIR            *dir;
-    char           *more;
+    char           *more, has;
     size_t          room;
     struct dirent  *entry;
 
@@ -61,14 +72,15 @@ sjl_sweep_list(sjl_file_op_t *op)
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
 
-        if (!sjl_id_ok(entry->d_name)
-            || !sjl_sweep_unswept(op->from, entry->d_name))
-        {
+        has = sjl_id_ok(entry->d_name)
+              ? sjl_sweep_has(op->from, entry->d_name) : SJL_SWEEP_NOTHING;
+
+        if (has == SJL_SWEEP_NOTHING) {
             continue;
         }
 
         if (op->size == room) {
-            room = room ? 2 * room : 64 * SJL_ID_LEN;
+            room = room ? 2 * room : 64 * SJL_SWEEP_SIZE;
             more = sjl_alloc(room);
 
             if (op->size) {
@@ -80,7 +92,8 @@ sjl_sweep_list(sjl_file_op_t *op)
         }
 
         memcpy(op->body + op->size, entry->d_name, SJL_ID_LEN);
-        op->size += SJL_ID_LEN;
+        op->body[op->size + SJL_ID_LEN] = has;
+        op->size += SJL_SWEEP_SIZE;
     }
 
     (void) closedir(dir);
@@ -89,12 +102,12 @@ sjl_sweep_list(sjl_file_op_t *op)
 }
 
 
-/* what a folder has from when it was made until it is swept */
+/* what is to be swept is there from when the folder was made */
 
-static int
-sjl_sweep_unswept(const char *root, const char *id)
+static char
+sjl_sweep_has(const char *root, const char *id)
 {
-    int           found;
+    int           found, gone;
     char         *path;
     size_t        i;
     struct stat   sb;
@@ -117,16 +130,17 @@ sjl_sweep_unswept(const char *root, const char *id)
         free(path);
     }
 
-    if (!found) {
-
-        /* one that was only begun is empty */
-
-        path = sjl_format("%s%s", root, id);
-        (void) rmdir(path);
-        free(path);
+    if (found) {
+        return SJL_SWEEP_ALL;
     }
 
-    return found;
+    /* one that was only begun is empty */
+
+    path = sjl_format("%s%s", root, id);
+    gone = rmdir(path) == 0;
+    free(path);
+
+    return gone ? SJL_SWEEP_NOTHING : SJL_SWEEP_LOGS;
 }
 
 
@@ -136,14 +150,16 @@ sjl_sweep_listed(sjl_file_op_t *op)
     char    *id;
     size_t   i;
 
-    for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_ID_LEN) {
+    for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_SWEEP_SIZE) {
         id = sjl_memdup(op->body + i, SJL_ID_LEN);
 
         if (sjl_context_find(id)) {
             free(id);
 
         } else {
-            sjl_look_context(id, sjl_sweep_looked, id);
+            sjl_look_context(id, op->body[i + SJL_ID_LEN] == SJL_SWEEP_ALL
+                                 ? sjl_sweep_looked : sjl_sweep_looked_logs,
+                             id);
         }
     }
 
@@ -166,9 +182,7 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
         /* it is left to the next start, or not swept at all */
 
     } else if (context == NULL) {
-        sjl_log(SJL_LOG_NOTICE, "the folder of context %s, which was never "
-                "kept, is removed", id);
-        sjl_folder_remove(sjl_path_context(id, ""));
+        sjl_sweep_remove(id);
 
     } else if (context->final) {
         sjl_log(SJL_LOG_NOTICE, "the folder of context %s %s is swept",
@@ -177,6 +191,33 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     }
 
     free(id);
+}
+
+
+/* a launcher may die when the row is gone, and before the logs are */
+
+static void
+sjl_sweep_looked_logs(void *data, const void *row, const sjl_why_t *why)
+{
+    char  *id;
+
+    id = data;
+
+    if (why == NULL && row == NULL && sjl_context_find(id) == NULL) {
+        sjl_sweep_remove(id);
+    }
+
+    free(id);
+}
+
+
+static void
+sjl_sweep_remove(const char *id)
+{
+    sjl_log(SJL_LOG_NOTICE, "the folder of context %s, which is not kept, is "
+            "removed", id);
+
+    sjl_folder_remove(sjl_path_context(id, ""));
 }
 
 

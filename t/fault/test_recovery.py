@@ -475,10 +475,10 @@ def test_folders_of_no_context_are_removed_and_those_of_ended_ones_swept():
         s.launcher.kill()
         s.launcher.wait()
         contexts = s.dir + "/data/contexts"
-        nobody, body = str(uuid.uuid4()), str(uuid.uuid4())
-        for name in nobody, nobody + "/tmp", over + "/tmp", "not-ours":
+        nobody, body, logs = str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4())
+        for name in nobody, nobody + "/tmp", over + "/tmp", "not-ours", logs, logs + "/logs":
             os.mkdir(f"{contexts}/{name}")
-        for name in nobody + "/tmp/file", over + "/context.conf", body + ".conf":
+        for name in nobody + "/tmp/file", logs + "/driver.log", logs + "/logs/job.log", over + "/context.conf", body + ".conf":
             open(f"{contexts}/{name}", "w").close()
         s.start_launcher()
         with Channel(s.socket) as c:
