@@ -249,9 +249,9 @@ SHIM         := $(BUILD)/storage_shim.so
 shim: $(SHIM)                              ## the failing disk of t/fault/test_storage.py
 	@:
 
-$(SHIM): t/lib/storage_shim.c | deps
+$(SHIM): t/lib/storage_shim.c t/lib/storage_vfs.c t/lib/storage_shim.h | deps
 	@mkdir -p $(@D)
-	@$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -fPIC -shared -pthread -o $@ $< -lsqlite3
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -fPIC -shared -pthread -o $@ $(filter %.c,$^) -lsqlite3
 
 losses: launcher shim                      ## lose the power at 200 changes (SPARKJOB_LOSSES, SPARKJOB_SEED)
 	@SPARKJOB_LOSSES=$${SPARKJOB_LOSSES:-200} /usr/bin/python3 -m pytest -q t/fault/test_storage.py -k survives_the_power

@@ -13,7 +13,6 @@
 #include "module.h"
 
 #include <setjmp.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
