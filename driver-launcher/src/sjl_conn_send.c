@@ -423,10 +423,15 @@ sjl_conn_piece(sjl_conn_t *c)
         return SJL_ERROR;
     }
 
+    buf = sjl_conn_encode(SJP_LINK_PIECE, 0, NULL, piece, size, -1);
+
+    if (buf == NULL) {
+        return SJL_ERROR;
+    }
+
     file->sent += (off_t) size;
     file->left -= (off_t) size;
 
-    buf = sjl_conn_encode(SJP_LINK_PIECE, 0, NULL, piece, size, -1);
     sjl_conn_queue(c, buf, -1, 1);
     sjl_conn_buf_release(buf);
 

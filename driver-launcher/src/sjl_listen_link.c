@@ -174,7 +174,7 @@ sjl_listen_link_room(void)
         }
     }
 
-    if (n >= sjl_conf->link_strangers) {
+    if (oldest && n >= sjl_conf->link_strangers) {
         sjl_log(SJL_LOG_ERR, "connection %u from %s is closed: too many have "
                 "not said hello", oldest->number, oldest->name);
         sjl_conn_close(oldest);
