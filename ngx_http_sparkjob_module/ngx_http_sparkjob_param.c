@@ -558,7 +558,12 @@ ngx_http_sparkjob_check_text(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *what,
 
     for ( /* void */ ; p < last; p += n) {
 
-        if (*p < 0x20 || *p == 0x7f) {
+        if (*p >= 0x20 && *p < 0x7f) {
+            n = 1;
+            continue;
+        }
+
+        if (*p < 0x80) {
             return ngx_http_sparkjob_problem(ctx, "The %V contains a control "
                                              "character", what);
         }

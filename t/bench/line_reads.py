@@ -2,7 +2,7 @@
 
 from line import Line, at_least, measures
 from load import by_turns, plain_of_size, small_binary, wrk
-from sparkjob_server import Server, wait_until
+from sparkjob_server import Server, cpu_seconds, wait_until
 
 PLAIN = "`return 200` of the same size by the same nginx"
 JOBS, CONTEXTS = 60, 20
@@ -21,15 +21,26 @@ def reads(run):
         wait_until("all jobs are over", lambda: all(j["status"] == "FINISHED" for j in s.get("/jobs?limit=100")[1]))
         for name, path in (("read-job", f"/jobs/{jobs[0]}"), ("read-jobs", "/jobs?limit=50"), ("read-contexts", "/contexts")):
             if run.wants(name):
-                size = len(s.request("GET", path)[2])
-                run.note(name, f"{size:,} bytes")
-                for ours, reference in read_rounds(s, path, size, run):
+                size, cost = len(s.request("GET", path)[2]), {}
+                for ours, reference in read_rounds(s, path, size, run, cost):
                     yield name, ours, reference
+                run.note(name, f"{size:,} bytes, the worker takes {each(cost[path]) / each(cost['/plain']):.2f} times the CPU for one")
 
 
-def read_rounds(server, path, size, run):
-    """(requests/s of path, of as many bytes by `return 200`) in each round"""
+def read_rounds(server, path, size, run, cost):
+    """(requests/s of path, of as many bytes by `return 200`) in each round; cost: [(seconds of the worker's CPU, requests)]"""
     plain_of_size(server, size)
-    base, seconds = f"http://127.0.0.1:{server.port}", run.scaled(2, 1)
+    seconds, worker = run.scaled(2, 1), server.worker_pids()[0]
+
+    def rate(what):
+        before = cpu_seconds(worker)
+        found = wrk(f"http://127.0.0.1:{server.port}{what}", seconds)
+        cost.setdefault(what, []).append((cpu_seconds(worker) - before, found * seconds))
+        return found
     for _ in run.rounds():
-        yield by_turns(lambda: wrk(base + path, seconds), lambda: wrk(base + "/plain", seconds))
+        yield by_turns(lambda: rate(path), lambda: rate("/plain"))
+
+
+def each(costs):
+    """Seconds of CPU for a request."""
+    return sum(cpu for cpu, _ in costs) / sum(requests for _, requests in costs)

@@ -181,10 +181,16 @@ http {{
         client_max_body_size 1g;
         sparkjob_context_timeout 600s;
         location / {{ sparkjob spark; {self.location_lines} }}
-        location = /plain {{ set $k "{"x" * 1000}"; return 200 "{"x" * (self.plain_size % 1000)}{"$k" * (self.plain_size // 1000)}"; }}
+        location = /plain {{ {self.plain()} }}
     }}
 }}
 """)
+
+    def plain(self):
+        """`return` of plain_size bytes; nginx reads no word of more than 4 KiB."""
+        if self.plain_size <= 4000:
+            return f'return 200 "{"x" * self.plain_size}";'
+        return f'set $k "{"x" * 1000}"; return 200 "{"x" * (self.plain_size % 1000)}{"$k" * (self.plain_size // 1000)}";'
 
     def start_nginx(self):
         self.write_nginx_conf()
