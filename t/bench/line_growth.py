@@ -9,7 +9,7 @@ from line import Line, at_least, at_most, measures
 from line_history import recorded
 from load import call, middle, small_binary, wrk
 from sparkjob_channel import Channel
-from sparkjob_server import memory_kb, wait_until
+from sparkjob_server import cpu_seconds, memory_kb, wait_until
 from watchers import compiled
 
 JOBS, BINARIES, CONTEXTS, CONNECTIONS, PARKED = 1000000, 1000, 200, 20000, 10000
@@ -111,6 +111,7 @@ GROWN = f"{JOBS:,} jobs, {BINARIES:,} binaries, {CONTEXTS} contexts, {CONNECTION
             for name, (what, unit) in LINES.items()))
 def growth(run):
     connections, parked = run.scaled(CONNECTIONS, 2000), run.scaled(PARKED, 1000)
+    costs = {}
     with server(run.scaled(JOBS, 100000)) as big, server(FEW) as small, contextlib.ExitStack() as stack:
         memory = begun(big, run.scaled(CONTEXTS, 20), run.scaled(BINARIES, 100))
         begun(small, 2, 1)
@@ -122,24 +123,48 @@ def growth(run):
         memory.step("request that waits", parked)
         run.note(next(iter(LINES)), "KiB of the workers + of the launcher: " + ", ".join(memory.text))
         jobs = [s.run("noop", context="c1", cp="b")[1]["jobId"] for s in (big, small)]
-        work = {
-            "growth-read": lambda s, job: wrk(f"http://127.0.0.1:{s.port}/jobs/{job}", 1),
-            "growth-list": lambda s, _: wrk(f"http://127.0.0.1:{s.port}/jobs?limit=50", 1),
-            "growth-context": lambda s, _: wrk(f"http://127.0.0.1:{s.port}/contexts/c1", 1),
-            "growth-sync": lambda s, _: call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c1&sync=true", PIECE)["took"],
-            "growth-accept": lambda s, _: 2000 / call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c1", 2000, 64)["seconds"],
-        }
         for _ in run.rounds():
-            for name, measured in work.items():
+            for name in LINES:
                 if run.wants(name):
-                    yield name, *by_turns(measured, (big, small), jobs, PIECES if name == "growth-sync" else 2)
+                    ours, reference, cpu = by_turns(WORK[name], (big, small), jobs, PIECES if name == "growth-sync" else 2)
+                    costs.setdefault(name, []).append(cpu)
+                    yield name, ours, reference
+    for name, seen in costs.items():
+        cpu = "us of CPU for each {:.1f} and {:.1f}, in workers and launcher".format(*map(middle, zip(*seen)))
+        run.note(name, "; ".join(filter(None, (run.notes.get(name), cpu))))
+
+
+def reads(path):
+    """(requests/s, requests)"""
+    return lambda s, job: (wrk(f"http://127.0.0.1:{s.port}{path.replace('<id>', job)}", 1),) * 2
+
+
+def accept(s, _):
+    return 2000 / call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c1", 2000, 64)["seconds"], 2000
+
+
+def sync(s, _):
+    """(ms, requests); the first request opens the connection"""
+    return middle(call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c1&sync=true", PIECE)["took"][1:]), PIECE
+
+
+WORK = {"growth-read": reads("/jobs/<id>"), "growth-list": reads("/jobs?limit=50"), "growth-context": reads("/contexts/c1"),
+        "growth-sync": sync, "growth-accept": accept}
 
 
 def by_turns(measured, servers, jobs, turns):
-    """The middle of what is measured of each of both, neither always first."""
-    seen = [], []
+    """The middle of what is measured of each of both, neither always first; and us of CPU that a request took of each."""
+    seen, cpu, count = ([], []), [0, 0], [0, 0]
     for n in range(turns):
         for which in (0, 1) if n % 2 else (1, 0):
-            value = measured(servers[which], jobs[which])
-            seen[which].extend(value if isinstance(value, list) else [value])
-    return tuple(map(middle, seen))
+            server = servers[which]
+            cpu[which] -= used(server)
+            value, requests = measured(server, jobs[which])
+            cpu[which] += used(server)
+            count[which] += requests
+            seen[which].append(value)
+    return *map(middle, seen), [c / n * 1e6 for c, n in zip(cpu, count)]
+
+
+def used(server):
+    return sum(map(cpu_seconds, [*server.worker_pids(), server.launcher.pid]))
