@@ -25,7 +25,8 @@ from table import Table  # noqa: E402
 ORDER = ("read-job", "read-jobs", "read-contexts", "sync-noop", "sync-noop-p99", "sync-count", "sync-python", "async-accept", "async-done",
          "context-cold", "context-spare", "upload", "upload-memory", "download", "parked", "parked-p99", "watchers", "watchers-memory",
          "history", "history-list", "history-submit", "restart", "footprint-launcher", "footprint-worker",
-         "job-driver", "job-launcher", "job-worker", "growth")
+         "job-driver", "job-launcher", "job-worker",
+         "growth-read", "growth-list", "growth-context", "growth-sync", "growth-accept")
 QUICK = ("read-job", "read-jobs", "read-contexts", "async-accept", "sync-noop", "sync-noop-p99", "sync-count", "upload", "download")
 
 

@@ -93,7 +93,7 @@ class Commits:
 
     def commit(self, rows=1):
         """Inserts so many rows in one transaction; returns the seconds that it took."""
-        made = [{**self.ROW, "id": f"{(n * 2654435761) & 0xffffffff:08x}-0000-4000-8000-{n:012x}"}
+        made = [{**self.ROW, "id": f"{n >> 16:08x}-{n & 0xffff:04x}-7000-8000-{n * 2654435761 & 0xffffffffffff:012x}"}
                 for n in range(self.count, self.count + rows)]
         self.count += rows
         began = time.perf_counter()
