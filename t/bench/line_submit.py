@@ -1,10 +1,12 @@
 """Jobs that nobody waits for."""
 
+import json
 import time
 
 from line import Line, at_least, measures, no_less
 from line_sync import inside_jar
 from load import Commits, by_turns, call, small_binary
+from sparkjob_channel import Channel
 from sparkjob_server import EXAMPLES, Server
 from watchers import compiled
 
@@ -17,18 +19,29 @@ def quick_driver(**more):
 
 
 @measures(Line("async-accept", f"POST /jobs, durable 202, {CONNECTIONS} connections, a driver whose jobs end at once", "jobs/s",
-               f"SQLite alone, in groups of {CONNECTIONS} rows", at_least(0.60, 10000)))
+               "rows that SQLite alone commits in groups of that size", at_least(0.60, 10000)))
 def accept(run):
-    with Server(workers=1, launcher=quick_driver()) as s, Commits(s) as commits:
+    with Server(workers=1, launcher=quick_driver()) as s, Commits(s) as commits, Channel(s.socket) as c:
         small_binary(s)
         s.context("c")
-        count = run.scaled(10000, 4000)
+        count, group = run.scaled(10000, 4000), [CONNECTIONS]
 
         def jobs():
-            return count / call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c", count, CONNECTIONS)["seconds"]
+            before = written(c)
+            rate = count / call(s, "POST", "/jobs?cp=b&mainClass=noop&context=c", count, CONNECTIONS)["seconds"]
+            rows, times = (b - a for a, b in zip(before, written(c)))
+            group[0] = max(1, round(rows / times))
+            return rate
         jobs()
         for _ in run.rounds():
-            yield "async-accept", *by_turns(jobs, lambda: commits.rate(CONNECTIONS))
+            yield "async-accept", *by_turns(jobs, lambda: commits.rate(group[0]))
+            run.note("async-accept", f"groups of {group[0]} rows; a job has two, when it comes and when it ends")
+
+
+def written(channel):
+    """(rows, commits) of the launcher until now"""
+    database = json.loads(channel.ask("dump")[1])["queues"]["database"]
+    return database["total"], database["commits"]
 
 
 @measures(Line("async-done", "no-op jobs accepted, run and recorded by a real driver, 8 slots", "jobs/s",

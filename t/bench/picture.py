@@ -45,9 +45,9 @@ def words(seen):
     line = seen.line
     found = f"{number(seen.ours())} {line.unit}"
     if seen.ratio() is not None:
-        found += f", {ratio(seen.ratio())} of {number(seen.reference())}"
+        found += f", {ratio(seen.ratio())} × {number(seen.reference())}"
     for name in seen.peers:
-        found += f", {ratio(seen.peer(name)[1])} of {name}"
+        found += f", {ratio(seen.peer(name)[1])} × {name}"
     return found + (f"  (goal {line.goal.text})" if line.goal else "")
 
 
