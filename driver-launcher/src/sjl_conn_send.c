@@ -57,7 +57,8 @@ static void sjl_conn_written(sjl_conn_t *c, size_t n);
 static void sjl_conn_out_free(sjl_out_t *out);
 
 
-static sjl_conn_t  *sjl_conn_flushes;
+static sjl_conn_t   *sjl_conn_flushes;
+static sjl_conn_t **sjl_conn_flushes_last = &sjl_conn_flushes;
 
 
 void
@@ -297,10 +298,14 @@ sjl_conn_flush_later(sjl_conn_t *c)
 {
     if (!c->flushing && !ev_is_active(&c->write)) {
         c->flushing = 1;
-        LL_PREPEND2(sjl_conn_flushes, c, flush_next);
+        c->flush_next = NULL;
+        *sjl_conn_flushes_last = c;
+        sjl_conn_flushes_last = &c->flush_next;
     }
 }
 
+
+/* who was told first gets it first: modules their answers, drivers the rest */
 
 void
 sjl_conn_flush_all(void)
@@ -309,7 +314,12 @@ sjl_conn_flush_all(void)
 
     while (sjl_conn_flushes) {
         c = sjl_conn_flushes;
-        LL_DELETE2(sjl_conn_flushes, c, flush_next);
+        sjl_conn_flushes = c->flush_next;
+
+        if (sjl_conn_flushes == NULL) {
+            sjl_conn_flushes_last = &sjl_conn_flushes;
+        }
+
         c->flushing = 0;
 
         if (!c->closed) {

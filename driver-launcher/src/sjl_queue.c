@@ -188,15 +188,18 @@ sjl_queue_begin(sjl_queue_t *q, int64_t delay)
 }
 
 
+/* a thread that is woken while the mutex is held has to be woken once more */
+
 static void
 sjl_queue_wake(sjl_queue_t *q)
 {
     (void) pthread_mutex_lock(&q->mutex);
 
     q->wake = 1;
-    (void) pthread_cond_signal(&q->cond);
 
     (void) pthread_mutex_unlock(&q->mutex);
+
+    (void) pthread_cond_signal(&q->cond);
 }
 
 
