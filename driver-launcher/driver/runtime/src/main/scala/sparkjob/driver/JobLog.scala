@@ -25,8 +25,6 @@ import org.slf4j.{LoggerFactory, MDC}
 class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 20)
   extends OutputStream {
 
-  private val log = LoggerFactory.getLogger(classOf[JobLog])
-
   // all guarded by this
   private var out: OutputStream = _
   private var size = 0L
@@ -45,7 +43,7 @@ class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 2
         case e: IOException =>
           // before anything is logged: that would be written here
           closed = true
-          log.warn(s"What job $id prints is not kept any longer: $file: $e")
+          JobLog.log.warn(s"What job $id prints is not kept any longer: $file: $e")
       }
     }
   }
@@ -77,7 +75,8 @@ class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 2
         rest.writeTo(out)
       }
     } catch {
-      case e: IOException => log.warn(s"The end of what job $id printed is not kept: $file: $e")
+      case e: IOException =>
+        JobLog.log.warn(s"The end of what job $id printed is not kept: $file: $e")
     } finally {
       closed = true
       rest = null
@@ -127,6 +126,8 @@ object JobLog {
 
   /** Keys of the logging context: ours, and the one under which Spark hands it on to tasks. */
   val Keys: Seq[String] = Seq("jobId", "mdc.jobId")
+
+  private lazy val log = LoggerFactory.getLogger(classOf[JobLog])
 
   private val open = new ConcurrentHashMap[String, JobLog]
   private val inherited = new InheritableThreadLocal[JobLog]
