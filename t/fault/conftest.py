@@ -13,6 +13,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures time or memory, or takes all of the machine: nothing may run beside it")
 
 
+# before xdist's own, which reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in TOGETHER:
