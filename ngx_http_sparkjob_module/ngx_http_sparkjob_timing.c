@@ -117,7 +117,7 @@ ngx_http_sparkjob_timing(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_trace_t *trace)
 {
     u_char      *p;
-    uint64_t    *t;
+    uint64_t    *t, taken;
     ngx_str_t    value;
     ngx_uint_t   i, last;
 
@@ -137,6 +137,14 @@ ngx_http_sparkjob_timing(ngx_http_request_t *r,
     if (last) {
         t = trace->times;
         t[last] = ngx_http_sparkjob_trace_now();
+
+        /* the launcher may have run before our sendmsg() came back */
+
+        taken = t[NGX_HTTP_SPARKJOB_TRACE_TOLD];
+
+        if (t[NGX_HTTP_SPARKJOB_TRACE_SENT] > taken) {
+            t[NGX_HTTP_SPARKJOB_TRACE_SENT] = taken;
+        }
 
         /* what did not happen took no time */
 

@@ -38,7 +38,7 @@ for (['one that is answered at its end', 50], ['one that takes longer', 700]) {
     cmp_ok(abs(sum(@$times{@hops}) - $times->{total}), '<', .001, '... and of nothing twice');
     cmp_ok($times->{job}, '>=', $ms, '... of the time within the job');
     cmp_ok($times->{total}, '<=', $took, '... and of no more than it took');
-    is(scalar(grep { $times->{$_} == 0 } qw(link thread commit channel)), 0,
+    is(scalar(grep { $times->{$_} == 0 } qw(worker link thread commit)), 0,
        '... and that nothing takes no time');
 }
 
