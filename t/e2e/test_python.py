@@ -468,7 +468,7 @@ def make():
         time.sleep(4)
         os._exit(1)
     return context.range(5)
-return runtime.namedObjects.get_or_else_create("slow", make, timeout=20).count()
+return runtime.namedObjects.get_or_else_create("slow", make, timeout=200).count()
 """)
     upload(server, "maker", source)
     upload(server, "waiter", source)

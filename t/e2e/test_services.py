@@ -145,7 +145,7 @@ def test_progress_grows_and_ends_at_all(server):
     "cp = jobs, mainClass = mine.Talks", "cp = [jobs], classPath = mine.Talks", '{"appName": "jobs", "mainClass": "mine.Talks"}',
     "name = jobs\ncp = [${name}]\nmainClass = mine.Talks\ndependent-jar-uris = []"])
 def test_the_body_names_the_job(server, body):
-    status, answer = server.post("/jobs?context=c&sync=true&timeout=60", body)
+    status, answer = server.post("/jobs?context=c&sync=true&timeout=360", body)
     assert status == 200 and answer["result"] == 1, answer
     report = server.job(answer["jobId"])
     assert report["classPath"] == "mine.Talks"

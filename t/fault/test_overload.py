@@ -102,7 +102,7 @@ def test_streams_and_slow_readers_take_no_slot_of_those_that_wait():
         for _ in range(2):
             followers.append(stack.enter_context(raw(s, log.encode())))
             assert followers[-1].recv(12) == b"HTTP/1.1 200"
-        large = json.loads(job(s, "big", '{"bytes": 50000000}', context="c", sync="true", timeout=60)[2])["jobId"]
+        large = json.loads(job(s, "big", '{"bytes": 50000000}', context="c", sync="true", timeout=360)[2])["jobId"]
         reader = stack.enter_context(raw(s, f"GET /jobs/{large} HTTP/1.1\r\nHost: x\r\n\r\n".encode()))
         assert reader.recv(12) == b"HTTP/1.1 200"
         end = time.monotonic() + 3
@@ -117,7 +117,7 @@ def test_streams_and_slow_readers_take_no_slot_of_those_that_wait():
 
 
 def test_more_waiters_of_one_job_than_are_woken_in_a_turn():
-    head = "POST /jobs?cp=j&mainClass=sleep&context=c&sync=true&timeout=60 HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"
+    head = "POST /jobs?cp=j&mainClass=sleep&context=c&sync=true&timeout=360 HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"
     with started() as s, contextlib.ExitStack() as stack:
         waiting = [stack.enter_context(raw(s, f'{head}Content-Length: 12\r\n\r\n{{"ms": 3000}}'.encode())) for _ in range(700)]
         for c in waiting:

@@ -93,7 +93,7 @@ class Soak:
         main_class, body, expected = KINDS[n % len(KINDS)]
         context = self.names[n // len(KINDS) % len(self.names)]
         status, answer = self.ask("POST", f"/jobs?cp=examples&mainClass={main_class}&context={context}"
-                                          f"&sync=true&timeout=120", body)
+                                          f"&sync=true&timeout=600", body)
         if status != expected:
             self.bad.append((n, main_class, context, status, answer[:300]))
         elif n % 50 == 0:
@@ -114,7 +114,7 @@ class Soak:
         """(status, body) on this thread's connection"""
         c = getattr(self.local, "connection", None)
         if c is None or c.port != self.s.port:
-            c = self.local.connection = http.client.HTTPConnection("127.0.0.1", self.s.port, timeout=150)
+            c = self.local.connection = http.client.HTTPConnection("127.0.0.1", self.s.port, timeout=900)
         c.request(method, path, body)
         r = c.getresponse()
         return r.status, r.read()

@@ -142,6 +142,8 @@ class Server:
         }
         if self.scripted:
             config["driver"]["command"] = ["/usr/bin/python3", ROOT + "/t/lib/scripted_driver.py"]
+        else:
+            config["driver"].update(stop_timeout=15 * PATIENCE, kill_timeout=5 * PATIENCE)
         for name, value in self.overrides.items():
             if isinstance(value, dict) and isinstance(config.get(name), dict):
                 config[name] = {**config[name], **value}
@@ -179,7 +181,7 @@ http {{
     server {{
         listen 127.0.0.1:{self.port} backlog=16384 {self.listen_parameters};
         client_max_body_size 1g;
-        sparkjob_context_timeout 600s;
+        sparkjob_sync_timeout 360s; sparkjob_context_timeout 600s; sparkjob_delete_timeout 360s; sparkjob_reply_timeout 360s;
         location / {{ sparkjob spark; {self.location_lines} }}
         location = /plain {{ {self.plain()} }}
     }}
@@ -279,7 +281,7 @@ http {{
 
     # HTTP
 
-    def request(self, method, path, body=None, headers=None, timeout=300):
+    def request(self, method, path, body=None, headers=None, timeout=900):
         """(status, headers, bytes of the body)"""
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -289,7 +291,7 @@ http {{
         finally:
             c.close()
 
-    def json(self, method, path, body=None, headers=None, timeout=300):
+    def json(self, method, path, body=None, headers=None, timeout=900):
         """(status, the body as JSON, None when it is empty)"""
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
@@ -317,7 +319,7 @@ http {{
         status, answer = self.post(f"/contexts/{name}?{query}", body)
         assert status == 200, answer
 
-    def run(self, main_class, body="", context="c", cp="examples", sync=True, timeout=60, **more):
+    def run(self, main_class, body="", context="c", cp="examples", sync=True, timeout=60 * PATIENCE, **more):
         """POST /jobs; (status, body)"""
         query = {"cp": cp, "mainClass": main_class, "timeout": timeout, **more}
         if context:
