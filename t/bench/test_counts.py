@@ -17,6 +17,16 @@ def test_the_same_work_is_the_same_count_and_more_work_is_too_many():
     assert counts.compare({"codec": more}, {"codec": before}) == ["codec"]
 
 
+def test_what_headers_hold_counts_too(tmp_path):
+    """Reading and writing JSON, most of what a frame takes, is in one."""
+    folder = "/somewhere/driver-launcher/"
+    with open(tmp_path / "out", "w") as f:
+        for file, own in (("/usr/include/x.h", 1), (folder + "src/sjl_conn.c", 20), (folder + "include/sparkjob_json.h", 300),
+                          ("/somewhere/t/bench/codec.c", 4000)):
+            f.write(f"fl={file}\nfn=f\n1 {own}\ncfn=g\ncalls=1 1\n1 50000\n")
+    assert counts.executed(tmp_path / "out") == 320
+
+
 def test_what_fails():
     for count, failed in ((100, False), (109, False), (112, True), (91, False), (88, False)):
         assert (counts.compare({"a": count}, {"a": 100}) == ["a"]) is failed, count
