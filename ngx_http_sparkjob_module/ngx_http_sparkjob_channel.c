@@ -114,6 +114,7 @@ ngx_http_sparkjob_channel_connect(ngx_http_sparkjob_channel_t *ch)
 {
     ch->age = 0;
     ch->pings = 0;
+    ch->ponged = 0;     /* what another launcher said is not this one's */
 
     ch->connection = ngx_http_sparkjob_channel_open(ch);
 

@@ -29,8 +29,8 @@
 
 #define NGX_HTTP_SPARKJOB_ID_LEN  36
 
-/* of what the launcher says is wrong with its storage */
-#define NGX_HTTP_SPARKJOB_WHY_MAX  256
+/* of what the launcher says is wrong with its storage; its texts are shorter */
+#define NGX_HTTP_SPARKJOB_WHY_MAX  512
 
 /* a frame of any length, and more behind it */
 #define NGX_HTTP_SPARKJOB_IN_SIZE                                             \

@@ -280,3 +280,17 @@ def test_what_another_nginx_was_told_first_is_not_denied():
             assert status == 404 and path.split("/")[2] in answer["result"], (path, answer)
         assert {n: fake.asked[n] - asked[n] for n in (JOB_GET, CONTEXT_GET, BINARY_GET)} == {
             JOB_GET: 4, CONTEXT_GET: 2, BINARY_GET: 2}
+
+
+def test_what_a_launcher_has_said_of_its_storage_is_not_the_next_ones():
+    why = "no space " * 50
+    with Server(start=False, workers=1) as s:
+        with FakeLauncher(s.socket) as fake:
+            s.start_nginx()
+            s.wait_ready()
+            fake.trouble = {"error": "no-space", "name": why}
+            _, answer = wait_until("it is not well", lambda: (lambda a: a if a[0] == 507 else None)(s.get("/healthz")))
+            assert answer == {"status": "Storage Failure", "result": why}
+        wait_until("it is gone", lambda: s.get("/healthz")[0] == 500, every=0.01)
+        with FakeLauncher(s.socket):
+            assert wait_until("the next one is there", lambda: (lambda a: a if a[0] != 500 else None)(s.get("/healthz")), every=0.01)[0] == 200

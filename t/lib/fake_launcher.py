@@ -37,6 +37,7 @@ class FakeLauncher:
         self.records = dict(keep.records) if keep else {}      # (kind, key): record
         self.logs = dict(keep.logs) if keep else {}            # (kind, key): path
         self.silent = ()                                       # messages that get no answer
+        self.trouble = None                                    # what its pongs tell of its storage
         self.asked = collections.Counter()                     # how often each message came
         self.lock = threading.RLock()
         self.channels = []
@@ -162,7 +163,7 @@ class FakeLauncher:
             self.greeted.add(channel)
             self.send(channel, WELCOME, stream, {"protocol": 1, "version": "fake", **position})
         elif number == PING:
-            self.send(channel, PONG, stream)
+            self.send(channel, PONG, stream, self.trouble)
         elif number == SNAPSHOT:
             for (kind, _), record in self.records.items():
                 self.send(channel, RECORD, stream, {"op": "put", "kind": kind, "record": record})
