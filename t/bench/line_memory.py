@@ -36,7 +36,7 @@ class Plain:
     def __init__(self, server):
         self.port, self.dir = free_port(), server.dir + "/nginx-plain"
         os.makedirs(self.dir + "/logs")
-        conf = re.sub(r"(?m)^.*sparkjob_zone.*$|^load_module.*$|sparkjob spark;", "", server.read("nginx.conf"))
+        conf = re.sub(r"(?m)^load_module.*$|\bsparkjob\w* [^;]*;", "", server.read("nginx.conf"))
         conf = conf.replace(f":{server.port} ", f":{self.port} ").replace(server.dir + "/nginx", self.dir)
         with open(self.dir + ".conf", "w") as f:
             f.write(conf)
