@@ -209,7 +209,7 @@ PROVE_LIB     = $(if $(shell perl -MTest::Nginx::Socket -e1 2>/dev/null && echo 
 export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
-test: export DEPS := test
+test unit pyunit prove modes lockcheck counts api e2e losses matrix fault: export DEPS := test
 test: all spark unit pyunit jvm prove modes lockcheck fuzz counts api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
@@ -365,6 +365,7 @@ counts: module launcher $(BUILD)/codec     ## instructions for a request and a f
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider t/bench
 	@/usr/bin/python3 t/bench/counts.py $(if $(KEEP),--keep)
 
+scaling: export DEPS := bench
 scaling: module launcher                   ## what workers, launcher and database share
 	@mkdir -p $(BUILD)/lockcheck
 	@$(MAKE) -s -C $(or $(NGINX_SRC),$(NGINX_DEV)) -f $(CURDIR)/t/lockcheck/Makefile \
