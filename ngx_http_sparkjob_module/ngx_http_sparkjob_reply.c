@@ -294,7 +294,7 @@ ngx_http_sparkjob_reply_expired(ngx_http_request_t *r)
 }
 
 
-/* what ngx_http_sparkjob_zone_get() and _list() return but for an answer */
+/* what ngx_http_sparkjob_zone_list() returns but for an answer */
 
 ngx_int_t
 ngx_http_sparkjob_reply_zone(ngx_http_request_t *r, ngx_int_t rc)

@@ -3,9 +3,9 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * codec FOLDER COUNT: so many frames through a connection of the launcher, both ways,
- * for t/bench/counts.py, which counts instructions.  Nothing here depends on
- * time or on what else runs.
+ * codec FOLDER COUNT: so many frames through a connection of the launcher,
+ * both ways, for t/bench/counts.py, which counts instructions.  Nothing here
+ * depends on time or on what else runs.
  */
 
 

@@ -151,7 +151,7 @@ crowd_connect(int number, int port, const char *text)
 }
 
 
-/* the bytes that are due since the last turn, by one connection after another */
+/* the bytes due since the last turn, by one connection after another */
 
 static void
 crowd_send(int count)
