@@ -93,12 +93,10 @@ ngx_http_sparkjob_id_make(ngx_http_request_t *r, const char *route)
 static void
 ngx_http_sparkjob_id_stamp(uuid_t uuid)
 {
-    uint64_t     msec;
-    ngx_int_t    i;
-    ngx_time_t  *tp;
+    uint64_t   msec;
+    ngx_int_t  i;
 
-    tp = ngx_timeofday();
-    msec = (uint64_t) tp->sec * 1000 + tp->msec;
+    msec = ngx_http_sparkjob_now();
 
     for (i = 5; i >= 0; i--) {
         uuid[i] = (u_char) msec;

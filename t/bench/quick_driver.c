@@ -41,7 +41,7 @@ static void driver_say(sjp_type_e type, uint32_t stream, const char *meta,
 static void driver_flush(int fd);
 
 
-static char    driver_in[DRIVER_BUFFER];
+static char    driver_in[DRIVER_BUFFER + 1];        /* for a zero */
 static char    driver_out[4 * DRIVER_BUFFER];
 static size_t  driver_queued;
 static int     driver_over;
@@ -74,7 +74,7 @@ main(void)
     n = 0;
 
     while (!driver_over) {
-        got = read(fd, driver_in + n, sizeof(driver_in) - n);
+        got = read(fd, driver_in + n, DRIVER_BUFFER - n);
 
         if (got <= 0) {
             driver_fail("the launcher went away");
