@@ -568,7 +568,7 @@ def test_check_says_that_a_database_is_empty(server):
     server.start_launcher()
     wait_until("it runs", lambda: os.path.exists(server.socket))
     server.launcher.terminate()
-    server.launcher.wait(40)
+    server.launcher.wait(300)
     os.truncate(server.config()["data_dir"] + "/sparkjob.db", 0)
     code, found = run_check(server)
     assert code == 1 and any("the database is empty" in line for line in found), found
