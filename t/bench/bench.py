@@ -27,7 +27,7 @@ ORDER = ("read-job", "read-jobs", "read-contexts", "sync-noop", "sync-noop-p99",
          "history", "history-list", "history-submit", "restart", "footprint-launcher", "footprint-worker",
          "job-driver", "job-launcher", "job-worker",
          "growth-read", "growth-list", "growth-context", "growth-sync", "growth-accept")
-QUICK = ("read-job", "read-jobs", "read-contexts", "async-accept", "sync-noop", "sync-noop-p99", "sync-count", "download")
+QUICK = ("read-job", "read-jobs", "read-contexts", "async-accept", "sync-noop", "sync-noop-p99", "sync-count")
 
 
 class Run:

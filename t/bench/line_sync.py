@@ -50,7 +50,7 @@ def sync(run):
             s.context("p", **{"context-factory": "spark.jobserver.python.PythonSparkContextFactory"})
             work["python"] = lambda n: call(s, "POST", sync_path("example_jobs.word_count.NoOp", "python", "p"), n)["took"]
         for warm in work.values():
-            warm(run.scaled(1000, 300))
+            warm(run.scaled(1000, 200))
         for _ in run.rounds():
             yield from sync_round(work, run)
 
@@ -58,7 +58,7 @@ def sync(run):
 def sync_round(work, run):
     """Little of each by turns, so that whatever else goes on meets all alike."""
     seen = {name: [] for name in work}
-    for _ in range(run.scaled(8, 4)):
+    for _ in range(run.scaled(8, 3)):
         for name, some in work.items():
             seen[name] += [some(PIECE)] if name == "noop" else some(PIECE)
     noop = {what: [ms for part in seen["noop"] for ms in part[what]] for what in ("took", "inside", "rest")}
