@@ -8,7 +8,8 @@ package sparkjob.driver
 import java.io.{ByteArrayOutputStream, File, InputStream, IOException, OutputStream}
 import java.lang.management.ManagementFactory
 import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
-import java.nio.channels.{Channels, ServerSocketChannel}
+import java.nio.ByteBuffer
+import java.nio.channels.{Channels, ServerSocketChannel, SocketChannel}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.util.{Comparator, UUID}
@@ -57,7 +58,7 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
   def accept(): Unit = {
     connection = tcp.map(_.accept()).getOrElse {
       val channel = server.accept()
-      TestConnection(Channels.newInputStream(channel), Channels.newOutputStream(channel), channel)
+      TestConnection(Channels.newInputStream(channel), new ChannelOutput(channel), channel)
     }
     told = new LinkedBlockingQueue[Told]
     val (input, to) = (connection.input, told)
@@ -210,6 +211,18 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
 }
 
 final case class TestConnection(input: InputStream, output: OutputStream, closer: AutoCloseable)
+
+/** Unlike the stream of Channels this one does not wait for a reader of the same channel. */
+private class ChannelOutput(channel: SocketChannel) extends OutputStream {
+  override def write(byte: Int): Unit = write(Array(byte.toByte))
+
+  override def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
+    val buffer = ByteBuffer.wrap(bytes, offset, length)
+    while (buffer.hasRemaining) {
+      channel.write(buffer)
+    }
+  }
+}
 
 /** A port on loopback that a driver connects to. */
 trait TestPort extends AutoCloseable {
