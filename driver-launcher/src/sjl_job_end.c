@@ -21,7 +21,6 @@
 #define SJL_JOB_KILLED  "spark.jobserver.JobManagerActor$JobKilledException"
 
 
-static void sjl_job_unneeded(const sjl_result_t *result);
 static void sjl_job_result_moved(sjl_file_op_t *fop);
 static void sjl_job_finish(sjl_job_t *job, sjp_job_state_e state,
     sjl_payload_e payload, char *data, size_t size);
@@ -64,7 +63,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
 
     if (!sjl_job_over(job)) {
         /* told again, while it is on its way to the disk */
-        sjl_job_unneeded(result);
+        sjl_spool_remove(result->file);
         return;
     }
 
@@ -76,7 +75,7 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
 
         /* it was given up before its thread has stopped */
 
-        sjl_job_unneeded(result);
+        sjl_spool_remove(result->file);
         sjl_job_release(job);
         return;
     }
@@ -112,15 +111,6 @@ sjl_job_result(sjl_job_t *job, const sjl_result_t *result)
     }
 
     sjl_job_conclude(job, result->state, data, result->size);
-}
-
-
-static void
-sjl_job_unneeded(const sjl_result_t *result)
-{
-    if (result->file) {
-        sjl_spool_remove(result->file);
-    }
 }
 
 

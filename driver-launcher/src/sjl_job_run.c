@@ -10,6 +10,7 @@
 #include "sjl_job_queue.h"
 #include "sjl_binary.h"
 #include "sjl_channel.h"
+#include "sjl_config.h"
 #include "sjl_spool.h"
 #include "sjl_stray.h"
 
@@ -362,10 +363,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     {
         /* told again after its link was broken, or too late */
 
-        if (file) {
-            sjl_spool_remove(file);
-        }
-
+        sjl_spool_remove(file);
         return;
     }
 
@@ -373,10 +371,7 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
 
         /* it has run before, in a driver that is gone */
 
-        if (file) {
-            sjl_spool_remove(file);
-        }
-
+        sjl_spool_remove(file);
         sjl_job_running(job);
         return;
     }
@@ -394,6 +389,12 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
     fop->from = sjl_strdup(file);
     fop->to = sjl_path_result(job->row.id, ".config");
     fop->max = SJL_JOB_CONFIG_MAX;
+
+    /* what comes in pieces is cut there: none is better than a part of one */
+
+    if (sjl_driver_is_remote(job->context->driver)) {
+        fop->max = (size_t) sjl_conf->limit_result_bytes;
+    }
 
     job->nops++;
     sjl_file_op_add(fop);

@@ -457,6 +457,7 @@ sjl_link_refused(sjl_conn_t *c, sjl_frame_t *f)
         || sjl_link_unpack(c, f, "{s:s, s?s}", "code", &name, "name", &text)
            == SJL_ERROR)
     {
+        sjl_spool_remove(file);
         free(file);
         return;
     }
@@ -499,6 +500,7 @@ sjl_link_result(sjl_conn_t *c, sjl_frame_t *f)
                            &end, "runMicros", &run)
            == SJL_ERROR)
     {
+        sjl_spool_remove(file);
         free(file);
         return;
     }
@@ -592,6 +594,7 @@ sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     job = sjl_link_job(c, f, &id, &file);
+    sjl_spool_remove(file);
     free(file);
 
     if (job) {
@@ -657,6 +660,7 @@ sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f)
     };
 
     job = sjl_link_job(c, f, &id, &file);
+    sjl_spool_remove(file);
     free(file);
 
     if (job == NULL) {
@@ -708,7 +712,7 @@ sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id, char **file)
         return NULL;
     }
 
-    if (job == NULL && *file) {
+    if (job == NULL) {
         sjl_spool_remove(*file);
         free(*file);
         *file = NULL;

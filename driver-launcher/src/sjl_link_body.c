@@ -148,13 +148,14 @@ sjl_link_error(sjl_frame_t *f, const char *file, int code, const char *name,
     char        *text, *message;
     const char  *words;
 
+    sjl_spool_remove(file);
+
     if (f->size) {
         *size = f->size;
         return sjl_memdup(f->payload, f->size);
     }
 
     if (file) {
-        sjl_spool_remove(file);
         message = sjl_strdup("The error was too long to be kept, the driver's "
                              "log may tell it");
 

@@ -175,6 +175,10 @@ sjl_spool_remove(const char *file)
     char    *folder;
     size_t   len;
 
+    if (file == NULL) {
+        return;
+    }
+
     folder = sjl_format("%s/tmp/", sjl_files_root);
     len = strlen(folder);
 

@@ -30,7 +30,7 @@ char *sjl_spool_take(sjl_conn_t *c, json_int_t size);
  */
 int sjl_spool_waits(sjl_conn_t *c, uint16_t type);
 
-/* removes a file that was taken, or that a local driver has named */
+/* removes a file that was taken, or that a local driver has named; or NULL */
 void sjl_spool_remove(const char *file);
 
 /* the connection is closed: what has no message yet is forgotten */

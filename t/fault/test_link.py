@@ -16,7 +16,7 @@ import time
 import driver_link
 import pytest
 from faults import Faults
-from sparkjob_channel import HEADER, NAMES, TYPES, Channel
+from sparkjob_channel import HEADER, NAMES, TYPES, Channel, Refused
 from sparkjob_server import BUILD, LAUNCHER, Server, free_port, memory_kb, wait_until
 
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")
@@ -567,6 +567,45 @@ def test_a_result_that_is_longer_than_it_may_be_is_not_kept():
             assert b"at most 1000000 are kept" in ran(c, "big", b'{"bytes": 5000000}')[1]
             assert ran(c, "noop")[1] == b"true"
             wait_until("nothing is left", lambda: not left(s))
+
+
+def test_a_configuration_that_is_longer_than_that_is_not_kept_either():
+    """Nobody is shown a part of one."""
+    with linked() as s:
+        s.overrides["limits"] = {"result_bytes": 65536}
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            record, _ = ran(c, "noop", json.dumps({"pad": "p" * 300000}).encode())
+            assert record["state"] == "FINISHED"
+            with pytest.raises(Refused):
+                c.ask("job-config", {"id": record["id"]})
+            wait_until("nothing is left", lambda: not left(s))
+
+
+@pytest.mark.parametrize("message, more", [
+    ("link-progress", {"stages": 1, "stagesDone": 0, "tasks": 1, "tasksDone": 0, "tasksFailed": 0}),
+    ("link-refused", {"code": "bad-config"}), ("link-result", {"state": "ERROR"}), ("link-result", {})])
+def test_a_payload_that_nobody_needs_is_removed(silent, message, more):
+    """That of a message that has none, or has another one beside it, or breaks the protocol."""
+    s, c = silent
+    context = uuid()
+    peer, _ = welcomed(s, c, context)
+    with peer:
+        peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
+        wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+        c.send("job-submit", {"id": uuid(), "cp": [], "class": "x", "sync": True, "user": "u", "context": "c" + context[:4]})
+        name, meta, _ = peer.receive()
+        assert name == "link-run"
+        peer.send("link-piece", payload=b"x" * 100)
+        peer.send(message, {"id": meta["id"], "spooled": 100, **more}, b"{}")
+        if more:
+            peer.send("ping", stream=7)
+            while peer.receive()[0] != "pong":
+                pass
+        else:
+            peer.rest()
+        wait_until("nothing is left", lambda: not left(s))
 
 
 @pytest.mark.parametrize("tell", [{"spooled": 70001}, {"spooled": 0}, {"spooled": -1}, {"spooled": "x"},
