@@ -665,6 +665,10 @@ sjl_config_reload(void)
         next->link_tls = sjl_conf->link_tls;
     }
 
+    /* where nobody listens yet no driver is to be sent */
+
+    next->link_always = next->link_always && next->link_listen;
+
     (void) sjl_log_open(next->log_file);
     sjl_log_level = (sjl_log_level_e) next->log_level;
 

@@ -293,6 +293,21 @@ def test_a_certificate_of_ones_own_can_be_renewed_under_its_key(tmp_path):
         works(s)
 
 
+def test_no_driver_is_sent_where_nobody_listens_yet():
+    """The address is one for the next start: until then drivers connect as they did."""
+    with Server(scripted=True, start=False) as s:
+        s.start_launcher()
+        with Channel(s.socket):
+            pass
+        with open(s.dir + "/launcher.json", "w") as f:
+            json.dump({**s.config(), "driver": {**s.config()["driver"], "link": {
+                "listen": f"127.0.0.1:{free_port()}", "always": "on"}}}, f)
+        s.launcher.send_signal(1)
+        wait_until("the configuration is read again", lambda: "read again" in s.read("launcher.log"))
+        assert "driver.link.listen cannot change while the launcher runs" in s.read("launcher.log")
+        works(s)
+
+
 # who is no driver
 
 @pytest.fixture(scope="module")
