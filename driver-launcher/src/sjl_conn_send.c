@@ -54,6 +54,7 @@ static void sjl_conn_writable(struct ev_loop *loop, ev_io *io, int events);
 static void sjl_conn_flush(sjl_conn_t *c);
 static ssize_t sjl_conn_write(sjl_conn_t *c);
 static void sjl_conn_written(sjl_conn_t *c, size_t n);
+static void sjl_conn_out_next(sjl_conn_t *c);
 static void sjl_conn_out_free(sjl_out_t *out);
 
 
@@ -419,8 +420,7 @@ sjl_conn_piece(sjl_conn_t *c)
     file = c->out;
 
     if (file->left == 0) {
-        c->out = file->next;
-        sjl_conn_out_free(file);
+        sjl_conn_out_next(c);
         return SJL_OK;
     }
 
@@ -499,12 +499,7 @@ sjl_conn_written(sjl_conn_t *c, size_t n)
         }
 
         n -= rest;
-        c->out = out->next;
-        sjl_conn_out_free(out);
-    }
-
-    if (c->out == NULL) {
-        c->out_last = &c->out;
+        sjl_conn_out_next(c);
     }
 
     if (!busy || sjl_conn_busy(c)) {
@@ -519,6 +514,24 @@ sjl_conn_written(sjl_conn_t *c, size_t n)
     } else if (c->role == SJL_ROLE_DRIVER) {
         sjl_link_drained(c);
     }
+}
+
+
+/* the first one has gone */
+
+static void
+sjl_conn_out_next(sjl_conn_t *c)
+{
+    sjl_out_t  *out;
+
+    out = c->out;
+    c->out = out->next;
+
+    if (c->out == NULL) {
+        c->out_last = &c->out;
+    }
+
+    sjl_conn_out_free(out);
 }
 
 

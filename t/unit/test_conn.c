@@ -447,6 +447,42 @@ test_a_file_goes_in_pieces_and_a_ping_between(void **state)
 }
 
 
+/* its message cannot be sent: what comes behind the file is sent all the same */
+
+static void
+test_a_file_may_be_the_last(void **state)
+{
+    int            fd, file;
+    char           body[512], *text;
+    json_t        *meta;
+    sjp_header_t   h;
+
+    hello();
+
+    file = memfd_create("t", MFD_CLOEXEC);
+    assert_int_equal(pwrite(file, "file", 4, 0), 4);
+
+    text = sjl_alloc(SJP_META_MAX + 1);
+    memset(text, 'x', SJP_META_MAX);
+    meta = json_pack("{s:s}", "id", text);
+
+    sjl_conn_send_file(sjl_conns, SJP_LINK_RUN, meta, file, 4);
+    sjl_conn_send(sjl_conns, SJP_PING, 0, NULL, NULL, 0, -1);
+    turn();
+    sjl_conn_send(sjl_conns, SJP_LINK_STOP, 0, NULL, NULL, 0, -1);
+
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_PING);
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_LINK_PIECE);
+    read_frame(&h, body, sizeof(body), &fd);
+    assert_int_equal(h.type, SJP_LINK_STOP);
+
+    json_decref(meta);
+    free(text);
+}
+
+
 static void
 closed(void)
 {
@@ -596,6 +632,7 @@ main(void)
         TEST(test_descriptors_go_with_their_own_frames),
         TEST(test_a_long_payload_goes_as_a_file),
         TEST(test_a_file_goes_in_pieces_and_a_ping_between),
+        TEST(test_a_file_may_be_the_last),
         TEST(test_an_answer_that_does_not_fit_is_an_answer),
         TEST(test_a_missing_descriptor_ends_the_connection),
         TEST(test_descriptors_without_frames_are_not_kept),
