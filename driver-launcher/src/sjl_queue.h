@@ -32,7 +32,8 @@ struct sjl_op_s {
      */
     unsigned    arrived:1;
 
-    unsigned    begun:1;                /* under the queue's mutex */
+    /* under the queue's mutex; no bit beside another one that is not */
+    int         begun;
 };
 
 
