@@ -60,7 +60,7 @@ valgrind: module launcher $(VALGRIND_U)         ## unit tests and a part of the 
 # what was found since is in build/fuzz/corpus, what breaks something in build/fuzz/broken.
 
 FUZZ         := $(BUILD)/fuzz
-SECONDS      ?= 6
+SECONDS      ?= 60
 FUZZ_TARGETS ?= requests channel messages frames config outbound sse
 FUZZ_SAN     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_CC      := clang -g -O1 $(FUZZ_SAN) -fsanitize=fuzzer
@@ -74,7 +74,7 @@ FUZZ_WITHOUT := rewrite gzip proxy fastcgi uwsgi scgi grpc memcached ssi userid 
 FUZZ_SSE     := $(FUZZ)/cli/sjc_sse.o $(FUZZ)/cli/sjc_util.o
 
 fuzz: export DEPS := analyze
-fuzz: fuzz-build                           ## all fuzzers, SECONDS= (6) for each, two at a time
+fuzz: fuzz-build                           ## all fuzzers, SECONDS= (60) for each, two at a time
 	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P2 -n1 t/fuzz/run $(FUZZ) $(SECONDS)
 
 fuzz-build:

@@ -273,6 +273,7 @@ sjp_json_get_object(sjp_json_in_t *in)
     json_t      *object;
     const char  *s;
 
+    n = 0;
     object = json_object();
     in->p++;
 
