@@ -263,6 +263,7 @@ sjl_put_stored(sjl_file_op_t *fop)
 
     put->op.run = sjl_put_run;
     put->op.done = sjl_put_committed;
+    put->op.keeps = 1;
     sjl_db_add(&put->op, 0);
 
     sjl_file_op_free(fop);

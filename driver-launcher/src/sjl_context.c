@@ -261,6 +261,7 @@ sjl_context_queue(sjl_context_t *ctx, int lazy,
     cop->op.run = run;
     cop->op.done = sjl_context_saved;
     cop->op.retry = retry;
+    cop->op.keeps = 1;
 
     sjl_row_copy(&sjl_contexts_table, &cop->row, &ctx->row);
 

@@ -348,6 +348,7 @@ sjl_data_stored(sjl_file_op_t *fop)
         put->file->row.size = (int64_t) fop->size;
         put->op.run = sjl_data_put_run;
         put->op.done = sjl_data_put_done;
+        put->op.keeps = 1;
         sjl_db_add(&put->op, 0);
     }
 

@@ -39,6 +39,7 @@ static sjl_queue_t        sjl_db_queue = {
 static sjl_db_op_t       *sjl_db_retry, **sjl_db_retry_last = &sjl_db_retry;
 static size_t             sjl_db_nretries;
 static size_t             sjl_db_ntried;
+static size_t             sjl_db_nkept;
 static sjl_why_t          sjl_db_why;
 static int                sjl_db_settling;
 static int                sjl_db_whole;      /* all of it was looked at */
@@ -252,6 +253,12 @@ sjl_db_done(sjl_op_t *op)
 
     if (dbop->rc != SJL_ERROR) {
 
+        /* one that changes nothing succeeds on a full disk as well */
+
+        if (dbop->tried || (dbop->keeps && dbop->rc == SJL_OK)) {
+            sjl_db_nkept++;
+        }
+
         if (dbop->tried && --sjl_db_ntried == 0) {
             sjl_log(SJL_LOG_NOTICE, "the storage works again");
         }
@@ -363,6 +370,13 @@ const sjl_why_t *
 sjl_db_trouble(void)
 {
     return sjl_db_ntried ? &sjl_db_why : NULL;
+}
+
+
+size_t
+sjl_db_kept(void)
+{
+    return sjl_db_nkept;
 }
 
 

@@ -41,6 +41,9 @@ struct sjl_db_op_s {
     unsigned      retry:1;
     unsigned      tried:1;              /* and it has failed */
 
+    /* it keeps something, so once it is down the disk is not full */
+    unsigned      keeps:1;
+
     int           rc;
     sjl_why_t     why;                  /* of SJL_ERROR */
     sjl_db_op_t  *next;                 /* of those to be tried again */
@@ -75,6 +78,9 @@ int sjl_db_amend(sjl_db_op_t *op, void (*fn)(sjl_op_t *op), int lazy);
  * there are such nothing new is begun: it would not be kept either.
  */
 const sjl_why_t *sjl_db_trouble(void);
+
+/* how often what was down showed that the disk is not full */
+size_t sjl_db_kept(void);
 
 /* the queue's length, with what is to be tried again, and its total */
 size_t sjl_db_length(void);

@@ -235,6 +235,7 @@ sjl_job_save(sjl_job_t *job, int lazy)
                   : job->added ? sjl_job_run_put : sjl_job_run_add;
     jop->op.done = sjl_job_saved;
     jop->op.retry = job->added;
+    jop->op.keeps = !job->refused;
 
     job->added = 1;
     job->newest = jop;

@@ -107,6 +107,7 @@ sjl_replace_save(sjl_create_t *create)
 
     create->op.run = sjl_replace_run_add;
     create->op.done = sjl_replace_saved;
+    create->op.keeps = 1;
 
     sjl_db_add(&create->op, 0);
 }

@@ -14,7 +14,7 @@
 #include <utlist.h>
 
 
-/* milliseconds for which a disk that was full is taken to be so */
+/* milliseconds for which a disk is taken to be full if nothing shows more */
 #define SJL_REQUEST_FULL  10000
 
 
@@ -24,6 +24,7 @@ static void sjl_request_free(sjl_request_t *r);
 static size_t     sjl_requests;
 static sjl_why_t  sjl_request_full;
 static int64_t    sjl_request_full_at;
+static size_t     sjl_request_full_kept;    /* sjl_db_kept() of then */
 
 
 sjl_request_t *
@@ -251,6 +252,7 @@ sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why)
     if (why->code == SJP_ERR_NO_SPACE) {
         sjl_request_full = *why;
         sjl_request_full_at = sjl_now();
+        sjl_request_full_kept = sjl_db_kept();
     }
 
     text = sjl_error_text("java.io.IOException", why->text, NULL);
@@ -261,7 +263,7 @@ sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why)
 }
 
 
-/* a disk is known to be full only by what does not fit */
+/* a disk is known to be full only by what does not fit, and what fits later */
 
 const sjl_why_t *
 sjl_request_trouble(void)
@@ -270,7 +272,10 @@ sjl_request_trouble(void)
 
     why = sjl_db_trouble();
 
-    if (why == NULL && sjl_now() - sjl_request_full_at < SJL_REQUEST_FULL) {
+    if (why == NULL
+        && sjl_request_full_kept == sjl_db_kept()
+        && sjl_now() - sjl_request_full_at < SJL_REQUEST_FULL)
+    {
         why = &sjl_request_full;
     }
 

@@ -80,7 +80,7 @@ void sjl_request_refuse_error(sjl_request_t *r, sjp_error_e code,
 /* no-space or storage-failed, with the storage's own words */
 void sjl_request_storage_failed(sjl_request_t *r, const sjl_why_t *why);
 
-/* why changes are not taken, or one was not a moment ago; NULL: they are */
+/* why changes are not taken, or the last one was not; NULL: they are */
 const sjl_why_t *sjl_request_trouble(void);
 
 /*

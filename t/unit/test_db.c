@@ -308,6 +308,34 @@ test_what_must_not_be_lost_is_tried_again(void **state)
 }
 
 
+static void
+test_what_changes_nothing_shows_no_space(void **state)
+{
+    size_t  before;
+
+    begin(4);
+    probes[1].op.keeps = 1;
+    probes[2].op.keeps = 1;
+    probes[2].fail = 2;
+    probes[3].op.retry = 1;
+    probes[3].fail = 2;
+    before = sjl_db_kept();
+
+    sjl_db_add(&probes[0].op, 0);
+    unit_run(&told, 60000);
+    assert_int_equal(sjl_db_kept() - before, 0);
+
+    sjl_db_add(&probes[1].op, 0);
+    sjl_db_add(&probes[2].op, 0);
+    sjl_db_add(&probes[3].op, 0);
+    unit_run(&all, 60000);
+
+    assert_int_equal(probes[2].op.rc, SJL_ERROR);
+    assert_true(probes[3].op.tried);
+    assert_int_equal(sjl_db_kept() - before, 2);
+}
+
+
 typedef struct {
     sjl_db_op_t       op;
     sjl_binary_row_t  row;
@@ -489,6 +517,7 @@ main(void)
         cmocka_unit_test(test_a_lazy_operation_does_not_wait_for_ever),
         cmocka_unit_test(test_a_failure_stays_with_its_own),
         cmocka_unit_test(test_what_must_not_be_lost_is_tried_again),
+        cmocka_unit_test(test_what_changes_nothing_shows_no_space),
         cmocka_unit_test(test_no_job_stays_alive_in_a_context_that_has_ended),
         cmocka_unit_test(test_a_full_disk_is_told_and_then_forgotten)
     };
