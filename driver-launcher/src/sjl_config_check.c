@@ -601,6 +601,17 @@ sjl_config_check_address(sjl_config_ctx_t *ctx)
                          "connect to, since driver.link.listen, \"%s\", stands "
                          "for all addresses", conf->link_listen);
     }
+
+    /* secrets would go there as they are */
+
+    if (!conf->link_tls && conf->link_address
+        && (sjl_endpoint_parse(conf->link_address, &e) == SJL_ERROR
+            || !sjl_endpoint_loopback(&e)))
+    {
+        sjl_config_error(ctx, "driver.link.tls: expected \"on\", since "
+                         "driver.link.address, \"%s\", is no loopback address "
+                         "in numbers", conf->link_address);
+    }
 }
 
 

@@ -152,6 +152,12 @@ def test_other_hosts_may_reach_it_by_tls_only(tmp_path, listen):
     assert f'driver.link.tls: expected "on", since other hosts may reach driver.link.listen, "{listen}"' in said
 
 
+@pytest.mark.parametrize("address", ["launcher:8079", "localhost:8079", "192.0.2.1:8079", "0.0.0.0:8079", "[::]:8079"])
+def test_drivers_are_sent_to_other_hosts_by_tls_only(tmp_path, address):
+    said = refused(tmp_path, listen="127.0.0.1:8079", tls="off", address=address)
+    assert f'driver.link.tls: expected "on", since driver.link.address, "{address}", is no loopback address' in said
+
+
 @pytest.mark.parametrize("link, words", [
     ({"listen": "localhost:8079"}, "driver.link.listen: expected an address in numbers with a port"),
     ({"listen": "127.0.0.1"}, 'got "127.0.0.1"'),
