@@ -105,7 +105,7 @@ def test_a_key_stands_for_one_context(server):
 
 def told(c, context="c"):
     """What the driver of a context was told in link-context."""
-    return json.loads(c.job(c.submit("context", context=context, sync=True)["id"])[1])
+    return c.result("context", context)
 
 
 def test_the_driver_is_told_proxy_user_and_logs(server):

@@ -128,5 +128,5 @@ def test_a_long_list_comes_as_a_descriptor(server):
 def test_jobs_are_told_the_folder(server):
     with Channel(server.socket) as c:
         c.create("c")
-        told = json.loads(c.job(c.submit("context", sync=True)["id"])[1])
+        told = c.result("context")
         assert told["data"] == server.dir + "/data/data"

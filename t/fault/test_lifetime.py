@@ -37,7 +37,7 @@ def state(c, name, wanted, seconds=20):
 
 
 def pid(c, context="c"):
-    return json.loads(c.job(c.submit("pid", context=context, sync=True)["id"])[1])
+    return c.result("pid", context)
 
 
 def ended(c, job_id, seconds=20):
@@ -132,7 +132,7 @@ def test_a_lost_driver_is_replaced_and_its_jobs_run_again():
             assert (job["state"], result) == ("FINISHED", b"true")
             assert [e["record"]["state"] for e in c.events if e["record"].get("id") == running["id"]][-3:] == [
                 "RESTARTING", "RUNNING", "FINISHED"]
-            told = json.loads(c.job(c.submit("context", sync=True)["id"])[1])
+            told = c.result("context")
             assert told["query"] == {"supervise": "true"}
             # what its settings say still holds: the body was kept
             assert len([e for e in c.events if e["kind"] == "context"]) >= 3
@@ -291,7 +291,7 @@ def free_range(n):
 
 
 def ports(c, context):
-    told = json.loads(c.job(c.submit("context", context=context, sync=True)["id"])[1])["settings"]
+    told = c.result("context", context)["settings"]
     assert told["spark.port.maxRetries"] == "0"
     return int(told["spark.driver.port"]), int(told["spark.driver.blockManager.port"])
 

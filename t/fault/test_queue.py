@@ -307,7 +307,7 @@ def test_what_a_body_names_is_bounded(server, cp):
             c.create("d", json.dumps({"spark.context-settings.cp": cp}).encode())
         assert refused.value.code == "context-init-failed" and "too many" in refused.value.error["message"]
         c.create("e", json.dumps({"spark.context-settings.cp": most}).encode())
-        told = json.loads(c.job(c.submit("context", context="e", sync=True)["id"])[1])
+        told = c.result("context", "e")
         assert [binary["name"] for binary in told["cp"]] == most and "path" in told["cp"][0]
 
 

@@ -49,7 +49,7 @@ def ended(c, job_id, seconds=20):
 
 
 def pid(c, context="c"):
-    return json.loads(c.job(c.submit("pid", context=context, sync=True)["id"])[1])
+    return c.result("pid", context)
 
 
 class Meanwhile:
@@ -357,7 +357,7 @@ def test_what_a_lost_driver_has_left_is_ended():
         s.start_launcher()
         with Channel(s.socket) as c:
             c.create("c")
-            child = json.loads(c.job(c.submit("spawn", sync=True)["id"])[1])
+            child = c.result("spawn")
             first = pid(c)
             s.launcher.kill()
             s.launcher.wait()
@@ -468,10 +468,10 @@ def test_folders_of_no_context_are_removed_and_those_of_ended_ones_swept():
         s.start_launcher()
         with Channel(s.socket) as c:
             over = c.create("over")["id"]
-            c.submit("print", context="over", sync=True)
+            c.result("print", "over")
             c.ask("context-delete", {"name": "over"})
             kept = c.create("c")["id"]
-            c.submit("print", sync=True)
+            c.result("print")
         s.launcher.kill()
         s.launcher.wait()
         contexts = s.dir + "/data/contexts"

@@ -166,6 +166,14 @@ class Channel:
             meta["context"] = context
         return self.ask("job-submit", meta, body)[0]["record"]
 
+    def result(self, main_class, context="c"):
+        """What a new job returns, once it is over: `sync` may be answered while it runs."""
+        job = self.submit(main_class, context=context, sync=True)
+        while job["state"] not in ("FINISHED", "ERROR", "KILLED"):
+            time.sleep(0.01)
+            job = self.job(job["id"])[0]
+        return json.loads(self.job(job["id"])[1])
+
     def job(self, job_id):
         """(record, payload)"""
         meta, payload = self.ask("job-get", {"id": job_id})
