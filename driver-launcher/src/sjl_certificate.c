@@ -8,7 +8,6 @@
 #include "sjl_certificate.h"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -18,6 +17,10 @@
 #define SJL_CERTIFICATE_DAYS  36500
 
 
+static EVP_PKEY *sjl_certificate_pkey(const char *certificate,
+    const char *key);
+static int sjl_certificate_no_passphrase(char *buf, int size, int rwflag,
+    void *asked);
 static X509 *sjl_certificate_make(EVP_PKEY *pkey);
 static int sjl_certificate_write(const char *path, EVP_PKEY *pkey, X509 *x509);
 
@@ -33,23 +36,22 @@ sjl_certificate_ensure(const char *certificate, const char *key)
         return SJL_OK;
     }
 
-    pkey = EVP_EC_gen("P-256");
-    x509 = pkey ? sjl_certificate_make(pkey) : NULL;
+    pkey = sjl_certificate_pkey(certificate, key);
 
-    if (x509 == NULL) {
-        sjl_log(SJL_LOG_CRIT, "a certificate cannot be made: %s",
-                ERR_reason_error_string(ERR_peek_last_error()));
-        ERR_clear_error();
-        EVP_PKEY_free(pkey);
+    if (pkey == NULL) {
         return SJL_ERROR;
     }
 
-    /* the certificate last: with it both are there */
+    x509 = sjl_certificate_make(pkey);
 
-    rc = sjl_certificate_write(key, pkey, NULL);
-
-    if (rc == SJL_OK) {
+    if (x509) {
         rc = sjl_certificate_write(certificate, NULL, x509);
+
+    } else {
+        sjl_log(SJL_LOG_CRIT, "a certificate cannot be made: %s",
+                ERR_reason_error_string(ERR_peek_last_error()));
+        ERR_clear_error();
+        rc = SJL_ERROR;
     }
 
     if (rc == SJL_OK) {
@@ -61,6 +63,145 @@ sjl_certificate_ensure(const char *certificate, const char *key)
     EVP_PKEY_free(pkey);
 
     return rc;
+}
+
+
+/*
+ * Drivers that run know the key: as long as there is one it is kept.  The
+ * certificate of a lost one goes before another key comes, so that no crash
+ * leaves two that do not fit.
+ */
+
+static EVP_PKEY *
+sjl_certificate_pkey(const char *certificate, const char *key)
+{
+    char      *why;
+    EVP_PKEY  *pkey;
+
+    if (access(key, F_OK) == 0 || errno != ENOENT) {
+        pkey = sjl_certificate_key(key, geteuid(), &why);
+
+        if (pkey == NULL) {
+            sjl_log(SJL_LOG_CRIT, "a certificate cannot be made for the key "
+                    "%s", why);
+            free(why);
+        }
+
+        return pkey;
+    }
+
+    if (unlink(certificate) == 0) {
+        sjl_log(SJL_LOG_ERR, "key \"%s\" is lost and another one is made: "
+                "drivers that run and know it cannot come back by TLS", key);
+    }
+
+    pkey = EVP_EC_gen("P-256");
+
+    if (pkey == NULL) {
+        sjl_log(SJL_LOG_CRIT, "a key cannot be made: %s",
+                ERR_reason_error_string(ERR_peek_last_error()));
+        ERR_clear_error();
+
+    } else if (sjl_certificate_write(key, pkey, NULL) == SJL_ERROR) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+
+    return pkey;
+}
+
+
+EVP_PKEY *
+sjl_certificate_key(const char *path, uid_t user, char **why)
+{
+    int           fd, asked;
+    FILE         *f;
+    EVP_PKEY     *pkey;
+    struct stat   sb;
+
+    fd = sjl_certificate_open(path, &sb, why);
+
+    if (fd == -1) {
+        return NULL;
+    }
+
+    f = NULL;
+    pkey = NULL;
+    asked = 0;
+
+    if (sb.st_mode & (S_IRWXG|S_IRWXO)) {
+        *why = sjl_format("\"%s\", which is not its owner's alone (mode %03o)",
+                          path, (unsigned) sb.st_mode & 0777);
+
+    } else if (sb.st_uid != 0 && sb.st_uid != user) {
+        *why = sjl_format("\"%s\", which belongs to user %d, neither root nor "
+                          "the launcher's", path, (int) sb.st_uid);
+
+    } else {
+        f = fdopen(fd, "r");
+        pkey = f ? PEM_read_PrivateKey(f, NULL, sjl_certificate_no_passphrase,
+                                       &asked)
+                 : NULL;
+    }
+
+    if (pkey == NULL && *why == NULL) {
+        *why = asked ? sjl_format("\"%s\", which has a passphrase", path)
+               : sjl_format("\"%s\": %s", path, f
+                            ? ERR_reason_error_string(ERR_peek_last_error())
+                            : strerror(errno));
+    }
+
+    ERR_clear_error();
+
+    if (f) {
+        (void) fclose(f);
+
+    } else {
+        (void) close(fd);
+    }
+
+    return pkey;
+}
+
+
+/* what is no file may have us wait for ever */
+
+int
+sjl_certificate_open(const char *path, struct stat *sb, char **why)
+{
+    int  fd;
+
+    *why = NULL;
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOCTTY);
+
+    if (fd == -1 || fstat(fd, sb) == -1) {
+        *why = sjl_format("\"%s\": %s", path, strerror(errno));
+
+    } else if (!S_ISREG(sb->st_mode)) {
+        *why = sjl_format("\"%s\", which is no regular file", path);
+    }
+
+    if (*why && fd != -1) {
+        (void) close(fd);
+        fd = -1;
+    }
+
+    return fd;
+}
+
+
+/* nobody is there to be asked, and the terminal is no place to wait at */
+
+static int
+sjl_certificate_no_passphrase(char *buf, int size, int rwflag, void *asked)
+{
+    (void) buf;
+    (void) size;
+    (void) rwflag;
+
+    *(int *) asked = 1;
+
+    return -1;
 }
 
 

@@ -619,7 +619,7 @@ static void
 sjl_config_check_certificate(sjl_config_ctx_t *ctx)
 {
     char          *why;
-    struct stat    sb;
+    sjl_owner_t    own;
     sjl_config_t  *conf;
 
     conf = ctx->conf;
@@ -635,13 +635,13 @@ sjl_config_check_certificate(sjl_config_ctx_t *ctx)
         return;
     }
 
-    if (stat(conf->link_key, &sb) == 0 && (sb.st_mode & S_IRWXO)) {
-        sjl_config_error(ctx, "driver.link.key: expected a file that is closed "
-                         "to others, got \"%s\" with mode %03o",
-                         conf->link_key, (unsigned) sb.st_mode & 0777);
+    own.uid = geteuid();
+
+    if (conf->user) {
+        (void) sjl_owner_parse(conf->user, &own);
     }
 
-    why = sjl_tls_wrong(conf->link_certificate, conf->link_key);
+    why = sjl_tls_wrong(conf->link_certificate, conf->link_key, own.uid);
 
     if (why) {
         sjl_config_error(ctx, "driver.link: expected a certificate and its key "

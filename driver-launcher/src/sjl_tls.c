@@ -17,7 +17,9 @@
 
 
 static SSL_CTX *sjl_tls_make(const char *certificate, const char *key,
-    char **why);
+    uid_t user, char **why);
+static EVP_PKEY *sjl_tls_files(const char *certificate, const char *key,
+    uid_t user, char **why);
 static int sjl_tls_pin_make(SSL_CTX *ctx, char *pin);
 static ssize_t sjl_tls_read(sjl_io_t *io, void *p, size_t n);
 static ssize_t sjl_tls_write(sjl_io_t *io, const struct iovec *iov, size_t n,
@@ -54,7 +56,7 @@ sjl_tls_init(void)
         }
     }
 
-    sjl_tls_ctx = sjl_tls_make(certificate, key, &why);
+    sjl_tls_ctx = sjl_tls_make(certificate, key, geteuid(), &why);
 
     free(certificate);
     free(key);
@@ -72,12 +74,18 @@ sjl_tls_init(void)
 /* no tickets: drivers come seldom, and nothing of a session is to be kept */
 
 static SSL_CTX *
-sjl_tls_make(const char *certificate, const char *key, char **why)
+sjl_tls_make(const char *certificate, const char *key, uid_t user, char **why)
 {
     SSL_CTX     *ctx;
+    EVP_PKEY    *pkey;
     const char  *what;
 
-    *why = NULL;
+    pkey = sjl_tls_files(certificate, key, user, why);
+
+    if (pkey == NULL) {
+        return NULL;
+    }
+
     ERR_clear_error();
 
     ctx = SSL_CTX_new(TLS_server_method());
@@ -85,9 +93,11 @@ sjl_tls_make(const char *certificate, const char *key, char **why)
            || !SSL_CTX_set_num_tickets(ctx, 0) ? "OpenSSL"
            : SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1
              ? certificate
-           : SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1
+           : SSL_CTX_use_PrivateKey(ctx, pkey) != 1
              || SSL_CTX_check_private_key(ctx) != 1 ? key
            : NULL;
+
+    EVP_PKEY_free(pkey);
 
     if (what) {
         *why = sjl_format("\"%s\": %s", what,
@@ -105,6 +115,26 @@ sjl_tls_make(const char *certificate, const char *key, char **why)
                                  |SSL_MODE_RELEASE_BUFFERS);
 
     return ctx;
+}
+
+
+/* OpenSSL would wait for whoever writes to a FIFO */
+
+static EVP_PKEY *
+sjl_tls_files(const char *certificate, const char *key, uid_t user, char **why)
+{
+    int          fd;
+    struct stat  sb;
+
+    fd = sjl_certificate_open(certificate, &sb, why);
+
+    if (fd == -1) {
+        return NULL;
+    }
+
+    (void) close(fd);
+
+    return sjl_certificate_key(key, user, why);
 }
 
 
@@ -143,7 +173,8 @@ sjl_tls_reload(void)
         return;
     }
 
-    ctx = sjl_tls_make(sjl_conf->link_certificate, sjl_conf->link_key, &why);
+    ctx = sjl_tls_make(sjl_conf->link_certificate, sjl_conf->link_key,
+                       geteuid(), &why);
 
     if (ctx == NULL) {
         sjl_log(SJL_LOG_ERR, "the certificate of the drivers' link stays as it "
@@ -176,11 +207,11 @@ sjl_tls_free(void)
 
 
 char *
-sjl_tls_wrong(const char *certificate, const char *key)
+sjl_tls_wrong(const char *certificate, const char *key, uid_t user)
 {
     char  *why;
 
-    SSL_CTX_free(sjl_tls_make(certificate, key, &why));
+    SSL_CTX_free(sjl_tls_make(certificate, key, user, &why));
 
     return why;
 }

@@ -26,8 +26,8 @@ void sjl_tls_reload(void);
 
 void sjl_tls_free(void);
 
-/* what is wrong with a certificate and its key, to be freed, or NULL */
-char *sjl_tls_wrong(const char *certificate, const char *key);
+/* what is wrong with a certificate and a user's key, to be freed, or NULL */
+char *sjl_tls_wrong(const char *certificate, const char *key, uid_t user);
 
 /*
  * The SHA-256 of the public key, as hexadecimal digits: drivers talk to nobody

@@ -169,7 +169,7 @@ def test_drivers_are_sent_to_other_hosts_by_tls_only(tmp_path, address):
     ({"listen": "127.0.0.1:8079", "address": "not a name:8079"}, "driver.link.address: expected a name or an address"),
     ({"listen": "127.0.0.1:8079", "tls": "yes"}, 'driver.link.tls: expected "on" or "off"'),
     ({"listen": "127.0.0.1:8079", "key": "/k"}, "expected both certificate and key, or neither, got the key only"),
-    ({"listen": "127.0.0.1:8079", "certificate": "/c", "key": "/k"}, '"/c": '),
+    ({"listen": "127.0.0.1:8079", "certificate": "/c", "key": "/k"}, '"/c": No such file or directory'),
     ({"always": "on"}, "driver.link.always: expected driver.link.listen beside it"),
     ({"address": "a:1"}, "driver.link.address: expected driver.link.listen beside it"),
     ({"listen": "127.0.0.1:8079", "strangers": 0}, "driver.link.strangers: expected a number of connections"),
@@ -189,12 +189,31 @@ def make_certificate(folder, name="own", key=None):
 
 def test_a_key_that_others_can_read_is_refused(tmp_path):
     certificate, key = make_certificate(tmp_path)
-    os.chmod(key, 0o644)
-    said = refused(tmp_path, listen="127.0.0.1:8079", certificate=certificate, key=key)
-    assert "driver.link.key: expected a file that is closed to others" in said
+    for mode in (0o644, 0o640, 0o620):
+        os.chmod(key, mode)
+        said = refused(tmp_path, listen="127.0.0.1:8079", certificate=certificate, key=key)
+        assert f'"{key}", which is not its owner\'s alone (mode {mode:o})' in said
+    os.chmod(key, 0o600)
+    if os.getuid() == 0:
+        os.chown(key, 12345, -1)
+        assert "belongs to user 12345" in refused(tmp_path, listen="127.0.0.1:8079", certificate=certificate, key=key)
     other = make_certificate(tmp_path, "other")[1]
     os.chmod(other, 0o600)
     assert f'"{other}": ' in refused(tmp_path, listen="127.0.0.1:8079", certificate=certificate, key=other)
+
+
+def test_nobody_waits_for_a_key_or_a_certificate(tmp_path):
+    """What is no regular file, and what wants a passphrase, is refused at once."""
+    certificate, key = make_certificate(tmp_path)
+    os.chmod(key, 0o600)
+    fifo, locked = str(tmp_path / "fifo"), str(tmp_path / "locked.key")
+    os.mkfifo(fifo, 0o600)
+    for files in ({"certificate": fifo, "key": key}, {"certificate": certificate, "key": fifo}):
+        assert f'"{fifo}", which is no regular file' in refused(tmp_path, listen="127.0.0.1:8079", **files)
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:word"], check=True)
+    os.chmod(locked, 0o600)
+    said = refused(tmp_path, listen="127.0.0.1:8079", certificate=certificate, key=locked)
+    assert f'"{locked}", which has a passphrase' in said
 
 
 def listening(pid):
@@ -274,6 +293,29 @@ def test_the_key_is_made_once_and_nobody_elses(tmp_path):
         assert keys[0] == keys[1] and "PRIVATE KEY" in keys[0]
         secret = "".join(keys[0].splitlines()[1:-1])
         assert secret not in "".join((s.read("launcher.log") + s.read("launcher.out")).split())
+
+
+def test_a_driver_comes_back_when_the_certificate_was_lost():
+    """Its key is what the driver knows; only without the key there is another one."""
+    with linked() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            c.create("c")
+            pids = s.drivers()
+        s.launcher.kill()
+        s.launcher.wait()
+        os.unlink(s.dir + "/data/link.crt")
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            assert ran(c, "echo", b"hello")[1] == b'"hello"'
+            assert s.drivers() == pids
+        assert "is lost and another one is made" not in s.read("launcher.log")
+        s.launcher.terminate()
+        assert s.launcher.wait() == 0
+        os.unlink(s.dir + "/data/link.key")
+        s.start_launcher()
+        wait_until("it is said", lambda: "is lost and another one is made" in s.read("launcher.log"))
+        works(s, "c2")
 
 
 def test_a_certificate_of_ones_own_can_be_renewed_under_its_key(tmp_path):

@@ -304,17 +304,25 @@ test_a_certificate_is_made_once(void **state)
     assert_int_equal(sjl_certificate_ensure(crt, key), SJL_OK);
     assert_int_equal(stat(key, &sb), 0);
     assert_true(sb.st_ino == ino);
-    assert_null(sjl_tls_wrong(crt, key));
+    assert_null(sjl_tls_wrong(crt, key, geteuid()));
 
-    /* half of it is none */
+    /* drivers know the key, whatever becomes of the certificate */
 
     assert_int_equal(unlink(crt), 0);
-    why = sjl_tls_wrong(crt, key);
+    why = sjl_tls_wrong(crt, key, geteuid());
     assert_non_null(why);
     free(why);
 
     assert_int_equal(sjl_certificate_ensure(crt, key), SJL_OK);
-    assert_null(sjl_tls_wrong(crt, key));
+    assert_null(sjl_tls_wrong(crt, key, geteuid()));
+    assert_int_equal(stat(key, &sb), 0);
+    assert_true(sb.st_ino == ino);
+
+    /* a lost key is another one */
+
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(sjl_certificate_ensure(crt, key), SJL_OK);
+    assert_null(sjl_tls_wrong(crt, key, geteuid()));
 
     free(crt);
     free(key);
