@@ -377,6 +377,12 @@ sjl_conn_expected(sjl_conn_t *c, const sjp_header_t *h)
         return 1;
     }
 
+    if (h->type == SJP_LINK_HELLO) {
+        sjl_log(SJL_LOG_ERR, "connection %u from %s sent a driver's hello with "
+                "a payload, which has none", c->number, c->name);
+        return 0;
+    }
+
     sjl_log(SJL_LOG_ERR, "connection %u from %s sent a message of type %u in "
             "place of a driver's hello", c->number, c->name,
             (unsigned) h->type);

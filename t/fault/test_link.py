@@ -445,6 +445,7 @@ def test_no_room_is_made_for_what_a_stranger_announces(silent):
         with Peer(s) as p:
             p.sock.sendall(header)
             assert p.rest() == [], header
+    assert "sent a driver's hello with a payload, which has none" in s.read("launcher.log")
 
 
 def garbage():
