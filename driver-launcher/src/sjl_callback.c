@@ -77,6 +77,7 @@ static void sjl_callback_free(sjl_callback_t *cb);
 
 static sjl_callback_host_t  *sjl_callback_hosts;
 static sjl_callback_host_t  *sjl_callback_turns;
+static sjl_callback_t       *sjl_callback_active;
 static sjl_callback_t       *sjl_callback_later;
 static size_t                sjl_callback_nready;
 static size_t                sjl_callback_nlater;
@@ -292,6 +293,7 @@ sjl_callback_pump(void)
 static void
 sjl_callback_begin(sjl_callback_t *cb)
 {
+    DL_APPEND(sjl_callback_active, cb);
     cb->sending = 1;
     cb->host->sending++;
     sjl_callback_nactive++;
@@ -436,6 +438,7 @@ sjl_callback_put(sjl_db_op_t *op)
 static void
 sjl_callback_sent(sjl_callback_t *cb)
 {
+    DL_DELETE(sjl_callback_active, cb);
     cb->sending = 0;
     cb->host->sending--;
     sjl_callback_nactive--;
@@ -500,7 +503,7 @@ sjl_callback_free(sjl_callback_t *cb)
 }
 
 
-/* those on their way are with the database thread or sjl_http.c */
+/* sjl_http.c and the database thread have stopped, and let go of theirs */
 
 void
 sjl_callback_stop(void)
@@ -509,6 +512,10 @@ sjl_callback_stop(void)
     sjl_callback_host_t  *host, *following;
 
     DL_FOREACH_SAFE(sjl_callback_later, cb, next) {
+        sjl_callback_free(cb);
+    }
+
+    DL_FOREACH_SAFE(sjl_callback_active, cb, next) {
         sjl_callback_free(cb);
     }
 
@@ -526,6 +533,7 @@ sjl_callback_stop(void)
     }
 
     sjl_callback_later = NULL;
+    sjl_callback_active = NULL;
     sjl_callback_turns = NULL;
     sjl_callback_nready = 0;
     sjl_callback_nlater = 0;
