@@ -26,6 +26,8 @@ def lost(server, context, words, main_class, body=""):
     assert answer["result"]["message"].startswith("Unexpected termination of context ")
     assert words in answer["result"]["message"], answer["result"]["message"]
     assert server.job(answer["jobId"])["status"] == "ERROR"
+    # its jobs end first
+    wait_until("the context has ended", lambda: server.get(f"/contexts/{context}")[1]["endTime"] != "Empty")
     seen = server.get(f"/contexts/{context}")[1]
     assert seen["state"] == "ERROR" and words in seen["reason"], seen
     assert context not in server.get("/contexts")[1]
