@@ -8,6 +8,7 @@
 
 
 #include "sjl_dump.h"
+#include "sjl_io.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,8 +19,7 @@
 
 
 typedef struct {
-    int                  socket;
-    int                  fd;            /* that came with the last frame */
+    sjl_io_t             io;
     sjp_header_t         h;
     char                *body;
 } sjl_ask_t;
@@ -40,10 +40,10 @@ sjl_dump_ask(const char *socket)
     sjl_ask_t  ask;
 
     memset(&ask, 0, sizeof(sjl_ask_t));
-    ask.fd = -1;
-    ask.socket = sjl_ask_connect(socket);
+    ask.io.type = &sjl_io_unix;
+    ask.io.fd = sjl_ask_connect(socket);
 
-    if (ask.socket == -1) {
+    if (ask.io.fd == -1) {
         (void) fprintf(stderr, "no launcher listens on \"%s\": %s\n", socket,
                        strerror(errno));
         return SJL_ERROR;
@@ -51,8 +51,8 @@ sjl_dump_ask(const char *socket)
 
     rc = SJL_ERROR;
 
-    if (sjl_ask_send(ask.socket, SJP_HELLO, 1, "{\"protocol\":1}") == SJL_OK
-        && sjl_ask_send(ask.socket, SJP_DUMP, SJL_ASK_STREAM, "{}") == SJL_OK)
+    if (sjl_ask_send(ask.io.fd, SJP_HELLO, 1, "{\"protocol\":1}") == SJL_OK
+        && sjl_ask_send(ask.io.fd, SJP_DUMP, SJL_ASK_STREAM, "{}") == SJL_OK)
     {
         /* events may come before the answer */
 
@@ -72,12 +72,8 @@ sjl_dump_ask(const char *socket)
                        : "it closed the connection");
     }
 
-    if (ask.fd != -1) {
-        (void) close(ask.fd);
-    }
-
     free(ask.body);
-    (void) close(ask.socket);
+    sjl_io_close(&ask.io);
 
     return rc;
 }
@@ -160,36 +156,13 @@ sjl_ask_frame(sjl_ask_t *ask)
 static int
 sjl_ask_read(sjl_ask_t *ask, char *p, size_t n)
 {
-    ssize_t          rc;
-    struct iovec     iov;
-    struct msghdr    msg;
-    struct cmsghdr  *cmsg;
-
-    union {
-        struct cmsghdr  align;
-        char            space[CMSG_SPACE(sizeof(int))];
-    } control;
+    ssize_t  rc;
 
     while (n) {
-        iov.iov_base = p;
-        iov.iov_len = n;
-
-        memset(&msg, 0, sizeof(msg));
-        msg.msg_iov = &iov;
-        msg.msg_iovlen = 1;
-        msg.msg_control = control.space;
-        msg.msg_controllen = sizeof(control.space);
-
-        rc = recvmsg(ask->socket, &msg, MSG_CMSG_CLOEXEC);
+        rc = ask->io.type->read(&ask->io, p, n);
 
         if (rc <= 0) {
             return SJL_ERROR;
-        }
-
-        cmsg = CMSG_FIRSTHDR(&msg);
-
-        if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && ask->fd == -1) {
-            memcpy(&ask->fd, CMSG_DATA(cmsg), sizeof(int));
         }
 
         p += rc;
@@ -203,6 +176,7 @@ sjl_ask_read(sjl_ask_t *ask, char *p, size_t n)
 static int
 sjl_ask_print(sjl_ask_t *ask)
 {
+    int      fd;
     char     chunk[4096];
     off_t    offset;
     ssize_t  n;
@@ -210,10 +184,12 @@ sjl_ask_print(sjl_ask_t *ask)
     (void) fwrite(ask->body + ask->h.meta, 1, ask->h.length - ask->h.meta,
                   stdout);
 
-    if (ask->fd != -1) {
+    fd = sjl_io_take_fd(&ask->io);
+
+    if (fd != -1) {
 
         for (offset = 0; /* void */ ; offset += n) {
-            n = pread(ask->fd, chunk, sizeof(chunk), offset);
+            n = pread(fd, chunk, sizeof(chunk), offset);
 
             if (n <= 0) {
                 break;
@@ -221,6 +197,8 @@ sjl_ask_print(sjl_ask_t *ask)
 
             (void) fwrite(chunk, 1, (size_t) n, stdout);
         }
+
+        (void) close(fd);
     }
 
     (void) putchar('\n');

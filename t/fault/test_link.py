@@ -377,6 +377,11 @@ def welcomed(s, c, context=None):
     return peer, meta["token"]
 
 
+def ready(peer, c, context):
+    peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
+    wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+
+
 def test_the_secret_decides_and_is_good_once(silent):
     s, c = silent
     context, secret, pin = told(s, c, uuid())
@@ -411,8 +416,7 @@ def test_a_token_is_no_use_when_its_context_is_over(silent):
     context = uuid()
     peer, token = welcomed(s, c, context)
     with peer:
-        peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
-        wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+        ready(peer, c, context)
         c.send("context-delete", {"name": "c" + context[:4], "user": "u", "force": True})
         wait_until("it has ended", lambda: c.context("c" + context[:4])["state"] not in ("RUNNING", "STOPPING"))
     with Peer(s) as p:
@@ -656,8 +660,7 @@ def test_a_payload_that_nobody_needs_is_removed(silent, message, more):
     context = uuid()
     peer, _ = welcomed(s, c, context)
     with peer:
-        peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
-        wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+        ready(peer, c, context)
         c.send("job-submit", {"id": uuid(), "cp": [], "class": "x", "sync": True, "user": "u", "context": "c" + context[:4]})
         name, meta, _ = peer.receive()
         assert name == "link-run"
@@ -679,8 +682,7 @@ def test_what_has_not_come_is_no_payload(silent, tell):
     context = uuid()
     peer, _ = welcomed(s, c, context)
     with peer:
-        peer.send("link-ready", {"applicationId": "a", "maxJobs": 1})
-        wait_until("it runs", lambda: c.context("c" + context[:4])["state"] == "RUNNING")
+        ready(peer, c, context)
         stream = c.send("job-submit", {"id": uuid(), "cp": [], "class": "x", "sync": True, "user": "u",
                                        "context": "c" + context[:4]})
         name, meta, _ = peer.receive()
