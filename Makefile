@@ -262,9 +262,10 @@ fault: all faults spark shim               ## what is killed, hung or missing
 
 FAULTS       ?= 2000
 SEED         ?= 1
+SPARES       ?= 0
 
-matrix: faults                             ## all of the fault matrix, then a random walk (FAULTS=2000 SEED=1)
-	@/usr/bin/python3 t/fault/matrix.py --parts 4 --faults $(FAULTS) --seed $(SEED)
+matrix: faults                             ## all of the fault matrix, then a random walk (FAULTS=2000 SEED=1 SPARES=0)
+	@SPARKJOB_SPARES=$(SPARES) /usr/bin/python3 t/fault/matrix.py --parts 4 --faults $(FAULTS) --seed $(SEED)
 
 # the zone's lock: a module that cannot touch the zone without it (T="t/*.t": the whole suite with that module)
 

@@ -103,7 +103,8 @@
     X(LINK_STOPPED,    76, "link-stopped",     D)                             \
     X(LINK_RESOLVE,    77, "link-resolve",     D)                             \
     X(LINK_PROGRESS,   78, "link-progress",    D)                             \
-    X(LINK_PIECE,      79, "link-piece",       B)
+    X(LINK_PIECE,      79, "link-piece",       B)                             \
+    X(LINK_ASSIGN,     80, "link-assign",      C)
 
 
 /* X(symbol, name, final) */

@@ -34,7 +34,6 @@ static void sjl_archive_look(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_archive_wait(double seconds);
 static int sjl_archive_find(sjl_file_op_t *op);
-static void sjl_archive_key(sjl_file_op_t *op);
 static int sjl_archive_is(const struct dirent *entry);
 static int sjl_archive_newest(const struct dirent **a,
     const struct dirent **b);
@@ -150,7 +149,7 @@ sjl_archive_find(sjl_file_op_t *op)
     char            *folder;
     struct dirent  **entries;
 
-    sjl_archive_key(op);
+    sjl_command_hash(op->sha256, op->body);
 
     folder = sjl_format("%s/archives", sjl_files_root);
     n = scandir(folder, &entries, sjl_archive_is, sjl_archive_newest);
@@ -184,41 +183,6 @@ sjl_archive_find(sjl_file_op_t *op)
     free(folder);
 
     return SJL_OK;
-}
-
-
-/* the files' sizes and times, and the rest as it is told */
-
-static void
-sjl_archive_key(sjl_file_op_t *op)
-{
-    char         *line, *next, *text, *more;
-    struct stat   sb;
-
-    text = sjl_strdup("");
-
-    for (line = op->body; line; line = next) {
-        next = strchr(line, '\n');
-
-        if (next) {
-            *next++ = '\0';
-        }
-
-        memset(&sb, 0, sizeof(sb));
-
-        if (*line == '/' && stat(line, &sb) == -1) {
-            sb.st_size = -1;
-        }
-
-        more = sjl_format("%s%s %lld %lld.%09ld\n", text, line,
-                          (long long) sb.st_size, (long long) sb.st_mtim.tv_sec,
-                          sb.st_mtim.tv_nsec);
-        free(text);
-        text = more;
-    }
-
-    sjl_hash(op->sha256, text, strlen(text));
-    free(text);
 }
 
 

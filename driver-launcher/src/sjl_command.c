@@ -386,6 +386,59 @@ sjl_command_archived(void)
 }
 
 
+char *
+sjl_command_depends(void)
+{
+    char  *list, *how, *environment;
+
+    how = json_array_size(sjl_conf->command)
+          ? sjl_json_text(sjl_conf->command) : sjl_command_archived();
+
+    environment = sjl_json_text(sjl_conf->environment);
+
+    list = sjl_format("%s\nenvironment %s\norphans %lld\nlink %d", how,
+                      environment, (long long) sjl_conf->orphan_timeout,
+                      (int) sjl_conf->link_always);
+    free(how);
+    free(environment);
+
+    return list;
+}
+
+
+void
+sjl_command_hash(char *hash, char *lines)
+{
+    char         *line, *next, *text, *more;
+    struct stat   sb;
+
+    text = sjl_strdup("");
+
+    for (line = lines; line; line = next) {
+        next = strchr(line, '\n');
+
+        if (next) {
+            *next++ = '\0';
+        }
+
+        memset(&sb, 0, sizeof(sb));
+
+        if (*line == '/' && stat(line, &sb) == -1) {
+            sb.st_size = -1;
+        }
+
+        more = sjl_format("%s%s %lld %lld.%09ld\n", text, line,
+                          (long long) sb.st_size, (long long) sb.st_mtim.tv_sec,
+                          sb.st_mtim.tv_nsec);
+        free(text);
+        text = more;
+    }
+
+    sjl_hash(hash, text, strlen(text));
+    free(text);
+}
+
+
 /* as a shell would find it */
 
 char *
@@ -503,6 +556,20 @@ sjl_command_set(sjl_words_t *envp, const char *name, const char *value)
     }
 
     sjl_command_add(envp, sjl_format("%s=%s", name, value));
+}
+
+
+void
+sjl_command_setenv(sjl_command_t *cmd, const char *name, const char *value)
+{
+    sjl_words_t  envp;
+
+    envp.list = cmd->envp;
+
+    for (envp.n = 0; envp.list[envp.n]; envp.n++) { /* void */ }
+
+    sjl_command_set(&envp, name, value);
+    cmd->envp = envp.list;
 }
 
 

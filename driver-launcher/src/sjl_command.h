@@ -36,10 +36,21 @@ int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
     const char *archive, const sjl_login_t *login);
 
 /*
- * All that such an archive depends on: lines, to be freed.  Those that begin
- * with a slash are files, whose size and time count.
+ * All that such an archive depends on, or a driver that was started before it
+ * was needed: lines, to be freed.  Those that begin with a slash are files.
  */
 char *sjl_command_archived(void);
+char *sjl_command_depends(void);
+
+/*
+ * Makes a hash (SJL_HASH_LEN + 1 bytes) of such lines, with the files' sizes
+ * and times; they are used up.  On the file thread.
+ */
+void sjl_command_hash(char *hash, char *lines);
+
+/* one more variable of its environment */
+void sjl_command_setenv(sjl_command_t *cmd, const char *name,
+    const char *value);
 
 void sjl_command_free(sjl_command_t *cmd);
 

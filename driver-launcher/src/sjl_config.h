@@ -55,6 +55,8 @@ typedef struct {
     json_t   *environment;
     json_t   *command;                  /* empty: a JVM */
     int64_t   archive;                  /* of shared classes: is one made */
+    int64_t   spares;
+    int64_t   spare_memory;             /* available before one is started */
     char     *run_as;                   /* NULL: ourselves */
     json_t   *run_as_users;             /* that contexts may name */
     char     *cgroup;                   /* NULL: resource limits */

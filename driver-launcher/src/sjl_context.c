@@ -19,6 +19,7 @@
 #include "sjl_ports.h"
 #include "sjl_predefined.h"
 #include "sjl_record.h"
+#include "sjl_spare.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
 #include "sjl_supervise.h"
@@ -139,6 +140,7 @@ sjl_context_make(sjl_context_spec_t *spec)
                == SJL_OK)
     {
         fop->owner = &ctx->owner;
+        fop->from = sjl_spare_take(ctx);
 
     } else {
         sjl_why_set(&fop->why, 0, "%s", why);
@@ -199,6 +201,10 @@ sjl_context_made(sjl_file_op_t *fop)
     ctx->nops--;
 
     SPARKJOB_FAULT("create.made");
+
+    if (fop->rc == SJL_ERROR || !fop->renamed) {
+        sjl_spare_leave(ctx);
+    }
 
     if (fop->rc == SJL_ERROR) {
         sjl_folder_remove(sjl_path_context(ctx->row.id, ""));
@@ -437,6 +443,8 @@ sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why)
     ctx->gone = 1;
     ctx->nops++;
 
+    sjl_spare_leave(ctx);
+
     while (ctx->creators) {
         r = ctx->creators;
         LL_DELETE2(ctx->creators, r, waiting);
@@ -494,7 +502,11 @@ sjl_context_spawn(sjl_context_t *ctx)
 {
     sjl_failure_t  why;
 
-    ctx->driver = sjl_driver_start(ctx, ctx->secret, ctx->options);
+    ctx->driver = sjl_spare_give(ctx);
+
+    if (ctx->driver == NULL) {
+        ctx->driver = sjl_driver_start(ctx, ctx->secret, ctx->options);
+    }
 
     if (ctx->driver == NULL) {
         sjl_failure_words(&why, sjl_strdup("its driver could not be started, "
@@ -505,7 +517,7 @@ sjl_context_spawn(sjl_context_t *ctx)
 
     SPARKJOB_FAULT("create.spawned");
 
-    ctx->row.process = sjl_process_text(&ctx->driver->process);
+    ctx->row.process = sjl_driver_text(ctx->driver);
     sjl_context_save(ctx, 0);
 }
 
@@ -702,6 +714,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
 
     sjl_lifetime_end(ctx);
     sjl_supervise_stop(ctx);
+    sjl_spare_leave(ctx);
 
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);

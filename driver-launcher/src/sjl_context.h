@@ -29,6 +29,7 @@ typedef struct sjl_failure_s  sjl_failure_t;
 struct sjl_context_s {
     sjl_context_row_t   row;
     sjl_driver_t       *driver;
+    sjl_driver_t       *spare;          /* that is kept for it until then */
     json_t             *settings;       /* the request's */
     json_t             *options;        /* JVM options that were asked for */
     sjl_owner_t         owner;          /* whom its driver runs as */

@@ -12,6 +12,7 @@
 #include "sjl_folder.h"
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
+#include "sjl_spare.h"
 #include "sjl_supervise.h"
 #include "sjl_tls.h"
 
@@ -21,6 +22,8 @@
 
 
 #define SJL_DRIVER_BACK   30            /* seconds for a link to come back */
+#define SJL_DRIVER_COME   10            /* for a spare to come */
+#define SJL_DRIVER_WARM   240           /* more, since nobody waits for it */
 #define SJL_DRIVER_FIND   3             /* for a process to be found */
 #define SJL_DRIVER_PINGS  4             /* within driver.hang_timeout */
 #define SJL_DRIVER_GRACE  5             /* between TERM and KILL */
@@ -30,7 +33,7 @@
 static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
     const char *secret, const sjl_login_t *login);
 static char *sjl_driver_input(const char *secret);
-static sjl_driver_t *sjl_driver_make(sjl_context_t *ctx);
+static sjl_driver_t *sjl_driver_make(const char *id, sjl_context_t *ctx);
 static void sjl_driver_find(sjl_driver_t *d);
 static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
 static void sjl_driver_ask(sjl_driver_t *d);
@@ -38,6 +41,7 @@ static void sjl_driver_term(sjl_driver_t *d);
 static void sjl_driver_kill(sjl_driver_t *d);
 static void sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
+static void sjl_driver_come_expired(sjl_driver_t *d);
 static void sjl_driver_start_expired(sjl_driver_t *d);
 static void sjl_driver_away_expired(sjl_driver_t *d);
 static void sjl_driver_stop_expired(sjl_driver_t *d);
@@ -53,7 +57,7 @@ static void sjl_driver_free(sjl_driver_t *d);
 
 /*
  * What is done when a phase begins, how long it may last (a member of the
- * configuration, or so many seconds), and what is done then.
+ * configuration, and so many seconds), and what is done then.
  */
 
 static const struct {
@@ -62,6 +66,11 @@ static const struct {
     int64_t    seconds;
     void     (*expired)(sjl_driver_t *d);
 } sjl_driver_table[] = {
+    [SJL_DRIVER_WARMING] = { NULL, offsetof(sjl_config_t, start_timeout),
+                             SJL_DRIVER_WARM, sjl_driver_discard },
+    [SJL_DRIVER_SPARE] = { NULL, 0, 0, NULL },
+    [SJL_DRIVER_ASSIGNED] = { NULL, 0, SJL_DRIVER_COME,
+                              sjl_driver_come_expired },
     [SJL_DRIVER_STARTING] = { NULL, offsetof(sjl_config_t, start_timeout), 0,
                               sjl_driver_start_expired },
     [SJL_DRIVER_READY] = { NULL, 0, 0, NULL },
@@ -77,7 +86,8 @@ static const struct {
 
 
 const char *const  sjl_driver_phases[] = {
-    "starting", "ready", "away", "stopping", "terminated", "killed"
+    "warming", "spare", "assigned", "starting", "ready", "away", "stopping",
+    "terminated", "killed"
 };
 
 sjl_driver_t      *sjl_drivers;
@@ -98,7 +108,7 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
         return NULL;
     }
 
-    d = sjl_driver_make(ctx);
+    d = sjl_driver_make(ctx->row.id, ctx);
     rc = sjl_driver_spawn(d, &cmd, secret, &login);
 
     sjl_login_free(&login);
@@ -114,6 +124,47 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
             ctx->row.name, ctx->row.id, (int) d->process.pid);
 
     sjl_driver_enter(d, SJL_DRIVER_STARTING);
+
+    return d;
+}
+
+
+sjl_driver_t *
+sjl_driver_start_spare(const char *id, const char *secret)
+{
+    int             rc;
+    sjl_login_t     login;
+    sjl_owner_t     owner;
+    sjl_driver_t   *d;
+    sjl_command_t   cmd;
+
+    owner.uid = geteuid();
+    owner.gid = getegid();
+    sjl_login_make(&login, &owner);
+
+    if (sjl_command_make(&cmd, id, NULL, &login) == SJL_ERROR) {
+        sjl_login_free(&login);
+        return NULL;
+    }
+
+    sjl_command_setenv(&cmd, "SPARKJOB_SPARE", "1");
+
+    d = sjl_driver_make(id, NULL);
+    d->spare = 1;
+    sjl_hash(d->hash, secret, strlen(secret));
+
+    rc = sjl_driver_spawn(d, &cmd, secret, &login);
+
+    sjl_login_free(&login);
+    sjl_command_free(&cmd);
+
+    if (rc == SJL_ERROR) {
+        sjl_driver_free(d);
+        sjl_quota_sweep();
+        return NULL;
+    }
+
+    sjl_driver_enter(d, SJL_DRIVER_WARMING);
 
     return d;
 }
@@ -173,16 +224,16 @@ sjl_driver_input(const char *secret)
 
 
 static sjl_driver_t *
-sjl_driver_make(sjl_context_t *ctx)
+sjl_driver_make(const char *id, sjl_context_t *ctx)
 {
     sjl_driver_t  *d;
 
     d = sjl_alloc(sizeof(sjl_driver_t));
     d->context = ctx;
-    d->ports = ctx->row.ports;
+    d->ports = ctx ? ctx->row.ports : 0;
     d->since = sjl_now();
     d->process.exited = sjl_driver_exited;
-    (void) strcpy(d->id, ctx->row.id);
+    (void) strcpy(d->id, id);
 
     ev_init(&d->timer, sjl_driver_timeout);
     d->timer.data = d;
@@ -196,12 +247,88 @@ sjl_driver_make(sjl_context_t *ctx)
 }
 
 
-sjl_driver_t *
-sjl_driver_adopt(sjl_context_t *ctx, const char *process)
+/* the frame may be all that it ever gets: it says hello as any driver does */
+
+void
+sjl_driver_assign(sjl_driver_t *d, sjl_context_t *ctx, const char *secret)
+{
+    char  *folder;
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: spare driver %d is given to it",
+            ctx->row.name, ctx->row.id, (int) d->process.pid);
+
+    d->context = ctx;
+    d->ports = ctx->row.ports;
+    d->settled = 1;
+
+    SPARKJOB_FAULT("create.assign");
+
+    folder = sjl_path_context(ctx->row.id, "");
+
+    sjl_driver_enter(d, SJL_DRIVER_ASSIGNED);
+    sjl_driver_send(d, SJP_LINK_ASSIGN,
+                    json_pack("{s:s, s:s, s:s}", "context", ctx->row.id,
+                              "secret", secret, "work", folder),
+                    NULL, 0);
+    free(folder);
+}
+
+
+void
+sjl_driver_discard(sjl_driver_t *d)
+{
+    if (d->phase < SJL_DRIVER_KILLED) {
+        sjl_driver_enter(d, SJL_DRIVER_KILLED);
+    }
+}
+
+
+int
+sjl_driver_known(const char *id)
 {
     sjl_driver_t  *d;
 
-    d = sjl_driver_make(ctx);
+    DL_FOREACH(sjl_drivers, d) {
+        if (strcmp(d->id, id) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+char *
+sjl_driver_text(const sjl_driver_t *d)
+{
+    char  *process, *text;
+
+    process = sjl_process_text(&d->process);
+
+    if (!d->spare) {
+        return process;
+    }
+
+    text = sjl_format("%s %s", process, d->id);
+    free(process);
+
+    return text;
+}
+
+
+sjl_driver_t *
+sjl_driver_adopt(sjl_context_t *ctx, const char *process)
+{
+    const char    *id;
+    sjl_driver_t  *d;
+
+    /* behind the process stands the id of one that was a spare */
+
+    id = process ? sjl_process_rest(process) : NULL;
+    id = id && sjl_id_ok(id) ? id : NULL;
+
+    d = sjl_driver_make(id ? id : ctx->row.id, ctx);
+    d->spare = id != NULL;
 
     if (process && sjl_process_adopt(&d->process, process) == SJL_ERROR) {
         sjl_driver_free(d);
@@ -250,7 +377,7 @@ sjl_driver_found(sjl_driver_t *d, pid_t pid)
             ctx->row.name, ctx->row.id, (int) pid);
 
     free(ctx->row.process);
-    ctx->row.process = sjl_process_text(&d->process);
+    ctx->row.process = sjl_driver_text(d);
     sjl_context_save(ctx, 0);
 
     if (d->phase == SJL_DRIVER_AWAY) {
@@ -267,8 +394,8 @@ sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
     seconds = sjl_driver_table[phase].seconds;
 
     if (sjl_driver_table[phase].configured) {
-        seconds = *(int64_t *) (void *) ((char *) sjl_conf
-                                        + sjl_driver_table[phase].configured);
+        seconds += *(int64_t *) (void *) ((char *) sjl_conf
+                                         + sjl_driver_table[phase].configured);
     }
 
     d->phase = phase;
@@ -340,6 +467,20 @@ sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     if (d->process.pid == 0) {
         sjl_driver_exited(&d->process, -1);
     }
+}
+
+
+static void
+sjl_driver_come_expired(sjl_driver_t *d)
+{
+    sjl_context_t  *ctx;
+
+    ctx = d->context;
+    ctx->driver = NULL;
+    d->context = NULL;
+
+    sjl_driver_discard(d);
+    sjl_context_spawn_again(ctx);
 }
 
 
@@ -427,7 +568,13 @@ sjl_driver_attach(sjl_driver_t *d, sjl_conn_t *c)
     c->data = d;
     sjl_driver_watch(d);
 
-    if (d->phase == SJL_DRIVER_AWAY) {
+    if (d->phase == SJL_DRIVER_WARMING) {
+        sjl_driver_enter(d, SJL_DRIVER_SPARE);
+
+    } else if (d->phase == SJL_DRIVER_ASSIGNED) {
+        sjl_driver_enter(d, SJL_DRIVER_STARTING);
+
+    } else if (d->phase == SJL_DRIVER_AWAY) {
         sjl_driver_enter(d, d->context->row.state == SJP_CONTEXT_RUNNING
                             ? SJL_DRIVER_READY : SJL_DRIVER_STARTING);
 
@@ -480,9 +627,14 @@ sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events)
 
     ev_timer_stop(sjl_loop, &d->ping);
 
-    /* of one that was asked to stop the time is measured already */
+    /* of those that are asked for something the time is measured already */
 
-    if (d->context && d->phase < SJL_DRIVER_STOPPING) {
+    if (d->phase == SJL_DRIVER_SPARE) {
+        sjl_driver_discard(d);
+
+    } else if (d->context && d->phase >= SJL_DRIVER_STARTING
+               && d->phase < SJL_DRIVER_STOPPING)
+    {
         sjl_context_lost(d->context,
                          sjl_format("its driver hangs: it has not answered for "
                                     "%lld s",
@@ -504,7 +656,12 @@ sjl_driver_detach(sjl_driver_t *d)
     d->conn = NULL;
     ev_timer_stop(sjl_loop, &d->ping);
 
-    if (d->phase <= SJL_DRIVER_READY && d->respawn == NULL) {
+    if (d->phase == SJL_DRIVER_SPARE) {
+        sjl_driver_discard(d);
+
+    } else if (d->phase >= SJL_DRIVER_STARTING
+               && d->phase <= SJL_DRIVER_READY && d->respawn == NULL)
+    {
         sjl_driver_enter(d, SJL_DRIVER_AWAY);
     }
 }
@@ -631,7 +788,15 @@ sjl_driver_exited(sjl_process_t *p, int status)
 
     ctx = d->context;
 
-    if (ctx) {
+    if (d->spare) {
+        sjl_spare_ended(d, status);
+    }
+
+    if (ctx && d->phase == SJL_DRIVER_ASSIGNED) {
+        ctx->driver = NULL;
+        sjl_context_spawn_again(ctx);
+
+    } else if (ctx) {
         ctx->driver = NULL;
         sjl_context_driver_ended(ctx, d, status);
     }
@@ -682,6 +847,10 @@ sjl_driver_leave(void)
 
         if (d->context) {
             d->context->driver = NULL;
+        }
+
+        if (d->taker) {
+            d->taker->spare = NULL;
         }
 
         sjl_driver_free(d);

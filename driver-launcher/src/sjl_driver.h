@@ -19,10 +19,16 @@ typedef struct sjl_driver_s   sjl_driver_t;
 typedef struct sjl_context_s  sjl_context_t;
 
 
-/* in this order: of the last three none leads back to one before */
+/*
+ * In this order: the first three are those of spare drivers, see sjl_spare.h,
+ * and of the last three none leads back to one before.
+ */
 
 typedef enum {
-    SJL_DRIVER_STARTING = 0,            /* it has to report its context */
+    SJL_DRIVER_WARMING = 0,             /* it has to say that it waits */
+    SJL_DRIVER_SPARE,                   /* it waits for a context */
+    SJL_DRIVER_ASSIGNED,                /* it has to come for its context */
+    SJL_DRIVER_STARTING,                /* it has to report its context */
     SJL_DRIVER_READY,
     SJL_DRIVER_AWAY,                    /* its link has to come back */
     SJL_DRIVER_STOPPING,                /* it was asked to stop */
@@ -33,7 +39,7 @@ typedef enum {
 
 struct sjl_driver_s {
     sjl_process_t        process;
-    char                 id[SJL_ID_LEN + 1];    /* of its context */
+    char                 id[SJL_ID_LEN + 1];    /* it was started for */
     sjl_driver_phase_e   phase;
     ev_timer             timer;
     ev_timer             ping;
@@ -44,6 +50,11 @@ struct sjl_driver_s {
     sjl_conn_t          *conn;          /* NULL: it is away */
     unsigned             stopped:1;     /* it has said so */
     unsigned             whole:1;       /* all of its folder is swept */
+    unsigned             spare:1;       /* it was one, its id is its own */
+    unsigned             settled:1;     /* it is none, or not wanted, now */
+    sjl_context_t       *taker;         /* that a spare is kept for */
+    char                 hash[SJL_HASH_LEN + 1];    /* of its secret */
+    char                 key[SJL_HASH_LEN + 1];     /* see sjl_spare.c */
     json_t              *respawn;       /* options that it wants instead */
     int64_t              ports;         /* see sjl_ports.h */
     char                *folder;        /* to be swept when it has ended */
@@ -66,6 +77,28 @@ extern const char *const         sjl_driver_phases[];
  */
 sjl_driver_t *sjl_driver_start(sjl_context_t *ctx, const char *secret,
     const json_t *options);
+
+/*
+ * Starts one without a context, which has that secret; it is known by an id of
+ * its own, whose folder is there.  Returns NULL, and has logged why.
+ */
+sjl_driver_t *sjl_driver_start_spare(const char *id, const char *secret);
+
+/*
+ * Gives a context to a spare driver; who does not come for it in time is given
+ * up, and the context gets a driver that is started for it.
+ */
+void sjl_driver_assign(sjl_driver_t *d, sjl_context_t *ctx,
+    const char *secret);
+
+/* whether one was started under that id, and has not ended */
+int sjl_driver_known(const char *id);
+
+/* one that has no context: it has nothing to stop */
+void sjl_driver_discard(sjl_driver_t *d);
+
+/* what the next launcher needs to know of its process, to be freed */
+char *sjl_driver_text(const sjl_driver_t *d);
 
 /*
  * The driver of a context that another launcher has started; "process" may be

@@ -196,8 +196,8 @@ sjl_dump_drivers(void)
 
     DL_FOREACH(sjl_drivers, d) {
         (void) json_array_append_new(list,
-            json_pack("{s:i, s:s, s:b, s:I, s:s*}",
-                      "pid", (int) d->process.pid,
+            json_pack("{s:i, s:s, s:s, s:b, s:I, s:s*}",
+                      "pid", (int) d->process.pid, "id", d->id,
                       "phase", sjl_driver_phases[d->phase],
                       "connected", d->conn != NULL,
                       "age", (json_int_t) ((sjl_now() - d->since) / 1000),

@@ -51,6 +51,7 @@ struct sjl_file_op_s {
     unsigned    other:1;                /* "to" is to be another user's */
     unsigned    exists:1;               /* there is one of that name */
     unsigned    too_long:1;
+    unsigned    renamed:1;              /* it was "from" */
     size_t      max;
     sjl_why_t   why;
 

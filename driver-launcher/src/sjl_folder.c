@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 
+static void sjl_folder_take(sjl_file_op_t *op);
 static int sjl_folder_sweep_run(sjl_file_op_t *op);
 static int sjl_folder_sweep_whole(sjl_file_op_t *op);
 static int sjl_folder_remove_run(sjl_file_op_t *op);
@@ -36,6 +37,10 @@ sjl_folder_make(sjl_file_op_t *op)
 
     rc = SJL_OK;
     folder = op->to;
+
+    if (op->from) {
+        sjl_folder_take(op);
+    }
 
     for (i = 0; i < sjl_nelts(parts) - 1 && rc == SJL_OK; i++) {
         path = sjl_format("%s%s", folder, parts[i]);
@@ -73,6 +78,38 @@ sjl_folder_make(sjl_file_op_t *op)
     folder[strlen(folder) - 1 - SJL_ID_LEN] = '\0';
 
     return rc == SJL_OK ? sjl_files_sync_folder(op, folder) : rc;
+}
+
+
+/*
+ * The folder of a spare driver, which has all the parts, and a log of what was
+ * before.  Its old name leads to it, for what the driver remembers of it.
+ */
+
+static void
+sjl_folder_take(sjl_file_op_t *op)
+{
+    char  *log;
+
+    if (SPARKJOB_FAILS("create.rename") || rename(op->from, op->to) == -1) {
+        sjl_log(SJL_LOG_CRIT, "rename(\"%s\", \"%s\") failed: %s", op->from,
+                op->to, strerror(errno));
+        return;
+    }
+
+    log = sjl_format("%s/driver.log", op->to);
+
+    if (truncate(log, 0) == -1 || symlink(strrchr(op->to, '/') + 1, op->from)
+                                  == -1)
+    {
+        sjl_log(SJL_LOG_CRIT, "the folder \"%s\" cannot be taken: %s", op->to,
+                strerror(errno));
+
+    } else {
+        op->renamed = 1;
+    }
+
+    free(log);
 }
 
 

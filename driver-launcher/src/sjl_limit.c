@@ -125,7 +125,8 @@ sjl_limit_stranger(void)
         n += c->role == SJL_ROLE_UNKNOWN && !c->io.remote;
     }
 
-    return n < sjl_conf->limit_channels + sjl_conf->max_contexts;
+    return n < sjl_conf->limit_channels + sjl_conf->max_contexts
+               + sjl_conf->spares;
 }
 
 

@@ -13,6 +13,7 @@
 #include "sjl_job_queue.h"
 #include "sjl_link_body.h"
 #include "sjl_ports.h"
+#include "sjl_spare.h"
 #include "sjl_spool.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -66,6 +67,12 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     ctx = sjl_context_find(id);
+
+    if (ctx == NULL && protocol == SJP_VERSION && !c->greeted
+        && sjl_spare_hello(c, id, secret) == SJL_OK)
+    {
+        return;
+    }
 
     wrong = protocol != SJP_VERSION ? "another protocol"
             : c->greeted ? "a second hello"

@@ -294,7 +294,9 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
     }
 
     DL_FOREACH(sjl_drivers, d) {
-        if (d->process.pid == session) {
+        if (d->process.pid == session
+            || (d->context && strcmp(d->id, id) == 0))
+        {
             return 1;
         }
     }

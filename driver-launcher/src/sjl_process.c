@@ -302,6 +302,18 @@ sjl_process_adopt(sjl_process_t *p, const char *text)
 }
 
 
+const char *
+sjl_process_rest(const char *text)
+{
+    int  n;
+
+    n = 0;
+    (void) sscanf(text, "%*d %*d %*u %*63s %n", &n);
+
+    return n && text[n] ? text + n : NULL;
+}
+
+
 /* whether it has ended already, though nobody has waited for it yet */
 
 static int

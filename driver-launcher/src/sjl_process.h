@@ -60,6 +60,9 @@ int sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn);
 char *sjl_process_text(const sjl_process_t *p);
 int sjl_process_adopt(sjl_process_t *p, const char *text);
 
+/* what stands behind a process in a text that begins with one, or NULL */
+const char *sjl_process_rest(const char *text);
+
 /* the same for a process that is known by its number only */
 int sjl_process_adopt_pid(sjl_process_t *p, pid_t pid);
 

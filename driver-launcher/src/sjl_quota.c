@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <utlist.h>
 
 
 #define SJL_QUOTA_AGAIN  1.             /* seconds until processes are gone */
@@ -31,7 +30,6 @@ static int sjl_quota_write(const char *folder, const char *file,
     const char *text);
 static int64_t sjl_quota_value(const sjl_quota_t *limit);
 static int sjl_quota_sweep_one(const char *folder);
-static int sjl_quota_used(const char *context);
 static void sjl_quota_again(struct ev_loop *loop, ev_timer *timer, int events);
 
 
@@ -232,7 +230,7 @@ sjl_quota_sweep(void)
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
 
-        if (!sjl_id_ok(entry->d_name) || sjl_quota_used(entry->d_name)) {
+        if (!sjl_id_ok(entry->d_name) || sjl_driver_known(entry->d_name)) {
             continue;
         }
 
@@ -268,21 +266,6 @@ sjl_quota_sweep_one(const char *folder)
     }
 
     return 1;
-}
-
-
-static int
-sjl_quota_used(const char *context)
-{
-    sjl_driver_t  *d;
-
-    DL_FOREACH(sjl_drivers, d) {
-        if (strcmp(d->id, context) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -28,6 +28,7 @@
 #include "sjl_purge.h"
 #include "sjl_quota.h"
 #include "sjl_rights.h"
+#include "sjl_spare.h"
 #include "sjl_sweep.h"
 #include "sjl_tls.h"
 
@@ -170,6 +171,7 @@ sjl_server_start(void)
     sjl_purge_start();
     sjl_examine_start();
     sjl_archive_start();
+    sjl_spare_start();
 
     return SJL_OK;
 }
@@ -374,6 +376,7 @@ sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
     sjl_tls_reload();
     sjl_predefined_start(contexts, binaries);
     sjl_archive_again();
+    sjl_spare_again();
 
     json_decref(contexts);
     json_decref(binaries);
@@ -396,6 +399,7 @@ sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
     }
 
     sjl_archive_stop();
+    sjl_spare_stop();
 
     sjl_server_is_ending = 1;
     ev_prepare_start(loop, &sjl_server_prepare);
@@ -408,7 +412,7 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     (void) w;
     (void) events;
 
-    if (sjl_archive_busy()
+    if (sjl_archive_busy() || sjl_spare_count()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
             && (sjl_drivers || sjl_context_count())))
     {

@@ -153,7 +153,7 @@ sjl_sweep_listed(sjl_file_op_t *op)
     for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_SWEEP_SIZE) {
         id = sjl_memdup(op->body + i, SJL_ID_LEN);
 
-        if (sjl_context_find(id)) {
+        if (sjl_context_find(id) || sjl_driver_known(id)) {
             free(id);
 
         } else {
@@ -178,7 +178,7 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     id = data;
     context = row;
 
-    if (why || sjl_context_find(id)) {
+    if (why || sjl_context_find(id) || sjl_driver_known(id)) {
         /* it is left to the next start, or not swept at all */
 
     } else if (context == NULL) {
@@ -203,7 +203,9 @@ sjl_sweep_looked_logs(void *data, const void *row, const sjl_why_t *why)
 
     id = data;
 
-    if (why == NULL && row == NULL && sjl_context_find(id) == NULL) {
+    if (why == NULL && row == NULL && sjl_context_find(id) == NULL
+        && !sjl_driver_known(id))
+    {
         sjl_sweep_remove(id);
     }
 

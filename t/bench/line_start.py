@@ -1,7 +1,9 @@
 """How long a new context takes until jobs can come, against spark-submit of the same job in a process of its own."""
 
+import contextlib
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -38,31 +40,59 @@ def seconds(work):
     return time.perf_counter() - began
 
 
-def submit(jar):
-    """spark-submit, with the memory and the address that our drivers have."""
-    jars = ",".join([API_JAR] + glob.glob(BUILD + "/driver/lib/*.jar"))
-    done = subprocess.run([SPARK_HOME + "/bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g", "--jars", jars,
-                           "--class", "bench.Count", jar], capture_output=True, text=True, env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"})
-    assert "counted 4" in done.stdout, done.stderr
+class Starts(Server):
+    """A server that knows that job."""
+
+    def __init__(self, folder, **driver):
+        super().__init__(workers=1, launcher={"driver": {"archive": "on", **driver}, "log": {"level": "info"}})
+        self.jar = folder + "/count.jar"
+
+    def __enter__(self):
+        super().__enter__()
+        self.upload("count", self.jar)
+        wait_until("there is an archive of classes", lambda: "drivers start with the classes" in self.read("launcher.log"), 900)
+        return self
+
+    def create(self):
+        """POST /contexts until its answer: jobs can come. That they can is seen."""
+        took = seconds(lambda: self.context("c"))
+        assert self.run("bench.Count", cp="count")[1]["result"] == 4
+        assert self.delete("/contexts/c")[0] == 200
+        return took
+
+    def submit(self):
+        """spark-submit, with the memory and the address that our drivers have."""
+        jars = ",".join([API_JAR] + glob.glob(BUILD + "/driver/lib/*.jar"))
+        command = [SPARK_HOME + "/bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g", "--jars", jars, "--class", "bench.Count"]
+        done = subprocess.run(command + [self.jar], capture_output=True, text=True, env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"})
+        assert "counted 4" in done.stdout, done.stderr
+
+    def spares(self):
+        return len(re.findall("spare driver .* is ready after", self.read("launcher.log")))
 
 
-def create(server):
-    """POST /contexts until its answer: jobs can come. That they can is seen."""
-    took = seconds(lambda: server.context("c"))
-    assert server.run("bench.Count", cp="count")[1]["result"] == 4
-    assert server.delete("/contexts/c")[0] == 200
-    return took
+@contextlib.contextmanager
+def starts(**driver):
+    folder = tempfile.mkdtemp()
+    try:
+        scalac(folder, COUNT, folder + "/count.jar")
+        with Starts(folder, **driver) as s:
+            yield s
+    finally:
+        shutil.rmtree(folder)
 
 
 @measures(Line("context-cold", "POST /contexts, no spare driver", "s", "`spark-submit` of the same job", at_most(0.35)))
 def cold(run):
-    folder = tempfile.mkdtemp()
-    try:
-        scalac(folder, COUNT, folder + "/count.jar")
-        with Server(workers=1, launcher={"driver": {"archive": "on"}, "log": {"level": "info"}}) as s:
-            s.upload("count", folder + "/count.jar")
-            wait_until("there is an archive of classes", lambda: "drivers start with the classes" in s.read("launcher.log"), 900)
-            for _ in run.rounds():
-                yield "context-cold", create(s), seconds(lambda: submit(folder + "/count.jar"))
-    finally:
-        shutil.rmtree(folder)
+    with starts() as s:
+        for _ in run.rounds():
+            yield "context-cold", s.create(), seconds(s.submit)
+
+
+@measures(Line("context-spare", "POST /contexts, a spare driver waits", "s", "`spark-submit` of the same job", at_most(0.12)))
+def spare(run):
+    with starts(spares=1) as s:
+        for n, _ in enumerate(run.rounds()):
+            reference = seconds(s.submit)
+            wait_until("a spare waits", lambda: s.spares() > n, 900)
+            yield "context-spare", s.create(), reference

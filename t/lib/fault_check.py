@@ -14,7 +14,7 @@ import signal
 import sqlite3
 import time
 
-from sparkjob_server import alive, children
+from sparkjob_server import alive, children, wait_until
 
 SECONDS = 90
 LOOSE = ("fail", "delay")
@@ -27,9 +27,14 @@ class Check:
         self.final = {}                 # by id: the state of jobs that were final
         self.begun = collections.defaultdict(list)      # by job id: (pid, [events])
         self.log_at = 0
+        wait_until("the spare drivers wait", lambda: self.spares() >= int(os.environ.get("SPARKJOB_SPARES", 0)), 60)
         with self.world.channel() as channel:           # before any fault: those that listen, and libcurl's own
             peers = json.loads(channel.ask("dump")[1])["connections"]
             self.sockets = sum(kind(link) == "socket" for link in links(self.server.launcher.pid)) - len(peers)
+
+    def spares(self):
+        with self.world.channel() as channel:
+            return sum(driver["phase"] == "spare" for driver in json.loads(channel.ask("dump")[1])["drivers"])
 
     def settled(self, every):
         """What is wrong; nothing if all holds within SECONDS."""
@@ -114,7 +119,7 @@ class Check:
                   if c["state"] != "RUNNING" or c["slotsTaken"] or c["waiting"] or c["changesOnTheWay"]]
         wrong += [f"job {j['id']} is {j['state']}: {j}" for j in self.dump["jobs"]]
         wrong += [f"driver {d['pid']} is {d['phase']}: {d}" for d in self.dump["drivers"]
-                  if d["phase"] != "ready" or not d.get("context")]
+                  if d["phase"] != "spare" and (d["phase"] != "ready" or not d.get("context"))]
         return wrong
 
     def states(self):
@@ -223,11 +228,14 @@ class Check:
         """What nothing in the database tells of; after a call that failed some wait for the next start of the launcher."""
         data, wrong = self.server.dir + "/data", []
         wrong += glob.glob(f"{data}/tmp/*")
+        spares = {d["id"] for d in self.dump["drivers"]}        # their folders, or the names that these had before
         if not self.world.untidy:
             wrong += [path for path in glob.glob(f"{data}/contexts/*/*")
                       if os.path.basename(path) in ("in", "out", "tmp", "context.conf")
+                      and path.split("/")[-2] not in spares
                       and self.all_contexts.get(path.split("/")[-2], {"final": 1})["final"]]
-            wrong += [path for path in glob.glob(f"{data}/contexts/*") if os.path.basename(path) not in self.all_contexts]
+            wrong += [path for path in glob.glob(f"{data}/contexts/*")
+                      if os.path.basename(path) not in {*self.all_contexts, *spares}]
             known = {f"{sha256}.jar" for versions in self.stored.values() for sha256 in versions}
             wrong += [path for path in glob.glob(f"{data}/binaries/*") if os.path.basename(path) not in known]
             known = self.results | {f"{job}.config" for job in self.configs}

@@ -63,6 +63,7 @@ class FaultServer(Server):
 
     def config(self):
         config = super().config()
+        config["driver"]["spares"] = int(os.environ.get("SPARKJOB_SPARES", 0))
         config["driver"]["environment"] |= {"SPARKJOB_FAULT_FILE": self.faults_file, "SPARKJOB_RUN_LOG": self.run_log,
                                             "SPARKJOB_ORPHAN_TIMEOUT": "15"}
         return config

@@ -47,6 +47,10 @@ Settings of the context, from the body's spark.context-settings or the query:
 
 A job's "clock" is added to the microseconds of its trace.
 
+With SPARKJOB_SPARE in the environment it waits for link-assign first; the file
+SPARKJOB_SPARE_HOW has "fail" (exits), "hang" (never connects) or "refuse" (does
+not come when it is assigned) where it shall not.
+
 It has fault points, as the test build of launcher and module has
 (SPARKJOB_FAULT_FILE), and writes to the file SPARKJOB_RUN_LOG, if there is one,
 a line for each job that it begins to run, and for each that has run:
@@ -76,6 +80,7 @@ TYPES = {
     "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
     "link-kill": 74, "link-stop": 75, "link-stopped": 76, "link-resolve": 77,
     "link-progress": 78, "link-piece": 79,
+    "link-assign": 80,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -159,6 +164,19 @@ class Refused(Exception):
 
 class Killed(Exception):
     pass
+
+
+class Assigned(Exception):
+    pass
+
+
+def spare_script():
+    """What spare drivers shall do wrong, if anything."""
+    try:
+        with open(os.environ.get("SPARKJOB_SPARE_HOW", "")) as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 class Link:
@@ -497,10 +515,12 @@ REFUSALS = {
 
 class Driver:
     def __init__(self):
+        self.id = os.environ["SPARKJOB_CONTEXT"]
         self.secret = sys.stdin.readline().strip()
         self.link = Link(sys.stdin.readline().strip() or None)
         self.jobs = {}
         self.token = None
+        self.spare = "SPARKJOB_SPARE" in os.environ
         self.established = False
         self.ready = None
         self.settings = {}
@@ -526,7 +546,7 @@ class Driver:
         self.link.send(name, meta, payload)
 
     def hello(self):
-        meta = {"protocol": 1, "context": os.environ["SPARKJOB_CONTEXT"],
+        meta = {"protocol": 1, "context": self.id,
                 "pid": os.getpid(),
                 "jobs": [job.id for job in self.jobs.values()
                          if not job.acknowledged]}
@@ -604,13 +624,13 @@ class Driver:
         if "cp" in self.settings:
             cp = self.settings["cp"]
             self.link.send("link-resolve", {
-                "id": os.environ["SPARKJOB_CONTEXT"], "class": "",
+                "id": self.id, "class": "",
                 "cp": cp.split(",") if isinstance(cp, str) else cp})
             self.resolved.wait()
         if fault("create.driver-ready"):
             self.fail("context-init-failed", self.name, error("a fault"))
         self.ready = {
-            "applicationId": "scripted-" + os.environ["SPARKJOB_CONTEXT"][:8],
+            "applicationId": "scripted-" + self.id[:8],
             "url": "http://127.0.0.1:4040", "sparkVersion": "none",
             "scalaVersion": "none",
             "maxJobs": int(self.settings.get("max-jobs-per-context",
@@ -625,8 +645,18 @@ class Driver:
         self.link.send("link-failed", {"code": code, "name": name}, payload)
         os._exit(1)
 
+    def on_assign(self, _, meta, __):
+        """This was a spare driver: it comes again, as that context's."""
+        fault("create.driver-assigned")
+        if spare_script() == "refuse":
+            time.sleep(3600)
+        self.id, self.secret = meta["context"], meta["secret"]
+        self.spare = False
+        os.environ["PWD"] = meta["work"]
+        raise Assigned
+
     def on_run(self, _, meta, body):
-        if meta["id"] == os.environ["SPARKJOB_CONTEXT"]:
+        if meta["id"] == self.id:
             self.context["cp"] = meta["cp"]
             self.resolved.set()
             return
@@ -676,7 +706,7 @@ class Driver:
     HANDLERS = {
         "link-context": on_context, "link-run": on_run, "link-ack": on_ack,
         "link-kill": on_kill, "link-stop": on_stop, "ping": on_ping,
-        "pong": lambda *_: None,
+        "pong": lambda *_: None, "link-assign": on_assign,
     }
 
     def serve(self):
@@ -696,17 +726,30 @@ class Driver:
 
     def run(self):
         signal.signal(signal.SIGTERM, self.on_sigterm)
+        if self.spare:
+            how = spare_script()
+            if how == "fail":
+                log("is no good spare")
+                os._exit(1)
+            if how == "hang":
+                time.sleep(3600)
         patience = float(os.environ.get("SPARKJOB_ORPHAN_TIMEOUT", 60))
         seen, delay = time.monotonic(), 0.1
         while True:
             try:
                 self.link.connect(self.hello)
                 self.serve()
+            except Assigned:
+                self.link.close()
+                continue
             except EOFError:
                 log("the link is broken")
             except OSError as err:
                 log(f"no launcher: {err}")
             self.link.close()
+            if self.spare:
+                log("is a spare without launcher")
+                os._exit(0)
             if self.established:
                 self.established = False
                 seen, delay = time.monotonic(), 0.1

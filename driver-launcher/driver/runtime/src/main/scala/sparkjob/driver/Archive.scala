@@ -6,8 +6,8 @@
 package sparkjob.driver
 
 /**
- * Loads what drivers load, and ends: started with `-XX:ArchiveClassesAtExit` the JVM then writes the
- * archive of shared classes that drivers start with.
+ * Loads what drivers load, and ends: started with `-XX:ArchiveClassesAtExit` the JVM then writes
+ * the archive of shared classes that drivers start with.
  */
 object Archive {
 

@@ -337,7 +337,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   }
 }
 
-private object Driver {
+private[driver] object Driver {
   val Protocol = 1
   val DefaultMaxJobs = 8
   val FirstPatience: FiniteDuration = 30.seconds

@@ -97,4 +97,5 @@ object Message {
   val Resolve = 77
   val Progress = 78
   val Piece = 79
+  val Assign = 80
 }

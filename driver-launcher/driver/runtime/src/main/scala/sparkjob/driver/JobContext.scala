@@ -129,6 +129,9 @@ object JobContext {
     val config = factory.updateConfig(settings)
     val conf = SparkInternals.isolateClasses(sparkConf)
     conf.getAll.foreach { case (key, value) => if (key.startsWith("spark.")) sys.props(key) = value }
+    if (Warmup.used) {
+      SparkInternals.configureHadoopAgain()
+    }
     val all = Fixed.flatMap(key => conf.getOption(key).map(key -> _)).foldLeft(config) {
       case (config, (key, value)) => config.withValue(key, ConfigValueFactory.fromAnyRef(value))
     }

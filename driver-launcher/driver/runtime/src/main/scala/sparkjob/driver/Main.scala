@@ -77,7 +77,10 @@ object Main {
 
   def main(args: Array[String]): Unit = {
     begin()
-    Warmup.ahead()
+    val spare = Spare.wanted(sys.env)
+    if (!spare) {
+      Warmup.ahead()
+    }
     val log = LoggerFactory.getLogger("sparkjob.driver.Main")
     val surroundings = try {
       Surroundings.read(sys.env, new FileInputStream(FileDescriptor.in))
@@ -86,7 +89,7 @@ object Main {
         log.error(e.getMessage)
         sys.exit(2)
     }
-    new Driver(surroundings).start()
+    new Driver(if (spare) new Spare(surroundings).await() else surroundings).start()
     // all other threads are daemons
     Thread.currentThread.join()
   }

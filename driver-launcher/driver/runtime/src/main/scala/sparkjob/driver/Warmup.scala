@@ -13,6 +13,7 @@ import scala.collection.JavaConverters._
 
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.SparkContext
+import org.apache.spark.sparkjob.SparkInternals
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.SparkJob
@@ -85,10 +86,27 @@ object Warmup {
     }
   }
 
-  /** A SparkContext is opened, used and stopped. */
-  def core(): Unit = withContext(classOf[DefaultSparkContextFactory])(context => use(context.sparkContext))
+  /**
+   * A SparkContext is opened, used and stopped, and whatever the next one would find of it is
+   * forgotten.
+   */
+  def spare(): Unit = {
+    val before = sys.props.toMap
+    loadOwn()
+    withContext(classOf[DefaultSparkContextFactory])(context => use(context.sparkContext))
+    for (name <- sys.props.keys.toList if name.startsWith("spark.") && !before.contains(name)) {
+      sys.props.remove(name)
+    }
+    SparkInternals.forgetContext(new File(sys.props("java.io.tmpdir")))
+    used = true
+    // what was needed once is garbage, and its memory goes back to the system
+    System.gc()
+  }
 
-  /** The same with a session, which has Hive support where Spark's classes for it are there. */
+  /** Whether there has been a context before the one that is to be made. */
+  @volatile var used = false
+
+  /** The same with a session, with Hive support where Spark's classes for that are there. */
   def session(): Unit = withContext(classOf[SessionContextFactory]) { context =>
     use(context.sparkContext)
     val spark = context.made.asInstanceOf[SparkSessionContextLikeWrapper].spark
@@ -102,7 +120,8 @@ object Warmup {
     require(words("a") == 2)
   }
 
-  private def withContext(factory: Class[_ <: SparkContextFactory])(use: JobContext => Unit): Unit = {
+  private def withContext(factory: Class[_ <: SparkContextFactory])(
+      use: JobContext => Unit): Unit = {
     val asked = Json.obj().put("spark.master", "local[2]").put("spark.driver.host", "127.0.0.1")
       .put("spark.driver.bindAddress", "127.0.0.1").put("context-factory", factory.getName)
     val settings = ContextSettings(Json.obj(), asked, ConfigFactory.empty())

@@ -13,6 +13,8 @@ import java.util.concurrent.ConcurrentMap
 import scala.collection.mutable.HashMap
 
 import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.FileSystem
+import org.apache.hadoop.security.UserGroupInformation
 import org.apache.spark.{JobArtifactSet, JobArtifactState, SparkConf, SparkContext, SparkEnv}
 import org.apache.spark.deploy.SparkHadoopUtil
 import org.apache.spark.executor.{Executor, IsolatedSessionState}
@@ -118,15 +120,52 @@ object SparkInternals {
     val field = module.getClass.getDeclaredFields
       .find(field => classOf[ThreadLocal[_]].isAssignableFrom(field.getType))
       .getOrElse(throw new NoSuchFieldException("JobArtifactSet has no ThreadLocal"))
-    val theUnsafe = classOf[sun.misc.Unsafe].getDeclaredField("theUnsafe")
-    theUnsafe.setAccessible(true)
-    val unsafe = theUnsafe.get(null).asInstanceOf[sun.misc.Unsafe]
+    val unsafe = this.unsafe
     val (owner, offset) = if (Modifier.isStatic(field.getModifiers)) {
       (unsafe.staticFieldBase(field), unsafe.staticFieldOffset(field))
     } else {
       (module, unsafe.objectFieldOffset(field))
     }
     unsafe.putObjectVolatile(owner, offset, Artifacts)
+  }
+
+  /**
+   * What Spark and Hadoop keep of a context that was stopped, so that they do not make it anew for
+   * the next one: users, file systems, local folders.
+   */
+  def forgetContext(tmp: File): Unit = {
+    FileSystem.closeAll()
+    UserGroupInformation.reset()
+    Utils.clearLocalRootDirs()
+    Option(tmp.listFiles).toSeq.flatten.filter(_.getName.startsWith("spark-"))
+      .foreach(Utils.deleteRecursively)
+  }
+
+  /**
+   * Spark gives its Hadoop configuration to whoever has none. It is made once, of the JVM's
+   * properties and the thread's class loader, and another context may have been the first.
+   */
+  def configureHadoopAgain(): Unit = {
+    val kept = SparkHadoopUtil.get.conf
+    val sparkConf = new SparkConf(false).loadFromSystemProperties(true)
+    kept.setClassLoader(Thread.currentThread.getContextClassLoader)
+    SparkHadoopUtil.newConfiguration(sparkConf)
+      .forEach(entry => kept.set(entry.getKey, entry.getValue))
+    UserGroupInformation.setConfiguration(kept)
+  }
+
+  /** Gives a field of an object another value, whatever Java has closed. */
+  def replace(owner: AnyRef, name: String, value: AnyRef): Unit = {
+    val field = Iterator.iterate[Class[_]](owner.getClass)(_.getSuperclass).takeWhile(_ != null)
+      .flatMap(_.getDeclaredFields).find(_.getName == name)
+      .getOrElse(throw new NoSuchFieldException(s"${owner.getClass.getName} has no $name"))
+    unsafe.putObjectVolatile(owner, unsafe.objectFieldOffset(field), value)
+  }
+
+  private def unsafe: sun.misc.Unsafe = {
+    val theUnsafe = classOf[sun.misc.Unsafe].getDeclaredField("theUnsafe")
+    theUnsafe.setAccessible(true)
+    theUnsafe.get(null).asInstanceOf[sun.misc.Unsafe]
   }
 
   /** From now on the results of tasks are read by the loader that their properties stand for. */
