@@ -51,7 +51,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e fault shim losses matrix lockcheck asan clang bench bench-quick counts soak scaling install clean
+        prove modes api jvm e2e hadoop clusters fault shim losses matrix lockcheck asan clang bench bench-quick counts soak scaling install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -255,6 +255,23 @@ $(SHIM): t/lib/storage_shim.c t/lib/storage_vfs.c t/lib/storage_shim.h | deps
 
 losses: launcher shim                      ## lose the power at 200 changes (SPARKJOB_LOSSES, SPARKJOB_SEED)
 	@SPARKJOB_LOSSES=$${SPARKJOB_LOSSES:-200} /usr/bin/python3 -m pytest -q t/fault/test_storage.py -k survives_the_power
+
+# real clusters: Hadoop's daemons from the pinned jars of t/hadoop/pom.xml
+
+HADOOP       := $(BUILD)/hadoop/fetched
+
+hadoop: $(HADOOP)                          ## the jars of HDFS and YARN for tests (t/hadoop/pom.xml)
+	@:
+
+$(HADOOP): t/hadoop/pom.xml | deps
+	@echo "== fetching Hadoop's daemons with Maven (90 MB)"
+	@rm -rf $(BUILD)/hadoop/lib && mkdir -p $(BUILD)/hadoop
+	@$(MVN) -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(BUILD)/hadoop/lib $(PLAIN)
+	@touch $@
+
+clusters: export DEPS := test
+clusters: all spark hadoop                 ## real HDFS and YARN, several clusters at once (T="t/clusters/test_yarn.py -k kill")
+	@/usr/bin/python3 -m pytest -q $(or $(T),t/clusters)
 
 fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q -n $(SIDE) --dist loadgroup -m "not alone" t/fault

@@ -1,0 +1,15 @@
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+
+from hadoop import Hadoop  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def hadoop():
+    """HDFS and YARN with two nodes."""
+    with Hadoop(nodes=2) as h:
+        yield h
