@@ -6,8 +6,10 @@ SHELL        := /bin/bash
 
 # SPARK=4 builds and tests all for Spark 4, in a folder of its own
 SPARK        ?= 3
-SCALA        ?= $(if $(filter 4,$(SPARK)),2.13,2.12)
-PYSPARK      := $(if $(filter 2.13,$(SCALA)),4.2.0,3.5.9)
+OWN_SCALA    := $(if $(filter 4,$(SPARK)),2.13,2.12)
+PYSPARK      := $(if $(filter 4,$(SPARK)),4.2.0,3.5.9)
+# SCALA=2.13 adds a driver for it to those in the driver's folder: a set of libraries may need another one
+SCALA        ?= $(OWN_SCALA)
 BUILD        := build$(if $(filter 4,$(SPARK)),/spark4)
 PORT         ?= 8090
 PREFIX       ?= /usr
@@ -44,7 +46,8 @@ P_VERSION    := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' $(P_DIR)/sparkjo
 MODULE       := $(BUILD)/ngx_http_sparkjob_module.so
 LAUNCHER     := $(BUILD)/sparkjob-launcher
 CLI          := $(BUILD)/sparkjob
-DRIVER       := $(BUILD)/driver/sparkjob-driver.jar
+DRIVER       := $(BUILD)/driver/sparkjob-driver_$(SCALA).jar
+EXAMPLES     := $(BUILD)/sparkjob-examples$(if $(filter-out $(OWN_SCALA),$(SCALA)),_$(SCALA)).jar
 WHEEL        := $(BUILD)/driver/sparkjobserver-$(P_VERSION)-py3-none-any.whl
 
 export BUILD PORT
@@ -141,16 +144,16 @@ clang:                                     ## launcher and command once more, by
 PLAIN        := 2>&1 | sed -u 's/\x1b\[[0-9;]*m//g; /^$$/d'
 TARGET       := target$(if $(filter 2.13,$(SCALA)),/scala-2.13)
 
-driver: $(DRIVER)                          ## driver, job API and examples (SPARK=4 for Spark 4)
+driver: $(DRIVER)                          ## driver, job API and examples (SCALA=2.13 adds those for it)
 
 $(DRIVER): $(D_SRC) | deps
 	@echo "== building the JVM side with Maven (Scala $(SCALA); the first time it fetches Spark's jars)"
 	@cd $(D_DIR) && $(MVN) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) -DskipTests package $(PLAIN)
-	@mkdir -p $(BUILD)/driver/lib
-	@rm -f $(BUILD)/driver/lib/*.jar
-	@cp $(D_DIR)/runtime/$(TARGET)/lib/*.jar $(BUILD)/driver/lib/
-	@cp $(D_DIR)/api/$(TARGET)/sparkjob-job-api.jar $(BUILD)/driver/
-	@cp $(D_DIR)/examples/$(TARGET)/sparkjob-examples.jar $(BUILD)/
+	@mkdir -p $(BUILD)/driver/lib_$(SCALA)
+	@rm -f $(BUILD)/driver/lib_$(SCALA)/*.jar
+	@cp $(D_DIR)/runtime/$(TARGET)/lib/*.jar $(BUILD)/driver/lib_$(SCALA)/
+	@cp $(D_DIR)/api/$(TARGET)/sparkjob-job-api.jar $(BUILD)/driver/sparkjob-job-api_$(SCALA).jar
+	@cp $(D_DIR)/examples/$(TARGET)/sparkjob-examples.jar $(EXAMPLES)
 	@cp $(D_DIR)/runtime/$(TARGET)/sparkjob-driver.jar $@
 
 # the Python side
@@ -403,10 +406,13 @@ install: all                               ## DESTDIR= PREFIX=: module, launcher
 	install -D -m 644 $(MODULE) $(DESTDIR)$(LIBDIR)/nginx/modules/ngx_http_sparkjob_module.so
 	install -D -m 755 $(LAUNCHER) $(DESTDIR)$(PREFIX)/sbin/sparkjob-launcher
 	install -D -m 755 $(CLI) $(DESTDIR)$(PREFIX)/bin/sparkjob
-	install -d $(DESTDIR)$(LIBDIR)/sparkjob/lib $(DESTDIR)$(SYSCONFDIR)/sparkjob
-	install -m 644 $(BUILD)/driver/*.jar $(BUILD)/sparkjob-examples.jar $(DESTDIR)$(LIBDIR)/sparkjob/
+	install -d $(DESTDIR)$(LIBDIR)/sparkjob $(DESTDIR)$(SYSCONFDIR)/sparkjob
+	install -m 644 $(BUILD)/driver/*.jar $(BUILD)/sparkjob-examples*.jar $(DESTDIR)$(LIBDIR)/sparkjob/
 	install -m 644 $(WHEEL) $(BUILD)/sparkjob-python-examples.whl $(DESTDIR)$(LIBDIR)/sparkjob/
-	install -m 644 $(BUILD)/driver/lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/lib/
+	for lib in $(BUILD)/driver/lib_*; do \
+	    install -d $(DESTDIR)$(LIBDIR)/sparkjob/$${lib##*/} \
+	    && install -m 644 $$lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/$${lib##*/}/ || exit 1; \
+	done
 	sed 's#/usr/lib/sparkjob#$(LIBDIR)/sparkjob#' conf/launcher.json >$(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json ] \
 	    || cp $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json

@@ -36,12 +36,12 @@ struct sjl_jars_s {
 
 static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
-static void sjl_command_driver(sjl_words_t *argv, const char *context,
+static int sjl_command_driver(sjl_words_t *argv, const char *context,
     const json_t *options);
-static void sjl_command_java(sjl_words_t *argv, char *archive,
+static int sjl_command_java(sjl_words_t *argv, char *archive,
     const char *tmp, const json_t *options, const char *class);
 static int sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
-    const sjl_words_t *envp);
+    const sjl_words_t *envp, int rc);
 static char *sjl_command_class_path(void);
 static const char *sjl_command_jars(const char *folder);
 static char *sjl_command_read_jars(const char *folder);
@@ -95,21 +95,24 @@ int
 sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options, const sjl_login_t *login)
 {
+    int          rc;
     sjl_words_t  argv, envp;
 
     memset(&argv, 0, sizeof(argv));
     memset(&envp, 0, sizeof(envp));
 
+    rc = SJL_OK;
+
     if (json_array_size(sjl_conf->command)) {
         sjl_command_add_all(&argv, sjl_conf->command);
 
     } else {
-        sjl_command_driver(&argv, context, options);
+        rc = sjl_command_driver(&argv, context, options);
     }
 
     sjl_command_environment(&envp, context, login);
 
-    return sjl_command_finish(cmd, &argv, &envp);
+    return sjl_command_finish(cmd, &argv, &envp, rc);
 }
 
 
@@ -117,27 +120,36 @@ int
 sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
     const char *archive, const sjl_login_t *login)
 {
+    int          rc;
     sjl_words_t  argv, envp;
 
     memset(&argv, 0, sizeof(argv));
     memset(&envp, 0, sizeof(envp));
 
-    sjl_command_java(&argv, sjl_format("-XX:ArchiveClassesAtExit=%s", archive),
-                     folder, NULL, "sparkjob.driver.Archive");
+    rc = sjl_command_java(&argv,
+                          sjl_format("-XX:ArchiveClassesAtExit=%s", archive),
+                          folder, NULL, "sparkjob.driver.Archive");
     sjl_command_environment(&envp, id, login);
 
-    return sjl_command_finish(cmd, &argv, &envp);
+    return sjl_command_finish(cmd, &argv, &envp, rc);
 }
 
 
+/* "rc" says whether they are whole */
+
 static int
 sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
-    const sjl_words_t *envp)
+    const sjl_words_t *envp, int rc)
 {
     char  *program;
 
     cmd->argv = argv->list;
     cmd->envp = envp->list;
+
+    if (rc == SJL_ERROR) {
+        sjl_command_free(cmd);
+        return SJL_ERROR;
+    }
 
     program = sjl_command_program(argv->list[0]);
 
@@ -187,10 +199,11 @@ sjl_command_add_all(sjl_words_t *words, const json_t *array)
 }
 
 
-static void
+static int
 sjl_command_driver(sjl_words_t *argv, const char *context,
     const json_t *options)
 {
+    int          rc;
     char        *tmp, *archive;
     const char  *path;
 
@@ -201,19 +214,22 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
 
     tmp = sjl_path_context(context, "/tmp");
 
-    sjl_command_java(argv, archive, tmp, options, "sparkjob.driver.Main");
+    rc = sjl_command_java(argv, archive, tmp, options, "sparkjob.driver.Main");
 
     free(tmp);
+
+    return rc;
 }
 
 
 /* "archive", an option or NULL, is the list's from now on */
 
-static void
+static int
 sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     const json_t *options, const char *class)
 {
-    size_t  i;
+    char    *path;
+    size_t   i;
 
     sjl_command_add(argv, sjl_strdup(sjl_conf->java));
 
@@ -235,33 +251,81 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     sjl_command_add_all(argv, sjl_conf->options);
     sjl_command_add_all(argv, options);
 
+    path = sjl_command_class_path();
+
+    if (path == NULL) {
+        return SJL_ERROR;
+    }
+
     sjl_command_add(argv, sjl_strdup("-cp"));
-    sjl_command_add(argv, sjl_command_class_path());
+    sjl_command_add(argv, path);
     sjl_command_add(argv, sjl_strdup(class));
+
+    return SJL_OK;
 }
 
 
-/* the list is written out: archives of shared classes need it the same */
+/*
+ * The list is written out: archives of shared classes need it the same.  NULL:
+ * there is no knowing which of our drivers fits Spark's jars.
+ */
 
 static char *
 sjl_command_class_path(void)
 {
-    char  *path, *ours, *lib, *spark;
+    char  *path, *ours, *lib, *spark, *scala;
 
-    lib = sjl_format("%s/lib", sjl_conf->home);
+    scala = sjl_command_scala(sjl_conf->spark_home);
+
+    if (scala == NULL) {
+        sjl_log(SJL_LOG_CRIT, "\"%s/jars\" has no scala-library jar: there is "
+                "no knowing which driver fits", sjl_conf->spark_home);
+        return NULL;
+    }
+
+    lib = sjl_format("%s/lib_%s", sjl_conf->home, scala);
     spark = sjl_format("%s/jars", sjl_conf->spark_home);
 
     /* one list after the other: each is good until the next is asked for */
 
-    ours = sjl_format("%s/sparkjob-driver.jar:%s/sparkjob-job-api.jar%s",
-                      sjl_conf->home, sjl_conf->home, sjl_command_jars(lib));
+    ours = sjl_format("%s/sparkjob-driver_%s.jar:%s/sparkjob-job-api_%s.jar%s",
+                      sjl_conf->home, scala, sjl_conf->home, scala,
+                      sjl_command_jars(lib));
     path = sjl_format("%s%s", ours, sjl_command_jars(spark));
 
     free(ours);
     free(lib);
     free(spark);
+    free(scala);
 
     return path;
+}
+
+
+char *
+sjl_command_scala(const char *spark_home)
+{
+    char        *folder;
+    size_t       major, minor;
+    const char  *version;
+
+    static const char  name[] = "/scala-library-";
+
+    folder = sjl_format("%s/jars", spark_home);
+    version = strstr(sjl_command_jars(folder), name);
+    free(folder);
+
+    if (version == NULL) {
+        return NULL;
+    }
+
+    version += sizeof(name) - 1;
+    major = strspn(version, "0123456789");
+    minor = version[major] == '.'
+            ? strspn(version + major + 1, "0123456789") : 0;
+
+    return major && minor
+           ? sjl_format("%.*s", (int) (major + 1 + minor), version) : NULL;
 }
 
 
@@ -360,7 +424,7 @@ sjl_command_archived(void)
     cp = sjl_command_class_path();
     options = sjl_json_text(sjl_conf->options);
 
-    for (p = cp; *p; p++) {
+    for (p = cp; p && *p; p++) {
         *p = *p == ':' ? '\n' : *p;
     }
 
@@ -369,7 +433,7 @@ sjl_command_archived(void)
     list = sjl_format("%s\n%.*s/../lib/modules\n%s\noptions %s",
                       java ? java : "",
                       java ? (int) (strrchr(java, '/') - java) : 0,
-                      java ? java : "", cp, options);
+                      java ? java : "", cp ? cp : "", options);
 
     for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
         p = sjl_format("%s\noption %s", list, sjl_command_jvm[i]);

@@ -23,7 +23,8 @@ typedef struct {
 /*
  * The command that starts a driver for a context, as the configuration has it.
  * "options" is an array of further JVM options, "login" whom it runs as.
- * Returns SJL_OK, or SJL_ERROR when the program is nowhere to be found.
+ * Returns SJL_OK, or SJL_ERROR when the program is nowhere to be found, or
+ * Spark has no Scala.
  */
 int sjl_command_make(sjl_command_t *cmd, const char *context,
     const json_t *options, const sjl_login_t *login);
@@ -53,6 +54,12 @@ void sjl_command_setenv(sjl_command_t *cmd, const char *name,
     const char *value);
 
 void sjl_command_free(sjl_command_t *cmd);
+
+/*
+ * The Scala that a Spark is made for, as "2.13", by the scala-library among its
+ * jars; to be freed.  NULL: it has none.
+ */
+char *sjl_command_scala(const char *spark_home);
 
 /* where a shell would find a program, to be freed; NULL: nowhere */
 char *sjl_command_program(const char *program);

@@ -28,6 +28,8 @@ static void sjl_config_check_socket(sjl_config_ctx_t *ctx, const char *path);
 static void sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
     const char *path);
 static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
+static int sjl_config_check_holds(sjl_config_ctx_t *ctx, const char *member,
+    const char *folder, const char *file);
 static void sjl_config_check_java(sjl_config_ctx_t *ctx);
 static void sjl_config_check_contexts(sjl_config_ctx_t *ctx);
 static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
@@ -183,40 +185,62 @@ sjl_config_check_parent(sjl_config_ctx_t *ctx, const char *member,
 static void
 sjl_config_check_spark(sjl_config_ctx_t *ctx)
 {
-    char        *path;
-    size_t       i;
-    const char  *folder;
+    char  *driver, *scala;
 
-    static const struct {
-        const char  *member;
-        size_t       offset;
-        const char  *holds;
-    } parts[] = {
-        { "driver.home", offsetof(sjl_config_t, home), "sparkjob-driver.jar" },
-        { "driver.spark_home", offsetof(sjl_config_t, spark_home), "jars" }
-    };
+    scala = NULL;
 
-    for (i = 0; i < sjl_nelts(parts); i++) {
-        folder = *(char **) (void *) ((char *) ctx->conf + parts[i].offset);
-        path = sjl_format("%s/%s", folder ? folder : "", parts[i].holds);
+    if (sjl_config_check_holds(ctx, "driver.spark_home", ctx->conf->spark_home,
+                               "jars")
+        == SJL_OK)
+    {
+        scala = sjl_command_scala(ctx->conf->spark_home);
 
-        if (folder == NULL && sjl_config_is_wrong(ctx, parts[i].member)) {
-            /* void */
+        if (scala == NULL) {
+            sjl_config_error(ctx, "driver.spark_home: expected a Spark, but "
+                             "there is no scala-library jar in \"%s/jars\"",
+                             ctx->conf->spark_home);
+        }
+    }
 
-        } else if (folder == NULL) {
+    driver = sjl_format("sparkjob-driver_%s.jar", scala ? scala : "2.12");
+
+    (void) sjl_config_check_holds(ctx, "driver.home", ctx->conf->home, driver);
+
+    free(driver);
+    free(scala);
+}
+
+
+static int
+sjl_config_check_holds(sjl_config_ctx_t *ctx, const char *member,
+    const char *folder, const char *file)
+{
+    int    rc;
+    char  *path;
+
+    if (folder == NULL) {
+
+        if (!sjl_config_is_wrong(ctx, member)) {
             sjl_config_error(ctx, "%s: expected the path of a folder that "
                              "holds \"%s\", got nothing (it is needed unless "
-                             "driver.command is given)", parts[i].member,
-                             parts[i].holds);
-
-        } else if (access(path, R_OK) == -1) {
-            sjl_config_error(ctx, "%s: expected the path of a folder that "
-                             "holds \"%s\", got \"%s\"", parts[i].member,
-                             parts[i].holds, folder);
+                             "driver.command is given)", member, file);
         }
 
-        free(path);
+        return SJL_ERROR;
     }
+
+    rc = SJL_OK;
+    path = sjl_format("%s/%s", folder, file);
+
+    if (access(path, R_OK) == -1) {
+        sjl_config_error(ctx, "%s: expected the path of a folder that holds "
+                         "\"%s\", got \"%s\"", member, file, folder);
+        rc = SJL_ERROR;
+    }
+
+    free(path);
+
+    return rc;
 }
 
 

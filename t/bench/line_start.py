@@ -1,7 +1,6 @@
 """How long a new context takes until jobs can come, against spark-submit of the same job in a process of its own."""
 
 import contextlib
-import glob
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import tempfile
 import time
 
 from line import Line, at_most, measures
-from sparkjob_server import API_JAR, BUILD, SPARK_HOME, Server, scalac, wait_until
+from sparkjob_server import API_JAR, API_LIBS, SPARK_HOME, Server, scalac, wait_until
 
 # a job for both: in a context, and as an application
 COUNT = """
@@ -62,7 +61,7 @@ class Starts(Server):
 
     def submit(self):
         """spark-submit, with the memory and the address that our drivers have."""
-        jars = ",".join([API_JAR] + glob.glob(BUILD + "/driver/lib/*.jar"))
+        jars = ",".join([API_JAR] + API_LIBS)
         command = [SPARK_HOME + "/bin/spark-submit", "--master", "local[2]", "--driver-memory", "1g", "--jars", jars, "--class", "bench.Count"]
         done = subprocess.run(command + [self.jar], capture_output=True, text=True, env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"})
         assert "counted 4" in done.stdout, done.stderr

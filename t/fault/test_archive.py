@@ -14,9 +14,9 @@ class Archives(Server):
 
     def __init__(self, how=""):
         super().__init__(workers=1, start=False)
-        for folder in ("home/lib", "spark/jars"):
+        for folder in ("home/lib_2.12", "spark/jars"):
             os.makedirs(f"{self.dir}/{folder}")
-        for jar in ("home/sparkjob-driver.jar", "spark/jars/spark.jar"):
+        for jar in ("home/sparkjob-driver_2.12.jar", "spark/jars/scala-library-2.12.18.jar"):
             self.write(jar, "a jar")
         self.write("how", how)
         self.overrides = {"driver": {
@@ -75,7 +75,7 @@ def test_other_jars_have_an_archive_of_their_own_and_few_are_kept():
     with Archives() as s:
         paths = [s.wait_used()]
         for n in range(4):
-            s.write("spark/jars/spark.jar", "another jar" + "." * n)
+            s.write("spark/jars/scala-library-2.12.18.jar", "another jar" + "." * n)
             s.launcher.send_signal(signal.SIGHUP)
             wait_until("another archive is used", lambda: s.used() not in (None, *paths), 60)
             paths.append(s.used())

@@ -31,7 +31,9 @@ MODULE = os.environ.get("SPARKJOB_MODULE", os.path.join(BUILD, "ngx_http_sparkjo
 NGINX = os.environ.get("TEST_NGINX_BINARY", "/usr/sbin/nginx")
 SPARK_HOME = os.environ.get("SPARK_HOME", os.path.join(BUILD, "spark"))
 EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
-API_JAR = os.path.join(BUILD, "driver", "sparkjob-job-api.jar")
+SCALA = "2.13" if glob.glob(SPARK_HOME + "/jars/scala-library-2.13.*.jar") else "2.12"
+API_JAR = os.path.join(BUILD, "driver", f"sparkjob-job-api_{SCALA}.jar")
+API_LIBS = sorted(glob.glob(f"{BUILD}/driver/lib_{SCALA}/*.jar"))
 
 # how much longer than on a quiet machine anything may take before it counts as never
 PATIENCE = 6
@@ -344,10 +346,9 @@ def scalac(folder, source, jar):
     os.makedirs(folder + "/classes")
     with open(folder + "/Job.scala", "w") as f:
         f.write(source)
-    lib = glob.glob(BUILD + "/driver/lib/*.jar")
     spark = glob.glob(SPARK_HOME + "/jars/*.jar")
     subprocess.run(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", ":".join(spark), "scala.tools.nsc.Main",
-                    "-nowarn", "-usejavacp", "-cp", ":".join([API_JAR] + lib), "-d", folder + "/classes",
+                    "-nowarn", "-usejavacp", "-cp", ":".join([API_JAR] + API_LIBS), "-d", folder + "/classes",
                     folder + "/Job.scala"], check=True)
     shutil.make_archive(folder + "/out", "zip", folder + "/classes")
     os.replace(folder + "/out.zip", jar)

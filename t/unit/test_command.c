@@ -36,8 +36,12 @@ setup(void **state)
     sjl_conf->command = json_array();
     sjl_conf->environment = json_object();
 
-    path = sjl_format("%s/lib", sjl_conf->home);
+    path = sjl_format("%s/lib_2.13", sjl_conf->home);
     assert_int_equal(mkdir(sjl_conf->home, 0700), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    free(path);
+
+    path = sjl_format("%s/lib_2.12", sjl_conf->home);
     assert_int_equal(mkdir(path, 0700), 0);
     free(path);
 
@@ -70,11 +74,23 @@ put(const char *file)
 }
 
 
-/* the class path, with the folder's path left out, to be freed */
+static void
+drop(const char *file)
+{
+    char  *path;
+
+    path = sjl_format("%s/%s", folder, file);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+
+/* the class path, with the folder's path left out, to be freed; NULL: none */
 
 static char *
 class_path(void)
 {
+    int             rc;
     char           *path, *at, *next;
     json_t         *options;
     size_t          i, len;
@@ -87,8 +103,12 @@ class_path(void)
     sjl_login_make(&login, &owner);
 
     options = json_array();
-    assert_int_equal(sjl_command_make(&cmd, "id", options, &login), SJL_OK);
+    rc = sjl_command_make(&cmd, "id", options, &login);
     json_decref(options);
+
+    if (rc == SJL_ERROR) {
+        return NULL;
+    }
 
     path = NULL;
     len = strlen(folder);
@@ -116,15 +136,17 @@ test_the_class_path_follows_the_folders(void **state)
 {
     char  *path;
 
-    put("home/lib/b.jar");
-    put("home/lib/a.jar");
-    put("home/lib/readme.txt");
+    put("home/lib_2.13/b.jar");
+    put("home/lib_2.13/a.jar");
+    put("home/lib_2.13/readme.txt");
     put("spark/jars/s.jar");
+    put("spark/jars/scala-library-2.13.18.jar");
 
     path = class_path();
-    assert_string_equal(path, "home/sparkjob-driver.jar:"
-                        "home/sparkjob-job-api.jar:home/lib/a.jar:"
-                        "home/lib/b.jar:spark/jars/s.jar");
+    assert_string_equal(path, "home/sparkjob-driver_2.13.jar:"
+                        "home/sparkjob-job-api_2.13.jar:home/lib_2.13/a.jar:"
+                        "home/lib_2.13/b.jar:spark/jars/s.jar:"
+                        "spark/jars/scala-library-2.13.18.jar");
     free(path);
 
     /* the clock of a file system may be coarse */
@@ -133,14 +155,16 @@ test_the_class_path_follows_the_folders(void **state)
     put("spark/jars/t.jar");
 
     path = class_path();
-    assert_string_equal(path, "home/sparkjob-driver.jar:"
-                        "home/sparkjob-job-api.jar:home/lib/a.jar:"
-                        "home/lib/b.jar:spark/jars/s.jar:spark/jars/t.jar");
+    assert_string_equal(path, "home/sparkjob-driver_2.13.jar:"
+                        "home/sparkjob-job-api_2.13.jar:home/lib_2.13/a.jar:"
+                        "home/lib_2.13/b.jar:spark/jars/s.jar:"
+                        "spark/jars/scala-library-2.13.18.jar:"
+                        "spark/jars/t.jar");
     free(path);
 }
 
 
-/* a driver without Spark's jars cannot start, the next one shall have them */
+/* without Spark's jars no driver starts, the next one shall have them */
 
 static void
 test_a_folder_that_could_not_be_read_is_read_again(void **state)
@@ -158,12 +182,40 @@ test_a_folder_that_could_not_be_read_is_read_again(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     path = class_path();
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_null(strstr(path, "spark/jars"));
-    free(path);
+    assert_null(path);
 
     path = class_path();
     assert_non_null(strstr(path, "spark/jars/u.jar"));
     free(path);
+}
+
+
+/* of a home that has drivers for two it takes the one that Spark needs */
+
+static void
+test_the_driver_is_that_of_the_scala_of_spark(void **state)
+{
+    char  *path;
+
+    path = sjl_command_scala(sjl_conf->spark_home);
+    assert_string_equal(path, "2.13");
+    free(path);
+
+    (void) usleep(20000);
+    drop("spark/jars/scala-library-2.13.18.jar");
+    put("spark/jars/scala-library-2.12.18.jar");
+
+    path = class_path();
+    assert_non_null(strstr(path, "home/sparkjob-driver_2.12.jar:"));
+    assert_null(strstr(path, "2.13"));
+    free(path);
+
+    (void) usleep(20000);
+    drop("spark/jars/scala-library-2.12.18.jar");
+    put("spark/jars/scala-library-x.jar");
+
+    assert_null(sjl_command_scala(sjl_conf->spark_home));
+    assert_null(class_path());
 }
 
 
@@ -172,7 +224,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_the_class_path_follows_the_folders),
-        cmocka_unit_test(test_a_folder_that_could_not_be_read_is_read_again)
+        cmocka_unit_test(test_a_folder_that_could_not_be_read_is_read_again),
+        cmocka_unit_test(test_the_driver_is_that_of_the_scala_of_spark)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

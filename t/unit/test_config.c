@@ -387,7 +387,7 @@ test_spark_is_needed_without_a_command(void **state)
 
     assert_null(conf);
     assert_non_null(strstr(got, "driver.home: expected the path of a folder "
-                           "that holds \"sparkjob-driver.jar\", got "
+                           "that holds \"sparkjob-driver_2.12.jar\", got "
                            "\"/nowhere\""));
     assert_non_null(strstr(got, "driver.spark_home: expected the path of a "
                            "folder that holds \"jars\", got nothing"));
