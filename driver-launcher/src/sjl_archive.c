@@ -129,7 +129,7 @@ sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
     sjl_archive_looking = 1;
 
     op = sjl_file_op_make(sjl_archive_find, sjl_archive_found, NULL);
-    op->body = sjl_command_archived();
+    op->body = sjl_command_archived(sjl_library_find(NULL));
     op->from = sjl_strdup(sjl_archive_file);
 
     sjl_file_op_add(op);
@@ -377,7 +377,8 @@ sjl_archive_run(const char *folder)
     archive = sjl_format("%s/new", folder);
     log = sjl_format("%s/log", folder);
 
-    rc = sjl_command_archive(&cmd, sjl_archive_id, folder, archive, &login);
+    rc = sjl_command_archive(&cmd, sjl_archive_id, folder, archive,
+                             sjl_library_find(NULL), &login);
 
     if (rc == SJL_OK) {
         spawn.argv = cmd.argv;

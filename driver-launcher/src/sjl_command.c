@@ -11,9 +11,7 @@
 #include "sjl_files.h"
 #include "sjl_listen_link.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
-#include <utlist.h>
 
 
 typedef struct {
@@ -22,32 +20,19 @@ typedef struct {
 } sjl_words_t;
 
 
-/* a folder of jars, as it was when it was read */
-
-typedef struct sjl_jars_s  sjl_jars_t;
-
-struct sjl_jars_s {
-    char             *folder;
-    char             *list;
-    struct timespec   changed;
-    sjl_jars_t       *next;
-};
-
-
 static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
 static int sjl_command_driver(sjl_words_t *argv, const char *context,
-    const json_t *options);
+    const json_t *options, const sjl_library_t *library, const char *hadoop);
 static int sjl_command_java(sjl_words_t *argv, char *archive,
-    const char *tmp, const json_t *options, const char *class);
+    const char *tmp, const json_t *options, const sjl_library_t *library,
+    const char *hadoop, const char *class);
 static int sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
     const sjl_words_t *envp, int rc);
-static char *sjl_command_class_path(void);
-static const char *sjl_command_jars(const char *folder);
-static char *sjl_command_read_jars(const char *folder);
-static int sjl_command_is_jar(const struct dirent *entry);
+static const char *sjl_command_hadoop(const sjl_library_t *library,
+    const sjl_cluster_t *cluster);
 static void sjl_command_environment(sjl_words_t *envp, const char *context,
-    const sjl_login_t *login);
+    const sjl_library_t *library, const char *hadoop, const sjl_login_t *login);
 static void sjl_command_user(sjl_words_t *envp, const char *context,
     const sjl_login_t *login);
 static void sjl_command_set(sjl_words_t *envp, const char *name,
@@ -88,29 +73,29 @@ static const char *const  sjl_command_inherited[] = {
 };
 
 
-static sjl_jars_t  *sjl_command_folders;
-
-
 int
 sjl_command_make(sjl_command_t *cmd, const char *context,
-    const json_t *options, const sjl_login_t *login)
+    const json_t *options, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login)
 {
-    int          rc;
-    sjl_words_t  argv, envp;
+    int           rc;
+    const char   *hadoop;
+    sjl_words_t   argv, envp;
 
     memset(&argv, 0, sizeof(argv));
     memset(&envp, 0, sizeof(envp));
 
     rc = SJL_OK;
+    hadoop = sjl_command_hadoop(library, cluster);
 
     if (json_array_size(sjl_conf->command)) {
         sjl_command_add_all(&argv, sjl_conf->command);
 
     } else {
-        rc = sjl_command_driver(&argv, context, options);
+        rc = sjl_command_driver(&argv, context, options, library, hadoop);
     }
 
-    sjl_command_environment(&envp, context, login);
+    sjl_command_environment(&envp, context, library, hadoop, login);
 
     return sjl_command_finish(cmd, &argv, &envp, rc);
 }
@@ -118,7 +103,7 @@ sjl_command_make(sjl_command_t *cmd, const char *context,
 
 int
 sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *archive, const sjl_login_t *login)
+    const char *archive, const sjl_library_t *library, const sjl_login_t *login)
 {
     int          rc;
     sjl_words_t  argv, envp;
@@ -128,8 +113,9 @@ sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
 
     rc = sjl_command_java(&argv,
                           sjl_format("-XX:ArchiveClassesAtExit=%s", archive),
-                          folder, NULL, "sparkjob.driver.Archive");
-    sjl_command_environment(&envp, id, login);
+                          folder, NULL, library, NULL,
+                          "sparkjob.driver.Archive");
+    sjl_command_environment(&envp, id, library, NULL, login);
 
     return sjl_command_finish(cmd, &argv, &envp, rc);
 }
@@ -201,7 +187,7 @@ sjl_command_add_all(sjl_words_t *words, const json_t *array)
 
 static int
 sjl_command_driver(sjl_words_t *argv, const char *context,
-    const json_t *options)
+    const json_t *options, const sjl_library_t *library, const char *hadoop)
 {
     int          rc;
     char        *tmp, *archive;
@@ -214,7 +200,8 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
 
     tmp = sjl_path_context(context, "/tmp");
 
-    rc = sjl_command_java(argv, archive, tmp, options, "sparkjob.driver.Main");
+    rc = sjl_command_java(argv, archive, tmp, options, library, hadoop,
+                          "sparkjob.driver.Main");
 
     free(tmp);
 
@@ -226,12 +213,13 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
 
 static int
 sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
-    const json_t *options, const char *class)
+    const json_t *options, const sjl_library_t *library, const char *hadoop,
+    const char *class)
 {
     char    *path;
     size_t   i;
 
-    sjl_command_add(argv, sjl_strdup(sjl_conf->java));
+    sjl_command_add(argv, sjl_strdup(library->java));
 
     for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
         sjl_command_add(argv, sjl_strdup(sjl_command_jvm[i]));
@@ -248,181 +236,48 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
 
     /* of two that say different things the JVM takes the last */
 
-    sjl_command_add_all(argv, sjl_conf->options);
+    sjl_command_add_all(argv, library->options);
     sjl_command_add_all(argv, options);
 
-    path = sjl_command_class_path();
+    path = sjl_library_class_path(library);
 
     if (path == NULL) {
         return SJL_ERROR;
     }
 
+    /* a folder behind all jars lets archives be used that know the jars only */
+
     sjl_command_add(argv, sjl_strdup("-cp"));
-    sjl_command_add(argv, path);
+    sjl_command_add(argv, hadoop ? sjl_format("%s:%s", path, hadoop)
+                                 : sjl_strdup(path));
     sjl_command_add(argv, sjl_strdup(class));
+
+    free(path);
 
     return SJL_OK;
 }
 
 
-/*
- * The list is written out: archives of shared classes need it the same.  NULL:
- * there is no knowing which of our drivers fits Spark's jars.
- */
-
-static char *
-sjl_command_class_path(void)
-{
-    char  *path, *ours, *lib, *spark, *scala;
-
-    scala = sjl_command_scala(sjl_conf->spark_home);
-
-    if (scala == NULL) {
-        sjl_log(SJL_LOG_CRIT, "\"%s/jars\" has no scala-library jar: there is "
-                "no knowing which driver fits", sjl_conf->spark_home);
-        return NULL;
-    }
-
-    lib = sjl_format("%s/lib_%s", sjl_conf->home, scala);
-    spark = sjl_format("%s/jars", sjl_conf->spark_home);
-
-    /* one list after the other: each is good until the next is asked for */
-
-    ours = sjl_format("%s/sparkjob-driver_%s.jar:%s/sparkjob-job-api_%s.jar%s",
-                      sjl_conf->home, scala, sjl_conf->home, scala,
-                      sjl_command_jars(lib));
-    path = sjl_format("%s%s", ours, sjl_command_jars(spark));
-
-    free(ours);
-    free(lib);
-    free(spark);
-    free(scala);
-
-    return path;
-}
-
-
-char *
-sjl_command_scala(const char *spark_home)
-{
-    char        *folder;
-    size_t       major, minor;
-    const char  *version;
-
-    static const char  name[] = "/scala-library-";
-
-    folder = sjl_format("%s/jars", spark_home);
-    version = strstr(sjl_command_jars(folder), name);
-    free(folder);
-
-    if (version == NULL) {
-        return NULL;
-    }
-
-    version += sizeof(name) - 1;
-    major = strspn(version, "0123456789");
-    minor = version[major] == '.'
-            ? strspn(version + major + 1, "0123456789") : 0;
-
-    return major && minor
-           ? sjl_format("%.*s", (int) (major + 1 + minor), version) : NULL;
-}
-
-
-/*
- * The jars in a folder, ":" before each.  Reading it takes a while, with a cold
- * cache or over a network, and so it is read again only when it has changed.
- */
+/* Hadoop finds its configuration on the class path, YARN by the environment */
 
 static const char *
-sjl_command_jars(const char *folder)
+sjl_command_hadoop(const sjl_library_t *library, const sjl_cluster_t *cluster)
 {
-    struct stat   sb;
-    sjl_jars_t   *jars;
-
-    LL_FOREACH(sjl_command_folders, jars) {
-        if (strcmp(jars->folder, folder) == 0) {
-            break;
-        }
-    }
-
-    if (stat(folder, &sb) == -1) {
-        sjl_log(SJL_LOG_CRIT, "stat(\"%s\") failed: %s", folder,
-                strerror(errno));
-        return "";
-    }
-
-    if (jars == NULL) {
-        jars = sjl_alloc(sizeof(sjl_jars_t));
-        jars->folder = sjl_strdup(folder);
-        LL_PREPEND(sjl_command_folders, jars);
-    }
-
-    if (jars->list == NULL || memcmp(&jars->changed, &sb.st_mtim,
-                                     sizeof(struct timespec)) != 0)
-    {
-        free(jars->list);
-        jars->list = sjl_command_read_jars(folder);
-        jars->changed = sb.st_mtim;
-    }
-
-    return jars->list ? jars->list : "";
-}
-
-
-/* NULL: the next driver may be luckier */
-
-static char *
-sjl_command_read_jars(const char *folder)
-{
-    int              i, n;
-    char            *list, *longer;
-    struct dirent  **entries;
-
-    n = scandir(folder, &entries, sjl_command_is_jar, alphasort);
-
-    if (n == -1) {
-        sjl_log(SJL_LOG_CRIT, "scandir(\"%s\") failed: %s", folder,
-                strerror(errno));
-        return NULL;
-    }
-
-    list = sjl_strdup("");
-
-    for (i = 0; i < n; i++) {
-        longer = sjl_format("%s:%s/%s", list, folder, entries[i]->d_name);
-        free(list);
-        list = longer;
-        free(entries[i]);
-    }
-
-    free(entries);
-
-    return list;
-}
-
-
-static int
-sjl_command_is_jar(const struct dirent *entry)
-{
-    size_t  len;
-
-    len = strlen(entry->d_name);
-
-    return len > 4 && strcmp(entry->d_name + len - 4, ".jar") == 0;
+    return cluster && cluster->hadoop_conf ? cluster->hadoop_conf
+                                           : library->hadoop_conf;
 }
 
 
 char *
-sjl_command_archived(void)
+sjl_command_archived(const sjl_library_t *library)
 {
     char    *java, *program, *cp, *list, *options, *p;
     size_t   i;
 
-    program = sjl_command_program(sjl_conf->java);
+    program = sjl_command_program(library->java);
     java = program ? realpath(program, NULL) : NULL;
-    cp = sjl_command_class_path();
-    options = sjl_json_text(sjl_conf->options);
+    cp = sjl_library_class_path(library);
+    options = sjl_json_text(library->options);
 
     for (p = cp; p && *p; p++) {
         *p = *p == ':' ? '\n' : *p;
@@ -451,14 +306,15 @@ sjl_command_archived(void)
 
 
 char *
-sjl_command_depends(void)
+sjl_command_depends(const sjl_library_t *library)
 {
     char  *list, *how, *environment;
 
     how = json_array_size(sjl_conf->command)
-          ? sjl_json_text(sjl_conf->command) : sjl_command_archived();
+          ? sjl_json_text(sjl_conf->command)
+          : sjl_command_archived(library);
 
-    environment = sjl_json_text(sjl_conf->environment);
+    environment = sjl_json_text(library->environment);
 
     list = sjl_format("%s\nenvironment %s\norphans %lld\nlink %d", how,
                       environment, (long long) sjl_conf->orphan_timeout,
@@ -539,7 +395,7 @@ sjl_command_program(const char *program)
 
 static void
 sjl_command_environment(sjl_words_t *envp, const char *context,
-    const sjl_login_t *login)
+    const sjl_library_t *library, const char *hadoop, const sjl_login_t *login)
 {
     char         timeout[24], *url;
     size_t       i;
@@ -552,9 +408,11 @@ sjl_command_environment(sjl_words_t *envp, const char *context,
     }
 
     sjl_command_user(envp, context, login);
-    sjl_command_set(envp, "SPARK_HOME", sjl_conf->spark_home);
+    sjl_command_set(envp, "SPARK_HOME", library->spark_home);
+    sjl_command_set(envp, "HADOOP_CONF_DIR", hadoop);
+    sjl_command_set(envp, "YARN_CONF_DIR", hadoop);
 
-    json_object_foreach(sjl_conf->environment, name, value) {
+    json_object_foreach(library->environment, name, value) {
         sjl_command_set(envp, name, json_string_value(value));
     }
 

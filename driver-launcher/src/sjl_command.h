@@ -11,6 +11,8 @@
 #define _SJL_COMMAND_H_INCLUDED_
 
 
+#include "sjl_cluster.h"
+#include "sjl_library.h"
 #include "sjl_owner.h"
 
 
@@ -21,27 +23,29 @@ typedef struct {
 
 
 /*
- * The command that starts a driver for a context, as the configuration has it.
- * "options" is an array of further JVM options, "login" whom it runs as.
- * Returns SJL_OK, or SJL_ERROR when the program is nowhere to be found, or
- * Spark has no Scala.
+ * The command that starts a driver for a context.  "options" is an array of
+ * further JVM options, "cluster" is NULL where the context has none, "login" is
+ * whom it runs as.  Returns SJL_OK, or SJL_ERROR when the program is nowhere to
+ * be found, or Spark has no Scala.
  */
 int sjl_command_make(sjl_command_t *cmd, const char *context,
-    const json_t *options, const sjl_login_t *login);
+    const json_t *options, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login);
 
 /*
  * The command that makes an archive of the classes that drivers share: the file
  * "archive".  It works in "folder", and is known by that id.
  */
 int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *archive, const sjl_login_t *login);
+    const char *archive, const sjl_library_t *library,
+    const sjl_login_t *login);
 
 /*
  * All that such an archive depends on, or a driver that was started before it
  * was needed: lines, to be freed.  Those that begin with a slash are files.
  */
-char *sjl_command_archived(void);
-char *sjl_command_depends(void);
+char *sjl_command_archived(const sjl_library_t *library);
+char *sjl_command_depends(const sjl_library_t *library);
 
 /*
  * Makes a hash (SJL_HASH_LEN + 1 bytes) of such lines, with the files' sizes
@@ -54,12 +58,6 @@ void sjl_command_setenv(sjl_command_t *cmd, const char *name,
     const char *value);
 
 void sjl_command_free(sjl_command_t *cmd);
-
-/*
- * The Scala that a Spark is made for, as "2.13", by the scala-library among its
- * jars; to be freed.  NULL: it has none.
- */
-char *sjl_command_scala(const char *spark_home);
 
 /* where a shell would find a program, to be freed; NULL: nowhere */
 char *sjl_command_program(const char *program);

@@ -96,6 +96,8 @@ typedef struct {
 
     json_t   *contexts;                 /* settings as text, by name */
     json_t   *binaries;                 /* paths by name */
+    json_t   *clusters;                 /* by name, see sjl_cluster.h */
+    json_t   *library_sets;             /* likewise, see sjl_library.h */
     json_t   *outbound_hosts;
     json_t   *outbound_files;
     int64_t   callback_attempts;

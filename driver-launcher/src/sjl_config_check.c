@@ -6,10 +6,12 @@
 
 
 #include "sjl_config_check.h"
+#include "sjl_cluster.h"
 #include "sjl_command.h"
 #include "sjl_context.h"
 #include "sjl_endpoint.h"
 #include "sjl_files.h"
+#include "sjl_library.h"
 #include "sjl_outbound.h"
 #include "sjl_owner.h"
 #include "sjl_python.h"
@@ -35,6 +37,9 @@ static void sjl_config_check_contexts(sjl_config_ctx_t *ctx);
 static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
 static void sjl_config_check_binaries(sjl_config_ctx_t *ctx);
+static void sjl_config_check_resources(sjl_config_ctx_t *ctx,
+    const char *member, const json_t *resources,
+    void (*check)(const json_t *spec, json_t *wrong));
 static void sjl_config_check_hosts(sjl_config_ctx_t *ctx);
 static void sjl_config_check_own(sjl_config_ctx_t *ctx, const char *name);
 static void sjl_config_check_group(sjl_config_ctx_t *ctx);
@@ -95,6 +100,10 @@ sjl_config_check(sjl_config_ctx_t *ctx)
 
     sjl_config_check_contexts(ctx);
     sjl_config_check_binaries(ctx);
+    sjl_config_check_resources(ctx, "clusters", conf->clusters,
+                               sjl_cluster_check);
+    sjl_config_check_resources(ctx, "library_sets", conf->library_sets,
+                               sjl_library_check);
     sjl_config_check_hosts(ctx);
     sjl_config_check_folders(ctx);
     sjl_config_check_users(ctx);
@@ -193,7 +202,7 @@ sjl_config_check_spark(sjl_config_ctx_t *ctx)
                                "jars")
         == SJL_OK)
     {
-        scala = sjl_command_scala(ctx->conf->spark_home);
+        scala = sjl_library_scala(ctx->conf->spark_home);
 
         if (scala == NULL) {
             sjl_config_error(ctx, "driver.spark_home: expected a Spark, but "
@@ -390,6 +399,47 @@ sjl_config_check_binaries(sjl_config_ctx_t *ctx)
         }
 
         free(path);
+    }
+}
+
+
+static void
+sjl_config_check_resources(sjl_config_ctx_t *ctx, const char *member,
+    const json_t *resources, void (*check)(const json_t *spec, json_t *wrong))
+{
+    size_t       i;
+    json_t      *spec, *wrong, *sentence;
+    const char  *name;
+
+    json_object_foreach((json_t *) (uintptr_t) resources, name, spec) {
+
+        if (!sjl_resource_name_ok(name)) {
+            sjl_config_error(ctx, "%s: expected names that start with a "
+                             "letter, of at most %d bytes, got \"%.300s\"",
+                             member, SJP_NAME_MAX, name);
+        }
+
+        if (strcmp(name, SJL_LIBRARY_DEFAULT) == 0
+            && resources == ctx->conf->library_sets)
+        {
+            sjl_config_error(ctx, "library_sets.%s: expected another name, "
+                             "since this one is of what driver.* says", name);
+        }
+
+        if (!json_is_object(spec)) {
+            sjl_config_error(ctx, "%s.%s: expected an object", member, name);
+            continue;
+        }
+
+        wrong = json_array();
+        check(spec, wrong);
+
+        json_array_foreach(wrong, i, sentence) {
+            sjl_config_error(ctx, "%s.%s.%s", member, name,
+                             json_string_value(sentence));
+        }
+
+        json_decref(wrong);
     }
 }
 

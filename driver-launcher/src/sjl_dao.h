@@ -176,10 +176,10 @@ typedef struct {
                                const char *type, int64_t *uses);
 
     /*
-     * Rows of the tables that have a key and nothing more to be found by: data
-     * callbacks and replacements.  "add" is SJL_DAO_EXISTS when the key is
-     * taken, "put" changes what there is already, "all" is in the order of
-     * adding.
+     * Rows of the tables that have a key and nothing more to be found by: data,
+     * callbacks, replacements, clusters and library sets.  "add" is
+     * SJL_DAO_EXISTS when the key is taken, "put" changes what there is
+     * already, "all" is in the order of adding.
      */
     int         (*row_add)(sjl_dao_t *dao, const sjl_table_t *table,
                            const void *row);

@@ -111,6 +111,8 @@ sjl_memory_open(const char *folder, int *whole, char **why)
     m->data.table = &sjl_data_table;
     m->callbacks.table = &sjl_callbacks_table;
     m->replacements.table = &sjl_replacements_table;
+    m->clusters.table = &sjl_clusters_table;
+    m->libraries.table = &sjl_libraries_table;
 
     return &m->dao;
 }
@@ -127,6 +129,8 @@ sjl_memory_close(sjl_dao_t *dao)
     sjl_memory_close_store(&sjl_memory(dao)->data);
     sjl_memory_close_store(&sjl_memory(dao)->callbacks);
     sjl_memory_close_store(&sjl_memory(dao)->replacements);
+    sjl_memory_close_store(&sjl_memory(dao)->clusters);
+    sjl_memory_close_store(&sjl_memory(dao)->libraries);
 
     free(dao);
 }
@@ -662,6 +666,8 @@ sjl_memory_store(sjl_memory_t *m, const sjl_table_t *table)
 {
     return table == &sjl_data_table ? &m->data
            : table == &sjl_callbacks_table ? &m->callbacks
+           : table == &sjl_clusters_table ? &m->clusters
+           : table == &sjl_libraries_table ? &m->libraries
            : &m->replacements;
 }
 

@@ -55,6 +55,8 @@ typedef struct {
     sjl_store_t   data;
     sjl_store_t   callbacks;
     sjl_store_t   replacements;
+    sjl_store_t   clusters;
+    sjl_store_t   libraries;
     sjl_undo_t   *undo;
 } sjl_memory_t;
 

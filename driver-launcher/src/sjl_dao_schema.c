@@ -169,7 +169,29 @@ static const char *const  sjl_migrations[] = {
     " user TEXT NOT NULL,"
     " proxy_user TEXT,"
     " request TEXT,"
-    " settings TEXT NOT NULL);"
+    " settings TEXT NOT NULL);",
+
+    "ALTER TABLE contexts ADD COLUMN cluster TEXT;"
+    "ALTER TABLE contexts ADD COLUMN library TEXT;"
+    "ALTER TABLE contexts ADD COLUMN master TEXT;"
+    "ALTER TABLE contexts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN remote TEXT;"
+
+    "CREATE TABLE clusters ("
+    " seq INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " user TEXT NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " spec TEXT NOT NULL,"
+    " report TEXT);"
+
+    "CREATE TABLE libraries ("
+    " seq INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " user TEXT NOT NULL,"
+    " time INTEGER NOT NULL,"
+    " spec TEXT NOT NULL,"
+    " report TEXT);"
 };
 
 

@@ -128,7 +128,11 @@ static const struct {
     { SJL_SQL_DATA_PUT, &sjl_data_table, "1" },
     { SJL_SQL_CALLBACK_ADD, &sjl_callbacks_table, NULL },
     { SJL_SQL_CALLBACK_PUT, &sjl_callbacks_table, "1" },
-    { SJL_SQL_REPLACEMENT_ADD, &sjl_replacements_table, NULL }
+    { SJL_SQL_REPLACEMENT_ADD, &sjl_replacements_table, NULL },
+    { SJL_SQL_CLUSTER_ADD, &sjl_clusters_table, NULL },
+    { SJL_SQL_CLUSTER_PUT, &sjl_clusters_table, "1" },
+    { SJL_SQL_LIBRARY_ADD, &sjl_libraries_table, NULL },
+    { SJL_SQL_LIBRARY_PUT, &sjl_libraries_table, "1" }
 };
 
 
@@ -147,7 +151,11 @@ static const struct {
       SJL_SQL_CALLBACK_DELETE, SJL_SQL_CALLBACK_ALL },
     { &sjl_replacements_table, SJL_SQL_REPLACEMENT_ADD,
       SJL_SQL_REPLACEMENT_ADD, SJL_SQL_REPLACEMENT_DELETE,
-      SJL_SQL_REPLACEMENT_ALL }
+      SJL_SQL_REPLACEMENT_ALL },
+    { &sjl_clusters_table, SJL_SQL_CLUSTER_ADD, SJL_SQL_CLUSTER_PUT,
+      SJL_SQL_CLUSTER_DELETE, SJL_SQL_CLUSTER_ALL },
+    { &sjl_libraries_table, SJL_SQL_LIBRARY_ADD, SJL_SQL_LIBRARY_PUT,
+      SJL_SQL_LIBRARY_DELETE, SJL_SQL_LIBRARY_ALL }
 };
 
 

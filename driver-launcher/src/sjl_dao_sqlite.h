@@ -92,7 +92,13 @@
       "SELECT %c FROM callbacks t ORDER BY seq")                              \
     X(REPLACEMENT_DELETE, NULL, "DELETE FROM replacements WHERE id = ?1")     \
     X(REPLACEMENT_ALL,    &sjl_replacements_table,                            \
-      "SELECT %c FROM replacements t ORDER BY seq")
+      "SELECT %c FROM replacements t ORDER BY seq")                           \
+    X(CLUSTER_DELETE,  NULL, "DELETE FROM clusters WHERE name = ?1")          \
+    X(CLUSTER_ALL,     &sjl_clusters_table,                                   \
+      "SELECT %c FROM clusters t ORDER BY seq")                               \
+    X(LIBRARY_DELETE,  NULL, "DELETE FROM libraries WHERE name = ?1")         \
+    X(LIBRARY_ALL,     &sjl_libraries_table,                                  \
+      "SELECT %c FROM libraries t ORDER BY seq")
 
 
 #define SJL_X(sym, table, text)  SJL_SQL_##sym,
@@ -111,6 +117,10 @@ typedef enum {
     SJL_SQL_CALLBACK_ADD,
     SJL_SQL_CALLBACK_PUT,
     SJL_SQL_REPLACEMENT_ADD,
+    SJL_SQL_CLUSTER_ADD,
+    SJL_SQL_CLUSTER_PUT,
+    SJL_SQL_LIBRARY_ADD,
+    SJL_SQL_LIBRARY_PUT,
 
     SJL_NSTATEMENTS
 } sjl_sql_e;

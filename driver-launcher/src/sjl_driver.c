@@ -99,11 +99,26 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     int             rc;
     sjl_login_t     login;
     sjl_driver_t   *d;
+    sjl_cluster_t  *cluster;
     sjl_command_t   cmd;
+    sjl_library_t  *library;
+
+    library = sjl_library_find(ctx->row.library);
+    cluster = ctx->row.cluster ? sjl_cluster_find(ctx->row.cluster) : NULL;
+
+    if (library == NULL || (ctx->row.cluster && cluster == NULL)) {
+        sjl_log(SJL_LOG_ERR, "context %s %s: there is no %s \"%s\" any longer",
+                ctx->row.name, ctx->row.id,
+                library ? "cluster" : "library set",
+                library ? ctx->row.cluster : ctx->row.library);
+        return NULL;
+    }
 
     sjl_login_make(&login, &ctx->owner);
 
-    if (sjl_command_make(&cmd, ctx->row.id, options, &login) == SJL_ERROR) {
+    if (sjl_command_make(&cmd, ctx->row.id, options, library, cluster, &login)
+        == SJL_ERROR)
+    {
         sjl_login_free(&login);
         return NULL;
     }
@@ -142,7 +157,9 @@ sjl_driver_start_spare(const char *id, const char *secret)
     owner.gid = getegid();
     sjl_login_make(&login, &owner);
 
-    if (sjl_command_make(&cmd, id, NULL, &login) == SJL_ERROR) {
+    if (sjl_command_make(&cmd, id, NULL, sjl_library_find(NULL), NULL, &login)
+        == SJL_ERROR)
+    {
         sjl_login_free(&login);
         return NULL;
     }

@@ -44,7 +44,12 @@ static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "idle_timeout", idle_timeout, NUMBER, 0, NULL),
     SJL_C(context, "ttl", ttl, NUMBER, 0, NULL),
     SJL_C(context, "supervise", supervise, NUMBER, 0, NULL),
-    SJL_C(context, "restarts", restarts, TEXT, 0, NULL)
+    SJL_C(context, "restarts", restarts, TEXT, 0, NULL),
+    SJL_C(context, "cluster", cluster, TEXT, 0, NULL),
+    SJL_C(context, "library", library, TEXT, 0, NULL),
+    SJL_C(context, "master", master, TEXT, 0, NULL),
+    SJL_C(context, "generation", generation, NUMBER, 0, NULL),
+    SJL_C(context, "remote", remote, TEXT, 0, NULL)
 };
 
 
@@ -112,6 +117,15 @@ static const sjl_column_t  sjl_replacement_columns[] = {
 };
 
 
+static const sjl_column_t  sjl_resource_columns[] = {
+    SJL_C(resource, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(resource, "user", user, TEXT, 0, NULL),
+    SJL_C(resource, "time", time, NUMBER, 0, NULL),
+    SJL_C(resource, "spec", spec, TEXT, 0, NULL),
+    SJL_C(resource, "report", report, TEXT, 0, NULL)
+};
+
+
 const sjl_table_t  sjl_contexts_table = {
     "contexts", sizeof(sjl_context_row_t), sjl_nelts(sjl_context_columns),
     sjl_context_columns
@@ -139,6 +153,16 @@ const sjl_table_t  sjl_callbacks_table = {
 const sjl_table_t  sjl_replacements_table = {
     "replacements", sizeof(sjl_replacement_row_t),
     sjl_nelts(sjl_replacement_columns), sjl_replacement_columns
+};
+
+const sjl_table_t  sjl_clusters_table = {
+    "clusters", sizeof(sjl_resource_row_t), sjl_nelts(sjl_resource_columns),
+    sjl_resource_columns
+};
+
+const sjl_table_t  sjl_libraries_table = {
+    "libraries", sizeof(sjl_resource_row_t), sjl_nelts(sjl_resource_columns),
+    sjl_resource_columns
 };
 
 

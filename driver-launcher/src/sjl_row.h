@@ -63,6 +63,11 @@ typedef struct {
     int64_t      ttl;                   /* likewise */
     int64_t      supervise;
     char        *restarts;              /* when, a JSON array, or NULL */
+    char        *cluster;               /* its name, or NULL */
+    char        *library;               /* likewise; NULL: the default */
+    char        *master;                /* the driver's, as it says */
+    int64_t      generation;            /* drivers that were started for it */
+    char        *remote;                /* JSON; NULL: a process of ours */
 } sjl_context_row_t;
 
 
@@ -139,6 +144,18 @@ typedef struct {
 } sjl_replacement_row_t;
 
 
+/* a cluster or a library set that was made by a request */
+
+typedef struct {
+    int64_t      seq;
+    char        *name;
+    char        *user;
+    int64_t      time;                  /* of its last change */
+    char        *spec;                  /* what was asked for, a JSON object */
+    char        *report;                /* what was found, likewise, or NULL */
+} sjl_resource_row_t;
+
+
 typedef enum {
     SJL_COLUMN_NUMBER,
     SJL_COLUMN_NAME,                    /* a number here, a name when kept */
@@ -175,6 +192,8 @@ extern const sjl_table_t  sjl_binaries_table;
 extern const sjl_table_t  sjl_data_table;
 extern const sjl_table_t  sjl_callbacks_table;
 extern const sjl_table_t  sjl_replacements_table;
+extern const sjl_table_t  sjl_clusters_table;
+extern const sjl_table_t  sjl_libraries_table;
 
 
 /* fills dst with copies of all that src has */

@@ -10,6 +10,7 @@
 #include "sjl_binary.h"
 #include "sjl_callback.h"
 #include "sjl_channel.h"
+#include "sjl_cluster.h"
 #include "sjl_config.h"
 #include "sjl_conn.h"
 #include "sjl_context.h"
@@ -20,6 +21,7 @@
 #include "sjl_files.h"
 #include "sjl_http.h"
 #include "sjl_job.h"
+#include "sjl_library.h"
 #include "sjl_listen.h"
 #include "sjl_listen_link.h"
 #include "sjl_lost.h"
@@ -52,6 +54,8 @@ static void sjl_server_binary(void *data, const void *row);
 static void sjl_server_data(void *data, const void *row);
 static void sjl_server_callback(void *data, const void *row);
 static void sjl_server_replacement(void *data, const void *row);
+static void sjl_server_cluster(void *data, const void *row);
+static void sjl_server_library(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -269,6 +273,16 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_clusters_table, sjl_server_cluster,
+                                NULL);
+    }
+
+    if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_libraries_table, sjl_server_library,
+                                NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -277,6 +291,9 @@ sjl_server_recover(void)
                 dao->type->error(dao)->text);
         return SJL_ERROR;
     }
+
+    sjl_cluster_configure();
+    sjl_library_configure();
 
     return SJL_OK;
 }
@@ -337,6 +354,24 @@ sjl_server_replacement(void *data, const void *row)
 
 
 static void
+sjl_server_cluster(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_cluster_adopt(row);
+}
+
+
+static void
+sjl_server_library(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_library_adopt(row);
+}
+
+
+static void
 sjl_server_signals(void)
 {
     size_t  i;
@@ -373,6 +408,8 @@ sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
     binaries = json_incref(sjl_conf->binaries);
 
     sjl_config_reload();
+    sjl_cluster_configure();
+    sjl_library_configure();
     sjl_tls_reload();
     sjl_predefined_start(contexts, binaries);
     sjl_archive_again();

@@ -106,7 +106,7 @@ sjl_spare_look(struct ev_loop *loop, ev_timer *timer, int events)
     }
 
     op = sjl_file_op_make(sjl_spare_hash, sjl_spare_looked, NULL);
-    op->body = sjl_command_depends();
+    op->body = sjl_command_depends(sjl_library_find(NULL));
 
     sjl_spare_working = 1;
     sjl_file_op_add(op);

@@ -50,6 +50,8 @@ setup(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     free(path);
 
+    sjl_library_configure();
+
     return sjl_files_init();
 }
 
@@ -103,7 +105,8 @@ class_path(void)
     sjl_login_make(&login, &owner);
 
     options = json_array();
-    rc = sjl_command_make(&cmd, "id", options, &login);
+    rc = sjl_command_make(&cmd, "id", options, sjl_library_find(NULL), NULL,
+                          &login);
     json_decref(options);
 
     if (rc == SJL_ERROR) {
@@ -197,7 +200,7 @@ test_the_driver_is_that_of_the_scala_of_spark(void **state)
 {
     char  *path;
 
-    path = sjl_command_scala(sjl_conf->spark_home);
+    path = sjl_library_scala(sjl_conf->spark_home);
     assert_string_equal(path, "2.13");
     free(path);
 
@@ -214,7 +217,7 @@ test_the_driver_is_that_of_the_scala_of_spark(void **state)
     drop("spark/jars/scala-library-2.12.18.jar");
     put("spark/jars/scala-library-x.jar");
 
-    assert_null(sjl_command_scala(sjl_conf->spark_home));
+    assert_null(sjl_library_scala(sjl_conf->spark_home));
     assert_null(class_path());
 }
 

@@ -205,6 +205,22 @@ found_callback(void *data, const void *row)
 
 
 static void
+found_resource(void *data, const void *row)
+{
+    found_t                   *found;
+    const sjl_resource_row_t  *resource;
+
+    found = data;
+    resource = row;
+
+    assert_true(found->n < MAX);
+    (void) snprintf(found->ids[found->n++], 80, "%s %s %d %s %s",
+                    resource->name, resource->user, (int) resource->time,
+                    resource->spec, resource->report);
+}
+
+
+static void
 forget(found_t *found)
 {
     sjl_row_clear(&sjl_jobs_table, &found->job);
@@ -980,6 +996,68 @@ test_rows_with_a_key_only(void **state)
 }
 
 
+/* both tables have the same columns: what is in one is not in the other */
+
+static void
+test_rows_of_clusters_and_library_sets(void **state)
+{
+    size_t               i;
+    found_t              found;
+    fixture_t           *f;
+    sjl_resource_row_t   row;
+
+    static const sjl_table_t *const  tables[] = {
+        &sjl_clusters_table, &sjl_libraries_table
+    };
+
+    f = *state;
+    memset(&found, 0, sizeof(found));
+    memset(&row, 0, sizeof(row));
+    row.user = "u";
+    row.time = 5;
+
+    for (i = 0; i < sjl_nelts(tables); i++) {
+        row.name = (char *[]) { "c", "l" }[i];
+        row.spec = "{}";
+        row.report = NULL;
+
+        assert_int_equal(f->type->begin(f->dao), SJL_OK);
+        assert_int_equal(f->type->row_add(f->dao, tables[i], &row), SJL_OK);
+        assert_int_equal(f->type->row_add(f->dao, tables[i], &row),
+                         SJL_DAO_EXISTS);
+        row.spec = "{\"a\": 1}";
+        row.report = "{\"b\": 2}";
+        assert_int_equal(f->type->row_put(f->dao, tables[i], &row), SJL_OK);
+        assert_int_equal(f->type->commit(f->dao), SJL_OK);
+    }
+
+    for (i = 0; i < sjl_nelts(tables); i++) {
+        assert_int_equal(f->type->row_all(f->dao, tables[i], found_resource,
+                                          &found), SJL_OK);
+        assert_int_equal(found.n, 1);
+        assert_string_equal(found.ids[0],
+                            i == 0 ? "c u 5 {\"a\": 1} {\"b\": 2}"
+                            : "l u 5 {\"a\": 1} {\"b\": 2}");
+        forget(&found);
+    }
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+    assert_int_equal(f->type->row_delete(f->dao, &sjl_clusters_table, "c"),
+                     SJL_OK);
+    assert_int_equal(f->type->row_delete(f->dao, &sjl_libraries_table, "c"),
+                     SJL_OK);
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_clusters_table,
+                                      found_resource, &found), SJL_OK);
+    assert_int_equal(found.n, 0);
+    assert_int_equal(f->type->row_all(f->dao, &sjl_libraries_table,
+                                      found_resource, &found), SJL_OK);
+    assert_int_equal(found.n, 1);
+    forget(&found);
+}
+
+
 /* SQLite alone: what was committed outlives the process, schemas too new not */
 
 static void
@@ -1124,7 +1202,8 @@ wants_all(size_t n)
 {
     return n == SJL_SQL_JOB_NTH || n == SJL_SQL_BINARY_NEWEST
            || n == SJL_SQL_DATA_ALL || n == SJL_SQL_CALLBACK_ALL
-           || n == SJL_SQL_REPLACEMENT_ALL;
+           || n == SJL_SQL_REPLACEMENT_ALL || n == SJL_SQL_CLUSTER_ALL
+           || n == SJL_SQL_LIBRARY_ALL;
 }
 
 
@@ -1193,6 +1272,7 @@ main(void)
         EACH(test_contexts_are_the_last_of_their_name),
         EACH(test_the_newest_binary_wins),
         EACH(test_rows_with_a_key_only),
+        EACH(test_rows_of_clusters_and_library_sets),
         SQLITE(test_no_statement_walks_a_table_or_sorts),
         SQLITE(test_a_list_looks_at_so_many_rows_in_one_go),
         SQLITE(test_what_was_committed_is_there_again),

@@ -1,0 +1,161 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_cluster.h"
+
+
+static void sjl_cluster_fix(const char *name, json_t *spec);
+static sjl_cluster_t *sjl_cluster_make(const char *name, json_t *spec);
+static const char *sjl_cluster_text(const sjl_cluster_t *cluster,
+    const char *member);
+static void sjl_cluster_free(sjl_cluster_t *cluster);
+
+
+static const char *const  sjl_cluster_modes[] = { "client", "cluster", NULL };
+
+static const sjl_resource_member_t  sjl_cluster_members[] = {
+    { "master", SJL_RESOURCE_TEXT, NULL },
+    { "deploy_mode", SJL_RESOURCE_TEXT, sjl_cluster_modes },
+    { "settings", SJL_RESOURCE_MAP, NULL },
+    { "hadoop_conf", SJL_RESOURCE_TEXT, NULL },
+    { "library_set", SJL_RESOURCE_TEXT, NULL },
+    { "principal", SJL_RESOURCE_TEXT, NULL },
+    { "keytab", SJL_RESOURCE_TEXT, NULL },
+    { "rest", SJL_RESOURCE_TEXT, NULL }
+};
+
+
+static sjl_resource_t  *sjl_clusters;
+
+
+sjl_cluster_t *
+sjl_cluster_find(const char *name)
+{
+    sjl_resource_t  *found;
+
+    HASH_FIND_STR(sjl_clusters, name, found);
+
+    return found ? sjl_container(found, sjl_cluster_t, resource) : NULL;
+}
+
+
+void
+sjl_cluster_configure(void)
+{
+    json_t          *spec;
+    const char      *name;
+    sjl_resource_t  *old, *next;
+
+    HASH_ITER(hh, sjl_clusters, old, next) {
+        if (old->fixed) {
+            sjl_cluster_free(sjl_container(old, sjl_cluster_t, resource));
+        }
+    }
+
+    json_object_foreach(sjl_conf->clusters, name, spec) {
+        sjl_cluster_fix(name, spec);
+    }
+}
+
+
+/* one that was made by a request has rows that speak of it */
+
+static void
+sjl_cluster_fix(const char *name, json_t *spec)
+{
+    sjl_cluster_t  *cluster;
+
+    if (sjl_cluster_find(name)) {
+        sjl_log(SJL_LOG_ERR, "clusters.%s is not used: there is a cluster of "
+                "that name which was made by a request", name);
+        return;
+    }
+
+    cluster = sjl_cluster_make(name, json_deep_copy(spec));
+    cluster->resource.row.user = sjl_strdup("");
+    cluster->resource.row.spec = sjl_json_text(spec);
+    cluster->resource.fixed = 1;
+}
+
+
+void
+sjl_cluster_adopt(const sjl_resource_row_t *row)
+{
+    json_t         *spec;
+    sjl_cluster_t  *cluster;
+
+    spec = json_loads(row->spec, 0, NULL);
+
+    cluster = sjl_cluster_make(row->name, spec ? spec : json_object());
+    cluster->resource.row.user = sjl_strdup(row->user);
+    cluster->resource.row.time = row->time;
+    cluster->resource.row.spec = sjl_strdup(row->spec);
+}
+
+
+/* the spec is the cluster's from now on */
+
+static sjl_cluster_t *
+sjl_cluster_make(const char *name, json_t *spec)
+{
+    const char     *mode;
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_alloc(sizeof(sjl_cluster_t));
+    cluster->resource.row.name = sjl_strdup(name);
+    cluster->resource.spec = spec;
+
+    cluster->master = sjl_cluster_text(cluster, "master");
+    cluster->hadoop_conf = sjl_cluster_text(cluster, "hadoop_conf");
+    cluster->library = sjl_cluster_text(cluster, "library_set");
+    cluster->principal = sjl_cluster_text(cluster, "principal");
+    cluster->keytab = sjl_cluster_text(cluster, "keytab");
+    cluster->rest = sjl_cluster_text(cluster, "rest");
+    cluster->settings = json_object_get(cluster->resource.spec, "settings");
+
+    mode = sjl_cluster_text(cluster, "deploy_mode");
+    cluster->deploys = mode && strcmp(mode, "cluster") == 0;
+
+    HASH_ADD_KEYPTR(hh, sjl_clusters, cluster->resource.row.name,
+                    strlen(cluster->resource.row.name), &cluster->resource);
+
+    return cluster;
+}
+
+
+static const char *
+sjl_cluster_text(const sjl_cluster_t *cluster, const char *member)
+{
+    return json_string_value(json_object_get(cluster->resource.spec, member));
+}
+
+
+static void
+sjl_cluster_free(sjl_cluster_t *cluster)
+{
+    sjl_resource_t  *resource;
+
+    resource = &cluster->resource;
+    HASH_DEL(sjl_clusters, resource);
+
+    sjl_row_clear(&sjl_clusters_table, &resource->row);
+    json_decref(resource->spec);
+    free(cluster);
+}
+
+
+void
+sjl_cluster_check(const json_t *spec, json_t *wrong)
+{
+    sjl_resource_check(sjl_cluster_members, sjl_nelts(sjl_cluster_members),
+                       spec, wrong);
+
+    if (json_object_get(spec, "master") == NULL) {
+        (void) json_array_append_new(wrong, json_string("master: expected the "
+                                     "URL of a master, got nothing"));
+    }
+}

@@ -1,0 +1,50 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Clusters: where a context's driver finds its executors, or is sent to itself,
+ * and the settings that contexts there have unless they say otherwise.
+ */
+
+
+#ifndef _SJL_CLUSTER_H_INCLUDED_
+#define _SJL_CLUSTER_H_INCLUDED_
+
+
+#include "sjl_config.h"
+#include "sjl_resource.h"
+
+
+typedef struct {
+    sjl_resource_t   resource;
+
+    /* of the resource's spec; may be NULL, but for the first */
+    const char      *master;
+    const char      *hadoop_conf;
+    const char      *library;           /* of contexts that name none */
+    const char      *principal;
+    const char      *keytab;
+    const char      *rest;              /* where the cluster is asked */
+    const json_t    *settings;
+    unsigned         deploys:1;         /* drivers: deploy mode "cluster" */
+} sjl_cluster_t;
+
+
+/* the one of a name, or NULL */
+sjl_cluster_t *sjl_cluster_find(const char *name);
+
+/* a row of the database, at the start */
+void sjl_cluster_adopt(const sjl_resource_row_t *row);
+
+/*
+ * Puts those of the configuration in force, once rows were adopted and after
+ * each reload.
+ */
+void sjl_cluster_configure(void);
+
+/* adds sentences about what is wrong in what is told of a cluster */
+void sjl_cluster_check(const json_t *spec, json_t *wrong);
+
+
+#endif /* _SJL_CLUSTER_H_INCLUDED_ */

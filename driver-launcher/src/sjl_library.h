@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Library sets: the Spark, the Hadoop client and the Java that a driver is
+ * started with.  What a set does not say comes from driver.* of the
+ * configuration, which alone is the set "default".
+ */
+
+
+#ifndef _SJL_LIBRARY_H_INCLUDED_
+#define _SJL_LIBRARY_H_INCLUDED_
+
+
+#include "sjl_config.h"
+#include "sjl_resource.h"
+
+
+#define SJL_LIBRARY_DEFAULT  "default"
+
+
+typedef struct {
+    sjl_resource_t   resource;
+
+    /* with what the configuration adds; text may be NULL */
+    char            *java;              /* a program */
+    char            *spark_home;
+    json_t          *hadoop_jars;       /* in the place of Spark's own */
+    json_t          *extra_jars;
+    char            *hadoop_conf;
+    json_t          *options;
+    json_t          *environment;
+    unsigned         hadoop_first:1;
+} sjl_library_t;
+
+
+/* the set of a name, NULL: the default; or NULL: there is none */
+sjl_library_t *sjl_library_find(const char *name);
+
+/* a row of the database, at the start */
+void sjl_library_adopt(const sjl_resource_row_t *row);
+
+/*
+ * Puts those of the configuration in force, once rows were adopted and after
+ * each reload.
+ */
+void sjl_library_configure(void);
+
+/* adds sentences about what is wrong in what is told of a set */
+void sjl_library_check(const json_t *spec, json_t *wrong);
+
+/*
+ * The class path of a driver with these libraries, to be freed.  The list is
+ * written out: archives of shared classes need it the same.  NULL: there is no
+ * knowing which of our drivers fits Spark's jars.
+ */
+char *sjl_library_class_path(const sjl_library_t *library);
+
+/*
+ * The Scala that a Spark is made for, as "2.13", by the scala-library among its
+ * jars; to be freed.  NULL: it has none.
+ */
+char *sjl_library_scala(const char *spark_home);
+
+
+#endif /* _SJL_LIBRARY_H_INCLUDED_ */
