@@ -103,6 +103,8 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   // all that are in use, also those not used lately
   private val loaders = new ConcurrentHashMap[String, WeakReference[JobClassLoader]]
 
+  private val scalaVersion = new ScalaVersion(ScalaVersion.Own)
+
   SparkInternals.readResultsWith(sc)(loaderOf)
 
   /**
@@ -156,6 +158,7 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
     if (!binary.file.canRead) {
       throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
     }
+    scalaVersion.check(binary)
   }
 
   private def loaderOf(properties: Properties): Option[ClassLoader] =
