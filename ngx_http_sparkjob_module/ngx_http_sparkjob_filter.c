@@ -4,7 +4,8 @@
  * Licensed under the Apache License, Version 2.0
  *
  * The error pages that nginx itself makes within our locations (401 of
- * auth_basic, 413, 503 of limit_req and so on) become JSON.
+ * auth_basic, 413, 503 of limit_req and so on) become JSON, and those of the
+ * location that passes on what is for the UI of a context.
  */
 
 
@@ -37,7 +38,9 @@ static struct {
     { 414, "The request's address is too long" },
     { 429, "Too many requests" },
     { 500, "There was an internal server error." },
+    { 502, "The UI of the context does not answer" },
     { 503, "The server is currently unavailable" },
+    { 504, "The UI of the context does not answer" },
     { 507, "There is no space left for the request" },
     { 0, "The request could not be served" }
 };
@@ -70,7 +73,7 @@ ngx_http_sparkjob_header_filter(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    if (slcf->zone == NULL
+    if ((slcf->zone == NULL && !ngx_http_sparkjob_ui_passed(r))
         || r != r->main
         || r->err_status < NGX_HTTP_BAD_REQUEST)
     {

@@ -62,6 +62,13 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
       0,
       NULL },
 
+    { ngx_string("sparkjob_ui"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_sparkjob_ui,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("sparkjob_owner"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -130,7 +137,7 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_sparkjob_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_http_sparkjob_ui_add_variables,    /* preconfiguration */
     ngx_http_sparkjob_init,                /* postconfiguration */
 
     ngx_http_sparkjob_create_main_conf,    /* create main configuration */
@@ -401,6 +408,7 @@ ngx_http_sparkjob_create_loc_conf(ngx_conf_t *cf)
      *     slcf->user = NULL;
      *     slcf->origin = NULL;
      *     slcf->allow = NULL;
+     *     slcf->ui = { 0, NULL };
      */
 
     slcf->audit = NGX_CONF_UNSET_PTR;
@@ -451,6 +459,7 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->allow = prev->allow;
     }
 
+    ngx_conf_merge_str_value(conf->ui, prev->ui, "");
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
     ngx_conf_merge_value(conf->owner, prev->owner, 0);
     ngx_conf_merge_value(conf->proxy_user, prev->proxy_user, 0);

@@ -353,7 +353,8 @@ typedef struct {
     ngx_uint_t                    method;
     ngx_str_t                     pattern;  /* "*" is one segment, "**" all
                                                that are left, "~" one segment
-                                               that names a context */
+                                               that names a context; behind
+                                               that "**" may be empty */
     ngx_uint_t                    body;
     ngx_http_sparkjob_handler_pt  handler;
     ngx_uint_t                    role;     /* that it needs; 0: none */
@@ -364,6 +365,8 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                   zones;    /* ngx_http_sparkjob_zone_t * */
+    ngx_int_t                     ui;       /* indices of variables */
+    ngx_int_t                     ui_base;
 } ngx_http_sparkjob_main_conf_t;
 
 
@@ -375,6 +378,7 @@ typedef struct {
     ngx_http_complex_value_t     *origin;   /* whether it may be another */
     ngx_array_t                  *allow;    /* NULL: everybody everything */
     ngx_open_file_t              *audit;    /* NULL: off */
+    ngx_str_t                     ui;       /* a named location; empty: off */
     ngx_flag_t                    owner;
     ngx_flag_t                    proxy_user;
     ngx_msec_t                    sync_timeout;
@@ -391,6 +395,7 @@ typedef struct {
     ngx_http_sparkjob_route_t    *route;
     ngx_open_file_t              *audit;
     ngx_str_t                     name;     /* what stands for "*" */
+    ngx_str_t                     rest;     /* for "**" behind a context */
     ngx_str_t                     stored;   /* a context's, in the launcher */
     ngx_str_t                     about;    /* a job's context, likewise */
     ngx_array_t                  *args;     /* ngx_keyval_t, decoded */
@@ -421,6 +426,7 @@ typedef struct {
     ngx_http_sparkjob_handler_pt  again;
 
     ngx_str_t                     error;    /* the body of an error page */
+    ngx_str_t                     passed;   /* the location that answers */
     ngx_uint_t                    slots;    /* a bit for each limit */
 
     unsigned                      isolated:1;   /* by sparkjob_owner */
@@ -539,6 +545,16 @@ ngx_int_t ngx_http_sparkjob_context_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_put(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_context_replace(ngx_http_request_t *r);
+
+/*
+ * ui: the Spark UI of a context, by a location that passes requests on.
+ * ngx_http_sparkjob_ui_passed() tells whether a request is with that.
+ */
+ngx_int_t ngx_http_sparkjob_ui_add_variables(ngx_conf_t *cf);
+char *ngx_http_sparkjob_ui(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_sparkjob_context_ui_begin(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_context_ui(ngx_http_request_t *r);
+ngx_uint_t ngx_http_sparkjob_ui_passed(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_data_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_post(ngx_http_request_t *r);
@@ -834,6 +850,8 @@ ngx_int_t ngx_http_sparkjob_reply_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 ngx_int_t ngx_http_sparkjob_reply_location(ngx_http_request_t *r,
     const char *path, ngx_str_t *name);
+ngx_int_t ngx_http_sparkjob_reply_path(ngx_http_request_t *r,
+    const char *path, ngx_str_t *name, const char *end, ngx_str_t *value);
 ngx_chain_t *ngx_http_sparkjob_payload(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 size_t ngx_http_sparkjob_json_len(ngx_str_t *s);

@@ -76,6 +76,7 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_BAD_CALLBACK, 400, "ERROR",
       "The query parameter 'callbackUrl' was malformed:\n'%V' may not be "
       "reached, see outbound.hosts of the launcher" },
+    { SJP_ERR_NO_UI, 404, "ERROR", "%V" },
 
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };
@@ -528,9 +529,24 @@ ngx_int_t
 ngx_http_sparkjob_reply_location(ngx_http_request_t *r, const char *path,
     ngx_str_t *name)
 {
+    ngx_str_t  value;
+
+    if (ngx_http_sparkjob_reply_path(r, path, name, "", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sparkjob_reply_header(r, "Location", &value);
+}
+
+
+/* a path of ours as clients ask for it */
+
+ngx_int_t
+ngx_http_sparkjob_reply_path(ngx_http_request_t *r, const char *path,
+    ngx_str_t *name, const char *end, ngx_str_t *value)
+{
     u_char                        *p;
     size_t                         len;
-    ngx_str_t                      value;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
@@ -540,22 +556,25 @@ ngx_http_sparkjob_reply_location(ngx_http_request_t *r, const char *path,
                                NGX_ESCAPE_URI)
           + ngx_strlen(path) + name->len
           + 2 * ngx_escape_uri(NULL, name->data, name->len,
-                               NGX_ESCAPE_URI_COMPONENT);
+                               NGX_ESCAPE_URI_COMPONENT)
+          + ngx_strlen(end);
 
-    value.data = ngx_pnalloc(r->pool, len);
-    if (value.data == NULL) {
+    value->data = ngx_pnalloc(r->pool, len);
+    if (value->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = (u_char *) ngx_escape_uri(value.data, slcf->prefix.data,
+    p = (u_char *) ngx_escape_uri(value->data, slcf->prefix.data,
                                   slcf->prefix.len, NGX_ESCAPE_URI);
     p = ngx_cpymem(p, path, ngx_strlen(path));
     p = (u_char *) ngx_escape_uri(p, name->data, name->len,
                                   NGX_ESCAPE_URI_COMPONENT);
 
-    value.len = p - value.data;
+    p = ngx_cpymem(p, end, ngx_strlen(end));
 
-    return ngx_http_sparkjob_reply_header(r, "Location", &value);
+    value->len = p - value->data;
+
+    return NGX_OK;
 }
 
 

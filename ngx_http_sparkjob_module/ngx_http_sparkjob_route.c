@@ -39,7 +39,7 @@ static ngx_int_t ngx_http_sparkjob_find_route(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_path(ngx_http_request_t *r,
     ngx_str_t *path);
 static ngx_uint_t ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path,
-    ngx_str_t *name);
+    ngx_str_t *name, ngx_str_t *rest);
 static ngx_int_t ngx_http_sparkjob_name(ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t marked);
 static ngx_int_t ngx_http_sparkjob_no_route(ngx_http_request_t *r,
@@ -56,7 +56,8 @@ static ngx_int_t ngx_http_sparkjob_health_heard(ngx_http_request_t *r);
 
 
 #define ngx_http_sparkjob_is_rest(route)                                      \
-    ((route)->pattern.data[(route)->pattern.len - 2] == '*')
+    ((route)->pattern.data[(route)->pattern.len - 2] == '*'                   \
+     && !ngx_http_sparkjob_is_context(route))
 
 #define ngx_http_sparkjob_is_context(route)                                   \
     (ngx_strlchr((route)->pattern.data,                                       \
@@ -101,6 +102,10 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put, CONTEXTS),
     ngx_http_sparkjob_get("/contexts/~", ngx_http_sparkjob_context_get, READ),
     ngx_http_sparkjob_get("/contexts/~/log", ngx_http_sparkjob_context_log,
+                          READ),
+    ngx_http_sparkjob_get("/contexts/~/ui", ngx_http_sparkjob_context_ui_begin,
+                          READ),
+    ngx_http_sparkjob_get("/contexts/~/ui/**", ngx_http_sparkjob_context_ui,
                           READ),
     ngx_http_sparkjob_post("/contexts/~", ngx_http_sparkjob_context_post,
                            CONTEXTS),
@@ -297,7 +302,7 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t method, ngx_uint_t *allowed)
 {
-    ngx_str_t                   path, name;
+    ngx_str_t                   path, name, rest;
     ngx_uint_t                  marked;
     ngx_http_sparkjob_route_t  *route;
 
@@ -318,13 +323,14 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
 
     for (route = slcf->routes; route->handler; route++) {
 
-        if (!ngx_http_sparkjob_match(&route->pattern, &path, &name)) {
+        if (!ngx_http_sparkjob_match(&route->pattern, &path, &name, &rest)) {
             continue;
         }
 
         if (route->method == method) {
             ctx->route = route;
             ctx->name = name;
+            ctx->rest = rest;
 
             return ngx_http_sparkjob_name(ctx, marked);
         }
@@ -414,7 +420,8 @@ ngx_http_sparkjob_path(ngx_http_request_t *r, ngx_str_t *path)
 
 
 static ngx_uint_t
-ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
+ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name,
+    ngx_str_t *rest)
 {
     u_char  *p, *end, *s, *last;
 
@@ -425,6 +432,7 @@ ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
     last = s + pattern->len;
 
     ngx_str_null(name);
+    ngx_str_null(rest);
 
     for ( /* void */ ; s < last; s++) {
 
@@ -434,6 +442,13 @@ ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name)
             }
 
             continue;
+        }
+
+        if (name->len) {
+            rest->data = p;
+            rest->len = end - p;
+
+            return 1;
         }
 
         name->data = p;

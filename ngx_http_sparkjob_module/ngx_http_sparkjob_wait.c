@@ -476,6 +476,12 @@ ngx_http_sparkjob_finish(ngx_http_request_t *r, ngx_int_t rc)
 
     ngx_http_sparkjob_limit_leave(ctx, NGX_HTTP_SPARKJOB_PARKED);
 
+    /* this takes our context from the request */
+
+    if (ctx->passed.len) {
+        rc = ngx_http_named_location(r, &ctx->passed);
+    }
+
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }

@@ -76,6 +76,7 @@
     X(CONTEXT_REPLACE, 27, "context-replace",  M)                             \
     X(CONTEXT_LOG,     28, "context-log",      M)                             \
     X(CONTEXT_GET,     29, "context-get",      M)                             \
+    X(CONTEXT_UI,      30, "context-ui",       M)                             \
     X(JOB_SUBMIT,      32, "job-submit",       M)                             \
     X(JOB_KILL,        33, "job-kill",         M)                             \
     X(JOB_GET,         34, "job-get",          M)                             \
@@ -164,7 +165,8 @@
     X(BAD_SOURCE,           "bad-source")                                     \
     X(NO_SPACE,             "no-space")                                       \
     X(OVERLOADED,           "overloaded")                                     \
-    X(BAD_CALLBACK,         "bad-callback")
+    X(BAD_CALLBACK,         "bad-callback")                                   \
+    X(NO_UI,                "no-ui")
 
 
 /*

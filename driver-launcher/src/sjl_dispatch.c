@@ -18,6 +18,7 @@
 #include "sjl_purge.h"
 #include "sjl_read.h"
 #include "sjl_spool.h"
+#include "sjl_ui.h"
 
 
 typedef struct {
@@ -57,6 +58,7 @@ typedef struct {
 #define SJL_ON_CONTEXT_REPLACE sjl_context_replace
 #define SJL_ON_CONTEXT_LOG     sjl_context_log
 #define SJL_ON_CONTEXT_GET     sjl_context_get
+#define SJL_ON_CONTEXT_UI      sjl_ui_find
 #define SJL_ON_JOB_LOG         sjl_read_log
 #define SJL_ON_JOB_PURGE       sjl_purge_jobs
 #define SJL_ON_DATA_PUT        sjl_data_put

@@ -41,6 +41,8 @@ Settings of the context, from the body's spark.context-settings or the query:
                     hang, slow:<ms>, respawn
     script.restart  the same, for all drivers of the context but its first
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
+    script.ui       on: a web interface that tells what it was asked;
+                    any URL: what is told of it
     cp              names that the launcher has to resolve, as for a job
     max-jobs-per-context, max-queued-jobs, context-idle-timeout, context-ttl,
     supervise       told in link-ready
@@ -57,6 +59,7 @@ a line for each job that it begins to run, and for each that has run:
 "<pid> begin|FINISHED|ERROR|KILLED <job id>".
 """
 
+import http.server
 import json
 import os
 import signal
@@ -513,6 +516,47 @@ REFUSALS = {
 }
 
 
+class Ui(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked; its redirects and headers are what those of a web interface may be."""
+
+    HOSTILE = {"Set-Cookie": "a=b; Path=/", "Access-Control-Allow-Origin": "*", "Clear-Site-Data": '"*"',
+               "Service-Worker-Allowed": "/", "X-Accel-Redirect": "/jobs", "WWW-Authenticate": "Basic realm=x",
+               "Content-Security-Policy": "default-src *"}
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = json.dumps({"method": self.command, "path": self.path,
+                           "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+        path = self.path.split("?")[0]
+        self.send_response({"/": 302, "/local": 302, "/fails": 500}.get(path, 200))
+        if path == "/":
+            self.send_header("Location", f"http://{self.headers['Host']}/jobs/")
+        if path == "/local":
+            self.send_header("Location", "/stages/")
+        for name, value in self.HOSTILE.items() if path == "/hostile" else ():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_POST = do_DELETE = do_GET
+
+    def log_message(self, *_):
+        pass
+
+    @classmethod
+    def url(cls, how):
+        """What is told of the interface, which is made if there is to be one."""
+        if how != "on":
+            return how or "http://127.0.0.1:4040"
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), cls)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://localhost:{server.server_port}"
+
+
 class Driver:
     def __init__(self):
         self.id = os.environ["SPARKJOB_CONTEXT"]
@@ -631,7 +675,8 @@ class Driver:
             self.fail("context-init-failed", self.name, error("a fault"))
         self.ready = {
             "applicationId": "scripted-" + self.id[:8],
-            "url": "http://127.0.0.1:4040", "sparkVersion": "none",
+            "url": Ui.url(self.settings.get("script.ui")),
+            "sparkVersion": "none",
             "scalaVersion": "none",
             "maxJobs": int(self.settings.get("max-jobs-per-context",
                                              meta.get("maxJobs", 8))),

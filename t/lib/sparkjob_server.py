@@ -184,7 +184,8 @@ http {{
         listen 127.0.0.1:{self.port} backlog=16384 {self.listen_parameters};
         client_max_body_size 1g;
         sparkjob_sync_timeout 360s; sparkjob_context_timeout 600s; sparkjob_delete_timeout 360s; sparkjob_reply_timeout 360s;
-        location / {{ sparkjob spark; {self.location_lines} }}
+        location / {{ sparkjob spark; sparkjob_ui @sparkjob_ui; {self.location_lines} }}
+        location @sparkjob_ui {{ include {ROOT}/conf/nginx-ui.conf; }}
         location = /plain {{ {self.plain()} }}
     }}
 }}

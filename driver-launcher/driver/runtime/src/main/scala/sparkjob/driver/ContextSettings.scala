@@ -78,6 +78,8 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
       // Spark's ports are open to all local users; here it makes the secret by itself
       conf.setIfMissing("spark.authenticate", "true")
     }
+    // who may read the UI may not kill by it; DELETE /jobs/<id> knows users and roles
+    conf.setIfMissing("spark.ui.killEnabled", "false")
     conf.setIfMissing("spark.ui.port", "0").set("spark.master", master(defaults))
   }
 
