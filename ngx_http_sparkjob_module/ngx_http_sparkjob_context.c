@@ -281,6 +281,11 @@ ngx_http_sparkjob_context_report(u_char *p, ngx_http_sparkjob_record_t *rec,
         }
     }
 
+    if (s[NGX_HTTP_SPARKJOB_CONTEXT_SHOWN].len) {
+        p = ngx_cpymem(p, s[NGX_HTTP_SPARKJOB_CONTEXT_SHOWN].data,
+                       s[NGX_HTTP_SPARKJOB_CONTEXT_SHOWN].len);
+    }
+
     *p++ = '}';
 
     return p;

@@ -100,17 +100,18 @@ typedef enum {
 #define NGX_HTTP_SPARKJOB_CONTEXT_APP     4
 #define NGX_HTTP_SPARKJOB_CONTEXT_URL     5
 #define NGX_HTTP_SPARKJOB_CONTEXT_REASON  6
+#define NGX_HTTP_SPARKJOB_CONTEXT_SHOWN   7     /* members of its report */
 
 #define NGX_HTTP_SPARKJOB_BINARY_JAR_ROW  3
 #define NGX_HTTP_SPARKJOB_BINARY_TYPE     4
 
-#define NGX_HTTP_SPARKJOB_PAYLOAD         7
-#define NGX_HTTP_SPARKJOB_NSTRINGS        8
+#define NGX_HTTP_SPARKJOB_PAYLOAD         8
+#define NGX_HTTP_SPARKJOB_NSTRINGS        9
 
 /* this only goes into the row */
 
-#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  8
-#define NGX_HTTP_SPARKJOB_NMEMBERS        9
+#define NGX_HTTP_SPARKJOB_JOB_CONTEXT_ID  9
+#define NGX_HTTP_SPARKJOB_NMEMBERS        10
 
 
 /* how far the Spark work of a job is */

@@ -47,6 +47,7 @@ static ngx_int_t ngx_http_sparkjob_record_state(
     ngx_http_sparkjob_shape_t *shape, json_t *meta,
     ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_record_payload(json_t *meta);
+static char *ngx_http_sparkjob_record_shown(json_t *meta, ngx_str_t *s);
 static void ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress);
 static uint64_t ngx_http_sparkjob_meta_number(json_t *meta, const char *name);
 
@@ -133,6 +134,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload,
     ngx_http_sparkjob_record_t **record)
 {
+    char                        *shown;
     ngx_int_t                    type;
     ngx_str_t                    s[NGX_HTTP_SPARKJOB_NMEMBERS];
     ngx_http_sparkjob_shape_t   *shape;
@@ -140,6 +142,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     ngx_http_sparkjob_member_t  *member;
 
     *record = NULL;
+    shown = NULL;
 
     shape = &ngx_http_sparkjob_shapes[kind];
 
@@ -160,10 +163,15 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 
     if (type == NGX_HTTP_SPARKJOB_RESULT || type == NGX_HTTP_SPARKJOB_ERROR) {
         s[NGX_HTTP_SPARKJOB_PAYLOAD] = *payload;
+
+    } else if (kind == NGX_HTTP_SPARKJOB_CONTEXT) {
+        shown = ngx_http_sparkjob_record_shown(meta,
+                                           &s[NGX_HTTP_SPARKJOB_CONTEXT_SHOWN]);
     }
 
     rec = ngx_http_sparkjob_record_alloc(ch, pool, s);
     if (rec == NULL) {
+        free(shown);
         return NGX_ERROR;
     }
 
@@ -185,11 +193,15 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 
     ngx_http_sparkjob_record_fill(shape, rec, s);
 
+    free(shown);
+
     *record = rec;
 
     return NGX_OK;
 
 invalid:
+
+    free(shown);
 
     ngx_log_error(NGX_LOG_ERR, ch->log, 0,
                   "sparkjob launcher at %V sent an invalid record of a %s, "
@@ -322,6 +334,32 @@ ngx_http_sparkjob_record_payload(json_t *meta)
     }
 
     return NGX_ERROR;
+}
+
+
+/* the members of an object with a comma before each; to be freed, or NULL */
+
+static char *
+ngx_http_sparkjob_record_shown(json_t *meta, ngx_str_t *s)
+{
+    char    *text;
+    json_t  *shown;
+
+    shown = json_object_get(meta, "shown");
+
+    if (!json_is_object(shown) || json_object_size(shown) == 0) {
+        return NULL;
+    }
+
+    text = json_dumps(shown, JSON_COMPACT);
+
+    if (text) {
+        text[0] = ',';
+        s->data = (u_char *) text;
+        s->len = ngx_strlen(text) - 1;
+    }
+
+    return text;
 }
 
 

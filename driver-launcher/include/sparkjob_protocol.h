@@ -105,7 +105,8 @@
     X(LINK_RESOLVE,    77, "link-resolve",     D)                             \
     X(LINK_PROGRESS,   78, "link-progress",    D)                             \
     X(LINK_PIECE,      79, "link-piece",       B)                             \
-    X(LINK_ASSIGN,     80, "link-assign",      C)
+    X(LINK_ASSIGN,     80, "link-assign",      C)                             \
+    X(LINK_STATUS,     84, "link-status",      D)
 
 
 /* X(symbol, name, final) */

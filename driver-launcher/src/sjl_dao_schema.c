@@ -191,7 +191,9 @@ static const char *const  sjl_migrations[] = {
     " user TEXT NOT NULL,"
     " time INTEGER NOT NULL,"
     " spec TEXT NOT NULL,"
-    " report TEXT);"
+    " report TEXT);",
+
+    "ALTER TABLE contexts ADD COLUMN shown TEXT;"
 };
 
 

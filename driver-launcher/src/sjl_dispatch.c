@@ -68,6 +68,7 @@ typedef struct {
 #define SJL_ON_LINK_RESOLVE    sjl_link_resolve
 #define SJL_ON_LINK_PROGRESS   sjl_link_progress
 #define SJL_ON_LINK_PIECE      sjl_spool_piece
+#define SJL_ON_LINK_STATUS     sjl_link_status
 
 
 /* what we send ourselves has a name only */

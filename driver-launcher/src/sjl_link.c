@@ -13,6 +13,7 @@
 #include "sjl_job_queue.h"
 #include "sjl_link_body.h"
 #include "sjl_ports.h"
+#include "sjl_shown.h"
 #include "sjl_spare.h"
 #include "sjl_spool.h"
 #include "sjl_state.h"
@@ -344,6 +345,12 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
         ctx->row.idle_timeout = sjl_link_limit(idle);
         ctx->row.ttl = sjl_link_limit(ttl);
         ctx->row.supervise = supervise;
+
+        /* who comes back says in "link-status" how it is by now */
+
+        if (ctx->row.state != SJP_CONTEXT_RUNNING) {
+            (void) sjl_shown_take(ctx, json_object_get(f->meta, "status"));
+        }
 
         sjl_context_ready(ctx, application, url, sjl_link_limit(max_jobs));
     }
@@ -686,6 +693,24 @@ sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     sjl_job_progress(job, progress);
+}
+
+
+void
+sjl_link_status(sjl_conn_t *c, sjl_frame_t *f)
+{
+    json_t         *status;
+    sjl_context_t  *ctx;
+
+    if (sjl_link_unpack(c, f, "{s:o}", "status", &status) == SJL_ERROR) {
+        return;
+    }
+
+    ctx = sjl_link_context(c);
+
+    if (ctx && !ctx->row.final && sjl_shown_take(ctx, status)) {
+        sjl_context_save(ctx, 1);
+    }
 }
 
 

@@ -22,10 +22,9 @@ void sjl_link_started(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_link_refused(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_link_result(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_link_stopped(sjl_conn_t *c, sjl_frame_t *f);
-
-/* passes over what is not built yet */
 void sjl_link_resolve(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_link_progress(sjl_conn_t *c, sjl_frame_t *f);
+void sjl_link_status(sjl_conn_t *c, sjl_frame_t *f);
 
 /* the connection is closed */
 void sjl_link_closed(sjl_conn_t *c);

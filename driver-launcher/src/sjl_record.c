@@ -6,6 +6,7 @@
 
 
 #include "sjl_record.h"
+#include "sjl_shown.h"
 #include "sjl_state.h"
 
 
@@ -16,7 +17,7 @@ json_t *
 sjl_record_context(const sjl_context_row_t *row)
 {
     return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:I, s:I, s:s*, s:s*,"
-                     " s:s*, s:I, s:I}",
+                     " s:s*, s:I, s:I, s:o*}",
                      "id", row->id, "rev", (json_int_t) row->rev,
                      "name", row->name, "user", row->user,
                      "adhoc", (int) row->adhoc,
@@ -26,7 +27,8 @@ sjl_record_context(const sjl_context_row_t *row)
                      "applicationId", row->application, "url", row->url,
                      "reason", row->reason,
                      "maxJobs", (json_int_t) row->max_jobs,
-                     "maxQueued", (json_int_t) row->max_queued);
+                     "maxQueued", (json_int_t) row->max_queued,
+                     "shown", sjl_shown_record(row));
 }
 
 

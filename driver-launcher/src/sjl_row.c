@@ -49,7 +49,8 @@ static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "library", library, TEXT, 0, NULL),
     SJL_C(context, "master", master, TEXT, 0, NULL),
     SJL_C(context, "generation", generation, NUMBER, 0, NULL),
-    SJL_C(context, "remote", remote, TEXT, 0, NULL)
+    SJL_C(context, "remote", remote, TEXT, 0, NULL),
+    SJL_C(context, "shown", shown, TEXT, 0, NULL)
 };
 
 

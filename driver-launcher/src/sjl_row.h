@@ -68,6 +68,7 @@ typedef struct {
     char        *master;                /* the driver's, as it says */
     int64_t      generation;            /* drivers that were started for it */
     char        *remote;                /* JSON; NULL: a process of ours */
+    char        *shown;                 /* see sjl_shown.h, JSON, or NULL */
 } sjl_context_row_t;
 
 

@@ -20,6 +20,7 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     big             {"bytes": N}: a string of N characters
     print           {"text": ...} goes to the job's log
     progress        {"tasks": N, "ms": N}: tells of each task, then sleeps
+    status          tells the body as what the context has of its cluster
     throw           throws {"message": ...}
     exit            {"code": N}: the process ends in the middle of the job
     hang            ends never, not even when killed
@@ -40,6 +41,7 @@ Settings of the context, from the body's spark.context-settings or the query:
     script.start    fail, badurl, baduri, badsetting, badconfig, exit[:code],
                     hang, slow:<ms>, respawn
     script.restart  the same, for all drivers of the context but its first
+    script.status   told in link-ready as what it has of its cluster, JSON
     script.stop     hang (ignores SIGTERM, too), slow:<ms>
     script.ui       on: a web interface that tells what it was asked;
                     any URL: what is told of it
@@ -83,7 +85,7 @@ TYPES = {
     "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
     "link-kill": 74, "link-stop": 75, "link-stopped": 76, "link-resolve": 77,
     "link-progress": 78, "link-piece": 79,
-    "link-assign": 80,
+    "link-assign": 80, "link-status": 84,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -444,6 +446,11 @@ def job_progress(job, config):
     return True
 
 
+def job_status(job, config):
+    job.driver.link.send("link-status", {"status": config})
+    return True
+
+
 def job_deaf(job, _):
     job.driver.deaf.set()
     job.pause(3600000)
@@ -493,6 +500,7 @@ JOBS = {
     "nonsense": job_nonsense,
     "print": job_print,
     "progress": job_progress,
+    "status": job_status,
     "slowvalidate": lambda job, config: True,
     "validatethrows": None,
 }
@@ -684,6 +692,8 @@ class Driver:
             "idleTimeout": int(self.settings.get("context-idle-timeout", 0)),
             "ttl": int(self.settings.get("context-ttl", 0)),
             "supervise": str(self.settings.get("supervise")).lower() == "true"}
+        if "script.status" in self.settings:
+            self.ready["status"] = json.loads(self.settings["script.status"])
         self.link.send("link-ready", self.ready)
 
     def fail(self, code, name, payload=b""):

@@ -35,6 +35,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var token: Option[String] = None
   @volatile private var site: Option[JobSite] = None
   @volatile private var ready: Option[Frame] = None
+  @volatile private var status: Option[ClusterStatus] = None
   @volatile private var stopping = false
   @volatile private var gone = false
   private val asked = new AtomicBoolean
@@ -98,6 +99,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       link.establish {
         contextPath.askAgain()
         ready.foreach(link.send)
+        status.foreach(_.tellAgain())
         jobs.tellAgain()
       }
     }
@@ -238,8 +240,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString)
     sc.uiWebUrl.foreach(meta.put("url", _))
+    val status = new ClusterStatus(sc, status => link.send(ClusterStatus.frame(status)))
+    meta.set[ObjectNode]("status", status.begin())
     val frame = Frame(Message.Ready, 0, 0, Json.bytes(meta), Frame.Nothing)
     ready = Some(frame)
+    this.status = Some(status)
     link.send(frame)
     log.info(s"The context $name runs as ${sc.applicationId}, "
       + s"with ${limits.get("maxJobs")} jobs at most")

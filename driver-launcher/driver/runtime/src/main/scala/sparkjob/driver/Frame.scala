@@ -98,4 +98,5 @@ object Message {
   val Progress = 78
   val Piece = 79
   val Assign = 80
+  val Status = 84
 }

@@ -22,6 +22,14 @@ class ClusterSuite {
         "spark.serializer" -> "org.apache.spark.serializer.KryoSerializer",
         "spark.ui.enabled" -> "false"))
       assertEquals(ready.toString, Message.Ready, ready.kind)
+      // the executors may have come before it said so, or come now
+      val told = (Iterator(ready) ++
+        Iterator.continually(launcher.receiveAny()).filter(_.kind == Message.Status))
+        .map(_.meta.get("status")).find(_.get("executors").asInt == 2).get
+      assertEquals(2, told.get("cores").asInt)
+      val logs = told.get("logs").get("executors")
+      assertEquals(told.toString, 2, logs.size)
+      assertTrue(told.toString, logs.get("0").get("stdout").asText.startsWith("http://"))
       Versions.check(launcher)
       launcher.send(Message.Stop)
       assertEquals(Message.Stopped, launcher.receive().kind)

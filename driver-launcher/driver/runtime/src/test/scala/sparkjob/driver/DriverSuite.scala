@@ -41,6 +41,8 @@ class DriverSuite {
     assertEquals(0, ready.meta.get("ttl").asInt)
     assertFalse(ready.meta.get("supervise").asBoolean(true))
     assertFalse(ready.meta.has("maxQueued"))
+    // in local mode the driver is its own executor, and has no logs but its own
+    assertEquals("""{"executors":1,"cores":2}""", ready.meta.get("status").toString)
   }
 
   @Test def aJobStartsAndFinishes(): Unit = {

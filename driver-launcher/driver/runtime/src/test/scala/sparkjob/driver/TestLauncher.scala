@@ -81,9 +81,9 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
   }
 
   def receive(seconds: Int = 300): Told =
-    Iterator.continually(receiveAny(seconds)).filter(_.kind != Message.Progress).next()
+    Iterator.continually(receiveAny(seconds)).filterNot(told => Asides(told.kind)).next()
 
-  /** What comes next, also how far a job is. */
+  /** What comes next, also how far a job is, and how many executors there are. */
   def receiveAny(seconds: Int = 300): Told = {
     val next = told.poll(seconds, TimeUnit.SECONDS)
     assertNotNull(s"the driver says nothing\n$log", next)
@@ -232,6 +232,8 @@ trait TestPort extends AutoCloseable {
 }
 
 object TestLauncher {
+  private val Asides = Set(Message.Progress, Message.Status)
+
   val Secret = "open-sesame"
 
   /** Lets drivers read files below a folder. */

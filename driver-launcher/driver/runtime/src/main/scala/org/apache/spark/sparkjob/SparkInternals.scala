@@ -20,6 +20,7 @@ import org.apache.spark.deploy.SparkHadoopUtil
 import org.apache.spark.executor.{Executor, IsolatedSessionState}
 import org.apache.spark.rpc.RpcEndpoint
 import org.apache.spark.scheduler.{JobTaskResultGetter, TaskSchedulerImpl}
+import org.apache.spark.status.api.v1.ExecutorSummary
 import org.apache.spark.util.{DependencyUtils, MutableURLClassLoader, Utils}
 
 /**
@@ -93,6 +94,20 @@ object SparkInternals {
       Seq("HADOOP_CONF_DIR", "YARN_CONF_DIR").flatMap(environment.get(_))
     folders.distinct.map(new File(_)).filter(_.isDirectory)
   }
+
+  /** The executors that are alive, and the driver. */
+  def executors(sc: SparkContext): Seq[ExecutorSummary] =
+    sc.statusStore.executorList(activeOnly = true)
+
+  /** Under which id the driver is among the executors. */
+  val DriverId: String = SparkContext.DRIVER_IDENTIFIER
+
+  /** Where YARN's ResourceManager shows the application; of several the first. */
+  def trackingUrl(sc: SparkContext): Option[String] =
+    sc.conf.getOption(s"spark.$YarnFilter.param.PROXY_URI_BASES")
+      .flatMap(_.split(",").find(_.nonEmpty))
+
+  private val YarnFilter = "org.apache.hadoop.yarn.server.webproxy.amfilter.AmIpFilter"
 
   /** What a context of this configuration gives to Hadoop. */
   def hadoopConfiguration(conf: SparkConf): Configuration = SparkHadoopUtil.newConfiguration(conf)
