@@ -60,7 +60,7 @@ GET /contexts/c1
 --- json
 {"id": "<id>", "name": "c1", "startTime": "~^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
  "endTime": "Empty", "state": "RUNNING",
- "applicationId": "~^scripted-", "url": "http://127.0.0.1:4040"}
+ "applicationId": "~^scripted-", "url": "http://127.0.0.1:4040", "library": "default", "master": "local[*]"}
 --- save
 id id
 

@@ -19,6 +19,7 @@
 #include "sjl_ports.h"
 #include "sjl_predefined.h"
 #include "sjl_record.h"
+#include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -122,6 +123,11 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.code = -1;
 
     ctx->row.ports = sjl_ports_take();
+
+    (void) sjl_setup_set(ctx, json_string_value(json_object_get(ctx->settings,
+                                                SJL_SETUP_CLUSTER)),
+                         json_string_value(json_object_get(ctx->settings,
+                                           SJL_SETUP_LIBRARY)));
 
     sjl_context_index(ctx);
     sjl_context_renew(&ctx->secret, &ctx->row.secret);
@@ -500,7 +506,16 @@ sjl_context_durable(sjl_context_t *ctx)
 static void
 sjl_context_spawn(sjl_context_t *ctx)
 {
-    sjl_failure_t  why;
+    char           *wrong;
+    sjl_failure_t   why;
+
+    if (sjl_setup_there(ctx->row.cluster, ctx->row.library, &wrong)
+        == SJL_ERROR)
+    {
+        sjl_failure_words(&why, wrong);
+        sjl_context_fail(ctx, &why);
+        return;
+    }
 
     ctx->driver = sjl_spare_give(ctx);
 

@@ -52,6 +52,7 @@ struct sjl_context_s {
     unsigned            durable:1;
     unsigned            ready:1;        /* it has been RUNNING */
     unsigned            respawned:1;
+    unsigned            moved:1;        /* to what its driver has asked for */
     unsigned            answered:1;     /* so have been its creators */
     unsigned            gone:1;         /* its row could not be added */
     unsigned            kept:1;         /* until then as a replacement */

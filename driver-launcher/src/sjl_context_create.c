@@ -13,6 +13,7 @@
 #include "sjl_limit.h"
 #include "sjl_look.h"
 #include "sjl_server.h"
+#include "sjl_setup.h"
 
 #include <utlist.h>
 
@@ -139,6 +140,12 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
 
     if (spec->options == NULL) {
         sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
+        free(why);
+        return SJL_ERROR;
+    }
+
+    if (sjl_setup_known(spec->settings, &why) == SJL_ERROR) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, why);
         free(why);
         return SJL_ERROR;
     }

@@ -11,10 +11,11 @@
 #include "sjl_failure.h"
 #include "sjl_job.h"
 #include "sjl_lifetime.h"
+#include "sjl_setup.h"
 #include "sjl_supervise.h"
 
 
-static void sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
+static int sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d);
 
 
 void
@@ -141,9 +142,9 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
         return;
     }
 
-    if (d->respawn && !ctx->respawned && ctx->row.state == SJP_CONTEXT_STARTED)
+    if (d->respawn && ctx->row.state == SJP_CONTEXT_STARTED
+        && sjl_context_respawn(ctx, d))
     {
-        sjl_context_respawn(ctx, d);
         return;
     }
 
@@ -175,17 +176,36 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
 }
 
 
-static void
+/*
+ * Once for options, and once for other libraries, which may have defaults that
+ * ask for options.  0: it has asked for that before.
+ */
+
+static int
 sjl_context_respawn(sjl_context_t *ctx, sjl_driver_t *d)
 {
-    ctx->respawned = 1;
+    if (d->cluster && !ctx->moved
+        && sjl_setup_set(ctx, *d->cluster ? d->cluster : NULL, d->library))
+    {
+        ctx->moved = 1;
+
+    } else if (ctx->respawned) {
+        return 0;
+
+    } else {
+        ctx->respawned = 1;
+    }
 
     (void) json_array_extend(ctx->options, d->respawn);
     free(ctx->row.options);
     ctx->row.options = sjl_json_text(ctx->options);
 
-    sjl_log(SJL_LOG_INFO, "context %s %s: its driver is started again with %s",
-            ctx->row.name, ctx->row.id, ctx->row.options);
+    sjl_log(SJL_LOG_INFO, "context %s %s: its driver is started again with %s, "
+            "library set %s, cluster \"%s\"", ctx->row.name, ctx->row.id,
+            ctx->row.options, ctx->row.library,
+            ctx->row.cluster ? ctx->row.cluster : "");
 
     sjl_context_spawn_again(ctx);
+
+    return 1;
 }

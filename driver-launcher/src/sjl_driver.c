@@ -12,6 +12,7 @@
 #include "sjl_folder.h"
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
+#include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_supervise.h"
 #include "sjl_tls.h"
@@ -99,24 +100,12 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     int             rc;
     sjl_login_t     login;
     sjl_driver_t   *d;
-    sjl_cluster_t  *cluster;
     sjl_command_t   cmd;
-    sjl_library_t  *library;
-
-    library = sjl_library_find(ctx->row.library);
-    cluster = ctx->row.cluster ? sjl_cluster_find(ctx->row.cluster) : NULL;
-
-    if (library == NULL || (ctx->row.cluster && cluster == NULL)) {
-        sjl_log(SJL_LOG_ERR, "context %s %s: there is no %s \"%s\" any longer",
-                ctx->row.name, ctx->row.id,
-                library ? "cluster" : "library set",
-                library ? ctx->row.cluster : ctx->row.library);
-        return NULL;
-    }
 
     sjl_login_make(&login, &ctx->owner);
 
-    if (sjl_command_make(&cmd, ctx->row.id, options, library, cluster, &login)
+    if (sjl_command_make(&cmd, ctx->row.id, options, sjl_setup_library(ctx),
+                         sjl_setup_cluster(ctx), &login)
         == SJL_ERROR)
     {
         sjl_login_free(&login);
@@ -845,6 +834,8 @@ sjl_driver_free(sjl_driver_t *d)
     ev_timer_stop(sjl_loop, &d->ping);
     sjl_process_forget(&d->process);
     json_decref(d->respawn);
+    free(d->cluster);
+    free(d->library);
     free(d->folder);
     free(d->reason);
 

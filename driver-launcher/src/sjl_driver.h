@@ -56,6 +56,8 @@ struct sjl_driver_s {
     char                 hash[SJL_HASH_LEN + 1];    /* of its secret */
     char                 key[SJL_HASH_LEN + 1];     /* see sjl_spare.c */
     json_t              *respawn;       /* options that it wants instead */
+    char                *cluster;       /* likewise, "": none; or NULL */
+    char                *library;       /* the same; NULL: its cluster's */
     int64_t              ports;         /* see sjl_ports.h */
     char                *folder;        /* to be swept when it has ended */
     char                *reason;        /* why it has stopped, in its words */

@@ -13,6 +13,7 @@
 #include "sjl_job_queue.h"
 #include "sjl_link_body.h"
 #include "sjl_ports.h"
+#include "sjl_setup.h"
 #include "sjl_shown.h"
 #include "sjl_spare.h"
 #include "sjl_spool.h"
@@ -230,9 +231,10 @@ sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
 static void
 sjl_link_welcome(sjl_context_t *ctx)
 {
-    char    *why, *body, *folder;
-    size_t   size;
-    json_t  *meta, *options, *settings, *fixed;
+    char           *why, *body, *folder;
+    size_t          size;
+    json_t         *meta, *options, *settings, *fixed;
+    sjl_library_t  *library;
 
     /* who has gone meanwhile comes back with the secret */
 
@@ -243,22 +245,25 @@ sjl_link_welcome(sjl_context_t *ctx)
     sjl_context_secret_used(ctx);
 
     settings = json_copy(sjl_conf->context_settings);
-    fixed = ctx->row.ports ? sjl_ports_set(settings, ctx->row.ports) : NULL;
+    fixed = ctx->row.ports ? sjl_ports_set(settings, ctx->row.ports)
+                           : json_array();
+    sjl_setup_settings(ctx, settings, fixed);
 
-    options = json_copy(sjl_conf->options);
+    /* one that was adopted may have what is not there any longer */
+
+    library = sjl_setup_library(ctx);
+    options = json_copy(library ? library->options : sjl_conf->options);
     (void) json_array_extend(options, ctx->options);
 
-    meta = json_pack("{s:s, s:o, s:O, s:s, s:I, s:o, s:b, s:I}",
+    meta = json_pack("{s:s, s:o, s:o, s:s, s:s*, s:O, s:s, s:I, s:o, s:b, s:I}",
                      "name", ctx->row.name,
-                     "settings", settings,
+                     "settings", settings, "fixed", fixed,
+                     "library", sjl_setup_library_name(ctx->row.library),
+                     "cluster", ctx->row.cluster,
                      "query", ctx->settings, "token", ctx->token,
                      "maxJobs", (json_int_t) ctx->row.max_jobs,
                      "options", options, "adhoc", (int) ctx->row.adhoc,
                      "maxResult", (json_int_t) sjl_conf->limit_result_bytes);
-
-    if (fixed) {
-        (void) json_object_set_new(meta, "fixed", fixed);
-    }
 
     folder = sjl_path_context(ctx->row.id, "");
     (void) json_object_set_new(meta, "work", json_string(folder));
@@ -316,19 +321,20 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
 {
     int             supervise;
     json_int_t      max_jobs, max_queued, idle, ttl;
-    const char     *application, *url;
+    const char     *application, *url, *master;
     sjl_context_t  *ctx;
 
     url = NULL;
+    master = NULL;
     max_jobs = 0;
     max_queued = -1;
     idle = 0;
     ttl = 0;
     supervise = 0;
 
-    if (sjl_link_unpack(c, f, "{s:s, s?s, s?I, s?I, s?I, s?I, s?b}",
-                        "applicationId", &application, "url", &url, "maxJobs",
-                        &max_jobs, "maxQueued", &max_queued, "idleTimeout",
+    if (sjl_link_unpack(c, f, "{s:s, s?s, s?s, s?I, s?I, s?I, s?I, s?b}",
+                        "applicationId", &application, "url", &url, "master",
+                        &master, "maxJobs", &max_jobs, "maxQueued", &max_queued, "idleTimeout",
                         &idle, "ttl", &ttl, "supervise", &supervise)
         == SJL_ERROR)
     {
@@ -345,6 +351,9 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
         ctx->row.idle_timeout = sjl_link_limit(idle);
         ctx->row.ttl = sjl_link_limit(ttl);
         ctx->row.supervise = supervise;
+
+        free(ctx->row.master);
+        ctx->row.master = sjl_strdup(master);
 
         /* who comes back says in "link-status" how it is by now */
 
@@ -408,11 +417,19 @@ sjl_link_failed(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_link_respawn(sjl_conn_t *c, sjl_frame_t *f)
 {
+    char           *why, *error;
     size_t          i;
     json_t         *options, *option;
+    const char     *cluster, *library;
     sjl_driver_t   *d;
 
-    if (sjl_link_unpack(c, f, "{s:o}", "options", &options) == SJL_ERROR) {
+    cluster = NULL;
+    library = NULL;
+
+    if (sjl_link_unpack(c, f, "{s:o, s?s, s?s}", "options", &options, "cluster",
+                        &cluster, "library", &library)
+        == SJL_ERROR)
+    {
         return;
     }
 
@@ -431,10 +448,28 @@ sjl_link_respawn(sjl_conn_t *c, sjl_frame_t *f)
 
     d = c->data;
 
-    if (d) {
-        json_decref(d->respawn);
-        d->respawn = json_incref(options);
+    if (d == NULL || d->context == NULL) {
+        return;
     }
+
+    if (sjl_setup_there(cluster && *cluster ? cluster : NULL, library, &why)
+        == SJL_ERROR)
+    {
+        error = sjl_error_text("sparkjob.driver.BadSettingException", why,
+                               NULL);
+        sjl_context_failed(d->context, SJP_ERR_BAD_SETTING, error,
+                           strlen(error));
+        free(error);
+        free(why);
+        return;
+    }
+
+    json_decref(d->respawn);
+    d->respawn = json_incref(options);
+    free(d->cluster);
+    d->cluster = sjl_strdup(cluster);
+    free(d->library);
+    d->library = sjl_strdup(library);
 }
 
 

@@ -16,8 +16,25 @@ static json_t *sjl_record_names(const char *cp);
 json_t *
 sjl_record_context(const sjl_context_row_t *row)
 {
+    json_t  *shown;
+
+    shown = sjl_shown_record(row);
+    shown = shown ? shown : json_object();
+
+    if (row->cluster) {
+        (void) json_object_set_new(shown, "cluster", json_string(row->cluster));
+    }
+
+    if (row->master) {
+        (void) json_object_set_new(shown, "master", json_string(row->master));
+    }
+
+    (void) json_object_set_new(shown, "library",
+                               json_string(row->library ? row->library
+                                                        : "default"));
+
     return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:I, s:I, s:s*, s:s*,"
-                     " s:s*, s:I, s:I, s:o*}",
+                     " s:s*, s:I, s:I, s:o}",
                      "id", row->id, "rev", (json_int_t) row->rev,
                      "name", row->name, "user", row->user,
                      "adhoc", (int) row->adhoc,
@@ -28,7 +45,7 @@ sjl_record_context(const sjl_context_row_t *row)
                      "reason", row->reason,
                      "maxJobs", (json_int_t) row->max_jobs,
                      "maxQueued", (json_int_t) row->max_queued,
-                     "shown", sjl_shown_record(row));
+                     "shown", shown);
 }
 
 

@@ -9,6 +9,7 @@
 #include "sjl_command.h"
 #include "sjl_config.h"
 #include "sjl_folder.h"
+#include "sjl_setup.h"
 
 #include <utlist.h>
 
@@ -380,10 +381,16 @@ sjl_spare_take(sjl_context_t *ctx)
 static int
 sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d)
 {
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_setup_cluster(ctx);
+
     return d->phase == SJL_DRIVER_SPARE && d->taker == NULL && d->conn
            && d->silent < 2
            && *sjl_spare_key && strcmp(d->key, sjl_spare_key) == 0
            && json_array_size(ctx->options) == 0
+           && sjl_setup_library(ctx) == sjl_library_find(NULL)
+           && (cluster == NULL || cluster->hadoop_conf == NULL)
            && !sjl_owner_is_other(&ctx->owner);
 }
 

@@ -16,6 +16,7 @@ Jobs, by class name; the body is parsed as JSON, nothing reads as {}:
     pid             process id of this driver
     runs            how many jobs this driver has begun
     context         the metadata of link-context, without the token
+    environ         the environment of this driver
     sleep           {"ms": N}; can be killed
     big             {"bytes": N}: a string of N characters
     print           {"text": ...} goes to the job's log
@@ -489,6 +490,7 @@ JOBS = {
     "pid": lambda job, config: os.getpid(),
     "runs": lambda job, config: len(job.driver.jobs),
     "context": lambda job, config: job.driver.context,
+    "environ": lambda job, config: dict(os.environ),
     "sleep": job_sleep,
     "big": lambda job, config: "x" * config["bytes"],
     "throw": job_throw,
@@ -640,6 +642,16 @@ class Driver:
                               for key, value in posted.items()
                               if key.startswith(prefix)})
 
+        cluster = self.settings.get("cluster") or None
+        library = self.settings.get("library-set") or None
+        if cluster != meta.get("cluster") or library not in (
+                None, meta.get("library")):
+            wanted = {"options": [], "cluster": cluster or ""}
+            if library:
+                wanted["library"] = library
+            self.link.send("link-respawn", wanted)
+            os._exit(0)
+
         began = os.path.join(self.work, "tmp", "began")
         script = "script.restart" if os.path.exists(began) else "script.start"
         open(began, "w").close()
@@ -686,6 +698,7 @@ class Driver:
             "url": Ui.url(self.settings.get("script.ui")),
             "sparkVersion": "none",
             "scalaVersion": "none",
+            "master": self.settings.get("spark.master", "local[*]"),
             "maxJobs": int(self.settings.get("max-jobs-per-context",
                                              meta.get("maxJobs", 8))),
             "maxQueued": int(self.settings.get("max-queued-jobs", -1)),

@@ -57,6 +57,10 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
   /** Whether the driver is to be started again when it is lost. */
   def supervise: Boolean = get("supervise").exists(flag("supervise", _))
 
+  /** The names of the cluster and of the library set that the context is to have. */
+  def cluster: Option[String] = get("cluster").filter(_.nonEmpty)
+  def librarySet: Option[String] = get("library-set").filter(_.nonEmpty)
+
   private def seconds(name: String): Long = get(name).map(duration(name, _)).getOrElse(0L)
 
   def master(defaults: Map[String, String]): String =

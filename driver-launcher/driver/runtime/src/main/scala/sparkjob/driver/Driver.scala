@@ -139,8 +139,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       val defaults = SparkInternals.defaults(sys.env)
       val limits = this.limits(settings, meta.path("maxJobs").asInt(DefaultMaxJobs))
       val missing = settings.jvmOptions(defaults).filterNot(inForce(meta))
-      if (missing.nonEmpty) {
-        respawn(missing)
+      val elsewhere = settings.cluster != told(meta, "cluster") ||
+        settings.librarySet.exists(name => !told(meta, "library").contains(name))
+      if (missing.nonEmpty || elsewhere) {
+        respawn(missing, if (elsewhere) Some(settings) else None)
       }
       val conf = settings.sparkConf(name, defaults)
       val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf)
@@ -189,10 +191,19 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     told ++ ManagementFactory.getRuntimeMXBean.getInputArguments.asScala
   }
 
-  private def respawn(options: Seq[String]): Nothing = {
+  private def told(meta: ObjectNode, name: String): Option[String] =
+    Option(meta.get(name)).map(_.asText)
+
+  /** @param elsewhere what names another cluster or library set than this JVM was started for */
+  private def respawn(options: Seq[String], elsewhere: Option[ContextSettings]): Nothing = {
     log.info(s"Another JVM is needed, with ${options.mkString(" ")}")
     val meta = Json.obj()
-    options.foreach(meta.withArray("options").add(_))
+    val wanted = meta.putArray("options")
+    options.foreach(wanted.add(_))
+    for (settings <- elsewhere) {
+      meta.put("cluster", settings.cluster.getOrElse(""))
+      settings.librarySet.foreach(meta.put("library", _))
+    }
     link.send(Frame(Message.Respawn, 0, 0, Json.bytes(meta), Frame.Nothing))
     leave(0)
   }
@@ -238,7 +249,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       folders, jobFailed, python))
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
-      .put("scalaVersion", scala.util.Properties.versionNumberString)
+      .put("scalaVersion", scala.util.Properties.versionNumberString).put("master", sc.master)
     sc.uiWebUrl.foreach(meta.put("url", _))
     val status = new ClusterStatus(sc, status => link.send(ClusterStatus.frame(status)))
     meta.set[ObjectNode]("status", status.begin())

@@ -1,0 +1,154 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_setup.h"
+
+
+static void sjl_setup_fix(json_t *settings, json_t *fixed, const char *name,
+    const char *value);
+
+
+int
+sjl_setup_there(const char *cluster, const char *library, char **why)
+{
+    if (cluster && sjl_cluster_find(cluster) == NULL) {
+        *why = sjl_format(SJL_SETUP_CLUSTER ": there is no cluster \"%.300s\"",
+                          cluster);
+
+    } else if (library && sjl_library_find(library) == NULL) {
+        *why = sjl_format(SJL_SETUP_LIBRARY ": there is no library set "
+                          "\"%.300s\"", library);
+
+    } else {
+        return SJL_OK;
+    }
+
+    sjl_text_clean(*why);
+
+    return SJL_ERROR;
+}
+
+
+int
+sjl_setup_known(const json_t *settings, char **why)
+{
+    return sjl_setup_there(json_string_value(
+                               json_object_get(settings, SJL_SETUP_CLUSTER)),
+                           json_string_value(
+                               json_object_get(settings, SJL_SETUP_LIBRARY)),
+                           why);
+}
+
+
+int
+sjl_setup_set(sjl_context_t *ctx, const char *cluster, const char *library)
+{
+    int             changed;
+    sjl_cluster_t  *found;
+
+    if (cluster && library == NULL) {
+        found = sjl_cluster_find(cluster);
+        library = found ? found->library : NULL;
+    }
+
+    library = sjl_setup_library_name(library);
+
+    changed = strcmp(cluster ? cluster : "",
+                     ctx->row.cluster ? ctx->row.cluster : "") != 0
+              || strcmp(library, sjl_setup_library_name(ctx->row.library)) != 0;
+
+    free(ctx->row.cluster);
+    ctx->row.cluster = sjl_strdup(cluster);
+    free(ctx->row.library);
+    ctx->row.library = sjl_strdup(library);
+
+    return changed;
+}
+
+
+sjl_cluster_t *
+sjl_setup_cluster(const sjl_context_t *ctx)
+{
+    return ctx->row.cluster ? sjl_cluster_find(ctx->row.cluster) : NULL;
+}
+
+
+sjl_library_t *
+sjl_setup_library(const sjl_context_t *ctx)
+{
+    return sjl_library_find(ctx->row.library);
+}
+
+
+const char *
+sjl_setup_library_name(const char *library)
+{
+    return library ? library : SJL_LIBRARY_DEFAULT;
+}
+
+
+/* a context that had another master would be on the cluster in name only */
+
+void
+sjl_setup_settings(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
+{
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_setup_cluster(ctx);
+
+    if (cluster == NULL) {
+        return;
+    }
+
+    if (cluster->settings) {
+        (void) json_object_update(settings,
+                                  (json_t *) (uintptr_t) cluster->settings);
+    }
+
+    sjl_setup_fix(settings, fixed, "spark.master", cluster->master);
+    sjl_setup_fix(settings, fixed, "spark.submit.deployMode",
+                  cluster->deploys ? "cluster" : "client");
+    sjl_setup_fix(settings, fixed, "spark.kerberos.principal",
+                  cluster->principal);
+    sjl_setup_fix(settings, fixed, "spark.kerberos.keytab", cluster->keytab);
+}
+
+
+static void
+sjl_setup_fix(json_t *settings, json_t *fixed, const char *name,
+    const char *value)
+{
+    if (value) {
+        (void) json_object_set_new(settings, name, json_string(value));
+        (void) json_array_append_new(fixed, json_string(name));
+    }
+}
+
+
+json_t *
+sjl_setup_users(const char *cluster, const char *library)
+{
+    json_t         *names;
+    sjl_context_t  *ctx, *next;
+
+    names = json_array();
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+
+        if (!ctx->row.final
+            && (cluster == NULL
+                || (ctx->row.cluster && strcmp(ctx->row.cluster, cluster) == 0))
+            && (library == NULL
+                || strcmp(sjl_setup_library_name(ctx->row.library), library)
+                   == 0))
+        {
+            (void) json_array_append_new(names, json_string(ctx->row.name));
+        }
+    }
+
+    return names;
+}
