@@ -162,7 +162,7 @@ static const sjl_config_member_t  sjl_config_members[] = {
                2097152, 1073741824),
     SJL_NUMBER("limits.result_bytes", limit_result_bytes, "1073741824", "bytes",
                65536, 1099511627776),
-    SJL_NUMBER("sync_commit_delay", sync_commit_delay, "5", "milliseconds",
+    SJL_NUMBER("sync_commit_delay", sync_commit_delay, "20", "milliseconds",
                0, 1000),
 
     SJL_OTHER("contexts", contexts, object, "{}",

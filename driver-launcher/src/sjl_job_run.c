@@ -96,6 +96,10 @@ sjl_job_frame(const sjl_job_t *job)
                                    sjl_job_paths(job->row.dependent));
     }
 
+    if (job->row.sync) {
+        (void) json_object_set_new(meta, "sync", json_true());
+    }
+
     if (job->trace) {
         (void) json_object_set_new(meta, "trace", json_true());
     }

@@ -111,7 +111,7 @@ test_defaults(void **state)
     assert_int_equal(conf->orphan_timeout, 600);
     assert_int_equal(conf->max_contexts, 64);
     assert_int_equal(conf->max_jobs, 8);
-    assert_int_equal(conf->sync_commit_delay, 5);
+    assert_int_equal(conf->sync_commit_delay, 20);
     assert_int_equal(conf->limit_channels, 256);
     assert_int_equal(conf->limit_requests, 20000);
     assert_int_equal(conf->limit_uploads, 256);

@@ -240,7 +240,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     sc.addSparkListener(new SparkListener {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })
-    val progress = new Progress(sc, (id, counts) => link.send(Progress.frame(id, counts)))
+    val progress = new Progress(sc, (id, counts) => link.sendLater(Progress.frame(id, counts)))
     progress.listen()
     val namedObjects = new JobNamedObjects
     val python = PythonWorkers.of(context, namedObjects, settings, folders)

@@ -26,7 +26,11 @@ import spark.jobserver.api.{DataFileCache, JobEnvironment, SparkJobBase, Validat
 import spark.jobserver.context._
 
 /** What is told of a job: a message, and its metadata without the job's id. */
-final case class Letter(message: Int, meta: Seq[(String, Any)], body: Body)
+final case class Letter(
+    message: Int,
+    meta: Seq[(String, Any)],
+    body: Body,
+    patient: Boolean = false)
 
 /**
  * What the jobs of one context have in common.
@@ -247,7 +251,8 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
       case Bad(problems) =>
         throw invalid(problems.toString)
       case Good(data) =>
-        tell(Letter(Message.Started, Nil, Body.of(file("config"))(_.write(Hocon.render(config)))))
+        tell(Letter(Message.Started, Nil,
+          Body.of(file("config"))(_.write(Hocon.render(config))), patient = request.sync))
         // handed over, so that a stream is not kept from its beginning
         val result = new AtomicReference[Any](timed(job)(job.runJob(c, Environment, data)))
         val body = if (result.get.isInstanceOf[Body]) {

@@ -17,6 +17,7 @@ import com.typesafe.config.{Config, ConfigException, ConfigList}
  * @param cp        empty if the configuration is to name it
  * @param dependent what comes before `cp`
  * @param body      reads the configuration, once
+ * @param sync      nobody waits for it to begin, only for its end
  * @param trace     if the launcher wants one
  */
 final case class JobRequest(
@@ -25,6 +26,7 @@ final case class JobRequest(
     cp: Seq[ClassPathEntry],
     dependent: Seq[ClassPathEntry],
     body: () => Array[Byte],
+    sync: Boolean = false,
     trace: Option[Trace] = None) {
 
   /**
@@ -60,7 +62,7 @@ object JobRequest {
   def apply(meta: ObjectNode, body: () => Array[Byte]): JobRequest =
     JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
       ClassPathEntry.list(meta, "cp"), ClassPathEntry.list(meta, "dependent"), body,
-      if (meta.path("trace").asBoolean) Some(new Trace) else None)
+      meta.path("sync").asBoolean, if (meta.path("trace").asBoolean) Some(new Trace) else None)
 
   private def mainClass(config: Config): String = {
     Seq("mainClass", "classPath").find(config.hasPath).map(string(config, _)).getOrElse {

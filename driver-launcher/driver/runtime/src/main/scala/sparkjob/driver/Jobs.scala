@@ -108,6 +108,7 @@ class Jobs(link: Link) {
     letter.meta.foreach { case (name, value) => meta.putPOJO(name, value) }
     def frame(body: Array[Byte]) = Frame(letter.message, 0, 0, Json.bytes(meta), body)
     letter.body match {
+      case Bytes(bytes) if letter.patient => link.sendLater(frame(bytes))
       case Bytes(bytes) => link.send(frame(bytes))
       case Spilled(file, _) if link.passesFiles =>
         meta.put("file", handOut(file).toString)

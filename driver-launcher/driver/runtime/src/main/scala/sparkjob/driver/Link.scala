@@ -48,6 +48,7 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
   private var connection: Connection = _
   private var established = false
   private var writing = false
+  private var due = 0L
 
   // of the thread that reads
   private var connected = true
@@ -61,14 +62,18 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
    * Sends a frame. While the link is broken, or the launcher has not answered the hello yet, the
    * frame is dropped: what matters is told again in [[establish]].
    */
-  def send(frame: Frame): Unit = tell(Parcel(frame, None))
+  def send(frame: Frame): Unit = tell(Parcel(frame, None), 0)
+
+  /** Likewise, what nobody waits for: it goes with the next frame, or a little later. */
+  def sendLater(frame: Frame): Unit = tell(Parcel(frame, None), Patience)
 
   /** Likewise, with a file as payload that goes ahead of it in pieces. */
-  def sendFile(frame: Frame, file: Path): Unit = tell(Parcel(frame, Some(file)))
+  def sendFile(frame: Frame, file: Path): Unit = tell(Parcel(frame, Some(file)), 0)
 
-  private def tell(parcel: Parcel): Unit = synchronized {
+  private def tell(parcel: Parcel, patience: Long): Unit = synchronized {
     if (established) {
-      put(parcel)
+      call(patience)
+      queue.add(parcel)
     }
   }
 
@@ -89,10 +94,16 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     }
   }
 
-  private def put(parcel: Parcel): Unit = {
-    queue.add(parcel)
-    notifyAll()
+  /** What is put into the queue next has to be written within so many milliseconds. */
+  private def call(patience: Long): Unit = {
+    val moment = now + patience
+    if (queue.isEmpty || moment < due) {
+      due = moment
+      notifyAll()
+    }
   }
+
+  private def now: Long = NANOSECONDS.toMillis(System.nanoTime())
 
   private def thread(name: String, body: => Unit): Unit = {
     val thread = new Thread(() => body, name)
@@ -123,8 +134,8 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
 
   /** Some messages, or one that has a file. */
   private def next(): (Array[Parcel], Connection) = synchronized {
-    while (queue.isEmpty || connection == null) {
-      wait()
+    while (connection == null || queue.isEmpty || due > now) {
+      wait(if (connection == null || queue.isEmpty) 0 else due - now)
     }
     writing = true
     val parcels = ArrayBuffer(queue.poll())
@@ -201,16 +212,17 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     synchronized {
       queue.clear()
       connection = to
-      put(Parcel(hello, None))
+      call(0)
+      queue.add(Parcel(hello, None))
     }
     try {
       while (true) {
         val frame = Frame.decode(input)
         frame.kind match {
           case Message.Ping => synchronized {
+            call(0)
             queue.addFirst(
               Parcel(Frame(Message.Pong, 0, frame.stream, Frame.Nothing, Frame.Nothing), None))
-            notifyAll()
           }
           case Message.Pong =>
           case _ => owner.receive(frame)
@@ -253,4 +265,7 @@ private object Link {
   val FirstPause = 100L
   val LongestPause = 2000L
   val FramesAtOnce = 64
+
+  /** In milliseconds: short Spark jobs have ended by then, and nobody sees it. */
+  val Patience = 10L
 }

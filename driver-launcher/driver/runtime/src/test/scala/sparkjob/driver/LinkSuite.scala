@@ -5,13 +5,16 @@
 
 package sparkjob.driver
 
-import java.io.{ByteArrayInputStream, FileInputStream, IOException}
+import java.io.{ByteArrayInputStream, FileInputStream, InputStream, IOException}
 import java.net.{InetAddress, ServerSocket}
 import java.nio.ByteBuffer
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.security.{KeyStore, MessageDigest}
+import java.util.concurrent.{CountDownLatch, LinkedBlockingQueue, TimeUnit}
 import javax.net.ssl.{KeyManagerFactory, SSLContext, SSLServerSocket}
+
+import scala.concurrent.duration._
 
 import org.junit.{AfterClass, Test}
 import org.junit.Assert._
@@ -97,6 +100,31 @@ class LinkSuite {
     port.close()
   }
 
+  @Test def whatMayWaitGoesWithTheNextFrameOrAlone(): Unit = {
+    val written = new LinkedBlockingQueue[Seq[Int]]
+    val link = new Link(new Recorder(written), new LinkOwner {
+      override def hello(): Frame = frame(Message.Hello)
+      override def receive(frame: Frame): Unit = {}
+      override def patience: FiniteDuration = 1.hour
+      override def abandoned(): Unit = {}
+    })
+    link.start()
+    def next(): Seq[Int] = written.poll(60, TimeUnit.SECONDS)
+    assertEquals(Seq(Message.Hello), next())
+    link.establish(())
+    link.sendLater(frame(Message.Started))
+    assertEquals(Seq(Message.Started), next())
+    // this thread may be kept from its second call for longer than the first one may wait
+    val together = Iterator.continually {
+      link.sendLater(frame(Message.Started))
+      link.send(frame(Message.Result))
+      val first = next()
+      assertEquals(Seq(Message.Started, Message.Result), if (first.size == 1) first ++ next() else first)
+      first.size
+    }
+    assertTrue(together.take(1000).contains(2))
+  }
+
   @Test def addressesThatCannotBeAreRefused(): Unit = {
     Seq("127.0.0.1:1", "tls://127.0.0.1", "http://a:1", "tcp://a b:1", "").foreach { url =>
       assertThrows(url, classOf[IllegalArgumentException], () => Endpoint.parse(url, Some(own.pin)))
@@ -121,6 +149,29 @@ class LinkSuite {
 object LinkSuite {
   private val folder = Files.createTempDirectory("sparkjob-link-")
   private val Password = "changeit"
+
+  private def frame(kind: Int): Frame = Frame(kind, 0, 0, Frame.Nothing, Frame.Nothing)
+
+  /** Notes which messages go together; its launcher says nothing. */
+  private class Recorder(written: LinkedBlockingQueue[Seq[Int]]) extends Endpoint {
+    override def passesFiles: Boolean = true
+
+    override def connect(): Connection = new Connection {
+      private val silence = new CountDownLatch(1)
+
+      override val input: InputStream = new InputStream {
+        override def read(): Int = {
+          silence.await()
+          -1
+        }
+      }
+
+      override def write(frames: Array[ByteBuffer]): Unit =
+        written.add(frames.map(_.getShort(4).toInt).toSeq)
+
+      override def close(): Unit = silence.countDown()
+    }
+  }
 
   private lazy val own = new Key("own")
   private lazy val other = new Key("other")
