@@ -743,12 +743,14 @@ ngx_http_sparkjob_watch_send(ngx_http_sparkjob_watch_t *w)
 static void
 ngx_http_sparkjob_watch_sent(ngx_http_sparkjob_watch_t *w)
 {
+    ngx_buf_t                 *b;
     ngx_http_sparkjob_link_t  *link;
 
     while (w->links != w->unsent) {
         link = w->links;
+        b = &link->buf;
 
-        if (ngx_buf_size(&link->buf) != 0) {
+        if (ngx_buf_size(b) != 0) {
             return;
         }
 
