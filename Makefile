@@ -20,6 +20,8 @@ MVN          ?= mvn -q -B -ntp
 
 # nginx: the distribution's nginx-dev, or any source tree >= 1.18
 NGINX_SRC    ?=
+# in nginx's own repository it is in auto/
+NGINX_CONF   := $(firstword $(wildcard $(addprefix $(NGINX_SRC)/,configure auto/configure)))
 NGINX_DEV    := /usr/share/nginx/src
 NGINX_FLAGS  := --with-compat --with-http_ssl_module --with-http_v2_module \
                 --with-http_auth_request_module --with-http_stub_status_module
@@ -67,12 +69,16 @@ deps:                                      ## install the packages that are miss
 
 # the module
 
+CONFIGURE     = $(NGINX_CONF:$(NGINX_SRC)/%=./%)
+# keeps in a file of the build folder what configure says, and shows the end of it when that fails
+TOLD          = >$(CURDIR)/$(BUILD)/$(1) 2>&1 || { tail -n 5 $(CURDIR)/$(BUILD)/$(1); exit 1; }
+
 module: $(MODULE)                          ## the nginx module (NGINX_SRC=<tree> for another nginx)
 
 # the module has to be built again when it is for another nginx
 $(BUILD)/nginx.is: FORCE
 	@mkdir -p $(BUILD)
-	@test -z "$(NGINX_SRC)" || test -x "$(NGINX_SRC)/configure" \
+	@test -z "$(NGINX_SRC)" || test -x "$(NGINX_CONF)" \
 	    || { echo "NGINX_SRC=$(NGINX_SRC) is no nginx source tree (it has no configure)"; exit 1; }
 	@echo "$(or $(NGINX_SRC),nginx-dev)" | cmp -s - $@ || echo "$(or $(NGINX_SRC),nginx-dev)" >$@
 
@@ -84,21 +90,21 @@ $(MODULE): $(M_SRC) $(BUILD)/nginx.is | deps
 ifeq ($(NGINX_SRC),)
 	@. $(NGINX_DEV)/conf_flags && cd $(NGINX_DEV) \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" $(MODULE_FLAGS) --builddir=$(CURDIR)/$(BUILD)/nginx \
-	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
+	        --add-dynamic-module=$(CURDIR) $(call TOLD,configure.log) \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
 else
-	@cd $(NGINX_SRC) && ./configure $(NGINX_FLAGS) --builddir=$(CURDIR)/$(BUILD)/nginx \
-	        --add-dynamic-module=$(CURDIR) >$(CURDIR)/$(BUILD)/configure.log 2>&1 \
+	@cd $(NGINX_SRC) && $(CONFIGURE) $(NGINX_FLAGS) --builddir=$(CURDIR)/$(BUILD)/nginx \
+	        --add-dynamic-module=$(CURDIR) $(call TOLD,configure.log) \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/nginx/Makefile modules
 endif
 	@cp $(BUILD)/nginx/ngx_http_sparkjob_module.so $@.new && mv $@.new $@ # a running nginx keeps its own
 
 static:                                    ## an nginx with the module inside (NGINX_SRC=<tree>)
-	@test -x "$(NGINX_SRC)/configure" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
+	@test -x "$(NGINX_CONF)" || { echo "make static needs NGINX_SRC=<nginx source tree>"; exit 1; }
 	@mkdir -p $(BUILD)
-	@cd $(NGINX_SRC) && ./configure $(NGINX_FLAGS) $(STATIC_FLAGS) \
+	@cd $(NGINX_SRC) && $(CONFIGURE) $(NGINX_FLAGS) $(STATIC_FLAGS) \
 	        --builddir=$(CURDIR)/$(BUILD)/static --add-module=$(CURDIR) \
-	        >$(CURDIR)/$(BUILD)/configure-static.log 2>&1 \
+	        $(call TOLD,configure-static.log) \
 	    && $(MAKE) -s -f $(CURDIR)/$(BUILD)/static/Makefile
 	@echo "== $(BUILD)/static/nginx has the module inside"
 
