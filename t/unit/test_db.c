@@ -82,7 +82,7 @@ probe_run(sjl_db_op_t *op, sjl_dao_t *dao)
     probe_t  *probe;
 
     probe = sjl_container(op, probe_t, op);
-    probe->runs++;
+    (void) __atomic_add_fetch(&probe->runs, 1, __ATOMIC_RELEASE);
 
     if (probe->pause) {
         (void) usleep((useconds_t) probe->pause);
