@@ -69,6 +69,7 @@ STEPS = {step.__name__: step for step in (upload, create, submit, run, result, k
 
 def prepare(world, step, rng):
     """What a step needs is there, what it makes is not."""
+    world.client.close()        # a worker that was struck after its last answer had that connection
     for name in "kept", "plain":
         if name not in world.running and not world.create(world.client, rng, name):
             world.violations.append(f"context {name} cannot be made, though it is not there")

@@ -52,6 +52,16 @@ def test_what_was_wrong_once():
         assert w.restart()
 
 
+def test_what_a_step_needs_is_there_when_a_worker_was_struck_after_its_last_answer():
+    with world() as w:
+        assert matrix.prepare(w, "run", random.Random(1))
+        w.delete(w.client, random.Random(1), "kept")
+        for pid in w.server.worker_pids():
+            os.kill(pid, 9)
+        assert w.settle()
+        assert matrix.prepare(w, "run", random.Random(1)), w.violations
+
+
 def test_a_job_that_a_dead_driver_has_told_to_a_dead_launcher_runs_again():
     """Its result is on its way to the disk when the driver dies, and then the launcher: the next driver knows nothing of it."""
     with world() as w:
