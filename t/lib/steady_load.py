@@ -98,7 +98,7 @@ class SteadyLoad:
         end = None
         while end is None or time.monotonic() < end:
             try:
-                with EventStream(self.server, "/events?kind=job", last, timeout=0.5) as stream:
+                with EventStream(self.server, "/events?kind=job&context=" + self.context, last, timeout=0.5) as stream:
                     if stream.status != 200:
                         self.failures.append(f"watch: {stream.status}")
                     for event, data in iter(stream.next, None):
