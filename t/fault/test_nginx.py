@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ from fake_launcher import BINARY_GET, CONTEXT_GET, JOB_GET, SNAPSHOT, FakeLaunch
 from sparkjob_server import BUILD, EXAMPLES, NGINX, Server, alive, children, wait_until
 from steady_load import SteadyLoad
 
+WORKER = "add_header X-Worker $pid always;"
 KILLED = r"worker process \d+ exited on signal 9"
 
 
@@ -41,6 +43,18 @@ def reload(s, wait=True):
     if wait:
         wait_until("new workers", lambda: len(set(s.worker_pids()) - set(old)) >= s.workers)
     return old
+
+
+def connected(s):
+    """Waits until all workers have a channel; what came before that only those tell the zone that were there."""
+    wait_until("all workers have a channel", lambda: all(
+        re.search(rf" {pid}#\d+: sparkjob_zone .* connected to", s.read("nginx/logs/error.log")) for pid in s.worker_pids()))
+
+
+def heard(s, pid):
+    """Waits until a worker has told the zone of all events so far: it has those before the answer to a later job."""
+    wait_until("the worker has answered", lambda: s.request(
+        "POST", "/jobs?cp=examples&mainClass=noop&context=parked&sync=true")[1].get("X-Worker") == str(pid))
 
 
 def all_left(pids):
@@ -89,15 +103,18 @@ def test_zone_grows_and_shrinks_under_load():
 
 
 def test_workers_killed_under_load():
-    with Server(scripted=True) as s:
+    with Server(scripted=True, location=WORKER) as s:
         prepared(s)
-        s.expected.append(KILLED)
+        s.expected += [KILLED, "shared memory zone .* was locked by"]
         with SteadyLoad(s, "c", broken=("read", "sync", "async", "watch")) as load:
             for _ in range(10):
                 time.sleep(0.2)
                 victim = s.worker_pids()[0]
+                heard(s, victim)
                 os.kill(victim, signal.SIGKILL)
                 wait_until("a new worker", lambda: len(s.worker_pids()) == 2 and victim not in s.worker_pids())
+                connected(s)
+        load.resets = s.read("nginx/logs/error.log").count("loading it anew")       # it died while it wrote
         load.check()
         # two readers, three and two writers: that many may be on the killed worker
         assert sum(load.counts[k + " broken"] for k in ("read", "sync", "async")) <= 10 * 7, load.counts
