@@ -24,6 +24,7 @@ def fake():
         s.start_nginx()
         s.wait_ready()
         fake.server = s
+        connected(fake)
         yield fake
 
 
@@ -36,6 +37,12 @@ def watch(fake, path="/events", **more):
 def own_memory(fake):
     """Of the workers, in KiB, without the zone, whose pages count as they are touched."""
     return sum(memory_kb(p, "RssAnon") for p in fake.server.worker_pids())
+
+
+def connected(fake, before=()):
+    """Waits until all workers have a channel, besides those of before: who comes later hears of what is new sooner than
+    of what is not."""
+    wait_until("all workers have a channel", lambda: len(fake.greeted.difference(before)) == fake.server.workers)
 
 
 def settled(fake):
@@ -337,7 +344,7 @@ def test_a_new_launcher_is_a_reset(fake):
 def test_reload_ends_streams_and_they_go_on_elsewhere(fake):
     fake.put_job(job_id(1))
     settled(fake)
-    old = fake.server.worker_pids()
+    old, channels = fake.server.worker_pids(), set(fake.greeted)
     with watch(fake) as stream, socket.create_connection(("127.0.0.1", fake.server.port)) as deaf:
         deaf.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
         stream.next()
@@ -345,6 +352,7 @@ def test_reload_ends_streams_and_they_go_on_elsewhere(fake):
         assert stream.rest() == []
         last = stream.last_id
     wait_until("the old workers left", lambda: not any(alive(p) for p in old), 5)
+    connected(fake, channels)
     fake.put_job(job_id(2))
     with watch(fake, last_id=last) as stream:
         assert stream.next()[1]["jobId"] == job_id(2)
