@@ -30,6 +30,7 @@ is(http('GET', '/two/healthz')->{status}, 200, 'one is well');
 wait_for('the other is said to be away', sub { http('GET', '/one/healthz')->{status} == 500 });
 start_launcher('one');
 wait_for('it is back', sub { http('GET', '/one/healthz')->{status} == 200 });
+wait_for('it ends the driver that it knows nothing of', sub { !drivers('one') });
 
 __DATA__
 
