@@ -26,7 +26,7 @@ NGINX_DEV    := /usr/share/nginx/src
 NGINX_FLAGS  := --with-compat --with-http_ssl_module --with-http_v2_module \
                 --with-http_auth_request_module --with-http_stub_status_module
 
-LIBS         := ev jansson sqlite3 uuid ssl crypto curl
+LIBS         := ev jansson sqlite3 uuid ssl crypto curl expat
 WARN         := -Wall -Wextra -Werror
 L_SRC        := $(wildcard driver-launcher/src/*.c)
 L_HDR        := $(wildcard driver-launcher/src/*.h driver-launcher/include/*.h)

@@ -25,7 +25,8 @@ static const sjl_resource_member_t  sjl_cluster_members[] = {
     { "library_set", SJL_RESOURCE_TEXT, NULL },
     { "principal", SJL_RESOURCE_TEXT, NULL },
     { "keytab", SJL_RESOURCE_TEXT, NULL },
-    { "rest", SJL_RESOURCE_TEXT, NULL }
+    { "rest", SJL_RESOURCE_TEXT, NULL },
+    { "web", SJL_RESOURCE_TEXT, NULL }
 };
 
 
@@ -115,6 +116,7 @@ sjl_cluster_make(const char *name, json_t *spec)
     cluster->principal = sjl_cluster_text(cluster, "principal");
     cluster->keytab = sjl_cluster_text(cluster, "keytab");
     cluster->rest = sjl_cluster_text(cluster, "rest");
+    cluster->web = sjl_cluster_text(cluster, "web");
     cluster->settings = json_object_get(cluster->resource.spec, "settings");
 
     mode = sjl_cluster_text(cluster, "deploy_mode");

@@ -28,6 +28,8 @@ typedef struct {
     const char      *rest;              /* where the cluster is asked */
     const json_t    *settings;
     unsigned         deploys:1;         /* drivers: deploy mode "cluster" */
+
+    const char      *web;               /* pages of a standalone master */
 } sjl_cluster_t;
 
 

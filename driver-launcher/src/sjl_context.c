@@ -9,6 +9,7 @@
 
 #include "sjl_context.h"
 #include "sjl_channel.h"
+#include "sjl_cluster_fit.h"
 #include "sjl_config.h"
 #include "sjl_create.h"
 #include "sjl_db.h"
@@ -24,6 +25,7 @@
 #include "sjl_state.h"
 #include "sjl_stray.h"
 #include "sjl_supervise.h"
+#include "sjl_yarn.h"
 
 #include <utlist.h>
 
@@ -52,8 +54,10 @@ static void sjl_context_publish(sjl_context_t *ctx,
     const sjl_context_row_t *row);
 static void sjl_context_answer(sjl_context_t *ctx,
     const sjl_context_row_t *row);
+static void sjl_context_deleted(sjl_context_t *ctx);
 static void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
 static void sjl_context_durable(sjl_context_t *ctx);
+static void sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why);
 static void sjl_context_spawn(sjl_context_t *ctx);
 static void sjl_context_idle_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -406,15 +410,38 @@ sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
         }
     }
 
-    if (!row->final) {
-        return;
+    if (row->final && ctx->reap == NULL) {
+        sjl_context_deleted(ctx);
     }
+}
+
+
+static void
+sjl_context_deleted(sjl_context_t *ctx)
+{
+    sjl_request_t  *r;
 
     while (ctx->deleters) {
         r = ctx->deleters;
         LL_DELETE2(ctx->deleters, r, waiting);
         sjl_request_reply(r, NULL, NULL, 0);
     }
+}
+
+
+/* its row may be on the way to the disk yet, and answers then */
+
+void
+sjl_context_reaped(sjl_context_t *ctx)
+{
+    ctx->reap = NULL;
+    ctx->nops--;
+
+    if (ctx->published == ctx->row.rev) {
+        sjl_context_deleted(ctx);
+    }
+
+    sjl_context_release(ctx);
 }
 
 
@@ -457,11 +484,7 @@ sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why)
         sjl_request_storage_failed(r, why);
     }
 
-    while (ctx->deleters) {
-        r = ctx->deleters;
-        LL_DELETE2(ctx->deleters, r, waiting);
-        sjl_request_reply(r, NULL, NULL, 0);
-    }
+    sjl_context_deleted(ctx);
 
     if (ctx->round) {
         sjl_predefined_answered(ctx, why->text, NULL, 0);
@@ -496,8 +519,32 @@ sjl_context_durable(sjl_context_t *ctx)
         sjl_context_end(ctx, SJP_CONTEXT_ERROR, &why);
 
     } else {
-        sjl_context_spawn(ctx);
+        sjl_cluster_fit(ctx, sjl_context_fits);
     }
+}
+
+
+/* a driver would wait for ever for what its cluster has not */
+
+static void
+sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why)
+{
+    sjl_failure_t  failure;
+
+    if (why == NULL) {
+        sjl_context_spawn(ctx);
+        return;
+    }
+
+    sjl_text_clean(why);
+    sjl_failure_words(&failure, why);
+    failure.code = code;
+    failure.error = sjl_error_text(code == SJP_ERR_BAD_SETTING
+                                   ? "sparkjob.driver.BadSettingException"
+                                   : "spark.jobserver."
+                                     "ContextInitializationException",
+                                   why, NULL);
+    sjl_context_end(ctx, SJP_CONTEXT_ERROR, &failure);
 }
 
 
@@ -730,6 +777,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_lifetime_end(ctx);
     sjl_supervise_stop(ctx);
     sjl_spare_leave(ctx);
+    sjl_cluster_fit_forget(ctx);
 
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);
@@ -750,6 +798,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
 
     (void) sjl_context_set_state(ctx, state);
     sjl_context_save(ctx, 0);
+    sjl_yarn_reap(ctx);
 
     if (ctx->driver) {
         sjl_driver_give_up(ctx->driver, why->reported);

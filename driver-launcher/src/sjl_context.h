@@ -24,6 +24,8 @@ typedef struct sjl_stray_s    sjl_stray_t;
 typedef struct sjl_round_s    sjl_round_t;
 typedef struct sjl_turn_s     sjl_turn_t;
 typedef struct sjl_failure_s  sjl_failure_t;
+typedef struct sjl_fit_s      sjl_fit_t;
+typedef struct sjl_reap_s     sjl_reap_t;
 
 
 struct sjl_context_s {
@@ -74,6 +76,9 @@ struct sjl_context_s {
 
     UT_hash_handle      hh;             /* by id */
     UT_hash_handle      hh_name;        /* by name, while not final */
+
+    sjl_fit_t          *fit;            /* see sjl_cluster_fit.h */
+    sjl_reap_t         *reap;           /* see sjl_yarn_reap() */
 };
 
 
@@ -89,6 +94,9 @@ void sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f);
 void sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f);
 
 sjl_context_t *sjl_context_find(const char *id);
+
+/* its cluster has nothing of it any longer, or does not say so */
+void sjl_context_reaped(sjl_context_t *ctx);
 
 /* one that is not final */
 sjl_context_t *sjl_context_find_name(const char *name);

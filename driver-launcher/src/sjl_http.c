@@ -22,6 +22,7 @@
 #define SJL_HTTP_IDLE       16          /* connections that are kept */
 #define SJL_HTTP_RATE       (1024 * 1024)
 #define SJL_HTTP_WHY        256
+#define SJL_HTTP_ANSWER     (4 * 1024 * 1024)
 
 
 struct sjl_http_s {
@@ -39,13 +40,19 @@ struct sjl_http_s {
     char                why[SJL_HTTP_WHY];
     char                error[CURL_ERROR_SIZE];
     sjl_http_pt         done;
+    sjl_http_answer_pt  answered;       /* of who wants to know the answer */
     void               *data;
+
+    char               *answer;
+    size_t              answer_size;
 
     sjl_http_t         *next;
     sjl_http_t         *prev;
 };
 
 
+static sjl_http_t *sjl_http_make(const char *head, const char *tail, int fd,
+    void *data);
 static void sjl_http_setup(sjl_http_t *http, const char *url, int64_t timeout);
 static size_t sjl_http_read(char *buffer, size_t size, size_t n, void *data);
 static ssize_t sjl_http_part(sjl_http_t *http, char *buffer, size_t n);
@@ -134,6 +141,44 @@ void
 sjl_http_post(const char *url, const char *head, int fd, const char *tail,
     int64_t timeout, sjl_http_pt done, void *data)
 {
+    sjl_http_t  *http;
+
+    http = sjl_http_make(head, tail, fd, data);
+    http->done = done;
+
+    sjl_http_setup(http, url, timeout);
+
+    (void) curl_multi_add_handle(sjl_http_multi, http->easy);
+}
+
+
+sjl_http_t *
+sjl_http_ask(const char *method, const char *url, const char *body,
+    int64_t timeout, sjl_http_answer_pt done, void *data)
+{
+    sjl_http_t  *http;
+
+    http = sjl_http_make(body ? body : "", "", -1, data);
+    http->answered = done;
+
+    sjl_http_setup(http, url, timeout);
+
+    if (strcmp(method, "GET") == 0) {
+        (void) curl_easy_setopt(http->easy, CURLOPT_HTTPGET, 1L);
+
+    } else {
+        (void) curl_easy_setopt(http->easy, CURLOPT_CUSTOMREQUEST, method);
+    }
+
+    (void) curl_multi_add_handle(sjl_http_multi, http->easy);
+
+    return http;
+}
+
+
+static sjl_http_t *
+sjl_http_make(const char *head, const char *tail, int fd, void *data)
+{
     sjl_http_t   *http;
     struct stat   sb;
 
@@ -143,7 +188,6 @@ sjl_http_post(const char *url, const char *head, int fd, const char *tail,
     http->tail = sjl_strdup(tail);
     http->tail_size = strlen(tail);
     http->fd = fd;
-    http->done = done;
     http->data = data;
 
     if (fd != -1 && fstat(fd, &sb) == 0) {
@@ -152,7 +196,7 @@ sjl_http_post(const char *url, const char *head, int fd, const char *tail,
 
     DL_APPEND(sjl_https, http);
 
-    sjl_http_setup(http, url, timeout);
+    return http;
 }
 
 
@@ -206,10 +250,9 @@ sjl_http_setup(sjl_http_t *http, const char *url, int64_t timeout)
     (void) curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, sjl_http_seek);
     (void) curl_easy_setopt(easy, CURLOPT_SEEKDATA, http);
     (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, sjl_http_write);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sjl_http_open);
     (void) curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
-
-    (void) curl_multi_add_handle(sjl_http_multi, easy);
 }
 
 
@@ -291,13 +334,35 @@ sjl_http_seek(void *data, curl_off_t offset, int origin)
 }
 
 
-/* nobody wants to know what the answer says */
+/* of a callback nobody wants to know what the answer says */
 
 static size_t
 sjl_http_write(char *buffer, size_t size, size_t n, void *data)
 {
-    (void) buffer;
-    (void) data;
+    char        *longer;
+    sjl_http_t  *http;
+
+    http = data;
+
+    if (http->answered == NULL) {
+        return size * n;
+    }
+
+    if (http->answer_size + size * n > SJL_HTTP_ANSWER) {
+        (void) snprintf(http->why, sizeof(http->why),
+                        "its answer is longer than %d bytes", SJL_HTTP_ANSWER);
+        return 0;
+    }
+
+    longer = realloc(http->answer, http->answer_size + size * n);
+
+    if (longer == NULL) {
+        return 0;
+    }
+
+    memcpy(longer + http->answer_size, buffer, size * n);
+    http->answer = longer;
+    http->answer_size += size * n;
 
     return size * n;
 }
@@ -314,6 +379,12 @@ sjl_http_open(void *data, curlsocktype purpose, struct curl_sockaddr *addr)
     (void) purpose;
 
     http = data;
+
+    if (http->answered) {
+        return socket(addr->family, addr->socktype|SOCK_CLOEXEC,
+                      addr->protocol);
+    }
+
     sjl_http_url_host(http, host, sizeof(host));
 
     if (!sjl_outbound_may(sjl_conf->outbound_hosts, host, &addr->addr)) {
@@ -452,6 +523,7 @@ sjl_http_ended(CURL *easy, CURLcode rc)
 {
     char        *private;
     long         status;
+    json_t      *answer;
     sjl_http_t  *http;
 
     private = NULL;
@@ -471,8 +543,25 @@ sjl_http_ended(CURL *easy, CURLcode rc)
 
     DL_DELETE(sjl_https, http);
 
-    http->done(http->data, status, http->why);
+    if (http->done) {
+        http->done(http->data, status, http->why);
 
+    } else {
+        answer = http->answer ? json_loadb(http->answer, http->answer_size, 0,
+                                           NULL)
+                              : NULL;
+        http->answered(http->data, status, http->why, answer);
+        json_decref(answer);
+    }
+
+    sjl_http_free(http);
+}
+
+
+void
+sjl_http_cancel(sjl_http_t *http)
+{
+    DL_DELETE(sjl_https, http);
     sjl_http_free(http);
 }
 
@@ -490,6 +579,7 @@ sjl_http_free(sjl_http_t *http)
 
     free(http->head);
     free(http->tail);
+    free(http->answer);
     free(http);
 }
 

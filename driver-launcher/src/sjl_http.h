@@ -3,8 +3,9 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * An HTTP client for the loop, by libcurl: posts JSON, and is interested in
- * nothing but the status.  What may be connected to is sjl_outbound.h's.
+ * An HTTP client for the loop, by libcurl.  It posts JSON for clients, and is
+ * interested in nothing but the status then; what may be connected to is
+ * sjl_outbound.h's.  And it asks clusters, which the configuration trusts.
  */
 
 
@@ -22,6 +23,10 @@ typedef struct sjl_http_s  sjl_http_t;
 
 /* the status, or 0 and why there is none, good until it returns */
 typedef void (*sjl_http_pt)(void *data, long status, const char *why);
+
+/* likewise, with the body of the answer, which may be NULL */
+typedef void (*sjl_http_answer_pt)(void *data, long status, const char *why,
+    json_t *answer);
 
 
 /* returns SJL_OK or SJL_ERROR, and has logged why */
@@ -43,6 +48,16 @@ char *sjl_http_host(const char *url);
  */
 void sjl_http_post(const char *url, const char *head, int fd, const char *tail,
     int64_t timeout, sjl_http_pt done, void *data);
+
+/*
+ * Asks a cluster: GET, or another method with a body (NULL: none), as long as
+ * redirections lead.  "done" is called once, not before this function has
+ * returned, and not after sjl_http_cancel(); an answer that is no JSON object,
+ * or too long, counts as none.
+ */
+sjl_http_t *sjl_http_ask(const char *method, const char *url, const char *body,
+    int64_t timeout, sjl_http_answer_pt done, void *data);
+void sjl_http_cancel(sjl_http_t *http);
 
 
 #endif /* _SJL_HTTP_H_INCLUDED_ */

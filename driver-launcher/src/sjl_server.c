@@ -33,6 +33,7 @@
 #include "sjl_spare.h"
 #include "sjl_sweep.h"
 #include "sjl_tls.h"
+#include "sjl_yarn.h"
 
 #include <signal.h>
 #include <sys/file.h>
@@ -451,7 +452,7 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
 
     if (sjl_archive_busy() || sjl_spare_count()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
-            && (sjl_drivers || sjl_context_count())))
+            && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping())))
     {
         return;
     }

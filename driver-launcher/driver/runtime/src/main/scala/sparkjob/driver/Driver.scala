@@ -235,6 +235,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()
     Master.probe(master)
+    Master.tag(conf, surroundings.context)
     val context = JobContext.make(factory, settings.config, conf, name)
     val sc = context.sparkContext
     sc.addSparkListener(new SparkListener {

@@ -10,14 +10,15 @@ import java.net.{InetSocketAddress, Socket}
 
 import scala.concurrent.duration._
 
-import org.apache.spark.SparkException
+import org.apache.spark.{SparkConf, SparkException}
 
-/** Spark standalone masters. */
+/** What masters need of the driver before it makes its context there. */
 object Master {
 
   private val Prefix = "spark://"
   private val Patience = 5.seconds
   private val Pause = 500.millis
+  private val Tags = "spark.yarn.tags"
 
   /**
    * Sees whether anything listens at a standalone master's address. Spark itself would try for a
@@ -34,6 +35,15 @@ object Master {
       }
       failure.foreach(e => throw new SparkException(s"No Spark master answers at $url: $e", e))
     }
+  }
+
+  /**
+   * Has YARN know the application by its context, so that the launcher finds it there whatever
+   * became of this driver.
+   */
+  def tag(conf: SparkConf, context: String): Unit = if (conf.get("spark.master") == "yarn") {
+    val own = conf.getOption(Tags).filter(_.nonEmpty)
+    conf.set(Tags, (own.toSeq :+ s"sparkjob-$context").mkString(","))
   }
 
   /** None for what is no address: Spark says so. */

@@ -1,0 +1,25 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * What a Hadoop configuration folder says of YARN.
+ */
+
+
+#ifndef _SJL_YARN_CONF_H_INCLUDED_
+#define _SJL_YARN_CONF_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+/*
+ * The URLs at which the ResourceManager's REST is asked, as the yarn-site.xml
+ * in a folder has them, to be freed: of several, with commas between them, any
+ * may be the active one.  NULL: *why, to be freed, tells what is wrong.
+ */
+char *sjl_yarn_conf_rest(const char *folder, char **why);
+
+
+#endif /* _SJL_YARN_CONF_H_INCLUDED_ */

@@ -1,0 +1,269 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Applications of a context have its id as a tag, so they are found whoever has
+ * submitted them, and though nobody was told their ids.  Mostly there is none
+ * left: a driver that stops in order ends its own, and an application master
+ * that loses its driver ends, too.  It has a second for that.
+ */
+
+
+#include "sjl_yarn.h"
+#include "sjl_cluster_want.h"
+#include "sjl_http.h"
+
+
+#define SJL_REAP_TIMEOUT  5             /* seconds for an answer */
+#define SJL_REAP_PAUSE    1.            /* between two looks */
+#define SJL_REAP_LOOKS    30
+#define SJL_REAP_SILENT   3             /* looks without an answer, at most */
+
+#define SJL_REAP_STATES   "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
+
+
+struct sjl_reap_s {
+    sjl_context_t  *context;
+    char           *rest;
+    ev_timer        timer;
+    unsigned        looks;
+    unsigned        silent;
+    json_t         *left;               /* ids, to be killed */
+};
+
+
+static void sjl_reap_look(sjl_reap_t *reap);
+static void sjl_reap_looked(void *data, long status, const char *why,
+    json_t *answer);
+static void sjl_reap_nothing(sjl_reap_t *reap, long status, const char *why);
+static json_t *sjl_reap_ids(const json_t *answer);
+static void sjl_reap_kill(sjl_reap_t *reap);
+static void sjl_reap_killed(void *data, long status, const char *why,
+    json_t *answer);
+static void sjl_reap_later(sjl_reap_t *reap);
+static void sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_reap_end(sjl_reap_t *reap);
+
+
+static size_t  sjl_reaps;
+
+
+size_t
+sjl_yarn_reaping(void)
+{
+    return sjl_reaps;
+}
+
+
+void
+sjl_yarn_reap(sjl_context_t *ctx)
+{
+    char        *rest, *why;
+    sjl_reap_t  *reap;
+
+    if (!sjl_yarn_is(ctx->row.master ? ctx->row.master
+                                     : sjl_want_setting(ctx, "spark.master")))
+    {
+        return;
+    }
+
+    why = NULL;
+    rest = sjl_yarn_rest(ctx, &why);
+
+    if (rest == NULL) {
+        sjl_log(SJL_LOG_WARN, "context %s %s: nobody can be asked whether its "
+                "application has ended: %s", ctx->row.name, ctx->row.id, why);
+        free(why);
+        return;
+    }
+
+    reap = sjl_alloc(sizeof(sjl_reap_t));
+    reap->context = ctx;
+    reap->rest = rest;
+
+    ev_init(&reap->timer, sjl_reap_timeout);
+    reap->timer.data = reap;
+
+    ctx->reap = reap;
+    ctx->nops++;
+    sjl_reaps++;
+
+    sjl_reap_look(reap);
+}
+
+
+static void
+sjl_reap_look(sjl_reap_t *reap)
+{
+    char  *url;
+
+    reap->looks++;
+
+    url = sjl_yarn_url(reap->rest, "apps?applicationTags=" SJL_YARN_TAG
+                       "%s&states=" SJL_REAP_STATES, reap->context->row.id);
+
+    (void) sjl_http_ask("GET", url, NULL, SJL_REAP_TIMEOUT, sjl_reap_looked,
+                        reap);
+    free(url);
+}
+
+
+static void
+sjl_reap_looked(void *data, long status, const char *why, json_t *answer)
+{
+    sjl_reap_t  *reap;
+
+    reap = data;
+
+    if (status != 200 || !json_is_object(answer)) {
+        sjl_reap_nothing(reap, status, why);
+        return;
+    }
+
+    reap->silent = 0;
+    reap->left = sjl_reap_ids(answer);
+
+    if (json_array_size(reap->left) == 0) {
+        sjl_reap_end(reap);
+
+    } else if (reap->looks >= SJL_REAP_LOOKS) {
+        sjl_log(SJL_LOG_ERR, "context %s %s: its application %s is still on the "
+                "cluster at %s", reap->context->row.name, reap->context->row.id,
+                json_string_value(json_array_get(reap->left, 0)), reap->rest);
+        sjl_reap_end(reap);
+
+    } else if (reap->looks == 1) {
+        sjl_reap_later(reap);
+
+    } else {
+        sjl_reap_kill(reap);
+    }
+}
+
+
+static void
+sjl_reap_nothing(sjl_reap_t *reap, long status, const char *why)
+{
+    if (status == 0 && ++reap->silent < SJL_REAP_SILENT) {
+        sjl_yarn_rotate(reap->rest);
+        sjl_reap_later(reap);
+        return;
+    }
+
+    sjl_log(SJL_LOG_ERR, "context %s %s: %s cannot be asked whether its "
+            "application has ended: %s%ld", reap->context->row.name,
+            reap->context->row.id, reap->rest,
+            status ? "it answers with status " : why, status);
+
+    sjl_reap_end(reap);
+}
+
+
+static json_t *
+sjl_reap_ids(const json_t *answer)
+{
+    size_t   i;
+    json_t  *ids, *app, *id;
+
+    ids = json_array();
+
+    json_array_foreach(json_object_get(json_object_get(answer, "apps"), "app"),
+                       i, app)
+    {
+        id = json_object_get(app, "id");
+
+        if (json_is_string(id)) {
+            (void) json_array_append(ids, id);
+        }
+    }
+
+    return ids;
+}
+
+
+/* one after the other; then they are looked for again */
+
+static void
+sjl_reap_kill(sjl_reap_t *reap)
+{
+    char        *url;
+    size_t       n;
+    const char  *id;
+
+    n = json_array_size(reap->left);
+
+    if (n == 0) {
+        sjl_reap_later(reap);
+        return;
+    }
+
+    id = json_string_value(json_array_get(reap->left, n - 1));
+
+    sjl_log(SJL_LOG_INFO, "context %s %s: its application %s is killed",
+            reap->context->row.name, reap->context->row.id, id);
+
+    url = sjl_yarn_url(reap->rest, "apps/%s/state", id);
+    (void) sjl_http_ask("PUT", url, "{\"state\":\"KILLED\"}", SJL_REAP_TIMEOUT,
+                        sjl_reap_killed, reap);
+    free(url);
+
+    (void) json_array_remove(reap->left, n - 1);
+}
+
+
+static void
+sjl_reap_killed(void *data, long status, const char *why, json_t *answer)
+{
+    sjl_reap_t  *reap;
+
+    (void) answer;
+
+    reap = data;
+
+    if (status >= 300 || status == 0) {
+        sjl_log(SJL_LOG_ERR, "%s does not kill an application of context %s: "
+                "%s%ld", reap->rest, reap->context->row.id,
+                status ? "it answers with status " : why, status);
+    }
+
+    sjl_reap_kill(reap);
+}
+
+
+static void
+sjl_reap_later(sjl_reap_t *reap)
+{
+    json_decref(reap->left);
+    reap->left = NULL;
+
+    ev_timer_set(&reap->timer, SJL_REAP_PAUSE, 0.);
+    ev_timer_start(sjl_loop, &reap->timer);
+}
+
+
+static void
+sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void) loop;
+    (void) events;
+
+    sjl_reap_look(timer->data);
+}
+
+
+static void
+sjl_reap_end(sjl_reap_t *reap)
+{
+    sjl_context_t  *ctx;
+
+    ctx = reap->context;
+
+    json_decref(reap->left);
+    free(reap->rest);
+    free(reap);
+    sjl_reaps--;
+
+    sjl_context_reaped(ctx);
+}
