@@ -106,7 +106,11 @@
     X(LINK_PROGRESS,   78, "link-progress",    D)                             \
     X(LINK_PIECE,      79, "link-piece",       B)                             \
     X(LINK_ASSIGN,     80, "link-assign",      C)                             \
-    X(LINK_STATUS,     84, "link-status",      D)
+    X(LINK_FETCH,      81, "link-fetch",       D)                             \
+    X(LINK_BLOB,       82, "link-blob",        C)                             \
+    X(LINK_LOG,        83, "link-log",         D)                             \
+    X(LINK_STATUS,     84, "link-status",      D)                             \
+    X(LINK_LOGGED,     85, "link-logged",      C)
 
 
 /* X(symbol, name, final) */

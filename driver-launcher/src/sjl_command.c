@@ -305,6 +305,25 @@ sjl_command_archived(const sjl_library_t *library)
 }
 
 
+json_t *
+sjl_command_options(const sjl_library_t *library, const json_t *options)
+{
+    size_t   i;
+    json_t  *all;
+
+    all = json_array();
+
+    for (i = 0; i < sjl_nelts(sjl_command_jvm); i++) {
+        (void) json_array_append_new(all, json_string(sjl_command_jvm[i]));
+    }
+
+    (void) json_array_extend(all, library->options);
+    (void) json_array_extend(all, (json_t *) (uintptr_t) options);
+
+    return all;
+}
+
+
 char *
 sjl_command_depends(const sjl_library_t *library)
 {

@@ -47,6 +47,10 @@ int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
 char *sjl_command_archived(const sjl_library_t *library);
 char *sjl_command_depends(const sjl_library_t *library);
 
+/* all JVM options of a driver that a cluster starts, a new array */
+json_t *sjl_command_options(const sjl_library_t *library,
+    const json_t *options);
+
 /*
  * Makes a hash (SJL_HASH_LEN + 1 bytes) of such lines, with the files' sizes
  * and times; they are used up.  On the file thread.

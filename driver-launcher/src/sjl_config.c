@@ -99,6 +99,8 @@ static const sjl_config_member_t  sjl_config_members[] = {
 
     SJL_TEXT("driver.java", java, "\"java\"", "the path of a JVM"),
     SJL_TEXT("driver.home", home, NULL, "the path of a folder"),
+    SJL_TEXT("driver.remote_home", remote_home, NULL,
+             "the path of a folder on the hosts of clusters"),
     SJL_TEXT("driver.spark_home", spark_home, NULL, "the path of a folder"),
     SJL_OTHER("driver.options", options, list, "[\"-Xmx1g\"]",
               "an array of strings", NULL),

@@ -50,6 +50,7 @@ typedef struct {
 
     char     *java;
     char     *home;
+    char     *remote_home;              /* of other hosts; NULL: home */
     char     *spark_home;
     json_t   *options;
     json_t   *environment;

@@ -122,6 +122,9 @@ void sjl_conn_send(sjl_conn_t *c, sjp_type_e type, uint32_t stream,
 void sjl_conn_send_file(sjl_conn_t *c, sjp_type_e type, const json_t *meta,
     int fd, off_t size);
 
+/* how many files are on their way so */
+size_t sjl_conn_files(sjl_conn_t *c);
+
 /* sends one frame, on stream 0, to all modules that have said hello */
 void sjl_conn_broadcast(sjp_type_e type, const json_t *meta,
     const void *payload, size_t size);

@@ -135,6 +135,22 @@ sjl_conn_send_file(sjl_conn_t *c, sjp_type_e type, const json_t *meta, int fd,
 }
 
 
+size_t
+sjl_conn_files(sjl_conn_t *c)
+{
+    size_t      n;
+    sjl_out_t  *out;
+
+    n = 0;
+
+    LL_FOREACH(c->out, out) {
+        n += out->buf == NULL;
+    }
+
+    return n;
+}
+
+
 static int
 sjl_conn_memory_file(const void *p, size_t n)
 {

@@ -20,6 +20,7 @@
 #include "sjl_ports.h"
 #include "sjl_predefined.h"
 #include "sjl_record.h"
+#include "sjl_remote.h"
 #include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_state.h"
@@ -127,11 +128,15 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.code = -1;
 
     ctx->row.ports = sjl_ports_take();
+    ctx->row.generation = 1;
 
     (void) sjl_setup_set(ctx, json_string_value(json_object_get(ctx->settings,
                                                 SJL_SETUP_CLUSTER)),
                          json_string_value(json_object_get(ctx->settings,
                                            SJL_SETUP_LIBRARY)));
+
+    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.cluster,
+                                        &ctx->misfit);
 
     sjl_context_index(ctx);
     sjl_context_renew(&ctx->secret, &ctx->row.secret);
@@ -594,8 +599,17 @@ sjl_context_spawn_again(sjl_context_t *ctx)
 {
     sjl_context_renew(&ctx->secret, &ctx->row.secret);
 
+    /* whoever has an earlier number is nobody's, wherever it may live yet */
+
+    ctx->row.generation++;
+
     free(ctx->row.process);
     ctx->row.process = NULL;
+
+    free(ctx->row.remote);
+    free(ctx->misfit);
+    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.cluster,
+                                        &ctx->misfit);
 
     sjl_context_save_first(ctx, sjl_context_spawn);
 }
@@ -898,6 +912,7 @@ sjl_context_release(sjl_context_t *ctx)
     ev_timer_stop(sjl_loop, &ctx->timer);
 
     free(ctx->unmade);
+    free(ctx->misfit);
     json_decref(ctx->settings);
     json_decref(ctx->options);
     sjl_free_secret(ctx->secret);

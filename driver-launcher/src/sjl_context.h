@@ -59,6 +59,7 @@ struct sjl_context_s {
     unsigned            gone:1;         /* its row could not be added */
     unsigned            kept:1;         /* until then as a replacement */
     char               *unmade;         /* why its folder could not be made */
+    char               *misfit;         /* why it can have no driver */
     unsigned            ending:1;       /* its jobs are told that it ends */
     unsigned            failed:1;       /* a job of it has */
     unsigned            restarting:1;   /* a new driver is to be started */

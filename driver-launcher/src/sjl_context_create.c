@@ -12,6 +12,7 @@
 #include "sjl_files.h"
 #include "sjl_limit.h"
 #include "sjl_look.h"
+#include "sjl_remote.h"
 #include "sjl_server.h"
 #include "sjl_setup.h"
 
@@ -150,8 +151,12 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (sjl_owner_choose(sjl_conf, spec->settings, &owner, &why)
-        == SJL_ERROR)
+    free(sjl_remote_choose(spec->settings,
+                           json_string_value(json_object_get(
+                               spec->settings, SJL_SETUP_CLUSTER)), &why));
+
+    if (why || sjl_owner_choose(sjl_conf, spec->settings, &owner, &why)
+               == SJL_ERROR)
     {
         sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
         free(why);

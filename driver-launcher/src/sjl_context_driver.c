@@ -167,7 +167,7 @@ sjl_context_driver_ended(sjl_context_t *ctx, sjl_driver_t *d, int status)
         sjl_failure_words(&why, sjl_strdup("its driver stopped by itself"));
 
     } else {
-        sjl_failure_exit(&why, ctx, status);
+        sjl_failure_exit(&why, ctx, d, status);
         sjl_context_fail(ctx, &why);
         return;
     }

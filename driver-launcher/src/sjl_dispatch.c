@@ -69,6 +69,8 @@ typedef struct {
 #define SJL_ON_LINK_PROGRESS   sjl_link_progress
 #define SJL_ON_LINK_PIECE      sjl_spool_piece
 #define SJL_ON_LINK_STATUS     sjl_link_status
+#define SJL_ON_LINK_FETCH      sjl_link_fetch
+#define SJL_ON_LINK_LOG        sjl_link_log
 
 
 /* what we send ourselves has a name only */

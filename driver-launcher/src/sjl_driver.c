@@ -12,13 +12,14 @@
 #include "sjl_folder.h"
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
+#include "sjl_remote.h"
+#include "sjl_server.h"
 #include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_supervise.h"
 #include "sjl_tls.h"
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <utlist.h>
 
 
@@ -29,14 +30,19 @@
 #define SJL_DRIVER_PINGS  4             /* within driver.hang_timeout */
 #define SJL_DRIVER_GRACE  5             /* between TERM and KILL */
 #define SJL_DRIVER_ALARM  10            /* between KILL and a word about it */
+#define SJL_DRIVER_FAR    60            /* the same, of one of a cluster */
 
 
 static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
     const char *secret, const sjl_login_t *login);
 static char *sjl_driver_input(const char *secret);
+static sjl_driver_t *sjl_driver_submit(sjl_context_t *ctx, const char *secret,
+    const json_t *options);
 static sjl_driver_t *sjl_driver_make(const char *id, sjl_context_t *ctx);
 static void sjl_driver_find(sjl_driver_t *d);
 static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
+static int64_t sjl_driver_seconds(const sjl_driver_t *d,
+    sjl_driver_phase_e phase);
 static void sjl_driver_ask(sjl_driver_t *d);
 static void sjl_driver_term(sjl_driver_t *d);
 static void sjl_driver_kill(sjl_driver_t *d);
@@ -50,9 +56,8 @@ static void sjl_driver_term_expired(sjl_driver_t *d);
 static void sjl_driver_kill_expired(sjl_driver_t *d);
 static void sjl_driver_watch(sjl_driver_t *d);
 static void sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events);
-static int sjl_driver_send_file(sjl_driver_t *d, sjp_type_e type,
-    json_t *meta);
 static void sjl_driver_exited(sjl_process_t *p, int status);
+static void sjl_driver_ended(sjl_driver_t *d, int status);
 static void sjl_driver_free(sjl_driver_t *d);
 
 
@@ -98,9 +103,14 @@ sjl_driver_t *
 sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
 {
     int             rc;
+    char            generation[24];
     sjl_login_t     login;
     sjl_driver_t   *d;
     sjl_command_t   cmd;
+
+    if (ctx->row.remote) {
+        return sjl_driver_submit(ctx, secret, options);
+    }
 
     sjl_login_make(&login, &ctx->owner);
 
@@ -111,6 +121,10 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
         sjl_login_free(&login);
         return NULL;
     }
+
+    (void) snprintf(generation, sizeof(generation), "%lld",
+                    (long long) ctx->row.generation);
+    sjl_command_setenv(&cmd, "SPARKJOB_GENERATION", generation);
 
     d = sjl_driver_make(ctx->row.id, ctx);
     rc = sjl_driver_spawn(d, &cmd, secret, &login);
@@ -128,6 +142,36 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
             ctx->row.name, ctx->row.id, (int) d->process.pid);
 
     sjl_driver_enter(d, SJL_DRIVER_STARTING);
+
+    return d;
+}
+
+
+/* where it is going to run nobody knows yet */
+
+static sjl_driver_t *
+sjl_driver_submit(sjl_context_t *ctx, const char *secret,
+    const json_t *options)
+{
+    sjl_driver_t        *d;
+    sjl_remote_start_t   start;
+
+    d = sjl_driver_make(ctx->row.id, ctx);
+    d->remote = sjl_remote_make(d, ctx->row.remote);
+
+    if (d->remote == NULL) {
+        sjl_driver_free(d);
+        return NULL;
+    }
+
+    start.library = sjl_setup_library(ctx);
+    start.cluster = sjl_setup_cluster(ctx);
+    start.options = sjl_command_options(start.library, options);
+
+    sjl_driver_enter(d, SJL_DRIVER_STARTING);
+    sjl_remote_submit(d->remote, secret, &start);
+
+    json_decref(start.options);
 
     return d;
 }
@@ -273,8 +317,9 @@ sjl_driver_assign(sjl_driver_t *d, sjl_context_t *ctx, const char *secret)
 
     sjl_driver_enter(d, SJL_DRIVER_ASSIGNED);
     sjl_driver_send(d, SJP_LINK_ASSIGN,
-                    json_pack("{s:s, s:s, s:s}", "context", ctx->row.id,
-                              "secret", secret, "work", folder),
+                    json_pack("{s:s, s:s, s:s, s:I}", "context", ctx->row.id,
+                              "secret", secret, "work", folder, "generation",
+                              (json_int_t) ctx->row.generation),
                     NULL, 0);
     free(folder);
 }
@@ -309,6 +354,10 @@ sjl_driver_text(const sjl_driver_t *d)
 {
     char  *process, *text;
 
+    if (d->remote) {
+        return NULL;
+    }
+
     process = sjl_process_text(&d->process);
 
     if (!d->spare) {
@@ -319,6 +368,21 @@ sjl_driver_text(const sjl_driver_t *d)
     free(process);
 
     return text;
+}
+
+
+void
+sjl_driver_note(sjl_driver_t *d)
+{
+    sjl_context_t  *ctx;
+
+    ctx = d->context;
+
+    if (ctx) {
+        free(ctx->row.remote);
+        ctx->row.remote = sjl_remote_text(d->remote);
+        sjl_context_save(ctx, 0);
+    }
 }
 
 
@@ -335,6 +399,7 @@ sjl_driver_adopt(sjl_context_t *ctx, const char *process)
 
     d = sjl_driver_make(id ? id : ctx->row.id, ctx);
     d->spare = id != NULL;
+    d->remote = ctx->row.remote ? sjl_remote_make(d, ctx->row.remote) : NULL;
 
     if (process && sjl_process_adopt(&d->process, process) == SJL_ERROR) {
         sjl_driver_free(d);
@@ -346,7 +411,7 @@ sjl_driver_adopt(sjl_context_t *ctx, const char *process)
 
     sjl_driver_enter(d, SJL_DRIVER_AWAY);
 
-    if (d->process.pid == 0) {
+    if (d->process.pid == 0 && d->remote == NULL) {
         sjl_driver_find(d);
     }
 
@@ -374,7 +439,8 @@ sjl_driver_found(sjl_driver_t *d, pid_t pid)
 
     ctx = d->context;
 
-    if (d->process.pid || sjl_process_adopt_pid(&d->process, pid) == SJL_ERROR)
+    if (d->process.pid || d->remote
+        || sjl_process_adopt_pid(&d->process, pid) == SJL_ERROR)
     {
         return;
     }
@@ -397,12 +463,7 @@ sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
 {
     int64_t  seconds;
 
-    seconds = sjl_driver_table[phase].seconds;
-
-    if (sjl_driver_table[phase].configured) {
-        seconds += *(int64_t *) (void *) ((char *) sjl_conf
-                                         + sjl_driver_table[phase].configured);
-    }
+    seconds = sjl_driver_seconds(d, phase);
 
     d->phase = phase;
     ev_timer_stop(sjl_loop, &d->timer);
@@ -415,6 +476,37 @@ sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
     if (sjl_driver_table[phase].enter) {
         sjl_driver_table[phase].enter(d);
     }
+}
+
+
+/*
+ * One of a cluster may be cut off for long, and looks for us as long as it may;
+ * whether it lives the cluster tells.  One whose id was not kept may not have
+ * been started.
+ */
+
+static int64_t
+sjl_driver_seconds(const sjl_driver_t *d, sjl_driver_phase_e phase)
+{
+    int64_t  seconds;
+
+    if (d->remote && phase == SJL_DRIVER_AWAY) {
+        return d->remote->id ? sjl_conf->orphan_timeout
+                             : sjl_conf->start_timeout;
+    }
+
+    if (d->remote && phase == SJL_DRIVER_KILLED) {
+        return SJL_DRIVER_FAR;
+    }
+
+    seconds = sjl_driver_table[phase].seconds;
+
+    if (sjl_driver_table[phase].configured) {
+        seconds += *(int64_t *) (void *) ((char *) sjl_conf
+                                         + sjl_driver_table[phase].configured);
+    }
+
+    return seconds;
 }
 
 
@@ -433,6 +525,11 @@ sjl_driver_ask(sjl_driver_t *d)
 static void
 sjl_driver_term(sjl_driver_t *d)
 {
+    if (d->remote) {
+        sjl_remote_kill(d->remote);
+        return;
+    }
+
     sjl_process_signal(&d->process, SIGTERM);
 }
 
@@ -440,6 +537,11 @@ sjl_driver_term(sjl_driver_t *d)
 static void
 sjl_driver_kill(sjl_driver_t *d)
 {
+    if (d->remote) {
+        sjl_remote_kill(d->remote);
+        return;
+    }
+
     sjl_process_signal(&d->process, SIGKILL);
 }
 
@@ -447,6 +549,7 @@ sjl_driver_kill(sjl_driver_t *d)
 static void
 sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 {
+    int            far;
     sjl_driver_t  *d;
 
     (void) loop;
@@ -457,7 +560,7 @@ sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     /* the look for it may have had to wait for other files */
 
     if (d->phase == SJL_DRIVER_AWAY && d->process.pid == 0
-        && !sjl_orphan_looked())
+        && d->remote == NULL && !sjl_orphan_looked())
     {
         sjl_driver_find(d);
         return;
@@ -466,12 +569,16 @@ sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     sjl_log(SJL_LOG_WARN, "driver %d is still \"%s\" after its time",
             (int) d->process.pid, sjl_driver_phases[d->phase]);
 
+    /* one that is being submitted is killed once its id is known */
+
+    far = d->remote && (d->remote->id || d->remote->busy);
+
     sjl_driver_table[d->phase].expired(d);
 
     /* nobody can tell when a driver ends that never was seen */
 
-    if (d->process.pid == 0) {
-        sjl_driver_exited(&d->process, -1);
+    if (!far && d->process.pid == 0) {
+        sjl_driver_ended(d, -1);
     }
 }
 
@@ -500,14 +607,18 @@ sjl_driver_start_expired(sjl_driver_t *d)
 static void
 sjl_driver_away_expired(sjl_driver_t *d)
 {
+    int64_t         seconds;
     sjl_context_t  *ctx;
 
     ctx = d->context;
 
-    if (d->process.pid || ctx->row.state == SJP_CONTEXT_STOPPING) {
+    if (d->process.pid || (d->remote && d->remote->id)
+        || ctx->row.state == SJP_CONTEXT_STOPPING)
+    {
+        seconds = d->process.pid || d->remote
+                  ? sjl_driver_seconds(d, SJL_DRIVER_AWAY) : SJL_DRIVER_FIND;
         sjl_context_lost(ctx, sjl_format("its driver has not come back within "
-                                         "%d s", d->process.pid
-                                         ? SJL_DRIVER_BACK : SJL_DRIVER_FIND));
+                                         "%lld s", (long long) seconds));
         return;
     }
 
@@ -516,6 +627,10 @@ sjl_driver_away_expired(sjl_driver_t *d)
 
     d->context = NULL;
     ctx->driver = NULL;
+
+    if (d->remote && d->remote->busy) {
+        sjl_driver_discard(d);
+    }
 
     if (ctx->row.state == SJP_CONTEXT_RESTARTING) {
         sjl_supervise_resume(ctx);
@@ -543,18 +658,29 @@ sjl_driver_term_expired(sjl_driver_t *d)
 static void
 sjl_driver_kill_expired(sjl_driver_t *d)
 {
-    int  pid;
+    char  *name;
 
-    pid = (int) d->process.pid;
+    name = d->remote ? sjl_format("%s of %s", d->remote->id ? d->remote->id
+                                  : "a new one", d->remote->rest)
+                     : sjl_format("process %d", (int) d->process.pid);
 
-    sjl_log(SJL_LOG_CRIT, "driver %d does not end though it was killed", pid);
+    sjl_log(SJL_LOG_CRIT, "a driver, %s, does not end though it was killed",
+            name);
 
     sjl_driver_enter(d, SJL_DRIVER_KILLED);
 
     if (d->context) {
         sjl_context_abandon(d->context,
-                            sjl_format("its driver, process %d, does not end "
-                                       "though it was killed", pid));
+                            sjl_format("its driver, %s, does not end though it "
+                                       "was killed", name));
+    }
+
+    free(name);
+
+    /* who cannot be asked keeps nobody from ending */
+
+    if (d->remote && sjl_server_ending()) {
+        sjl_driver_ended(d, -1);
     }
 }
 
@@ -635,7 +761,16 @@ sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events)
 
     /* of those that are asked for something the time is measured already */
 
-    if (d->phase == SJL_DRIVER_SPARE) {
+    if (d->remote && d->phase < SJL_DRIVER_STOPPING) {
+
+        /* the way to it may be cut, and it goes on */
+
+        sjl_log(SJL_LOG_WARN, "the driver of context %s has not answered for "
+                "%lld s, its connection is closed", d->id,
+                (long long) sjl_conf->hang_timeout);
+        sjl_conn_close(d->conn);
+
+    } else if (d->phase == SJL_DRIVER_SPARE) {
         sjl_driver_discard(d);
 
     } else if (d->context && d->phase >= SJL_DRIVER_STARTING
@@ -711,76 +846,39 @@ sjl_driver_give_up(sjl_driver_t *d, int grace)
 }
 
 
-int
-sjl_driver_is_remote(const sjl_driver_t *d)
+void
+sjl_driver_let_go(sjl_driver_t *d)
 {
-    return d && d->conn && d->conn->io.remote;
+    d->context->driver = NULL;
+    d->context = NULL;
+
+    sjl_driver_discard(d);
+}
+
+
+static void
+sjl_driver_exited(sjl_process_t *p, int status)
+{
+    sjl_driver_ended(sjl_container(p, sjl_driver_t, process), status);
 }
 
 
 void
-sjl_driver_send(sjl_driver_t *d, sjp_type_e type, json_t *meta,
-    const void *payload, size_t size)
+sjl_driver_over(sjl_driver_t *d, char *words)
 {
-    if (d && d->conn && !sjl_driver_send_file(d, type, meta)) {
-        sjl_conn_send(d->conn, type, 0, meta, payload, size, -1);
-    }
+    free(d->words);
+    d->words = words;
 
-    json_decref(meta);
-}
-
-
-/*
- * A driver elsewhere cannot read our files: it gets their bytes.  One that we
- * cannot read either it will not find, and tell.
- */
-
-static int
-sjl_driver_send_file(sjl_driver_t *d, sjp_type_e type, json_t *meta)
-{
-    int           fd;
-    const char   *path;
-    struct stat   sb;
-
-    path = json_string_value(json_object_get(meta, "file"));
-
-    if (path == NULL || !d->conn->io.remote) {
-        return 0;
-    }
-
-    (void) sjl_owner_enter(path);
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
-    sjl_owner_leave();
-
-    if (fd == -1 || fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
-        sjl_log(SJL_LOG_CRIT, "driver %d: \"%s\" cannot be sent: %s",
-                (int) d->process.pid, path, strerror(errno));
-
-        if (fd != -1) {
-            (void) close(fd);
-        }
-
-        return 0;
-    }
-
-    (void) json_object_del(meta, "file");
-    (void) json_object_set_new(meta, "spooled", json_integer(sb.st_size));
-
-    sjl_conn_send_file(d->conn, type, meta, fd, sb.st_size);
-
-    return 1;
+    sjl_driver_ended(d, -1);
 }
 
 
 /* what it has sent before it ended lies in the socket yet, and comes first */
 
 static void
-sjl_driver_exited(sjl_process_t *p, int status)
+sjl_driver_ended(sjl_driver_t *d, int status)
 {
-    sjl_driver_t   *d;
     sjl_context_t  *ctx;
-
-    d = sjl_container(p, sjl_driver_t, process);
 
     SPARKJOB_FAULT("delete.exited");
 
@@ -833,11 +931,14 @@ sjl_driver_free(sjl_driver_t *d)
     ev_timer_stop(sjl_loop, &d->timer);
     ev_timer_stop(sjl_loop, &d->ping);
     sjl_process_forget(&d->process);
+    sjl_remote_free(d->remote);
     json_decref(d->respawn);
     free(d->cluster);
     free(d->library);
     free(d->folder);
     free(d->reason);
+    free(d->words);
+    free(d->instance);
 
     DL_DELETE(sjl_drivers, d);
     free(d);

@@ -17,6 +17,7 @@
 
 typedef struct sjl_driver_s   sjl_driver_t;
 typedef struct sjl_context_s  sjl_context_t;
+typedef struct sjl_remote_s   sjl_remote_t;
 
 
 /*
@@ -38,13 +39,16 @@ typedef enum {
 
 
 struct sjl_driver_s {
-    sjl_process_t        process;
+    sjl_process_t        process;       /* one of a cluster has none */
+    sjl_remote_t        *remote;        /* NULL: it is a process of ours */
+    char                *instance;      /* which JVM it is, as that says */
     char                 id[SJL_ID_LEN + 1];    /* it was started for */
     sjl_driver_phase_e   phase;
     ev_timer             timer;
     ev_timer             ping;
     unsigned             silent;        /* pings that it has not answered */
     unsigned             faults;        /* of little harm: see sjl_link.c */
+    unsigned             logs;          /* pieces that are being written */
     int64_t              since;
     sjl_context_t       *context;       /* NULL: it was given up */
     sjl_conn_t          *conn;          /* NULL: it is away */
@@ -61,6 +65,7 @@ struct sjl_driver_s {
     int64_t              ports;         /* see sjl_ports.h */
     char                *folder;        /* to be swept when it has ended */
     char                *reason;        /* why it has stopped, in its words */
+    char                *words;         /* how it ended, as its cluster says */
 
     sjl_driver_t        *next;
     sjl_driver_t        *prev;
@@ -99,8 +104,14 @@ int sjl_driver_known(const char *id);
 /* one that has no context: it has nothing to stop */
 void sjl_driver_discard(sjl_driver_t *d);
 
-/* what the next launcher needs to know of its process, to be freed */
+/* what the next launcher needs to know of its process, to be freed, or NULL */
 char *sjl_driver_text(const sjl_driver_t *d);
+
+/* of one of a cluster something is known now that the row has to have */
+void sjl_driver_note(sjl_driver_t *d);
+
+/* one of a cluster has ended; it is freed, the words are taken over */
+void sjl_driver_over(sjl_driver_t *d, char *words);
 
 /*
  * The driver of a context that another launcher has started; "process" may be
@@ -131,6 +142,12 @@ void sjl_driver_stop(sjl_driver_t *d, int force);
  * not the context's any longer.
  */
 void sjl_driver_give_up(sjl_driver_t *d, int grace);
+
+/* its context goes on without it, and it is killed */
+void sjl_driver_let_go(sjl_driver_t *d);
+
+/* whether it runs on another host for certain, where none of our files are */
+int sjl_driver_is_elsewhere(const sjl_driver_t *d);
 
 /* whether it is connected by TCP, so that files are no way to pass bytes */
 int sjl_driver_is_remote(const sjl_driver_t *d);

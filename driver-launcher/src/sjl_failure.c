@@ -136,11 +136,12 @@ sjl_failure_stopped(sjl_failure_t *why, const sjl_context_t *ctx,
 
 
 void
-sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx, int status)
+sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx,
+    const sjl_driver_t *d, int status)
 {
     char  *words, *hint, *tail;
 
-    words = sjl_process_words(status);
+    words = d->words ? sjl_strdup(d->words) : sjl_process_words(status);
     tail = sjl_failure_tail(ctx);
     hint = sjl_failure_hint(ctx, status, tail);
 

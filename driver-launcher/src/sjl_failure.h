@@ -37,7 +37,8 @@ void sjl_failure_late(sjl_failure_t *why, const sjl_context_t *ctx,
 /* the driver (NULL: there was none) has ended after it was asked to, or not */
 void sjl_failure_stopped(sjl_failure_t *why, const sjl_context_t *ctx,
     const sjl_driver_t *d, int status);
-void sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx, int status);
+void sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx,
+    const sjl_driver_t *d, int status);
 
 /* makes the error that the context's creators are told, unless there is one */
 void sjl_failure_complete(sjl_failure_t *why, const sjl_context_t *ctx);

@@ -12,10 +12,8 @@
 #include "sjl_files.h"
 #include "sjl_job_queue.h"
 #include "sjl_link_body.h"
-#include "sjl_ports.h"
 #include "sjl_setup.h"
 #include "sjl_shown.h"
-#include "sjl_spare.h"
 #include "sjl_spool.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
@@ -30,17 +28,8 @@
 #define SJL_LINK_FAULTS   100
 
 
-static void sjl_link_refuse(sjl_conn_t *c, int orphan);
-static int sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt,
-    ...);
-static void sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f,
-    const char *what);
 static void sjl_link_cut(json_t *meta);
-static int sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
-    const char *token);
-static void sjl_link_welcome(sjl_context_t *ctx);
 static int64_t sjl_link_limit(json_int_t n);
-static sjl_context_t *sjl_link_context(sjl_conn_t *c);
 static sjl_job_t *sjl_link_job(sjl_conn_t *c, sjl_frame_t *f, const char **id,
     char **file);
 static sjl_job_t *sjl_link_job_find(sjl_conn_t *c, sjl_frame_t *f,
@@ -48,107 +37,7 @@ static sjl_job_t *sjl_link_job_find(sjl_conn_t *c, sjl_frame_t *f,
 static void sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names);
 
 
-void
-sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
-{
-    int             protocol;
-    json_t         *jobs;
-    const char     *id, *secret, *token, *wrong;
-    sjl_context_t  *ctx;
-
-    jobs = NULL;
-    secret = NULL;
-    token = NULL;
-
-    if (sjl_link_unpack(c, f, "{s:i, s:s, s?s, s?s, s?o}", "protocol",
-                        &protocol, "context", &id, "secret", &secret, "token",
-                        &token, "jobs", &jobs)
-        == SJL_ERROR)
-    {
-        return;
-    }
-
-    ctx = sjl_context_find(id);
-
-    if (ctx == NULL && protocol == SJP_VERSION && !c->greeted
-        && sjl_spare_hello(c, id, secret) == SJL_OK)
-    {
-        return;
-    }
-
-    wrong = protocol != SJP_VERSION ? "another protocol"
-            : c->greeted ? "a second hello"
-            : ctx == NULL || ctx->driver == NULL ? "none is expected"
-            : !c->io.remote && sjl_owner_is_other(&ctx->owner)
-              && c->uid != ctx->owner.uid ? "another user"
-            : !sjl_link_credentials(ctx, secret, token)
-              ? "wrong secret or token"
-            : NULL;
-
-    if (wrong) {
-        sjl_log(SJL_LOG_ERR, "connection %u of %s is no driver of context "
-                "%.40s: %s", c->number, c->name, id, wrong);
-        sjl_link_refuse(c, protocol == SJP_VERSION && !c->greeted);
-        return;
-    }
-
-    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d has connected%s, "
-            "connection %u from %s", ctx->row.name, ctx->row.id,
-            (int) ctx->driver->process.pid, token ? " again" : "", c->number,
-            c->name);
-
-    c->greeted = 1;
-    ev_timer_stop(sjl_loop, &c->timer);
-
-    if (!c->io.remote) {
-        sjl_driver_found(ctx->driver, c->pid);
-    }
-
-    if (token) {
-        free(ctx->token);
-        ctx->token = sjl_strdup(token);
-    }
-
-    sjl_driver_attach(ctx->driver, c);
-
-    if (secret) {
-        sjl_context_token_first(ctx, sjl_link_welcome);
-
-        if (ctx->driver == NULL) {
-            return;
-        }
-
-    } else {
-        sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT,
-                        json_pack("{s:s}", "token", token), NULL, 0);
-    }
-
-    if (ctx->row.state == SJP_CONTEXT_STOPPING) {
-        sjl_driver_stop(ctx->driver, 0);
-    }
-
-    sjl_job_reconcile(ctx, jobs);
-}
-
-
-/* a driver that is nobody's would look for a launcher for long yet */
-
-static void
-sjl_link_refuse(sjl_conn_t *c, int orphan)
-{
-    if (!orphan) {
-        sjl_conn_close(c);
-        return;
-    }
-
-    sjl_conn_send(c, SJP_LINK_STOP, 0, NULL, NULL, 0, -1);
-    sjl_conn_finish(c);
-}
-
-
-/* what a driver lacks to say it cannot be talked with */
-
-static int
+int
 sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
 {
     int           rc;
@@ -170,7 +59,7 @@ sjl_link_unpack(sjl_conn_t *c, sjl_frame_t *f, const char *fmt, ...)
 }
 
 
-static void
+void
 sjl_link_violation(sjl_conn_t *c, sjl_frame_t *f, const char *what)
 {
     sjl_log(SJL_LOG_ERR, "connection %u sent a bad message of type %u: %s",
@@ -204,108 +93,7 @@ sjl_link_cut(json_t *meta)
 }
 
 
-/* the rows have hashes: who reads the database cannot be a driver */
-
-static int
-sjl_link_credentials(const sjl_context_t *ctx, const char *secret,
-    const char *token)
-{
-    char         hash[SJL_HASH_LEN + 1];
-    const char  *given, *expected;
-
-    given = secret ? secret : token;
-    expected = secret ? ctx->row.secret : ctx->row.token;
-
-    if (given == NULL || *expected == '\0') {
-        return 0;
-    }
-
-    sjl_hash(hash, given, strlen(given));
-
-    return sjl_same_secret(hash, expected);
-}
-
-
-/* the context may fail, and has no driver then */
-
-static void
-sjl_link_welcome(sjl_context_t *ctx)
-{
-    char           *why, *body, *folder;
-    size_t          size;
-    json_t         *meta, *options, *settings, *fixed;
-    sjl_library_t  *library;
-
-    /* who has gone meanwhile comes back with the secret */
-
-    if (ctx->driver->conn == NULL) {
-        return;
-    }
-
-    sjl_context_secret_used(ctx);
-
-    settings = json_copy(sjl_conf->context_settings);
-    fixed = ctx->row.ports ? sjl_ports_set(settings, ctx->row.ports)
-                           : json_array();
-    sjl_setup_settings(ctx, settings, fixed);
-
-    /* one that was adopted may have what is not there any longer */
-
-    library = sjl_setup_library(ctx);
-    options = json_copy(library ? library->options : sjl_conf->options);
-    (void) json_array_extend(options, ctx->options);
-
-    meta = json_pack("{s:s, s:o, s:o, s:s, s:s*, s:O, s:s, s:I, s:o, s:b, s:I}",
-                     "name", ctx->row.name,
-                     "settings", settings, "fixed", fixed,
-                     "library", sjl_setup_library_name(ctx->row.library),
-                     "cluster", ctx->row.cluster,
-                     "query", ctx->settings, "token", ctx->token,
-                     "maxJobs", (json_int_t) ctx->row.max_jobs,
-                     "options", options, "adhoc", (int) ctx->row.adhoc,
-                     "maxResult", (json_int_t) sjl_conf->limit_result_bytes);
-
-    folder = sjl_path_context(ctx->row.id, "");
-    (void) json_object_set_new(meta, "work", json_string(folder));
-    free(folder);
-
-    (void) json_object_set_new(meta, "outbound",
-                               json_pack("{s:O, s:O}",
-                                         "hosts", sjl_conf->outbound_hosts,
-                                         "files", sjl_conf->outbound_files));
-
-    if (ctx->row.proxy_user) {
-        (void) json_object_set_new(meta, "proxyUser",
-                                   json_string(ctx->row.proxy_user));
-    }
-
-    folder = sjl_path_context(ctx->row.id, "/logs");
-    (void) json_object_set_new(meta, "logs", json_string(folder));
-    free(folder);
-
-    folder = sjl_path_data("");
-    folder[strlen(folder) - 1] = '\0';
-    (void) json_object_set_new(meta, "data", json_string(folder));
-    free(folder);
-
-    why = sjl_link_body(ctx, meta, &body, &size);
-
-    if (why) {
-        sjl_log(SJL_LOG_CRIT, "%s", why);
-        json_decref(meta);
-        sjl_context_not_kept(ctx, why);
-        return;
-    }
-
-    sjl_driver_send(ctx->driver, SJP_LINK_CONTEXT, meta, body, size);
-
-    free(body);
-}
-
-
-/* NULL: its context has ended without it */
-
-static sjl_context_t *
+sjl_context_t *
 sjl_link_context(sjl_conn_t *c)
 {
     sjl_driver_t  *d;

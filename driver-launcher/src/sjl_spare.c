@@ -388,7 +388,7 @@ sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d)
     return d->phase == SJL_DRIVER_SPARE && d->taker == NULL && d->conn
            && d->silent < 2
            && *sjl_spare_key && strcmp(d->key, sjl_spare_key) == 0
-           && json_array_size(ctx->options) == 0
+           && json_array_size(ctx->options) == 0 && ctx->row.remote == NULL
            && sjl_setup_library(ctx) == sjl_library_find(NULL)
            && (cluster == NULL || cluster->hadoop_conf == NULL)
            && !sjl_owner_is_other(&ctx->owner);

@@ -146,7 +146,7 @@ sjl_supervise_pause(size_t n)
 }
 
 
-/* two drivers at once would share a folder, so the old one has to end first */
+/* two drivers here would share a folder, so the old one has to end first */
 
 static void
 sjl_supervise_begin(sjl_context_t *ctx)
@@ -186,6 +186,12 @@ sjl_supervise_hold(sjl_context_t *ctx)
 static void
 sjl_supervise_go_on(sjl_context_t *ctx)
 {
+    /* one elsewhere shares nothing with the next, and may be cut off for long */
+
+    if (sjl_driver_is_elsewhere(ctx->driver)) {
+        sjl_driver_let_go(ctx->driver);
+    }
+
     if (ctx->driver) {
         sjl_driver_stop(ctx->driver, 1);
 

@@ -52,6 +52,16 @@ Settings of the context, from the body's spark.context-settings or the query:
 
 A job's "clock" is added to the microseconds of its trace.
 
+    fetch           {"sha256", "type"} or {"data"}: has the launcher send that
+                    file, and tells its hash, or what is wrong
+
+    log             {"id", "at", "text", "ms"}: says that it is of a log, then
+                    sleeps
+
+With SPARKJOB_START in the environment it is a driver of another host: it has
+none of the launcher's files, and what jobs print, and it logs itself, goes over
+the link.
+
 With SPARKJOB_SPARE in the environment it waits for link-assign first; the file
 SPARKJOB_SPARE_HOW has "fail" (exits), "hang" (never connects) or "refuse" (does
 not come when it is assigned) where it shall not.
@@ -62,6 +72,7 @@ a line for each job that it begins to run, and for each that has run:
 "<pid> begin|FINISHED|ERROR|KILLED <job id>".
 """
 
+import hashlib
 import http.server
 import json
 import os
@@ -86,7 +97,8 @@ TYPES = {
     "link-started": 70, "link-refused": 71, "link-result": 72, "link-ack": 73,
     "link-kill": 74, "link-stop": 75, "link-stopped": 76, "link-resolve": 77,
     "link-progress": 78, "link-piece": 79,
-    "link-assign": 80, "link-status": 84,
+    "link-assign": 80, "link-fetch": 81, "link-blob": 82, "link-log": 83,
+    "link-status": 84, "link-logged": 85,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 
@@ -191,11 +203,11 @@ class Link:
     Where SPARKJOB_LINK says so it is one over TCP, see driver_link.py.
     """
 
-    def __init__(self, pin):
+    def __init__(self, url, pin):
         self.lock = threading.RLock()
         self.sock = None
-        self.pin = pin
-        self.remote = "SPARKJOB_LINK" in os.environ
+        self.url, self.pin = url, pin
+        self.remote = url is not None
         self.pieces = b""
 
     def connect(self, hello):
@@ -209,7 +221,7 @@ class Link:
     def open(self):
         if self.remote:
             import driver_link
-            return driver_link.connect(os.environ["SPARKJOB_LINK"], self.pin)
+            return driver_link.connect(self.url, self.pin)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(os.environ["SPARKJOB_SOCKET"])
         return sock
@@ -434,8 +446,30 @@ def job_hang(_, __):
 
 
 def job_print(job, config):
+    if job.driver.start is not None:
+        job.driver.print(job.id, config.get("text", "printed").encode())
+        return
     with open(f"{job.driver.work}/logs/{job.id}.log", "w") as file:
         file.write(config.get("text", "printed"))
+
+
+def job_log(job, config):
+    job.driver.logs.setdefault(config["id"], [b"", 0])
+    job.driver.link.send("link-log", {"id": config["id"], "at": config["at"]},
+                         config["text"].encode())
+    job.pause(config.get("ms", 0))
+    return True
+
+
+def job_fetch(job, config):
+    driver = job.driver
+    key = str(uuid.uuid4())
+    answered = driver.blobs[key] = [threading.Event()]
+    driver.link.send("link-fetch", {"key": key, **config})
+    while not answered[0].wait(0.05):
+        job.pause(0)
+    meta, payload = answered[1]
+    return meta.get("error") or hashlib.sha256(payload).hexdigest()
 
 
 def job_progress(job, config):
@@ -501,6 +535,8 @@ JOBS = {
     "spawn": job_spawn,
     "nonsense": job_nonsense,
     "print": job_print,
+    "fetch": job_fetch,
+    "log": job_log,
     "progress": job_progress,
     "status": job_status,
     "slowvalidate": lambda job, config: True,
@@ -569,9 +605,21 @@ class Ui(http.server.BaseHTTPRequestHandler):
 
 class Driver:
     def __init__(self):
-        self.id = os.environ["SPARKJOB_CONTEXT"]
-        self.secret = sys.stdin.readline().strip()
-        self.link = Link(sys.stdin.readline().strip() or None)
+        self.start = None
+        if "SPARKJOB_START" in os.environ:
+            self.start = json.loads(os.environ["SPARKJOB_START"])
+            self.id, self.secret = self.start["context"], self.start["secret"]
+            self.link = Link(self.start["link"], self.start.get("pin"))
+            self.generation = self.start["generation"]
+        else:
+            self.id = os.environ["SPARKJOB_CONTEXT"]
+            self.secret = sys.stdin.readline().strip()
+            self.link = Link(os.environ.get("SPARKJOB_LINK"),
+                             sys.stdin.readline().strip() or None)
+            self.generation = int(os.environ.get("SPARKJOB_GENERATION", 0))
+        self.instance = str(uuid.uuid4())
+        self.blobs = {}
+        self.logs = {}          # by id: all bytes, and how many are kept
         self.jobs = {}
         self.token = None
         self.spare = "SPARKJOB_SPARE" in os.environ
@@ -603,17 +651,45 @@ class Driver:
         meta = {"protocol": 1, "context": self.id,
                 "pid": os.getpid(),
                 "jobs": [job.id for job in self.jobs.values()
-                         if not job.acknowledged]}
+                         if not job.acknowledged],
+                "instance": self.instance}
+        if self.generation:
+            meta["generation"] = self.generation
+        if self.start is not None:
+            meta["submission"] = os.path.basename(os.getcwd())
         if self.token is None:
             meta["secret"] = self.secret
         else:
             meta["token"] = self.token
         self.link.send("link-hello", meta)
 
+    def print(self, log_id, text):
+        """What belongs to a log, for the launcher to keep."""
+        with self.link.lock:
+            log = self.logs.setdefault(log_id, [b"", 0])
+            log[0] += text
+            self.send_log(log_id, len(log[0]) - len(text))
+
+    def send_log(self, log_id, at):
+        text = self.logs[log_id][0]
+        for at in range(at, len(text), PAYLOAD_MAX):
+            self.link.send("link-log", {"id": log_id, "at": at},
+                           text[at:at + PAYLOAD_MAX])
+
+    def on_logged(self, _, meta, __):
+        self.logs[meta["id"]][1] = meta["size"]
+
+    def on_blob(self, _, meta, payload):
+        answered = self.blobs[meta["key"]]
+        answered.append((meta, payload))
+        answered[0].set()
+
     def on_context(self, _, meta, body):
         fault("create.driver-context")
         self.token = meta["token"]
         self.established = True
+        for log_id, (_, kept) in self.logs.items():
+            self.send_log(log_id, kept)
         if self.name is not None:
             log("came back")
             if self.ready:
@@ -622,12 +698,15 @@ class Driver:
                 if not job.acknowledged:
                     job.tell_again()
             return
-        self.name, self.work = meta["name"], meta["work"]
+        self.name, self.work = meta["name"], meta.get("work", os.getcwd())
+        if self.start is not None:
+            os.makedirs("tmp", exist_ok=True)
+            self.print(self.id, f"driver {os.getpid()} begins\n".encode())
         self.context = {key: meta[key] for key in meta if key != "token"}
-        threading.Thread(target=self.start, args=(meta, body),
+        threading.Thread(target=self.make, args=(meta, body),
                          daemon=True).start()
 
-    def start(self, meta, body):
+    def make(self, meta, body):
         self.settings = flatten(meta.get("settings") or {})
         self.settings.update(flatten(meta.get("query") or {}))
         try:
@@ -719,6 +798,7 @@ class Driver:
         if spare_script() == "refuse":
             time.sleep(3600)
         self.id, self.secret = meta["context"], meta["secret"]
+        self.generation = meta.get("generation", 0)
         self.spare = False
         os.environ["PWD"] = meta["work"]
         raise Assigned
@@ -775,6 +855,7 @@ class Driver:
         "link-context": on_context, "link-run": on_run, "link-ack": on_ack,
         "link-kill": on_kill, "link-stop": on_stop, "ping": on_ping,
         "pong": lambda *_: None, "link-assign": on_assign,
+        "link-blob": on_blob, "link-logged": on_logged,
     }
 
     def serve(self):
@@ -802,6 +883,8 @@ class Driver:
             if how == "hang":
                 time.sleep(3600)
         patience = float(os.environ.get("SPARKJOB_ORPHAN_TIMEOUT", 60))
+        if self.start is not None:
+            patience = self.start["orphanTimeout"]
         seen, delay = time.monotonic(), 0.1
         while True:
             try:

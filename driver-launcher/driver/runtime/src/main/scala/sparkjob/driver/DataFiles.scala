@@ -13,14 +13,17 @@ import java.nio.file.{InvalidPathException, NoSuchFileException, Path}
  * a request, which must not be able to name other files of the host.
  *
  * @param folder where they lie; None: the launcher has told of none
+ * @param fetch  has them brought here, where the launcher is on another host
  */
-class DataFiles(folder: Option[Path]) {
+class DataFiles(folder: Option[Path], fetch: Option[String => File] = None) {
 
   /**
    * @param name the path that the upload was answered with, or one below the folder
    * @throws IOException if there is no such file, or it is no data file
    */
-  def get(name: String): File = {
+  def get(name: String): File = fetch.map(_(name)).getOrElse(find(name))
+
+  private def find(name: String): File = {
     val file = folder.map(resolve(_, name)).getOrElse(
       throw new FileNotFoundException(s"There is no data file $name: the server has none"))
     if (!file.isFile) {

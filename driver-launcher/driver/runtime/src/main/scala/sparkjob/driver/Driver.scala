@@ -9,6 +9,7 @@ import java.lang.management.ManagementFactory
 import java.net.URLClassLoader
 import java.nio.file.{Files, Path, Paths}
 import java.nio.file.attribute.PosixFilePermissions
+import java.util.UUID
 import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.collection.JavaConverters._
@@ -39,25 +40,37 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var stopping = false
   @volatile private var gone = false
   private val asked = new AtomicBoolean
-  private val spool = new Spool
+  private val instance = UUID.randomUUID.toString
+  private val spool = new Spool(surroundings.elsewhere)
+  private val files = surroundings.elsewhere.map(new LauncherFiles(_, link))
+  private val sent = surroundings.elsewhere.map(_ => new SentLogs(link))
 
   private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
     Message.Context -> onContext,
     Message.Run -> onRun,
     Message.Ack -> ((meta, _) => jobs.forget(Json.string(meta, "id"))),
     Message.Piece -> ((_, frame) => spool.add(frame.payload)),
+    Message.Blob -> ((meta, _) => files.foreach(_.arrived(meta))),
+    Message.Logged -> ((meta, _) =>
+      sent.foreach(_.kept(Json.string(meta, "id"), meta.path("size").asLong))),
     Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
     Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
 
   def start(): Unit = {
     Runtime.getRuntime.addShutdownHook(new Thread(() => stopping = true))
+    for (sent <- sent; folder <- surroundings.elsewhere) {
+      sent.begin(surroundings.context, folder.resolve(Elsewhere.Log))
+      sent.start()
+    }
     link.start()
   }
 
   override def hello(): Frame = {
     spool.drop()
     val meta = Json.obj().put("protocol", Protocol).put("context", surroundings.context)
-      .put("pid", ProcessHandle.current.pid)
+      .put("pid", ProcessHandle.current.pid).put("instance", instance)
+    surroundings.generation.foreach(meta.put("generation", _))
+    surroundings.elsewhere.flatMap(_ => Elsewhere.id(sys.env)).foreach(meta.put("submission", _))
     token match {
       case Some(token) => meta.put("token", token)
       case None => meta.put("secret", surroundings.secret.text)
@@ -67,8 +80,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     Frame(Message.Hello, 0, 0, Json.bytes(meta), Frame.Nothing)
   }
 
-  override def patience: FiniteDuration =
-    if (token.isEmpty) FirstPatience.min(surroundings.orphanTimeout) else surroundings.orphanTimeout
+  /** One on another host may have been started while no launcher ran. */
+  override def patience: FiniteDuration = {
+    val short = token.isEmpty && surroundings.elsewhere.isEmpty
+    if (short) FirstPatience.min(surroundings.orphanTimeout) else surroundings.orphanTimeout
+  }
 
   override def abandoned(): Unit = {
     stop(s"no launcher was found for ${patience.toSeconds} seconds")
@@ -95,16 +111,21 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val first = token.isEmpty
     token = Some(Json.string(meta, "token"))
     surroundings.secret.wipe()
-    jobs.synchronized {
-      link.establish {
-        contextPath.askAgain()
-        ready.foreach(link.send)
-        status.foreach(_.tellAgain())
-        jobs.tellAgain()
+    sent.getOrElse(jobs).synchronized {
+      jobs.synchronized {
+        link.establish {
+          // before the ends of jobs, who are told to have all of theirs
+          sent.foreach(_.tellAgain())
+          contextPath.askAgain()
+          files.foreach(_.askAgain())
+          ready.foreach(link.send)
+          status.foreach(_.tellAgain())
+          jobs.tellAgain()
+        }
       }
     }
     if (first) {
-      val work = Paths.get(Json.string(meta, "work"))
+      val work = surroundings.elsewhere.getOrElse(Paths.get(Json.string(meta, "work")))
       inBackground("sparkjob-context")(makeContext(meta, frame, work))
     } else {
       log.info("The launcher is back")
@@ -145,7 +166,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
         respawn(missing, if (elsewhere) Some(settings) else None)
       }
       val conf = settings.sparkConf(name, defaults)
-      val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf)
+      val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf,
+        here = binary => files.map(_.binary(binary)).getOrElse(binary))
       val user = proxyUser(meta, settings)
       user.run {
         val cp = uris.fetch(contextPath.resolve(settings.binaries))
@@ -275,8 +297,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     def told(name: String) =
       if (meta.has(name)) Some(Paths.get(Json.string(meta, name))) else None
     Folders(folder(work.resolve("out")), folder(told("logs").getOrElse(work.resolve("logs"))),
-      new DataFiles(told("data")),
-      meta.path("maxResult").asLong(Long.MaxValue))
+      new DataFiles(told("data"), files.map(files => files.data _)),
+      meta.path("maxResult").asLong(Long.MaxValue), sent)
   }
 
   private def folder(path: Path): Path = Files.createDirectories(path,
@@ -342,6 +364,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
 
   private def leave(code: Int): Nothing = {
     stopping = true
+    sent.foreach(_.end(surroundings.context))
     link.drain(LinkMax)
     Exit.now(code)
   }

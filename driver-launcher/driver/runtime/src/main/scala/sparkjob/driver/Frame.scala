@@ -98,5 +98,9 @@ object Message {
   val Progress = 78
   val Piece = 79
   val Assign = 80
+  val Fetch = 81
+  val Blob = 82
+  val Log = 83
   val Status = 84
+  val Logged = 85
 }

@@ -53,8 +53,14 @@ class JobSite(
  * Where files lie: bodies that the driver sends, what its jobs print, data that they read.
  *
  * @param resultMax how many bytes a job's result may have
+ * @param sent      has the logs sent to the launcher, where it is on another host
  */
-final case class Folders(out: Path, logs: Path, data: DataFiles, resultMax: Long)
+final case class Folders(
+    out: Path,
+    logs: Path,
+    data: DataFiles,
+    resultMax: Long,
+    sent: Option[SentLogs] = None)
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
@@ -152,6 +158,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     val stopped = sc.isStopped
     JobLog.end(id)
     val killed = end()
+    site.folders.sent.foreach(_.end(id))
     site.progress.end(id)
     if (killed || ending.cause.isDefined) {
       endStream()
@@ -183,6 +190,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     thread.setName("job-" + id)
     MDC.put("jobId", id)
     JobLog.begin(id, site.folders.logs)
+    site.folders.sent.foreach(_.begin(id, JobLog.file(id, site.folders.logs)))
     site.progress.begin(id)
     if (killed) {
       thread.interrupt()

@@ -131,6 +131,7 @@ object JobLog {
 
   private val open = new ConcurrentHashMap[String, JobLog]
   private val inherited = new InheritableThreadLocal[JobLog]
+  @volatile private var all: JobLog = _
 
   /**
    * Has all that is printed written to the logs of jobs, too. To be called before the first logger
@@ -149,11 +150,16 @@ object JobLog {
    * is closed.
    */
   def begin(id: String, folder: Path): JobLog = {
-    val log = new JobLog(id, folder.resolve(s"$id.log"))
+    val log = new JobLog(id, file(id, folder))
     open.put(id, log)
     inherited.set(log)
     log
   }
+
+  def file(id: String, folder: Path): Path = folder.resolve(s"$id.log")
+
+  /** Has all that this process prints written to a file, too: nobody else keeps its output. */
+  def keepAll(file: Path): Unit = all = new JobLog("none", file)
 
   def end(id: String): Unit = {
     inherited.remove()
@@ -180,6 +186,9 @@ object JobLog {
 
     override def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
       own.write(bytes, offset, length)
+      if (all != null) {
+        all.write(bytes, offset, length)
+      }
       val log = current
       if (log != null) {
         log.write(bytes, offset, length)

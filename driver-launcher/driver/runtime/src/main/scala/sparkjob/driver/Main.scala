@@ -7,7 +7,7 @@ package sparkjob.driver
 
 import java.io.{FileDescriptor, FileInputStream, InputStream}
 import java.nio.charset.StandardCharsets.US_ASCII
-import java.nio.file.Paths
+import java.nio.file.{Path, Paths}
 import java.util.Arrays
 
 import scala.concurrent.duration._
@@ -24,12 +24,19 @@ class Secret(bytes: Array[Byte]) {
   def wipe(): Unit = Arrays.fill(bytes, '-'.toByte)
 }
 
-/** What the launcher started this JVM with. */
+/**
+ * What the launcher started this JVM with.
+ *
+ * @param generation which driver of the context this is, if that was told
+ * @param elsewhere  the driver's own folder, if it runs on another host than the launcher
+ */
 final case class Surroundings(
     endpoint: Endpoint,
     context: String,
     secret: Secret,
-    orphanTimeout: FiniteDuration)
+    orphanTimeout: FiniteDuration,
+    generation: Option[Long] = None,
+    elsewhere: Option[Path] = None)
 
 object Surroundings {
 
@@ -54,7 +61,8 @@ object Surroundings {
     val (secret, pin) = read(input)
     val endpoint = environment.get("SPARKJOB_LINK").map(Endpoint.parse(_, pin))
       .getOrElse(new UnixEndpoint(socket))
-    Surroundings(endpoint, context, secret, seconds.getOrElse(DefaultOrphanTimeout).seconds)
+    Surroundings(endpoint, context, secret, seconds.getOrElse(DefaultOrphanTimeout).seconds,
+      environment.get("SPARKJOB_GENERATION").flatMap(text => Try(text.toLong).toOption))
   }
 
   private def read(input: InputStream): (Secret, Option[String]) = {
@@ -83,7 +91,8 @@ object Main {
     }
     val log = LoggerFactory.getLogger("sparkjob.driver.Main")
     val surroundings = try {
-      Surroundings.read(sys.env, new FileInputStream(FileDescriptor.in))
+      Elsewhere.start(args, sys.env)
+        .getOrElse(Surroundings.read(sys.env, new FileInputStream(FileDescriptor.in)))
     } catch {
       case e: IllegalArgumentException =>
         log.error(e.getMessage)

@@ -63,7 +63,8 @@ class Spare(surroundings: Surroundings) {
           val meta = Json.parse(frame.meta)
           WorkingFolder.move(Paths.get(Json.string(meta, "work")))
           return surroundings.copy(context = Json.string(meta, "context"),
-            secret = new Secret(Json.string(meta, "secret").getBytes(US_ASCII)))
+            secret = new Secret(Json.string(meta, "secret").getBytes(US_ASCII)),
+            generation = Option(meta.get("generation")).map(_.asLong))
         case Message.Stop => Exit.now(0)
         case other => throw new FrameException(s"message $other is not for spare drivers")
       }

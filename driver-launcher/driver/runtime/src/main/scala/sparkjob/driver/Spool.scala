@@ -11,8 +11,10 @@ import java.nio.file.{Files, Path}
 /**
  * A payload that comes in pieces, ahead of the message that it belongs to: it becomes a file. Of the
  * thread that reads the link.
+ *
+ * @param folder where it lies; None: where temporary files do
  */
-class Spool {
+class Spool(folder: Option[Path] = None) {
 
   private var file: Path = _
   private var output: OutputStream = _
@@ -20,12 +22,17 @@ class Spool {
 
   def add(piece: Array[Byte]): Unit = {
     if (output == null) {
-      file = Files.createTempFile("sparkjob-", ".piece")
-      output = Files.newOutputStream(file)
-      size = 0
+      begin()
     }
     output.write(piece)
     size += piece.length
+  }
+
+  private def begin(): Unit = {
+    file = folder.map(Files.createTempFile(_, "sparkjob-", ".piece"))
+      .getOrElse(Files.createTempFile("sparkjob-", ".piece"))
+    output = Files.newOutputStream(file)
+    size = 0
   }
 
   /**
@@ -34,6 +41,9 @@ class Spool {
    * @throws FrameException if it has not that many bytes
    */
   def take(bytes: Long): Path = {
+    if (output == null && bytes == 0) {
+      begin()
+    }
     if (output == null || size != bytes) {
       throw new FrameException(s"$bytes bytes in pieces were told of, $size have come")
     }

@@ -35,12 +35,14 @@ class ForbiddenUriException(val uri: String, message: String) extends Exception(
  * @param folder where the files go
  * @param conf   the context's configuration: of Hadoop's file systems, and of Maven repositories
  * @param patience how long one of them may take
+ * @param here   gives a binary of the launcher's its file on this host
  */
 class Uris(
     folder: Path,
     outbound: Outbound,
     conf: SparkConf,
-    patience: FiniteDuration = Uris.Patience) {
+    patience: FiniteDuration = Uris.Patience,
+    here: Binary => Binary = identity) {
   import Uris._
 
   private lazy val hadoop: Configuration = SparkInternals.hadoopConfiguration(conf)
@@ -62,7 +64,7 @@ class Uris(
    * @throws IOException           if it cannot be, or the thread is interrupted
    */
   def fetch(entries: Seq[ClassPathEntry]): Seq[Binary] = entries.flatMap {
-    case binary: Binary => Seq(binary)
+    case binary: Binary => Seq(here(binary))
     case Uri(text) => aside(text, sources.computeIfAbsent(text, _ => new Source))
   }
 

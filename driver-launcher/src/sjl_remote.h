@@ -1,0 +1,139 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * Drivers that a cluster starts, on a host of its choice: asked for, looked
+ * after and killed by its manager.  What differs between clusters is in a table
+ * of kinds; all else of such a driver is as of one of this host.
+ *
+ * The manager is asked one thing at a time, and only when the link does not
+ * tell more: until the driver has come, while it is away, and when it is to
+ * end.  What it says counts for more than our own clock, so a driver that is
+ * over is known to be, and one that is cut off is not taken for dead.
+ */
+
+
+#ifndef _SJL_REMOTE_H_INCLUDED_
+#define _SJL_REMOTE_H_INCLUDED_
+
+
+#include "sjl_cluster.h"
+#include "sjl_driver.h"
+#include "sjl_http.h"
+#include "sjl_library.h"
+
+
+/* what a manager says of a driver */
+
+typedef enum {
+    SJL_REMOTE_SILENT = 0,              /* nothing: it cannot be asked */
+    SJL_REMOTE_ALIVE,
+    SJL_REMOTE_OVER
+} sjl_remote_state_e;
+
+
+/* what a driver is started with */
+
+typedef struct {
+    const sjl_library_t  *library;
+    const sjl_cluster_t  *cluster;      /* or NULL */
+    json_t               *options;      /* all of its JVM's */
+
+    /*
+     * What it has to be told, as text, secret and all: how it goes is the
+     * kind's business, but nobody may be shown it.
+     */
+    const char           *text;
+} sjl_remote_start_t;
+
+
+/*
+ * Each function begins something whose end is told by sjl_remote_submitted(),
+ * sjl_remote_stated() or sjl_remote_killed().
+ */
+
+typedef struct {
+    const char  *name;
+    const char  *scheme;                /* its masters' URLs begin with it */
+
+    /*
+     * Where the manager is asked, to be freed, by its URL and the port that the
+     * settings name (or NULL); NULL: that is no master.
+     */
+    char      *(*rest)(const char *master, const char *port);
+
+    void       (*submit)(sjl_remote_t *r, const sjl_remote_start_t *start);
+    void       (*status)(sjl_remote_t *r);
+    void       (*kill)(sjl_remote_t *r);
+} sjl_remote_kind_t;
+
+
+struct sjl_remote_s {
+    const sjl_remote_kind_t  *kind;
+    sjl_driver_t             *driver;
+    char                     *master;
+    char                     *rest;
+    char                     *id;       /* the manager's; NULL: not told yet */
+    int64_t                   log;      /* where its own begins, in driver.log */
+
+    sjl_http_t               *http;     /* what is being asked */
+    ev_timer                  timer;
+    unsigned                  busy:1;
+    unsigned                  kill:1;   /* to be asked next */
+    unsigned                  told:1;   /* that it cannot be asked */
+};
+
+
+/*
+ * Whether a context's driver is a cluster's to start, by the settings of the
+ * request, its cluster's (NULL: it names none), and those of the configuration.
+ * The text for the context's row, to
+ * be freed; or NULL, and *why, to be freed, says what is wrong if it is to be
+ * but cannot.
+ */
+char *sjl_remote_choose(const json_t *settings, const char *cluster,
+    char **why);
+
+/* NULL: the text is none, which was logged */
+sjl_remote_t *sjl_remote_make(sjl_driver_t *d, const char *text);
+void sjl_remote_free(sjl_remote_t *r);
+
+/* what the row has to say of it, to be freed */
+char *sjl_remote_text(const sjl_remote_t *r);
+
+/* has it started, with a secret; "start" may be freed after that */
+void sjl_remote_submit(sjl_remote_t *r, const char *secret,
+    sjl_remote_start_t *start);
+
+/*
+ * Where our driver's jar lies on the hosts of clusters, and the class path
+ * there, both to be freed.
+ */
+char *sjl_remote_jar(const sjl_library_t *library);
+char *sjl_remote_path(const sjl_library_t *library);
+
+/* has it killed; may be called again */
+void sjl_remote_kill(sjl_remote_t *r);
+
+/*
+ * A driver has come, and says by which id its manager knows it (or NULL); its
+ * first hello begins its log, behind what an earlier one has left.
+ */
+void sjl_remote_come(sjl_remote_t *r, const char *id, int first);
+
+/*
+ * What a kind tells: the id, or NULL and why there is none; the state, and what
+ * the manager says of it; that it was told to kill, or why not.  The words are
+ * copied.
+ */
+void sjl_remote_submitted(sjl_remote_t *r, const char *id, const char *why);
+void sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
+    const char *words);
+void sjl_remote_killed(sjl_remote_t *r, const char *why);
+
+/* the kinds, see sjl_standalone.c */
+extern const sjl_remote_kind_t  sjl_remote_standalone;
+
+
+#endif /* _SJL_REMOTE_H_INCLUDED_ */
