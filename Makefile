@@ -420,12 +420,14 @@ install: all                               ## DESTDIR= PREFIX=: module, launcher
 	    && install -m 644 $$lib/*.jar $(DESTDIR)$(LIBDIR)/sparkjob/$${lib##*/}/ || exit 1; \
 	done
 	sed 's#/usr/lib/sparkjob#$(LIBDIR)/sparkjob#' conf/launcher.json >$(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist
+	chmod 644 $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json ] \
-	    || cp $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json
+	    || install -m 644 $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json.dist $(DESTDIR)$(SYSCONFDIR)/sparkjob/launcher.json
 	install -m 644 conf/nginx*.conf $(DESTDIR)$(SYSCONFDIR)/sparkjob/
 	install -d $(DESTDIR)$(LIBDIR)/systemd/system
 	sed 's#/usr/sbin/#$(PREFIX)/sbin/#' conf/systemd/sparkjob-launcher.service \
 	    >$(DESTDIR)$(LIBDIR)/systemd/system/sparkjob-launcher.service
+	chmod 644 $(DESTDIR)$(LIBDIR)/systemd/system/sparkjob-launcher.service
 	install -m 644 conf/systemd/run-as.conf $(DESTDIR)$(SYSCONFDIR)/sparkjob/systemd-run-as.conf
 
 clean:                                     ## remove what was built
