@@ -256,7 +256,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val master = conf.get("spark.master")
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()
-    Master.probe(master)
+    Master.probe(conf)
     Master.tag(conf, surroundings.context)
     val context = JobContext.make(factory, settings.config, conf, name)
     val sc = context.sparkContext

@@ -36,6 +36,30 @@ class DriverEndSuite {
     assertTrue(told.json.get("message").asText.contains("spark://127.0.0.1:1"))
   }
 
+  @Test def anApiServerThatIsNotThereIsNamed(): Unit = {
+    val image = Map("spark.kubernetes.container.image" -> "i")
+    for (url <- Seq("k8s://https://127.0.0.1:1", "k8s://127.0.0.1:1")) {
+      val told = failure(image + ("spark.master" -> url))
+      assertEquals("context-init-failed", told.code)
+      assertTrue(told.toString,
+        told.json.get("message").asText.startsWith(s"No Kubernetes API server answers at $url"))
+    }
+  }
+
+  @Test def anImageThatIsNotSetIsMissed(): Unit = {
+    val told = failure(Map("spark.master" -> "k8s://https://127.0.0.1:1"))
+    assertTrue(told.toString,
+      told.json.get("message").asText.startsWith("spark.kubernetes.container.image is not set"))
+  }
+
+  @Test def mesosWithoutItsLibraryIsToldInWords(): Unit = {
+    val told = failure(Map("spark.master" -> "mesos://127.0.0.1:5050"))
+    assertEquals("context-init-failed", told.code)
+    val message = told.json.get("message").asText
+    assertTrue(message, message.contains("MESOS_NATIVE_JAVA_LIBRARY")
+      || message.contains("this Spark has no Mesos"))
+  }
+
   @Test def badSettingsAreNamed(): Unit = {
     for ((name, value, code) <- Seq(("spark.master", "nonsense", "context-init-failed"),
         ("context-factory", "x.Y", "bad-setting"),
