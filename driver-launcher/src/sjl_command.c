@@ -102,6 +102,39 @@ sjl_command_make(sjl_command_t *cmd, const char *context,
 
 
 int
+sjl_command_submit(sjl_command_t *cmd, const char *context,
+    const json_t *words, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login)
+{
+    int           rc;
+    char         *tmp;
+    const char   *hadoop;
+    sjl_words_t   argv, envp;
+
+    memset(&argv, 0, sizeof(argv));
+    memset(&envp, 0, sizeof(envp));
+
+    rc = SJL_OK;
+    hadoop = sjl_command_hadoop(library, cluster);
+
+    if (json_array_size(sjl_conf->command)) {
+        sjl_command_add_all(&argv, sjl_conf->command);
+
+    } else {
+        tmp = sjl_path_context(context, "/tmp");
+        rc = sjl_command_java(&argv, NULL, tmp, NULL, library, hadoop,
+                              "org.apache.spark.deploy.SparkSubmit");
+        free(tmp);
+    }
+
+    sjl_command_add_all(&argv, words);
+    sjl_command_environment(&envp, context, library, hadoop, login);
+
+    return sjl_command_finish(cmd, &argv, &envp, rc);
+}
+
+
+int
 sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
     const char *archive, const sjl_library_t *library, const sjl_login_t *login)
 {

@@ -33,6 +33,14 @@ int sjl_command_make(sjl_command_t *cmd, const char *context,
     const sjl_cluster_t *cluster, const sjl_login_t *login);
 
 /*
+ * The command that submits a driver to a cluster: Spark's own, with these words
+ * behind it.
+ */
+int sjl_command_submit(sjl_command_t *cmd, const char *context,
+    const json_t *words, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login);
+
+/*
  * The command that makes an archive of the classes that drivers share: the file
  * "archive".  It works in "folder", and is known by that id.
  */

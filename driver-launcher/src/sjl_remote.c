@@ -10,6 +10,7 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_listen_link.h"
+#include "sjl_setup.h"
 #include "sjl_tls.h"
 
 #include <sys/stat.h>
@@ -23,6 +24,8 @@ static int sjl_remote_wanted(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const char *sjl_remote_setting(const json_t *settings,
     const sjl_cluster_t *cluster, const char *name);
+static const sjl_library_t *sjl_remote_library(const json_t *settings,
+    const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
 static char *sjl_remote_pack(const sjl_remote_kind_t *kind,
     const char *master, const char *rest, const char *id, int64_t log);
@@ -37,7 +40,7 @@ static void sjl_remote_known(sjl_remote_t *r, const char *id, int changed);
 
 
 static const sjl_remote_kind_t *const  sjl_remote_kinds[] = {
-    &sjl_remote_standalone
+    &sjl_remote_standalone, &sjl_remote_yarn
 };
 
 
@@ -63,7 +66,12 @@ sjl_remote_choose(const json_t *settings, const char *name, char **why)
     rest = kind == NULL ? NULL
            : cluster && cluster->rest ? sjl_strdup(cluster->rest)
            : kind->rest(master, sjl_remote_setting(settings, cluster,
-                                                   "spark.master.rest.port"));
+                                                   "spark.master.rest.port"),
+                        cluster, sjl_remote_library(settings, cluster), why);
+
+    if (rest == NULL && *why) {
+        return NULL;
+    }
 
     if (rest == NULL) {
         *why = sjl_format("spark.submit.deployMode: drivers cannot be started "
@@ -116,6 +124,26 @@ sjl_remote_setting(const json_t *settings, const sjl_cluster_t *cluster,
     }
 
     return json_string_value(value);
+}
+
+
+/* the default one, if there is none of that name */
+
+static const sjl_library_t *
+sjl_remote_library(const json_t *settings, const sjl_cluster_t *cluster)
+{
+    const char           *name;
+    const sjl_library_t  *library;
+
+    name = json_string_value(json_object_get(settings, SJL_SETUP_LIBRARY));
+
+    if (name == NULL && cluster) {
+        name = cluster->library;
+    }
+
+    library = sjl_library_find(name);
+
+    return library ? library : sjl_library_find(NULL);
 }
 
 
@@ -301,6 +329,70 @@ sjl_remote_scala(const sjl_library_t *library)
 }
 
 
+/* a manager counts with what it was told, and gives it to the JVM itself */
+
+void
+sjl_remote_memory(json_t *properties, json_t *options)
+{
+    size_t       i;
+    const char  *option;
+
+    for (i = json_array_size(options); i > 0; i--) {
+        option = json_string_value(json_array_get(options, i - 1));
+
+        if (strncmp(option, "-Xmx", 4) != 0) {
+            continue;
+        }
+
+        if (json_object_get(properties, "spark.driver.memory") == NULL) {
+            (void) json_object_set_new(properties, "spark.driver.memory",
+                                       json_string(option + 4));
+        }
+
+        (void) json_array_remove(options, i - 1);
+    }
+}
+
+
+/* as Spark takes them apart again */
+
+char *
+sjl_remote_words(const json_t *options)
+{
+    char        *words, *p;
+    size_t       i, size;
+    json_t      *option;
+    const char  *s;
+
+    size = 1;
+
+    json_array_foreach(options, i, option) {
+        size += 2 * json_string_length(option) + 3;
+    }
+
+    words = sjl_alloc(size);
+    p = words;
+
+    json_array_foreach(options, i, option) {
+        *p++ = '"';
+
+        for (s = json_string_value(option); *s; s++) {
+
+            if (*s == '"' || *s == '\\') {
+                *p++ = '\\';
+            }
+
+            *p++ = *s;
+        }
+
+        *p++ = '"';
+        *p++ = ' ';
+    }
+
+    return words;
+}
+
+
 static void
 sjl_remote_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -475,6 +567,10 @@ sjl_remote_free(sjl_remote_t *r)
 
     if (r->http) {
         sjl_http_cancel(r->http);
+    }
+
+    if (r->kind->forget) {
+        r->kind->forget(r);
     }
 
     free(r->master);

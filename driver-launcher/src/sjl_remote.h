@@ -58,14 +58,20 @@ typedef struct {
     const char  *scheme;                /* its masters' URLs begin with it */
 
     /*
-     * Where the manager is asked, to be freed, by its URL and the port that the
-     * settings name (or NULL); NULL: that is no master.
+     * Where the manager is asked, to be freed, by its URL, the port that the
+     * settings name (or NULL), the cluster (or NULL) and the library set; NULL:
+     * that is no master, or *why, to be freed, says what is missing.
      */
-    char      *(*rest)(const char *master, const char *port);
+    char      *(*rest)(const char *master, const char *port,
+                       const sjl_cluster_t *cluster,
+                       const sjl_library_t *library, char **why);
 
     void       (*submit)(sjl_remote_t *r, const sjl_remote_start_t *start);
     void       (*status)(sjl_remote_t *r);
     void       (*kill)(sjl_remote_t *r);
+
+    /* releases what it has in "data", may be NULL */
+    void       (*forget)(sjl_remote_t *r);
 } sjl_remote_kind_t;
 
 
@@ -82,6 +88,8 @@ struct sjl_remote_s {
     unsigned                  busy:1;
     unsigned                  kill:1;   /* to be asked next */
     unsigned                  told:1;   /* that it cannot be asked */
+
+    void                     *data;     /* the kind's own */
 };
 
 
@@ -113,6 +121,13 @@ void sjl_remote_submit(sjl_remote_t *r, const char *secret,
 char *sjl_remote_jar(const sjl_library_t *library);
 char *sjl_remote_path(const sjl_library_t *library);
 
+/*
+ * Moves the heap's size from JVM options to the setting that managers count
+ * with; and options as Spark takes them apart again, to be freed.
+ */
+void sjl_remote_memory(json_t *properties, json_t *options);
+char *sjl_remote_words(const json_t *options);
+
 /* has it killed; may be called again */
 void sjl_remote_kill(sjl_remote_t *r);
 
@@ -132,8 +147,9 @@ void sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
     const char *words);
 void sjl_remote_killed(sjl_remote_t *r, const char *why);
 
-/* the kinds, see sjl_standalone.c */
+/* the kinds, see sjl_standalone.c and sjl_yarn_driver.c */
 extern const sjl_remote_kind_t  sjl_remote_standalone;
+extern const sjl_remote_kind_t  sjl_remote_yarn;
 
 
 #endif /* _SJL_REMOTE_H_INCLUDED_ */

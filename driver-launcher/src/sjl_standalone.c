@@ -20,7 +20,8 @@
 #define SJL_STANDALONE_START    "SPARKJOB_START"
 
 
-static char *sjl_standalone_rest(const char *master, const char *port);
+static char *sjl_standalone_rest(const char *master, const char *port,
+    const sjl_cluster_t *cluster, const sjl_library_t *library, char **why);
 static void sjl_standalone_submit(sjl_remote_t *r,
     const sjl_remote_start_t *start);
 static json_t *sjl_standalone_request(const sjl_remote_t *r,
@@ -28,8 +29,6 @@ static json_t *sjl_standalone_request(const sjl_remote_t *r,
 static json_t *sjl_standalone_environment(const sjl_remote_start_t *start);
 static json_t *sjl_standalone_properties(const sjl_remote_t *r,
     const sjl_remote_start_t *start);
-static void sjl_standalone_memory(json_t *properties, json_t *options);
-static char *sjl_standalone_words(const json_t *options);
 static void sjl_standalone_submitted(void *data, long status, const char *why,
     json_t *answer);
 static const char *sjl_standalone_wrong(long status, const char *why,
@@ -47,7 +46,7 @@ static void sjl_standalone_killed(void *data, long status, const char *why,
 const sjl_remote_kind_t  sjl_remote_standalone = {
     "standalone", SJL_STANDALONE_SCHEME,
     sjl_standalone_rest, sjl_standalone_submit, sjl_standalone_status,
-    sjl_standalone_kill
+    sjl_standalone_kill, NULL
 };
 
 
@@ -61,10 +60,15 @@ static const char *const  sjl_standalone_over[] = {
 /* the first of several masters; spark.master.rest.port is Spark's own name */
 
 static char *
-sjl_standalone_rest(const char *master, const char *port)
+sjl_standalone_rest(const char *master, const char *port,
+    const sjl_cluster_t *cluster, const sjl_library_t *library, char **why)
 {
     char    *host, *rest;
     size_t   len;
+
+    (void) cluster;
+    (void) library;
+    (void) why;
 
     host = sjl_strdup(master + sizeof(SJL_STANDALONE_SCHEME) - 1);
     host[strcspn(host, ",")] = '\0';
@@ -171,9 +175,9 @@ sjl_standalone_properties(const sjl_remote_t *r,
                            "spark.driver.supervise", "false",
                            "spark.driver.extraClassPath", path);
 
-    sjl_standalone_memory(properties, all);
+    sjl_remote_memory(properties, all);
 
-    words = sjl_standalone_words(all);
+    words = sjl_remote_words(all);
     (void) json_object_set_new(properties, "spark.driver.extraJavaOptions",
                                json_string(words));
 
@@ -182,70 +186,6 @@ sjl_standalone_properties(const sjl_remote_t *r,
     free(words);
 
     return properties;
-}
-
-
-/* the worker counts with what it was told, and gives it to the JVM itself */
-
-static void
-sjl_standalone_memory(json_t *properties, json_t *options)
-{
-    size_t       i;
-    const char  *option;
-
-    for (i = json_array_size(options); i > 0; i--) {
-        option = json_string_value(json_array_get(options, i - 1));
-
-        if (strncmp(option, "-Xmx", 4) != 0) {
-            continue;
-        }
-
-        if (json_object_get(properties, "spark.driver.memory") == NULL) {
-            (void) json_object_set_new(properties, "spark.driver.memory",
-                                       json_string(option + 4));
-        }
-
-        (void) json_array_remove(options, i - 1);
-    }
-}
-
-
-/* as Spark takes them apart again */
-
-static char *
-sjl_standalone_words(const json_t *options)
-{
-    char        *words, *p;
-    size_t       i, size;
-    json_t      *option;
-    const char  *s;
-
-    size = 1;
-
-    json_array_foreach(options, i, option) {
-        size += 2 * json_string_length(option) + 3;
-    }
-
-    words = sjl_alloc(size);
-    p = words;
-
-    json_array_foreach(options, i, option) {
-        *p++ = '"';
-
-        for (s = json_string_value(option); *s; s++) {
-
-            if (*s == '"' || *s == '\\') {
-                *p++ = '\\';
-            }
-
-            *p++ = *s;
-        }
-
-        *p++ = '"';
-        *p++ = ' ';
-    }
-
-    return words;
 }
 
 

@@ -10,7 +10,8 @@
 #include "sjl_yarn_conf.h"
 
 
-static const char *sjl_yarn_folder(const sjl_context_t *ctx);
+static const char *sjl_yarn_folder(const sjl_cluster_t *cluster,
+    const sjl_library_t *library);
 
 
 /* a library set's environment, and then ours, as drivers get them */
@@ -30,16 +31,22 @@ sjl_yarn_is(const char *master)
 char *
 sjl_yarn_rest(const sjl_context_t *ctx, char **why)
 {
-    const char     *folder;
-    sjl_cluster_t  *cluster;
+    return sjl_yarn_rest_of(sjl_setup_cluster(ctx), sjl_setup_library(ctx),
+                            why);
+}
 
-    cluster = sjl_setup_cluster(ctx);
+
+char *
+sjl_yarn_rest_of(const sjl_cluster_t *cluster, const sjl_library_t *library,
+    char **why)
+{
+    const char  *folder;
 
     if (cluster && cluster->rest) {
         return sjl_strdup(cluster->rest);
     }
 
-    folder = sjl_yarn_folder(ctx);
+    folder = sjl_yarn_folder(cluster, library);
 
     if (folder == NULL) {
         *why = sjl_strdup("the master is yarn, but there is no Hadoop "
@@ -53,15 +60,10 @@ sjl_yarn_rest(const sjl_context_t *ctx, char **why)
 
 
 static const char *
-sjl_yarn_folder(const sjl_context_t *ctx)
+sjl_yarn_folder(const sjl_cluster_t *cluster, const sjl_library_t *library)
 {
-    size_t          i;
-    const char     *folder;
-    sjl_cluster_t  *cluster;
-    sjl_library_t  *library;
-
-    cluster = sjl_setup_cluster(ctx);
-    library = sjl_setup_library(ctx);
+    size_t       i;
+    const char  *folder;
 
     folder = cluster && cluster->hadoop_conf ? cluster->hadoop_conf
              : library ? library->hadoop_conf : NULL;

@@ -12,7 +12,9 @@
 #define _SJL_YARN_H_INCLUDED_
 
 
+#include "sjl_cluster.h"
 #include "sjl_context.h"
+#include "sjl_library.h"
 
 
 /* what the tag of a context's applications begins with; its id follows */
@@ -27,6 +29,10 @@ int sjl_yarn_is(const char *master);
  * between them, to be freed.  NULL: *why, to be freed, says what is missing.
  */
 char *sjl_yarn_rest(const sjl_context_t *ctx, char **why);
+
+/* the same of a cluster, or NULL, and a library set */
+char *sjl_yarn_rest_of(const sjl_cluster_t *cluster,
+    const sjl_library_t *library, char **why);
 
 /* the URL of something below the first of them, to be freed */
 char *sjl_yarn_url(const char *rest, const char *format, ...)

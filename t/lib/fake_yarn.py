@@ -3,18 +3,22 @@
     with FakeYarn() as rm:
         rm.conf                         # a Hadoop configuration folder that names it
         rm.apps["application_1_0001"] = {"tags": "sparkjob-...", "state": "RUNNING"}
-        rm.asked                        # [("GET", "/ws/v1/cluster/scheduler"), ...]
+        rm.asked                        # [("GET", "scheduler"), ...]
+
+What t/lib/fake_submit.py submits is an application, too: a scripted driver, in a folder with its id as name.
 """
 
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PREFIX = "/ws/v1/cluster/"
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripted_driver.py")
 
 
 def queue(name, state="RUNNING", inner=(), **more):
@@ -28,6 +32,8 @@ class FakeYarn:
         self.queues = queues or [queue("default"), queue("a", inner=[queue("b"), queue("c", "STOPPED")])]
         self.largest, self.nodes, self.kind = largest, nodes, kind
         self.apps = {}              # id: tags and state
+        self.submitted = {}         # id: what was submitted, and its process
+        self.refuse = None          # why the next submissions are refused
         self.kills = True           # whether it does as it is told
         self.status = {}            # path: what it answers in place of 200
         self.asked = []
@@ -36,7 +42,7 @@ class FakeYarn:
         os.mkdir(self.conf)
 
         class Handler(BaseHTTPRequestHandler):
-            do_GET = do_PUT = lambda handler: self.handle(handler)
+            do_GET = do_PUT = do_POST = lambda handler: self.handle(handler)
 
             def log_message(self, *_):
                 pass
@@ -59,6 +65,9 @@ class FakeYarn:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+        for one in self.submitted.values():
+            one["process"].kill()
+            one["process"].wait()
         shutil.rmtree(self.folder)
 
     def handle(self, handler):
@@ -67,8 +76,10 @@ class FakeYarn:
         path = url.path.removeprefix(PREFIX)
         self.asked.append((handler.command, path))
         status = self.status.get(path, 200)
+        if path == "/submit":
+            status = 500 if self.refuse else 200
         answer = self.answer(handler.command, path, urllib.parse.parse_qs(url.query), body) if status == 200 else {}
-        text = json.dumps(answer).encode()
+        text = self.refuse.encode() if status == 500 and self.refuse else json.dumps(answer).encode()
         handler.send_response(status if answer is not None else 404)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(text)))
@@ -85,13 +96,47 @@ class FakeYarn:
             return {"nodes": {"node": [
                 {"usedMemoryMB": memory // 2, "availMemoryMB": memory - memory // 2,
                  "usedVirtualCores": cores // 2, "availableVirtualCores": cores - cores // 2} for memory, cores in self.nodes]}}
+        if path == "/submit":
+            return {"id": self.submit(json.loads(body))}
         if path == "apps":
+            self.look()
             tag, states = query["applicationTags"][0], query["states"][0].split(",")
             found = [{"id": i, **app} for i, app in self.apps.items() if tag in app["tags"].split(",") and app["state"] in states]
             return {"apps": {"app": found} if found else None}
         if path.startswith("apps/") and method == "PUT":
-            app = self.apps[path.split("/")[1]]
-            if self.kills:
-                app["state"] = json.loads(body)["state"]
-            return {"state": app["state"]}
+            return self.kill(path.split("/")[1], json.loads(body)["state"])
+        if path.startswith("apps/"):
+            self.look()
+            app = self.apps.get(path.split("/")[1])
+            return app and {"app": app}
         return None
+
+    def submit(self, what):
+        application = f"application_9_{len(self.submitted) + 1:04}"
+        folder = f"{self.folder}/{application}"
+        os.mkdir(folder)
+        files = {os.path.basename(f): f.removeprefix("file:") for f in what["properties"]["spark.yarn.dist.files"].split(",")}
+        with open(files[what["arguments"][-1]]) as f:
+            what["start"] = f.read()
+        what["mode"] = os.stat(files[what["arguments"][-1]]).st_mode & 0o777
+        with open(folder + "/stderr", "wb") as err:
+            what["process"] = subprocess.Popen(["/usr/bin/python3", SCRIPT], cwd=folder, stdin=subprocess.DEVNULL, stdout=err,
+                                               stderr=err, env={"PATH": os.environ["PATH"], "SPARKJOB_START": what["start"]})
+        self.submitted[application] = what
+        self.apps[application] = {"tags": what["properties"]["spark.yarn.tags"], "state": "RUNNING", "diagnostics": ""}
+        return application
+
+    def look(self):
+        """What has become of the processes that were submitted."""
+        for application, what in self.submitted.items():
+            code, app = what["process"].poll(), self.apps[application]
+            if code is not None and app["state"] == "RUNNING":
+                app.update({"state": "FINISHED"} if code == 0 else {"state": "FAILED", "diagnostics": f"exitCode: {code}"})
+
+    def kill(self, application, state):
+        app = self.apps[application]
+        if self.kills:
+            app["state"] = state
+            if application in self.submitted:
+                self.submitted[application]["process"].kill()
+        return {"state": app["state"]}
