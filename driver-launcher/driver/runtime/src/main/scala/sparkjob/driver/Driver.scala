@@ -252,7 +252,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
-    val conf = JobContext.forMaster(settings.config, settings.sparkConf(name, defaults))
+    val conf = ExecutorLibraries(sys.env).give(
+      JobContext.forMaster(settings.config, settings.sparkConf(name, defaults)))
     val master = conf.get("spark.master")
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()

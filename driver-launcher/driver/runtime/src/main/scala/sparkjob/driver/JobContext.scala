@@ -81,7 +81,8 @@ object JobContext {
   private val Master = "spark.master"
 
   /** What must reach Spark as the driver has it, whatever the settings say. */
-  private val Fixed = Seq(Master, "spark.plugins", "spark.jars", "spark.kryo.pool")
+  private val Fixed = Seq(Master, "spark.plugins", "spark.jars", "spark.kryo.pool") ++
+    ExecutorLibraries.Settings
 
   /** @throws BadSettingException if there is no such factory */
   def factory(name: String, loader: ClassLoader): SparkContextFactory = {
