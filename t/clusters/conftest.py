@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+for folder in ("e2e", "lib"):
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", folder))
 
 from hadoop import Hadoop  # noqa: E402
 
