@@ -39,6 +39,7 @@ is($hostile->{status}, 200, 'an answer with headers that reach beyond it');
 is($hostile->{json}{path}, '/hostile', 'is not led to another location');
 is($hostile->{headers}{$_}, undef, "and has no $_") for qw(set-cookie access-control-allow-origin clear-site-data service-worker-allowed www-authenticate);
 like($hostile->{head}, qr{Content-Security-Policy: sandbox [^\r]* connect-src localhost/contexts/a/ui/;}, 'it can reach nothing but itself');
+like($hostile->{head}, qr{Content-Security-Policy: [^\r]* worker-src 'none';}, 'and leaves no service worker in the browser, which outlives it');
 
 # Who may see it.
 
