@@ -118,9 +118,9 @@ COVER_ENV    := SPARKJOB_LAUNCHER=$(CURDIR)/$(COVER)/sparkjob-launcher SPARKJOB_
 COVER_TESTS  ?= t/fault t/e2e/test_cli.py
 
 coverage: export DEPS := analyze
-coverage: all spark                        ## lines and branches of the C that unit, prove, fault and the command's tests reach
+coverage: all spark shim                   ## lines and branches of the C that unit, prove, fault and the command's tests reach
 	@$(COVER_MAKE) module launcher cli
-	@for f in driver spark $(notdir $(wildcard $(BUILD)/*.jar $(BUILD)/*.whl $(BUILD)/*.egg $(BUILD)/*.py)); do \
+	@for f in driver spark storage_shim.so $(notdir $(wildcard $(BUILD)/*.jar $(BUILD)/*.whl $(BUILD)/*.egg $(BUILD)/*.py)); do \
 	    ln -sfn ../$$f $(COVER)/$$f; done; ln -sfn . $(COVER)/faults
 	@find $(COVER)/ -name '*.gcda' -delete
 	-@$(COVER_MAKE) unit

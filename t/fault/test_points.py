@@ -6,7 +6,9 @@ import time
 
 import faults
 import pytest
-from sparkjob_server import LAUNCHER, MODULE, ROOT, wait_until
+from sparkjob_server import BUILD, LAUNCHER, MODULE, ROOT, wait_until
+
+FAULTS = os.path.realpath(BUILD + "/faults")
 
 PROGRAM = """
 #include <stdio.h>
@@ -44,7 +46,7 @@ def test_no_trace_in_the_product():
     names = [*faults.points("driver-launcher/src"), *faults.points("ngx_http_sparkjob_module"), "SPARKJOB_FAULT_FILE"]
     assert len(names) > 50
     for path in LAUNCHER, MODULE:
-        if not path or "/faults/" in path:
+        if not path or os.path.realpath(os.path.dirname(path)) == FAULTS:     # coverage counts what faults reach, too
             continue
         with open(path, "rb") as f:
             data = f.read()
