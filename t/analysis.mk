@@ -16,7 +16,7 @@ ANALYZE_GCC  := -O0 -fanalyzer --param=analyzer-bb-explosion-factor=2
 analyze: export DEPS := analyze
 analyze: | deps                            ## gcc -fanalyzer and clang's analyser (scan-build) over all C
 	@rm -rf $(ANALYZE) && mkdir -p $(ANALYZE)
-	@$(MAKE) -s module launcher cli BUILD=$(ANALYZE)/gcc CC="timeout 200 gcc" CFLAGS="$(ANALYZE_GCC)" WARN="-Wall -Wextra" \
+	@$(MAKE) -s module launcher cli BUILD=$(ANALYZE)/gcc CC="prlimit --cpu=300 gcc" CFLAGS="$(ANALYZE_GCC)" WARN="-Wall -Wextra" \
 	    MODULE_FLAGS='--with-cc-opt="$(ANALYZE_GCC) -Wno-error"' >$(ANALYZE)/gcc.log 2>&1 || { tail $(ANALYZE)/gcc.log; exit 1; }
 	@scan-build -o $(ANALYZE)/report --exclude /usr --use-cc=clang \
 	    $(MAKE) -s module launcher cli BUILD=$(ANALYZE)/clang >$(ANALYZE)/clang.log 2>&1 || { tail $(ANALYZE)/clang.log; exit 1; }
