@@ -233,19 +233,20 @@ def test_bodies_that_wait_for_a_driver_that_does_not_read_are_bounded():
     body = json.dumps({"text": "x" * 60000})
     with started(launcher={"limits": {"link_bytes": limit}, "max_jobs_per_context": 100}) as s:
         driver, = s.drivers()
-        before = memory_kb(s.launcher.pid, "RssAnon")
-        os.kill(driver, signal.SIGSTOP)
-        try:
-            taken = [job(s, "echo", body, context="c", validate="async") for _ in range(50)]
-        finally:
-            os.kill(driver, signal.SIGCONT)
-        accepted = [json.loads(t[2])["jobId"] for t in taken if t[0] == 202]
-        assert len(accepted) == limit // len(body)
-        refused(taken[-1], f"Too many bytes wait for the context's driver (at most {limit})")
-        for j in accepted:
-            assert s.wait_job(j)["status"] == "FINISHED"
-        assert s.drivers() == [driver]
-        assert job(s, "echo", body, context="c", sync="true")[0] == 200
+        for _ in range(2):      # what only the first time takes is not counted
+            before = memory_kb(s.launcher.pid, "RssAnon")
+            os.kill(driver, signal.SIGSTOP)
+            try:
+                taken = [job(s, "echo", body, context="c", validate="async") for _ in range(50)]
+            finally:
+                os.kill(driver, signal.SIGCONT)
+            accepted = [json.loads(t[2])["jobId"] for t in taken if t[0] == 202]
+            assert len(accepted) == limit // len(body)
+            refused(taken[-1], f"Too many bytes wait for the context's driver (at most {limit})")
+            for j in accepted:
+                assert s.wait_job(j)["status"] == "FINISHED"
+            assert s.drivers() == [driver]
+            assert job(s, "echo", body, context="c", sync="true")[0] == 200
         assert SANITIZED or memory_kb(s.launcher.pid, "RssAnon") - before < 3 * limit // 1024
 
 
