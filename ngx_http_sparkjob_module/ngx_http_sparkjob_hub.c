@@ -696,6 +696,7 @@ static void
 ngx_http_sparkjob_item_fill(ngx_http_sparkjob_item_t *item, u_char *p,
     ngx_http_sparkjob_record_t *rec)
 {
+    size_t                      size;
     ngx_str_t                   s[NGX_HTTP_SPARKJOB_EVENT_NSTRINGS];
     ngx_uint_t                  n;
     ngx_http_sparkjob_event_t  *ev;
@@ -719,7 +720,11 @@ ngx_http_sparkjob_item_fill(ngx_http_sparkjob_item_t *item, u_char *p,
         }
     }
 
-    ev->size = ngx_align(p - (u_char *) ev, NGX_ALIGNMENT);
+    size = p - (u_char *) ev;
+    ev->size = ngx_align(size, NGX_ALIGNMENT);
+
+    /* all of it goes into the zone: nothing of this worker's memory does */
+    ngx_memzero(p, ev->size - size);
 }
 
 
