@@ -129,9 +129,8 @@ def test_followers_see_what_is_written_until_the_job_has_ended(fake):
     for n in range(5):
         write(fake, b"more %d\n" % n)
         all_of_it.until(b"more %d\n" % n)
-    write(fake, b"x" * 3000000)
-    fake.put_job(JOB, "FINISHED")
-    write(fake, b"last\n")              # its event may be faster than the look
+    write(fake, b"x" * 3000000 + b"last\n")
+    fake.put_job(JOB, "FINISHED")       # its event may be faster than the look
     assert all_of_it.rest().startswith(b"one\ntwo\nmore 0\n") and all_of_it.text.endswith(b"x" * 3000000 + b"last\n")
     assert end.rest() == all_of_it.text[4:]
     assert Follower(fake, LOG + "?follow=true&offset=4").rest() == end.text
