@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 from sparkjob_channel import Channel
-from sparkjob_server import NGINX, OUR_FAULT, ROOT, Server, free_port, wait_until
+from sparkjob_server import NGINX, OUR_FAULT, ROOT, Server, end_nginx, free_port, wait_until
 
 JAR = {"Content-Type": "application/java-archive"}
 NAMES = [f"c{n}" for n in range(12)]
@@ -65,7 +65,7 @@ class Front:
             return self.ask("GET", "/healthz")[0] == 204
 
     def __exit__(self, kind, *_):
-        self.nginx.terminate()
+        end_nginx(self.nginx)
         code = self.nginx.wait(120)
         with open(self.dir + "/log", errors="replace") as f:
             wrong = [line for line in f if OUR_FAULT.search(line)]
@@ -173,7 +173,7 @@ def test_a_host_that_is_away_takes_its_own_along_only(hosts):
         assert front.ask("POST", "/contexts/" + name)[0] == 200
     on_a, on_b = names(a), names(b)
     jobs = {name: submit(front, name) for name in NAMES}
-    a.nginx.terminate()
+    end_nginx(a.nginx)
     a.nginx.wait(120)
     try:
         for name in NAMES:

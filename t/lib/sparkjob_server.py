@@ -92,6 +92,20 @@ def children(pid):
         return [int(c) for c in f.read().split()]
 
 
+def end_nginx(master):
+    """Sends SIGTERM to nginx, but first to its workers: the master, which stands still meanwhile, kills who takes longer
+    than 1.5 s, as a worker does that looks for leaks in the end."""
+    master.send_signal(signal.SIGSTOP)
+    workers = children(master.pid)
+    for pid in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    with contextlib.suppress(AssertionError):       # it is told of those whom the master has to kill in the end
+        wait_until("all workers have ended", lambda: not any(map(alive, workers)), 20)
+    master.send_signal(signal.SIGTERM)
+    master.send_signal(signal.SIGCONT)
+
+
 class Server:
     launcher_file = LAUNCHER
 
@@ -208,7 +222,7 @@ http {{
     def nginx_restart(self, zone_size=None):
         """A new nginx, with an empty zone."""
         self.zone_size = zone_size or self.zone_size
-        self.end_nginx()
+        end_nginx(self.nginx)
         assert self.nginx.wait(20 * PATIENCE) == 0
         self.start_nginx()
         self.wait_ready()
@@ -220,26 +234,13 @@ http {{
                 return self.get("/healthz")[0] == 200
         wait_until("the server is healthy", healthy, seconds)
 
-    def end_nginx(self):
-        """Sends SIGTERM to nginx, but first to its workers: the master, which stands still meanwhile, kills who takes
-        longer than 1.5 s, as a worker does that looks for leaks in the end."""
-        self.nginx.send_signal(signal.SIGSTOP)
-        workers = self.worker_pids()
-        for pid in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        with contextlib.suppress(AssertionError):       # it is told of those whom the master has to kill in the end
-            wait_until("all workers have ended", lambda: not any(map(alive, workers)), 20)
-        self.nginx.send_signal(signal.SIGTERM)
-        self.nginx.send_signal(signal.SIGCONT)
-
     def stop(self):
         """Stops all and returns what was wrong, a list of sentences."""
         problems = []
         for name, process in (("nginx", self.nginx), ("launcher", self.launcher)):
             if process is None or process.poll() is not None:
                 continue
-            self.end_nginx() if process is self.nginx else process.send_signal(signal.SIGTERM)
+            end_nginx(process) if process is self.nginx else process.send_signal(signal.SIGTERM)
             try:
                 code = process.wait(40 * PATIENCE)
                 if code:
