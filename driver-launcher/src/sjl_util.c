@@ -40,7 +40,10 @@ sjl_alloc(size_t n)
     void  *p;
 
     if (n <= SJL_ALLOC_SMALL) {
-        return memset(sjl_alloc_raw(n), 0, n);
+        p = sjl_alloc_raw(n);
+        memset(p, 0, n);
+
+        return p;
     }
 
     p = calloc(1, n);
