@@ -569,6 +569,14 @@ sjl_context_spawn(sjl_context_t *ctx)
         return;
     }
 
+    /* a driver of this host would be no substitute */
+
+    if (ctx->misfit) {
+        sjl_failure_words(&why, sjl_strdup(ctx->misfit));
+        sjl_context_fail(ctx, &why);
+        return;
+    }
+
     ctx->driver = sjl_spare_give(ctx);
 
     if (ctx->driver == NULL) {

@@ -271,7 +271,7 @@ def test_a_cluster_that_is_not_there_is_named(world):
 
 
 def test_only_some_masters_start_drivers(world):
-    for master in ("local[2]", "spark://host", "spark:7077"):
+    for master in ("local[2]", "spark://host", "spark:7077", "spark://host/path?:7077", "spark://user@host:7077", "spark://:7077"):
         with pytest.raises(Refused) as refused:
             world.channel.create("c", settings={"spark.master": master})
         assert refused.value.code == "bad-config" and master in refused.value.name
@@ -285,6 +285,15 @@ def test_without_a_port_for_drivers_none_is_elsewhere():
             with pytest.raises(Refused) as refused:
                 c.create("c", settings=settings)
             assert refused.value.code == "bad-config" and "driver.link.listen" in refused.value.name
+
+
+def test_nor_is_one_that_the_configuration_names():
+    """A driver of this host would be no substitute."""
+    settings = {"spark.master": "spark://127.0.0.1:7077", "spark.submit.deployMode": "cluster"}
+    with Server(scripted=True, start=False, launcher={"contexts": {"c": settings}}) as s:
+        s.start_launcher()
+        wait_until("it fails", lambda: "drivers of clusters need driver.link.listen" in s.read("launcher.log"))
+        assert "was started" not in s.read("launcher.log")
 
 
 # links that break
@@ -463,7 +472,8 @@ def test_a_log_is_bounded(world):
     assert os.path.getsize(folder + "/driver.log") == before
 
 
-@pytest.mark.parametrize("meta", [{"id": "../driver", "at": 0}, {"id": "x", "at": 0}, {"id": str(uuid.uuid4()), "at": -1}])
+@pytest.mark.parametrize("meta", [{"id": "../driver", "at": 0}, {"id": "x", "at": 0}, {"id": str(uuid.uuid4()), "at": -1},
+                                  {"id": str(uuid.uuid4()), "at": (1 << 63) - 1}])
 def test_what_is_no_log_breaks_the_protocol(world, meta):
     world.channel.create("c")
     world.channel.submit("log", body=json.dumps({**meta, "text": "x", "ms": 600000}).encode())
