@@ -129,6 +129,41 @@ sjl_cluster_make(const char *name, json_t *spec)
 }
 
 
+/* a request may name a master, and is to choose nothing else of a URL by it */
+
+char *
+sjl_cluster_host(const char *master)
+{
+    size_t  n, port;
+
+    static const char  scheme[] = "spark://";
+
+    if (strncmp(master, scheme, sizeof(scheme) - 1) != 0) {
+        return NULL;
+    }
+
+    master += sizeof(scheme) - 1;
+    n = strspn(master, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789_.-[]:");
+
+    if (master[n] != '\0' && master[n] != ',') {
+        return NULL;
+    }
+
+    for (port = n; port && master[port - 1] >= '0' && master[port - 1] <= '9';
+         port--)
+    {
+        /* void */
+    }
+
+    if (port < 2 || port == n || master[port - 1] != ':') {
+        return NULL;
+    }
+
+    return sjl_memdup(master, port - 1);
+}
+
+
 static const char *
 sjl_cluster_text(const sjl_cluster_t *cluster, const char *member)
 {

@@ -36,6 +36,12 @@ typedef struct {
 /* the one of a name, or NULL */
 sjl_cluster_t *sjl_cluster_find(const char *name);
 
+/*
+ * The host, to be freed, of a standalone master, the first of several, by its
+ * URL "spark://host:port,..."; NULL: that is none.
+ */
+char *sjl_cluster_host(const char *master);
+
 /* a row of the database, at the start */
 void sjl_cluster_adopt(const sjl_resource_row_t *row);
 

@@ -151,8 +151,7 @@ sjl_fit_yarn(sjl_context_t *ctx, char **why)
 static char *
 sjl_fit_standalone(sjl_context_t *ctx, char **why)
 {
-    size_t          n;
-    const char     *host;
+    char           *host, *rest;
     sjl_cluster_t  *cluster;
 
     (void) why;
@@ -163,15 +162,11 @@ sjl_fit_standalone(sjl_context_t *ctx, char **why)
         return sjl_strdup(cluster->web);
     }
 
-    host = sjl_want_setting(ctx, "spark.master") + sizeof(SJL_FIT_SPARK) - 1;
-    n = strcspn(host, ",");
+    host = sjl_cluster_host(sjl_want_setting(ctx, "spark.master"));
+    rest = host ? sjl_format("http://%s:" SJL_FIT_WEB_PORT, host) : NULL;
+    free(host);
 
-    while (n && host[n - 1] >= '0' && host[n - 1] <= '9') {
-        n--;
-    }
-
-    return n < 2 || host[n - 1] != ':' ? NULL
-           : sjl_format("http://%.*s" SJL_FIT_WEB_PORT, (int) n, host);
+    return rest;
 }
 
 

@@ -63,27 +63,23 @@ static char *
 sjl_standalone_rest(const char *master, const char *port,
     const sjl_cluster_t *cluster, const sjl_library_t *library, char **why)
 {
-    char    *host, *rest;
-    size_t   len;
+    char  *host, *rest;
 
     (void) cluster;
     (void) library;
     (void) why;
 
-    host = sjl_strdup(master + sizeof(SJL_STANDALONE_SCHEME) - 1);
-    host[strcspn(host, ",")] = '\0';
-    len = strlen(host);
+    port = port ? port : SJL_STANDALONE_PORT;
+    host = sjl_cluster_host(master);
 
-    while (len && host[len - 1] >= '0' && host[len - 1] <= '9') {
-        host[--len] = '\0';
-    }
-
-    if (len < 2 || host[len - 1] != ':') {
+    if (host == NULL || *port == '\0'
+        || port[strspn(port, "0123456789")] != '\0')
+    {
         free(host);
         return NULL;
     }
 
-    rest = sjl_format("http://%s%s", host, port ? port : SJL_STANDALONE_PORT);
+    rest = sjl_format("http://%s:%s", host, port);
     free(host);
 
     return rest;
