@@ -18,6 +18,7 @@
 
 #define SJL_REMOTE_SCALA  "2.12"
 #define SJL_REMOTE_PAUSE  1.            /* seconds between two questions */
+#define SJL_REMOTE_ID     300           /* bytes, those of Kubernetes are long */
 
 
 static int sjl_remote_wanted(const json_t *settings,
@@ -36,6 +37,7 @@ static char *sjl_remote_scala(const sjl_library_t *library);
 static void sjl_remote_tick(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_remote_next(sjl_remote_t *r);
 static int sjl_remote_asks(const sjl_remote_t *r);
+static int sjl_remote_id_ok(const char *id);
 static void sjl_remote_known(sjl_remote_t *r, const char *id, int changed);
 
 
@@ -456,14 +458,33 @@ sjl_remote_come(sjl_remote_t *r, const char *id, int first)
         free(path);
     }
 
-    sjl_remote_known(r, id, first);
+    /* what its manager has said counts for more */
+
+    sjl_remote_known(r, r->id == NULL && id && sjl_remote_id_ok(id) ? id : NULL,
+                     first);
+}
+
+
+/* it stands in URLs, whose path nobody else is to choose */
+
+static int
+sjl_remote_id_ok(const char *id)
+{
+    size_t  n;
+
+    n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789_:.-");
+
+    return n && n <= SJL_REMOTE_ID && id[n] == '\0' && *id != '.'
+           && strstr(id, "..") == NULL;
 }
 
 
 static void
 sjl_remote_known(sjl_remote_t *r, const char *id, int changed)
 {
-    if (r->id == NULL && id) {
+    if (id && (r->id == NULL || strcmp(r->id, id) != 0)) {
+        free(r->id);
         r->id = sjl_strdup(id);
         changed = 1;
     }
@@ -482,6 +503,11 @@ sjl_remote_submitted(sjl_remote_t *r, const char *id, const char *why)
 
     r->busy = 0;
     d = r->driver;
+
+    if (id && !sjl_remote_id_ok(id)) {
+        id = NULL;
+        why = "what it says is no id of a driver";
+    }
 
     if (id) {
         sjl_log(SJL_LOG_INFO, "driver %s of context %s was submitted to %s",
