@@ -25,6 +25,9 @@
 /* of one log; a driver keeps less */
 #define SJL_LINK_LOG    (64 * 1024 * 1024)
 
+/* no log is that long: what is added to it stays a number */
+#define SJL_LINK_PLACE  ((json_int_t) 1 << 62)
+
 
 typedef struct {
     char           id[SJL_ID_LEN + 1];  /* of the context */
@@ -143,7 +146,9 @@ sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    if (ctx->driver->remote == NULL || !sjl_id_ok(id) || at < 0) {
+    if (ctx->driver->remote == NULL || !sjl_id_ok(id) || at < 0
+        || at > SJL_LINK_PLACE)
+    {
         sjl_link_violation(c, f, "that is no log of another host");
         return;
     }
