@@ -569,9 +569,13 @@ sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer, int events)
     sjl_log(SJL_LOG_WARN, "driver %d is still \"%s\" after its time",
             (int) d->process.pid, sjl_driver_phases[d->phase]);
 
-    /* one that is being submitted is killed once its id is known */
+    /*
+     * One that is being submitted is killed once its id is known; but who
+     * cannot be asked keeps nobody from ending.
+     */
 
-    far = d->remote && (d->remote->id || d->remote->busy);
+    far = d->remote && (d->remote->id || d->remote->busy)
+          && !(d->phase == SJL_DRIVER_KILLED && sjl_server_ending());
 
     sjl_driver_table[d->phase].expired(d);
 
@@ -676,12 +680,6 @@ sjl_driver_kill_expired(sjl_driver_t *d)
     }
 
     free(name);
-
-    /* who cannot be asked keeps nobody from ending */
-
-    if (d->remote && sjl_server_ending()) {
-        sjl_driver_ended(d, -1);
-    }
 }
 
 
@@ -886,9 +884,14 @@ sjl_driver_ended(sjl_driver_t *d, int status)
         sjl_conn_read_all(d->conn);
     }
 
-    /* those that have left its session; its successor is not there yet */
+    /*
+     * Those that have left its session; its successor is not there yet, unless
+     * it was elsewhere, where it left nothing here.
+     */
 
-    sjl_quota_kill(d->id);
+    if (d->remote == NULL) {
+        sjl_quota_kill(d->id);
+    }
 
     ctx = d->context;
 
