@@ -201,10 +201,11 @@ static int
 sjl_yarn_driver_write(const sjl_remote_t *r, const char *name,
     const char *text)
 {
-    int      fd;
+    int      fd, rc;
     char    *path;
     size_t   n;
 
+    rc = SJL_OK;
     path = sjl_path_context(r->driver->id, name);
     n = strlen(text);
 
@@ -213,16 +214,19 @@ sjl_yarn_driver_write(const sjl_remote_t *r, const char *name,
     fd = open(path, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600);
     sjl_owner_leave();
 
-    if (fd == -1 || write(fd, text, n) != (ssize_t) n || close(fd) == -1) {
+    if (fd == -1 || write(fd, text, n) != (ssize_t) n) {
         sjl_log(SJL_LOG_CRIT, "\"%s\" cannot be written: %s", path,
                 strerror(errno));
-        free(path);
-        return SJL_ERROR;
+        rc = SJL_ERROR;
+    }
+
+    if (fd != -1) {
+        (void) close(fd);
     }
 
     free(path);
 
-    return SJL_OK;
+    return rc;
 }
 
 
@@ -335,9 +339,9 @@ static void
 sjl_yarn_driver_jars(json_t *settings, const sjl_remote_t *r,
     const sjl_remote_start_t *start)
 {
-    char        *path, *jar, *files, *names, *longer, *save;
+    char        *path, *jar, *files, *names, *longer, *spark, *save;
     size_t       n;
-    const char  *spark, *own, *name;
+    const char  *own, *name;
 
     path = sjl_path_context(r->driver->id, "/" SJL_YARN_START);
     files = sjl_format("file:%s", path);
@@ -352,7 +356,7 @@ sjl_yarn_driver_jars(json_t *settings, const sjl_remote_t *r,
     }
 
     names = sjl_strdup("");
-    spark = start->library->spark_home ? start->library->spark_home : "/";
+    spark = sjl_format("%s/jars/", start->library->spark_home);
     n = strlen(spark);
     path = sjl_library_class_path(start->library);
 
@@ -370,7 +374,8 @@ sjl_yarn_driver_jars(json_t *settings, const sjl_remote_t *r,
             name = SJL_YARN_APP;
 
         } else {
-            name = strrchr(jar, '/') + 1;
+            name = strrchr(jar, '/');
+            name = name ? name + 1 : jar;
             longer = sjl_format("%s,file:%s", files, jar);
             free(files);
             files = longer;
@@ -396,6 +401,7 @@ sjl_yarn_driver_jars(json_t *settings, const sjl_remote_t *r,
                                json_string(names));
 
     free(path);
+    free(spark);
     free(files);
     free(names);
 }
