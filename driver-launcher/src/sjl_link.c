@@ -122,8 +122,9 @@ sjl_link_ready(sjl_conn_t *c, sjl_frame_t *f)
 
     if (sjl_link_unpack(c, f, "{s:s, s?s, s?s, s?I, s?I, s?I, s?I, s?b}",
                         "applicationId", &application, "url", &url, "master",
-                        &master, "maxJobs", &max_jobs, "maxQueued", &max_queued, "idleTimeout",
-                        &idle, "ttl", &ttl, "supervise", &supervise)
+                        &master, "maxJobs", &max_jobs, "maxQueued", &max_queued,
+                        "idleTimeout", &idle, "ttl", &ttl, "supervise",
+                        &supervise)
         == SJL_ERROR)
     {
         return;
