@@ -82,7 +82,8 @@ def test_a_configuration_that_says_nothing_is_named(server):
 def test_of_two_resource_managers_the_other_one_is_asked(server, rm):
     rm.asked.clear()
     assert "no queue" in refused(server, cluster="second", **{"spark.yarn.queue": "nope"})
-    assert rm.asked == [("GET", "scheduler")]
+    # whether something is left of it is asked, too
+    assert [ask for ask in rm.asked if ask[1] != "apps"] == [("GET", "scheduler")]
     server.context("c", cluster="there")
     assert server.delete("/contexts/c")[0] == 200
 
@@ -120,8 +121,9 @@ def test_what_a_context_left_on_the_cluster_is_killed_before_its_deletion_is_ans
     rm.asked.clear()
     assert server.delete("/contexts/c")[0] == 200
     assert (app["state"], done["state"], other["state"]) == ("KILLED", "FINISHED", "RUNNING")
-    # it had time to end by itself
-    assert rm.asked[:3] == [("GET", "apps"), ("GET", "apps"), ("PUT", "apps/application_1_1/state")]
+    # it had time to end by itself; contexts of earlier tests may be asked for yet
+    before = rm.asked[:rm.asked.index(("PUT", "apps/application_1_1/state"))]
+    assert before.count(("GET", "apps")) >= 2 and set(before) == {("GET", "apps")}
 
 
 def test_so_is_that_of_a_driver_that_was_killed(server, rm):
@@ -137,7 +139,7 @@ def test_a_deletion_does_not_wait_for_ever(server, rm):
     app = application(server, rm)
     rm.status = {"apps": 500}
     assert server.delete("/contexts/c")[0] == 200
-    assert app["state"] == "RUNNING" and "500" in server.read("launcher.log").splitlines()[-1]
+    assert app["state"] == "RUNNING" and "it answers with status 500" in server.read("launcher.log")
     rm.status = {}
 
 
@@ -150,10 +152,11 @@ def test_a_launcher_that_ends_waits_for_it(rm):
 
 def test_a_context_may_be_deleted_while_its_cluster_is_asked(server, rm):
     slow = threading.Event()
+    rm.asked.clear()
     answer, rm.answer = rm.answer, lambda *ask: (slow.wait(60), answer(*ask))[1]
     try:
         assert server.post("/contexts/c?spark.master=yarn&async=true")[0] == 202
-        wait_until("it is asked", lambda: rm.asked[-1] == ("GET", "scheduler"))
+        wait_until("it is asked", lambda: ("GET", "scheduler") in rm.asked)
         assert server.delete("/contexts/c")[0] == 200
     finally:
         rm.answer = answer
