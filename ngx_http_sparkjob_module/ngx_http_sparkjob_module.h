@@ -561,6 +561,15 @@ ngx_int_t ngx_http_sparkjob_data_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_data_put(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_cluster_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_cluster_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_cluster_put(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_cluster_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_library_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_library_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_library_put(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_library_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_sparkjob_library_probe(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_sparkjob_job_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_job_purge(ngx_http_request_t *r);

@@ -37,6 +37,8 @@ static struct {
     { SJP_BINARY_DELETE, "no-such-binary" },
     { SJP_CONTEXT_DELETE, "no-such-context" },
     { SJP_DATA_DELETE, "no-such-data" },
+    { SJP_CLUSTER_DELETE, "no-such-resource" },
+    { SJP_LIBRARY_DELETE, "no-such-resource" },
     { 0, NULL }
 };
 

@@ -78,6 +78,13 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
       "reached, see outbound.hosts of the launcher" },
     { SJP_ERR_NO_UI, 404, "ERROR", "%V" },
 
+    { SJP_ERR_RESOURCE_EXISTS, 400, "ERROR", "%V exists" },
+    { SJP_ERR_NO_SUCH_RESOURCE, 404, "ERROR", "%V not found" },
+    { SJP_ERR_RESOURCE_FIXED, 409, "ERROR",
+      "%V is of the launcher's configuration, and is changed there" },
+    { SJP_ERR_RESOURCE_IN_USE, 409, "ERROR", "%V" },
+    { SJP_ERR_BAD_RESOURCE, 400, "ERROR", NULL },
+
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };
 

@@ -1,11 +1,14 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
+use JSON::PP;
+
 # Clusters: what a context has by the name of one.
 
 my $dir = test_dir();
 
 launcher('main',
+    dao => 'sqlite',
     context_settings => {'spark.ui.enabled' => 'false', 'spark.executor.memory' => '1g'},
     clusters => {
         near => {master => 'spark://near:7077', settings => {'spark.executor.memory' => '2g'}, hadoop_conf => "$dir/near"},
@@ -91,6 +94,69 @@ is_deeply(shown('there'), {cluster => 'far', library => 'other', master => 'yarn
 $answer = http('GET', '/contexts/gone')->{json};
 is($answer->{state}, 'ERROR', 'one of a cluster that is not there does not run');
 like($answer->{reason}, qr/there is no cluster "nowhere"/, 'which is told');
+
+# Those that are asked for.
+
+my $made = {master => 'spark://late:7077', settings => {'spark.cores.max' => '2', 'spark.hadoop.fs.s3a.secret.key' => 'hidden'}};
+$answer = http('POST', '/clusters/late', JSON::PP::encode_json($made));
+is($answer->{status}, 201, 'a cluster is made');
+is($answer->{json}{spec}{master}, 'spark://late:7077', 'and shown');
+is($answer->{json}{spec}{settings}{'spark.hadoop.fs.s3a.secret.key'}, '*********', 'but for secrets');
+ok(!$answer->{json}{fixed}, 'it is not of the configuration');
+is(http('POST', '/clusters/late', JSON::PP::encode_json($made))->{status}, 400, 'a name is given once');
+is(http('POST', '/clusters/near', JSON::PP::encode_json($made))->{json}{result}, 'cluster near exists',
+   'also one of the configuration');
+is_deeply([map { $_->{name} } @{http('GET', '/clusters')->{json}}], [qw(far late near)], 'all are listed, by name');
+json_like(http('GET', '/clusters/near')->{body},
+          '{"name": "near", "fixed": true, "usedBy": ["one", "four"], "spec": {"master": "spark://near:7077", "...": 1}}',
+          'those of the configuration as well');
+
+context('seven?cluster=late');
+is(job('seven', 'context')->{settings}{'spark.cores.max'}, '2', 'a context has what it says');
+$answer = http('PUT', '/clusters/late', '{"master": "local"}');
+is($answer->{status}, 409, 'it is not changed while it is used');
+is($answer->{json}{result}, 'cluster late is used by seven', 'and by whom is told');
+is(http('DELETE', '/clusters/late')->{status}, 409, 'nor deleted');
+http('DELETE', '/contexts/seven');
+$answer = http('PUT', '/clusters/late', '{"master": "local", "library_set": "third"}');
+is($answer->{status}, 200, 'but after that');
+is($answer->{json}{spec}{master}, 'local', 'it is another one');
+context('seven?cluster=late');
+is_deeply(shown('seven'), {cluster => 'late', library => 'third', master => 'local'}, 'for contexts from then on');
+
+for (['PUT', 'near', 409, 'of the configuration'], ['DELETE', 'near', 409, 'of the configuration'],
+     ['PUT', 'none', 404, 'that is not there'], ['DELETE', 'none', 404, 'that is not there'], ['GET', 'none', 404, 'that is not there'])
+{
+    my ($method, $name, $status, $which) = @$_;
+    is(http($method, "/clusters/$name", $method eq 'PUT' ? '{"master": "local"}' : '')->{status}, $status, "$method of one $which");
+}
+
+for (['', 'no JSON'], ['[]', 'the body is no JSON object'], ['{}', 'master: expected the URL of a master, got nothing'],
+     ['{"master": ""}', 'master: expected a string that is not empty, got ""'], ['{"master": "a", "master": "b"}', 'duplicate'],
+     ['{"master": "a", "x": 1}', 'x: no such member'],
+     ['{"master": "a", "deploy_mode": "both"}', 'deploy_mode: expected "client" or "cluster", got "both"'],
+     ['{"master": "a", "settings": {"n": 1}}', 'settings: expected an object with strings'],
+     ['{"master": "a", "library_set": "nothing"}', 'library_set: there is no library set "nothing"'])
+{
+    my ($body, $words) = @$_;
+    $answer = http('POST', '/clusters/wrong', $body);
+    is($answer->{status}, 400, "refused: $words");
+    like($answer->{json}{result}{message}, qr/\Q$words/, 'in these words');
+}
+is(http('POST', '/clusters/1st', '{"master": "a"}')->{status}, 400, 'a name starts with a letter');
+
+# They are rows: another launcher finds them, and the contexts that have them.
+
+kill_launcher();
+start_launcher();
+$answer = wait_for('the launcher is back', sub { my $json = http('GET', '/clusters/late')->{json}; ref $json eq 'HASH' && $json->{name} && $json });
+is($answer->{spec}{master}, 'local', 'the next launcher has the cluster');
+wait_for('the context is back', sub { (http('GET', '/contexts/seven')->{json}{state} // '') eq 'RUNNING' });
+is_deeply(shown('seven'), {cluster => 'late', library => 'third', master => 'local'}, 'and the context that is on it');
+is(http('DELETE', '/clusters/late')->{status}, 409, 'which uses it as before');
+http('DELETE', '/contexts/seven');
+is(http('DELETE', '/clusters/late')->{status}, 200, 'until it ends');
+is(http('GET', '/clusters/late')->{status}, 404, 'then it is gone');
 
 __DATA__
 

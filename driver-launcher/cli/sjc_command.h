@@ -38,6 +38,19 @@ sjc_exit_e sjc_context_delete(char *const *args);
 sjc_exit_e sjc_context_reset(char *const *args);
 sjc_exit_e sjc_context_log(char *const *args);
 
+sjc_exit_e sjc_cluster_list(char *const *args);
+sjc_exit_e sjc_cluster_show(char *const *args);
+sjc_exit_e sjc_cluster_create(char *const *args);
+sjc_exit_e sjc_cluster_change(char *const *args);
+sjc_exit_e sjc_cluster_delete(char *const *args);
+
+sjc_exit_e sjc_library_list(char *const *args);
+sjc_exit_e sjc_library_show(char *const *args);
+sjc_exit_e sjc_library_create(char *const *args);
+sjc_exit_e sjc_library_change(char *const *args);
+sjc_exit_e sjc_library_probe(char *const *args);
+sjc_exit_e sjc_library_delete(char *const *args);
+
 sjc_exit_e sjc_submit(char *const *args);
 
 sjc_exit_e sjc_job_list(char *const *args);

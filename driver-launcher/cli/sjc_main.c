@@ -34,6 +34,8 @@ static void sjc_main_help_command(const sjc_command_t *command);
 #define SJC_CONFIGURED  (sjc_bit(SJC_CONFIG)|sjc_bit(SJC_HOCON)               \
                          |sjc_bit(SJC_IDEMPOTENCY)|sjc_bit(SJC_ASYNC))
 
+#define SJC_TOLD        (sjc_bit(SJC_CONFIG)|sjc_bit(SJC_HOCON))
+
 #define SJC_FILTERS     (sjc_bit(SJC_STATUS)|sjc_bit(SJC_WITHIN)              \
                          |sjc_bit(SJC_OWNER))
 
@@ -67,6 +69,27 @@ static const sjc_command_t  sjc_commands[] = {
       "stop it" },
     { "context log", "NAME", 1, 1, sjc_bit(SJC_FOLLOW)|sjc_bit(SJC_TAIL),
       sjc_context_log, "what its driver wrote" },
+
+    { "clusters", "", 0, 0, 0, sjc_cluster_list, "clusters by name" },
+    { "clusters show", "NAME", 1, 1, 0, sjc_cluster_show, "one of them" },
+    { "clusters create", "NAME", 1, 1, SJC_TOLD, sjc_cluster_create,
+      "make one, of a JSON object" },
+    { "clusters change", "NAME", 1, 1, SJC_TOLD, sjc_cluster_change,
+      "the same in the place of one" },
+    { "clusters delete", "NAME", 1, 1, 0, sjc_cluster_delete, "delete it" },
+
+    { "library-sets", "", 0, 0, 0, sjc_library_list,
+      "sets of Spark, Hadoop and Java" },
+    { "library-sets show", "NAME", 1, 1, 0, sjc_library_show,
+      "one of them, and what was found" },
+    { "library-sets create", "NAME", 1, 1, SJC_TOLD|sjc_bit(SJC_PROBE),
+      sjc_library_create, "make one, of a JSON object" },
+    { "library-sets change", "NAME", 1, 1, SJC_TOLD|sjc_bit(SJC_PROBE),
+      sjc_library_change, "the same in the place of one" },
+    { "library-sets probe", "NAME", 1, 1, sjc_bit(SJC_PROBE),
+      sjc_library_probe, "look at one, change nothing" },
+    { "library-sets delete", "NAME", 1, 1, 0, sjc_library_delete,
+      "delete it" },
 
     { "submit", "", 0, 0,
       SJC_CONFIGURED|sjc_bit(SJC_CP)|sjc_bit(SJC_CLASS)|sjc_bit(SJC_CONTEXT)

@@ -57,7 +57,8 @@
     X(ALL, 'a', "all", NULL, "all of them")                                   \
     X(TAIL, 0, "tail", "LINES", "only the last lines of it")                  \
     X(KIND, 0, "kind", "KINDS", "only job, context, binary; with commas")     \
-    X(FORCE, 0, "force", NULL, "also while jobs run")
+    X(FORCE, 0, "force", NULL, "also while jobs run")                         \
+    X(PROBE, 0, "probe", "URI", "a file or folder that has to be readable")
 
 
 #define SJC_X(sym, letter, name, value, help)  SJC_##sym,

@@ -89,6 +89,13 @@
     X(DATA_LIST,       49, "data-list",        M)                             \
     X(DATA_DELETE,     50, "data-delete",      M)                             \
     X(DATA_RESET,      51, "data-reset",       M)                             \
+    X(CLUSTER_LIST,    52, "cluster-list",     M)                             \
+    X(CLUSTER_PUT,     53, "cluster-put",      M)                             \
+    X(CLUSTER_DELETE,  54, "cluster-delete",   M)                             \
+    X(LIBRARY_LIST,    55, "library-list",     M)                             \
+    X(LIBRARY_PUT,     56, "library-put",      M)                             \
+    X(LIBRARY_DELETE,  57, "library-delete",   M)                             \
+    X(LIBRARY_PROBE,   58, "library-probe",    M)                             \
     X(LINK_HELLO,      64, "link-hello",       D)                             \
     X(LINK_CONTEXT,    65, "link-context",     C)                             \
     X(LINK_READY,      66, "link-ready",       D)                             \
@@ -171,7 +178,12 @@
     X(NO_SPACE,             "no-space")                                       \
     X(OVERLOADED,           "overloaded")                                     \
     X(BAD_CALLBACK,         "bad-callback")                                   \
-    X(NO_UI,                "no-ui")
+    X(NO_UI,                "no-ui")                                          \
+    X(RESOURCE_EXISTS,      "resource-exists")                                \
+    X(NO_SUCH_RESOURCE,     "no-such-resource")                               \
+    X(RESOURCE_FIXED,       "resource-fixed")                                 \
+    X(RESOURCE_IN_USE,      "resource-in-use")                                \
+    X(BAD_RESOURCE,         "bad-resource")
 
 
 /*

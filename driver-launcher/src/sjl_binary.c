@@ -10,6 +10,7 @@
 #include "sjl_db.h"
 #include "sjl_files.h"
 #include "sjl_job.h"
+#include "sjl_library.h"
 #include "sjl_predefined.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
@@ -546,7 +547,11 @@ sjl_binary_delete(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    users = sjl_binary_users(name, owner);
+    users = sjl_library_with_binary(name);
+
+    if (users == NULL) {
+        users = sjl_binary_users(name, owner);
+    }
 
     if (users) {
         sjl_request_refuse(r, SJP_ERR_BINARY_IN_USE, users);

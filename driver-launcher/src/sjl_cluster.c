@@ -6,13 +6,17 @@
 
 
 #include "sjl_cluster.h"
+#include "sjl_library.h"
+#include "sjl_setup.h"
 
 
 static void sjl_cluster_fix(const char *name, json_t *spec);
-static sjl_cluster_t *sjl_cluster_make(const char *name, json_t *spec);
+static sjl_resource_t *sjl_cluster_make(const char *name, json_t *spec);
 static const char *sjl_cluster_text(const sjl_cluster_t *cluster,
     const char *member);
-static void sjl_cluster_free(sjl_cluster_t *cluster);
+static void sjl_cluster_free(sjl_resource_t *resource);
+static void sjl_cluster_look(const json_t *spec, json_t *wrong);
+static json_t *sjl_cluster_users(const char *name, int remove);
 
 
 static const char *const  sjl_cluster_modes[] = { "client", "cluster", NULL };
@@ -31,6 +35,18 @@ static const sjl_resource_member_t  sjl_cluster_members[] = {
 
 
 static sjl_resource_t  *sjl_clusters;
+
+
+const sjl_resource_type_t  sjl_clusters_type = {
+    "cluster",
+    &sjl_clusters_table,
+    &sjl_clusters,
+    sjl_cluster_check,
+    sjl_cluster_look,
+    sjl_cluster_make,
+    sjl_cluster_free,
+    sjl_cluster_users
+};
 
 
 sjl_cluster_t *
@@ -53,7 +69,7 @@ sjl_cluster_configure(void)
 
     HASH_ITER(hh, sjl_clusters, old, next) {
         if (old->fixed) {
-            sjl_cluster_free(sjl_container(old, sjl_cluster_t, resource));
+            sjl_cluster_free(old);
         }
     }
 
@@ -68,7 +84,7 @@ sjl_cluster_configure(void)
 static void
 sjl_cluster_fix(const char *name, json_t *spec)
 {
-    sjl_cluster_t  *cluster;
+    sjl_resource_t  *resource;
 
     if (sjl_cluster_find(name)) {
         sjl_log(SJL_LOG_ERR, "clusters.%s is not used: there is a cluster of "
@@ -76,31 +92,14 @@ sjl_cluster_fix(const char *name, json_t *spec)
         return;
     }
 
-    cluster = sjl_cluster_make(name, json_deep_copy(spec));
-    cluster->resource.row.user = sjl_strdup("");
-    cluster->resource.row.spec = sjl_json_text(spec);
-    cluster->resource.fixed = 1;
-}
-
-
-void
-sjl_cluster_adopt(const sjl_resource_row_t *row)
-{
-    json_t         *spec;
-    sjl_cluster_t  *cluster;
-
-    spec = json_loads(row->spec, 0, NULL);
-
-    cluster = sjl_cluster_make(row->name, spec ? spec : json_object());
-    cluster->resource.row.user = sjl_strdup(row->user);
-    cluster->resource.row.time = row->time;
-    cluster->resource.row.spec = sjl_strdup(row->spec);
+    resource = sjl_cluster_make(name, json_deep_copy(spec));
+    resource->fixed = 1;
 }
 
 
 /* the spec is the cluster's from now on */
 
-static sjl_cluster_t *
+static sjl_resource_t *
 sjl_cluster_make(const char *name, json_t *spec)
 {
     const char     *mode;
@@ -125,7 +124,7 @@ sjl_cluster_make(const char *name, json_t *spec)
     HASH_ADD_KEYPTR(hh, sjl_clusters, cluster->resource.row.name,
                     strlen(cluster->resource.row.name), &cluster->resource);
 
-    return cluster;
+    return &cluster->resource;
 }
 
 
@@ -172,16 +171,13 @@ sjl_cluster_text(const sjl_cluster_t *cluster, const char *member)
 
 
 static void
-sjl_cluster_free(sjl_cluster_t *cluster)
+sjl_cluster_free(sjl_resource_t *resource)
 {
-    sjl_resource_t  *resource;
-
-    resource = &cluster->resource;
     HASH_DEL(sjl_clusters, resource);
 
     sjl_row_clear(&sjl_clusters_table, &resource->row);
     json_decref(resource->spec);
-    free(cluster);
+    free(sjl_container(resource, sjl_cluster_t, resource));
 }
 
 
@@ -194,5 +190,51 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
     if (json_object_get(spec, "master") == NULL) {
         (void) json_array_append_new(wrong, json_string("master: expected the "
                                      "URL of a master, got nothing"));
+    }
+}
+
+
+static void
+sjl_cluster_look(const json_t *spec, json_t *wrong)
+{
+    char        *text;
+    const char  *library;
+
+    library = json_string_value(json_object_get(spec, "library_set"));
+
+    if (library && sjl_library_find(library) == NULL) {
+        text = sjl_format("library_set: there is no library set \"%.300s\"",
+                          library);
+        sjl_text_clean(text);
+        (void) json_array_append_new(wrong, json_string(text));
+        free(text);
+    }
+}
+
+
+static json_t *
+sjl_cluster_users(const char *name, int remove)
+{
+    (void) remove;
+
+    return sjl_setup_users(name, NULL);
+}
+
+
+void
+sjl_cluster_of_library(const char *library, json_t *names)
+{
+    char            *text;
+    sjl_cluster_t   *cluster;
+    sjl_resource_t  *resource, *next;
+
+    HASH_ITER(hh, sjl_clusters, resource, next) {
+        cluster = sjl_container(resource, sjl_cluster_t, resource);
+
+        if (cluster->library && strcmp(cluster->library, library) == 0) {
+            text = sjl_format("cluster %s", resource->row.name);
+            (void) json_array_append_new(names, json_string(text));
+            free(text);
+        }
     }
 }

@@ -42,9 +42,6 @@ sjl_cluster_t *sjl_cluster_find(const char *name);
  */
 char *sjl_cluster_host(const char *master);
 
-/* a row of the database, at the start */
-void sjl_cluster_adopt(const sjl_resource_row_t *row);
-
 /*
  * Puts those of the configuration in force, once rows were adopted and after
  * each reload.
@@ -53,6 +50,9 @@ void sjl_cluster_configure(void);
 
 /* adds sentences about what is wrong in what is told of a cluster */
 void sjl_cluster_check(const json_t *spec, json_t *wrong);
+
+/* adds to names the clusters whose contexts have a library set */
+void sjl_cluster_of_library(const char *library, json_t *names);
 
 
 #endif /* _SJL_CLUSTER_H_INCLUDED_ */

@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 
 
+#define SJL_COMMAND_PROBE_MEMORY  "-Xmx640m"
+
+
 typedef struct {
     char    **list;
     size_t    n;
@@ -149,6 +152,39 @@ sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
                           folder, NULL, library, NULL,
                           "sparkjob.driver.Archive");
     sjl_command_environment(&envp, id, library, NULL, login);
+
+    return sjl_command_finish(cmd, &argv, &envp, rc);
+}
+
+
+int
+sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
+    const char *report, const char *uri, const sjl_library_t *library,
+    const sjl_login_t *login)
+{
+    int           rc;
+    json_t       *options;
+    const char   *hadoop;
+    sjl_words_t   argv, envp;
+
+    memset(&argv, 0, sizeof(argv));
+    memset(&envp, 0, sizeof(envp));
+
+    hadoop = sjl_command_hadoop(library, NULL);
+    options = json_pack("[s, s]", SJL_COMMAND_PROBE_MEMORY,
+                        "-XX:TieredStopAtLevel=1");
+
+    rc = sjl_command_java(&argv, NULL, folder, options, library, hadoop,
+                          "sparkjob.driver.Probe");
+    json_decref(options);
+
+    sjl_command_add(&argv, sjl_strdup(report));
+
+    if (uri) {
+        sjl_command_add(&argv, sjl_strdup(uri));
+    }
+
+    sjl_command_environment(&envp, id, library, hadoop, login);
 
     return sjl_command_finish(cmd, &argv, &envp, rc);
 }

@@ -7,6 +7,7 @@
 
 #include "sjl_dispatch.h"
 #include "sjl_binary.h"
+#include "sjl_change.h"
 #include "sjl_channel.h"
 #include "sjl_context.h"
 #include "sjl_data.h"
@@ -65,6 +66,13 @@ typedef struct {
 #define SJL_ON_DATA_LIST       sjl_data_list
 #define SJL_ON_DATA_DELETE     sjl_data_delete
 #define SJL_ON_DATA_RESET      sjl_data_reset
+#define SJL_ON_CLUSTER_LIST    sjl_change_list
+#define SJL_ON_CLUSTER_PUT     sjl_change_put
+#define SJL_ON_CLUSTER_DELETE  sjl_change_delete
+#define SJL_ON_LIBRARY_LIST    sjl_change_list
+#define SJL_ON_LIBRARY_PUT     sjl_change_put
+#define SJL_ON_LIBRARY_DELETE  sjl_change_delete
+#define SJL_ON_LIBRARY_PROBE   sjl_change_probe
 #define SJL_ON_LINK_RESOLVE    sjl_link_resolve
 #define SJL_ON_LINK_PROGRESS   sjl_link_progress
 #define SJL_ON_LINK_PIECE      sjl_spool_piece

@@ -6,18 +6,27 @@
 
 
 #include "sjl_library.h"
+#include "sjl_cluster.h"
+#include "sjl_command.h"
+#include "sjl_setup.h"
 
 #include <sys/stat.h>
 
 
 static void sjl_library_fix(const char *name, json_t *spec);
-static sjl_library_t *sjl_library_make(const char *name, json_t *spec);
+static sjl_resource_t *sjl_library_make(const char *name, json_t *spec);
 static void sjl_library_resolve(sjl_library_t *library);
 static char *sjl_library_text(const json_t *spec, const char *member,
     const char *other);
 static char *sjl_library_java(const json_t *spec);
 static void sjl_library_clear(sjl_library_t *library);
-static void sjl_library_free(sjl_library_t *library);
+static void sjl_library_free(sjl_resource_t *resource);
+static void sjl_library_look(const json_t *spec, json_t *wrong);
+static void sjl_library_look_jars(const json_t *entries, const char *member,
+    json_t *wrong);
+static void sjl_library_say(json_t *wrong, const char *words,
+    const char *value);
+static json_t *sjl_library_users(const char *name, int remove);
 
 
 static const char *const  sjl_library_orders[] = {
@@ -38,6 +47,18 @@ static const sjl_resource_member_t  sjl_library_members[] = {
 
 
 static sjl_resource_t  *sjl_libraries;
+
+
+const sjl_resource_type_t  sjl_libraries_type = {
+    "library set",
+    &sjl_libraries_table,
+    &sjl_libraries,
+    sjl_library_check,
+    sjl_library_look,
+    sjl_library_make,
+    sjl_library_free,
+    sjl_library_users
+};
 
 
 sjl_library_t *
@@ -69,7 +90,7 @@ sjl_library_configure(void)
         library = sjl_container(old, sjl_library_t, resource);
 
         if (old->fixed) {
-            sjl_library_free(library);
+            sjl_library_free(old);
 
         } else {
             sjl_library_clear(library);
@@ -77,7 +98,9 @@ sjl_library_configure(void)
         }
     }
 
-    spec = json_object();
+    spec = json_pack("{s:s*, s:s*, s:O}", "java", sjl_conf->java,
+                     "spark_home", sjl_conf->spark_home,
+                     "environment", sjl_conf->environment);
     sjl_library_fix(SJL_LIBRARY_DEFAULT, spec);
     json_decref(spec);
 
@@ -92,7 +115,7 @@ sjl_library_configure(void)
 static void
 sjl_library_fix(const char *name, json_t *spec)
 {
-    sjl_library_t  *library;
+    sjl_resource_t  *resource;
 
     if (sjl_library_find(name)) {
         sjl_log(SJL_LOG_ERR, "library_sets.%s is not used: there is a library "
@@ -100,32 +123,14 @@ sjl_library_fix(const char *name, json_t *spec)
         return;
     }
 
-    library = sjl_library_make(name, json_deep_copy(spec));
-    library->resource.row.user = sjl_strdup("");
-    library->resource.row.spec = sjl_json_text(spec);
-    library->resource.fixed = 1;
-}
-
-
-void
-sjl_library_adopt(const sjl_resource_row_t *row)
-{
-    json_t         *spec;
-    sjl_library_t  *library;
-
-    spec = json_loads(row->spec, 0, NULL);
-
-    library = sjl_library_make(row->name, spec ? spec : json_object());
-    library->resource.row.user = sjl_strdup(row->user);
-    library->resource.row.time = row->time;
-    library->resource.row.spec = sjl_strdup(row->spec);
-    library->resource.row.report = sjl_strdup(row->report);
+    resource = sjl_library_make(name, json_deep_copy(spec));
+    resource->fixed = 1;
 }
 
 
 /* the spec is the set's from now on */
 
-static sjl_library_t *
+static sjl_resource_t *
 sjl_library_make(const char *name, json_t *spec)
 {
     sjl_library_t  *library;
@@ -139,7 +144,30 @@ sjl_library_make(const char *name, json_t *spec)
     HASH_ADD_KEYPTR(hh, sjl_libraries, library->resource.row.name,
                     strlen(library->resource.row.name), &library->resource);
 
+    return &library->resource;
+}
+
+
+sjl_library_t *
+sjl_library_loose(const json_t *spec)
+{
+    sjl_library_t  *library;
+
+    library = sjl_alloc(sizeof(sjl_library_t));
+    library->resource.spec = json_deep_copy(spec);
+
+    sjl_library_resolve(library);
+
     return library;
+}
+
+
+void
+sjl_library_loose_free(sjl_library_t *library)
+{
+    json_decref(library->resource.spec);
+    sjl_library_clear(library);
+    free(library);
 }
 
 
@@ -224,11 +252,11 @@ sjl_library_clear(sjl_library_t *library)
 
 
 static void
-sjl_library_free(sjl_library_t *library)
+sjl_library_free(sjl_resource_t *resource)
 {
-    sjl_resource_t  *resource;
+    sjl_library_t  *library;
 
-    resource = &library->resource;
+    library = sjl_container(resource, sjl_library_t, resource);
     HASH_DEL(sjl_libraries, resource);
 
     sjl_row_clear(&sjl_libraries_table, &resource->row);
@@ -243,4 +271,131 @@ sjl_library_check(const json_t *spec, json_t *wrong)
 {
     sjl_resource_check(sjl_library_members, sjl_nelts(sjl_library_members),
                        spec, wrong);
+}
+
+
+/* what a driver would not even start without */
+
+static void
+sjl_library_look(const json_t *spec, json_t *wrong)
+{
+    char        *path, *java;
+    const char  *home;
+
+    home = json_string_value(json_object_get(spec, "spark_home"));
+
+    if (home) {
+        path = sjl_format("%s/jars", home);
+
+        if (access(path, R_OK) == -1) {
+            sjl_library_say(wrong, "spark_home: expected the path of a folder "
+                            "that holds \"jars\", got", home);
+        }
+
+        free(path);
+    }
+
+    java = sjl_library_java(spec);
+    path = sjl_command_program(java);
+
+    if (path == NULL || access(path, X_OK) == -1) {
+        sjl_library_say(wrong, "java: expected the folder of a Java, or its "
+                        "program, got", java);
+    }
+
+    free(java);
+    free(path);
+
+    sjl_library_look_jars(json_object_get(spec, "hadoop_jars"), "hadoop_jars",
+                          wrong);
+    sjl_library_look_jars(json_object_get(spec, "extra_jars"), "extra_jars",
+                          wrong);
+
+    home = json_string_value(json_object_get(spec, "hadoop_conf"));
+
+    if (home && access(home, R_OK|X_OK) == -1) {
+        sjl_library_say(wrong, "hadoop_conf: expected the path of a folder, "
+                        "got", home);
+    }
+}
+
+
+static void
+sjl_library_look_jars(const json_t *entries, const char *member, json_t *wrong)
+{
+    char        *text;
+    size_t       i;
+    json_t      *entry;
+    const char  *path;
+
+    json_array_foreach(entries, i, entry) {
+        path = json_string_value(entry);
+
+        if (sjl_library_entry_there(path)) {
+            continue;
+        }
+
+        text = sjl_format("%s: expected a jar, a folder of jars or "
+                          "\"binary:\" with a binary's name, got", member);
+        sjl_library_say(wrong, text, path);
+        free(text);
+    }
+}
+
+
+static void
+sjl_library_say(json_t *wrong, const char *words, const char *value)
+{
+    char  *text;
+
+    text = sjl_format("%s \"%.300s\"", words, value);
+    sjl_text_clean(text);
+    (void) json_array_append_new(wrong, json_string(text));
+    free(text);
+}
+
+
+/* a cluster names one for contexts to come, which a change does not disturb */
+
+static json_t *
+sjl_library_users(const char *name, int remove)
+{
+    json_t  *names;
+
+    names = sjl_setup_users(NULL, name);
+
+    if (remove) {
+        sjl_cluster_of_library(name, names);
+    }
+
+    return names;
+}
+
+
+char *
+sjl_library_with_binary(const char *name)
+{
+    char            *entry, *found;
+    size_t           i;
+    json_t          *value;
+    sjl_library_t   *library;
+    sjl_resource_t  *resource, *next;
+
+    found = NULL;
+    entry = sjl_format(SJL_LIBRARY_BINARY "%s", name);
+
+    HASH_ITER(hh, sjl_libraries, resource, next) {
+        library = sjl_container(resource, sjl_library_t, resource);
+
+        json_array_foreach(library->extra_jars, i, value) {
+
+            if (found == NULL && strcmp(json_string_value(value), entry) == 0) {
+                found = sjl_format("library set %s", resource->row.name);
+            }
+        }
+    }
+
+    free(entry);
+
+    return found;
 }

@@ -19,6 +19,9 @@
 
 #define SJL_LIBRARY_DEFAULT  "default"
 
+/* of jars: what follows is the name of a binary */
+#define SJL_LIBRARY_BINARY   "binary:"
+
 
 typedef struct {
     sjl_resource_t   resource;
@@ -38,14 +41,15 @@ typedef struct {
 /* the set of a name, NULL: the default; or NULL: there is none */
 sjl_library_t *sjl_library_find(const char *name);
 
-/* a row of the database, at the start */
-void sjl_library_adopt(const sjl_resource_row_t *row);
-
 /*
  * Puts those of the configuration in force, once rows were adopted and after
  * each reload.
  */
 void sjl_library_configure(void);
+
+/* one that is in no table: what is told of it is only looked at */
+sjl_library_t *sjl_library_loose(const json_t *spec);
+void sjl_library_loose_free(sjl_library_t *library);
 
 /* adds sentences about what is wrong in what is told of a set */
 void sjl_library_check(const json_t *spec, json_t *wrong);
@@ -56,6 +60,12 @@ void sjl_library_check(const json_t *spec, json_t *wrong);
  * knowing which of our drivers fits Spark's jars.
  */
 char *sjl_library_class_path(const sjl_library_t *library);
+
+/* whether one of the jars that a set names is there now */
+int sjl_library_entry_there(const char *entry);
+
+/* a set that has a binary, in words to be freed; NULL: there is none */
+char *sjl_library_with_binary(const char *name);
 
 /*
  * The Scala that a Spark is made for, as "2.13", by the scala-library among its

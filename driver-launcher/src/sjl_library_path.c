@@ -16,9 +16,6 @@
 #include <utlist.h>
 
 
-#define SJL_LIBRARY_BINARY  "binary:"
-
-
 /* a folder of jars, as it was when it was read */
 
 typedef struct sjl_jars_s  sjl_jars_t;
@@ -231,6 +228,19 @@ sjl_library_entry(const char *entry)
     }
 
     return sjl_format(":%s", entry);
+}
+
+
+int
+sjl_library_entry_there(const char *entry)
+{
+    if (strncmp(entry, SJL_LIBRARY_BINARY, sizeof(SJL_LIBRARY_BINARY) - 1)
+        == 0)
+    {
+        return sjl_binary_find(entry + sizeof(SJL_LIBRARY_BINARY) - 1) != NULL;
+    }
+
+    return access(entry, R_OK) == 0;
 }
 
 

@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_probe.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -301,7 +302,7 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
         }
     }
 
-    return sjl_archive_owns(session);
+    return sjl_archive_owns(session) || sjl_probe_owns(session);
 }
 
 

@@ -10,12 +10,175 @@
 #include <ctype.h>
 
 
-#define SJL_RESOURCE_GOT  100
+#define SJL_RESOURCE_GOT     100
+#define SJL_RESOURCE_HIDDEN  "*********"
 
 
+/* what names of secrets have in them */
+
+static const char *const  sjl_resource_secrets[] = {
+    "secret", "password", "passwd", "token", "access.key", "access_key",
+    "credential"
+};
+
+
+static void sjl_resource_hide(json_t *spec, const char *member);
+static int sjl_resource_secret(const char *text);
+static int sjl_resource_by_name(sjl_resource_t *a, sjl_resource_t *b);
 static const char *sjl_resource_wrong(const sjl_resource_member_t *m,
     const json_t *value);
 static char *sjl_resource_values(const sjl_resource_member_t *m);
+
+
+sjl_resource_t *
+sjl_resource_find(const sjl_resource_type_t *type, const char *name)
+{
+    sjl_resource_t  *found;
+
+    HASH_FIND_STR(*type->all, name, found);
+
+    return found;
+}
+
+
+sjl_resource_t *
+sjl_resource_put(const sjl_resource_type_t *type, const sjl_resource_row_t *row)
+{
+    json_t          *spec;
+    sjl_resource_t  *resource;
+
+    resource = sjl_resource_find(type, row->name);
+
+    if (resource) {
+        type->free(resource);
+    }
+
+    spec = json_loads(row->spec, 0, NULL);
+
+    resource = type->make(row->name, spec ? spec : json_object());
+    resource->row.user = sjl_strdup(row->user);
+    resource->row.time = row->time;
+    resource->row.spec = sjl_strdup(row->spec);
+    resource->row.report = sjl_strdup(row->report);
+
+    return resource;
+}
+
+
+json_t *
+sjl_resource_show(const sjl_resource_type_t *type,
+    const sjl_resource_t *resource)
+{
+    json_t  *json, *spec, *report;
+
+    spec = json_deep_copy(resource->spec);
+
+    sjl_resource_hide(spec, "environment");
+    sjl_resource_hide(spec, "settings");
+    sjl_resource_hide(spec, "options");
+
+    json = json_pack("{s:s, s:b, s:o, s:o}", "name", resource->row.name,
+                     "fixed", (int) resource->fixed, "spec", spec,
+                     "usedBy", type->users(resource->row.name, 1));
+
+    if (!resource->fixed) {
+        (void) json_object_set_new(json, "user",
+                                   json_string(resource->row.user));
+        (void) json_object_set_new(json, "time",
+                                   json_integer(resource->row.time));
+    }
+
+    report = resource->row.report ? json_loads(resource->row.report, 0, NULL)
+                                  : NULL;
+
+    if (report) {
+        (void) json_object_set_new(json, "probe", report);
+    }
+
+    return json;
+}
+
+
+/* whoever may read may see that there is a secret, but not which */
+
+static void
+sjl_resource_hide(json_t *spec, const char *member)
+{
+    char        *text;
+    void        *next;
+    size_t       i, len;
+    json_t      *group, *value;
+    const char  *key, *option;
+
+    group = json_object_get(spec, member);
+
+    json_object_foreach_safe(group, next, key, value) {
+        if (sjl_resource_secret(key)) {
+            (void) json_object_set_new(group, key,
+                                       json_string(SJL_RESOURCE_HIDDEN));
+        }
+    }
+
+    json_array_foreach(group, i, value) {
+        option = json_string_value(value);
+
+        if (sjl_resource_secret(option)) {
+            len = strcspn(option, "=");
+            text = sjl_format("%.*s=" SJL_RESOURCE_HIDDEN, (int) len, option);
+            (void) json_array_set_new(group, i, json_string(text));
+            free(text);
+        }
+    }
+}
+
+
+static int
+sjl_resource_secret(const char *text)
+{
+    char    *lower, *p;
+    size_t   i;
+    int      found;
+
+    found = 0;
+    lower = sjl_strdup(text);
+
+    for (p = lower; *p; p++) {
+        *p = (char) tolower((unsigned char) *p);
+    }
+
+    for (i = 0; i < sjl_nelts(sjl_resource_secrets); i++) {
+        found |= strstr(lower, sjl_resource_secrets[i]) != NULL;
+    }
+
+    free(lower);
+
+    return found;
+}
+
+
+json_t *
+sjl_resource_show_all(const sjl_resource_type_t *type)
+{
+    json_t          *list;
+    sjl_resource_t  *resource, *next;
+
+    list = json_array();
+
+    HASH_SORT(*type->all, sjl_resource_by_name);
+
+    HASH_ITER(hh, *type->all, resource, next) {
+        (void) json_array_append_new(list, sjl_resource_show(type, resource));
+    }
+
+    return list;
+}
+
+
+static int
+sjl_resource_by_name(sjl_resource_t *a, sjl_resource_t *b)
+{
+    return strcmp(a->row.name, b->row.name);
+}
 
 
 void

@@ -41,6 +41,46 @@ typedef struct {
 } sjl_resource_member_t;
 
 
+/* what clusters and library sets have in common, each with its own part */
+
+typedef struct {
+    const char          *words;         /* "cluster" */
+    const sjl_table_t   *table;
+    sjl_resource_t     **all;           /* by name */
+
+    /* adds sentences about what is wrong in what is told of one */
+    void               (*check)(const json_t *spec, json_t *wrong);
+
+    /* likewise, about what is not there now */
+    void               (*look)(const json_t *spec, json_t *wrong);
+
+    /* makes one, under a name that is free; the spec is taken over */
+    sjl_resource_t    *(*make)(const char *name, json_t *spec);
+    void               (*free)(sjl_resource_t *resource);
+
+    /* who needs one to be as it is, or to be there at all: names, an array */
+    json_t            *(*users)(const char *name, int remove);
+} sjl_resource_type_t;
+
+
+extern const sjl_resource_type_t  sjl_clusters_type;
+extern const sjl_resource_type_t  sjl_libraries_type;
+
+
+sjl_resource_t *sjl_resource_find(const sjl_resource_type_t *type,
+    const char *name);
+
+/* replaces, or adds, the one of a row, which is copied */
+sjl_resource_t *sjl_resource_put(const sjl_resource_type_t *type,
+    const sjl_resource_row_t *row);
+
+/* as clients see one; what looks like a secret is left out */
+json_t *sjl_resource_show(const sjl_resource_type_t *type,
+    const sjl_resource_t *resource);
+
+/* all of them, by name */
+json_t *sjl_resource_show_all(const sjl_resource_type_t *type);
+
 /*
  * Adds to an array a sentence for each thing in what is told of a resource that
  * is not as its members are to be.

@@ -27,6 +27,7 @@
 #include "sjl_lost.h"
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
+#include "sjl_probe.h"
 #include "sjl_purge.h"
 #include "sjl_quota.h"
 #include "sjl_rights.h"
@@ -119,6 +120,7 @@ sjl_server_run(void)
     sjl_orphan_stop();
     sjl_driver_leave();
     sjl_archive_leave();
+    sjl_probe_leave();
     sjl_http_stop();
     sjl_files_stop();
     sjl_db_stop();
@@ -359,7 +361,7 @@ sjl_server_cluster(void *data, const void *row)
 {
     (void) data;
 
-    sjl_cluster_adopt(row);
+    (void) sjl_resource_put(&sjl_clusters_type, row);
 }
 
 
@@ -368,7 +370,7 @@ sjl_server_library(void *data, const void *row)
 {
     (void) data;
 
-    sjl_library_adopt(row);
+    (void) sjl_resource_put(&sjl_libraries_type, row);
 }
 
 
@@ -437,6 +439,7 @@ sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
     }
 
     sjl_archive_stop();
+    sjl_probe_stop();
     sjl_spare_stop();
 
     sjl_server_is_ending = 1;
@@ -450,7 +453,7 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     (void) w;
     (void) events;
 
-    if (sjl_archive_busy() || sjl_spare_count()
+    if (sjl_archive_busy() || sjl_probe_count() || sjl_spare_count()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
             && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping())))
     {

@@ -6,9 +6,13 @@
 
 Asked for an archive of classes it writes one, and a line to the file
 SPARKJOB_ARCHIVE_LOG; the file SPARKJOB_ARCHIVE_HOW has "fail" or "hang" where
-it shall do that instead.  Anything else is a driver: scripted_driver.py.
+it shall do that instead.  Asked to look at a library set it says that all is well,
+after a line to the file SPARKJOB_PROBE_LOG; the file SPARKJOB_PROBE_HOW has
+"unusable", "silent" or "hang" for what else it may do.  Anything else is a
+driver: scripted_driver.py.
 """
 
+import json
 import os
 import sys
 import time
@@ -16,15 +20,38 @@ import time
 ARCHIVE = "-XX:ArchiveClassesAtExit="
 
 
-def how():
+PROBE = "sparkjob.driver.Probe"
+
+
+def how(what="ARCHIVE"):
     try:
-        with open(os.environ["SPARKJOB_ARCHIVE_HOW"]) as file:
+        with open(os.environ[f"SPARKJOB_{what}_HOW"]) as file:
             return file.read()
-    except OSError:
+    except (KeyError, OSError):
         return ""
 
 
+def probe(report):
+    with open(os.environ["SPARKJOB_PROBE_LOG"], "a") as file:
+        file.write(f"{os.getpid()}\n")
+    if how("PROBE") == "hang":
+        time.sleep(3600)
+    if how("PROBE") == "silent":
+        print("Unrecognized option: --scripted")
+        sys.exit(1)
+    found = {"spark": "scripted", "findings": []}
+    if how("PROBE") == "unusable":
+        found["message"] = "it is broken"
+        found["findings"] = [{"level": "error", "jar": "broken.jar",
+                              "text": "it is broken"}]
+    with open(report, "w") as file:
+        json.dump(found, file)
+
+
 def main():
+    if PROBE in sys.argv:
+        probe(sys.argv[sys.argv.index(PROBE) + 1])
+        return
     archives = [a[len(ARCHIVE):] for a in sys.argv if a.startswith(ARCHIVE)]
     if not archives:
         path = os.path.join(os.path.dirname(__file__), "scripted_driver.py")

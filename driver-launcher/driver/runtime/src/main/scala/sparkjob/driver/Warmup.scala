@@ -93,7 +93,7 @@ object Warmup {
   def spare(): Unit = {
     val before = sys.props.toMap
     loadOwn()
-    withContext(classOf[DefaultSparkContextFactory])(context => use(context.sparkContext))
+    context()
     for (name <- sys.props.keys.toList if name.startsWith("spark.") && !before.contains(name)) {
       sys.props.remove(name)
     }
@@ -105,6 +105,10 @@ object Warmup {
 
   /** Whether there has been a context before the one that is to be made. */
   @volatile var used = false
+
+  /** A SparkContext is opened, used and stopped. */
+  def context(): Unit =
+    withContext(classOf[DefaultSparkContextFactory])(context => use(context.sparkContext))
 
   /** The same with a session, with Hive support where Spark's classes for that are there. */
   def session(): Unit = withContext(classOf[SessionContextFactory]) { context =>

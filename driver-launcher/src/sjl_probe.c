@@ -1,0 +1,405 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_probe.h"
+#include "sjl_command.h"
+#include "sjl_config.h"
+#include "sjl_folder.h"
+#include "sjl_process.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <utlist.h>
+
+
+#define SJL_PROBE_MAX     2             /* at once: each takes a CPU */
+#define SJL_PROBE_LINES   12            /* of its log, where it says nothing */
+#define SJL_PROBE_TAIL    4000
+#define SJL_PROBE_REPORT  (256 * 1024)
+#define SJL_PROBE_NICE    10
+
+
+typedef struct sjl_probe_s  sjl_probe_t;
+
+struct sjl_probe_s {
+    char            id[SJL_ID_LEN + 1];
+    char           *name;
+    char           *spec;
+    char           *uri;
+    sjl_owner_t     owner;
+    sjl_process_t   process;
+    ev_timer        timer;
+    unsigned        started:1;          /* it is no longer in the queue */
+    unsigned        late:1;
+    sjl_probe_pt    done;
+    void           *data;
+    sjl_probe_t    *next;
+    sjl_probe_t    *prev;
+};
+
+
+static void sjl_probe_go_on(void);
+static void sjl_probe_made(sjl_file_op_t *op);
+static int sjl_probe_run(sjl_probe_t *probe);
+static void sjl_probe_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_probe_exited(sjl_process_t *p, int status);
+static int sjl_probe_read(sjl_file_op_t *op);
+static void sjl_probe_was_read(sjl_file_op_t *op);
+static json_t *sjl_probe_failed(const sjl_probe_t *probe, const char *how,
+    const char *tail);
+static void sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable);
+
+
+static sjl_probe_t  *sjl_probes;
+static int           sjl_probe_ending;
+
+
+int
+sjl_probe_wanted(void)
+{
+    return json_array_size(sjl_conf->command) == 0;
+}
+
+
+void
+sjl_probe_start(const char *name, const char *spec, const char *uri,
+    sjl_probe_pt done, void *data)
+{
+    sjl_probe_t  *probe;
+
+    probe = sjl_alloc(sizeof(sjl_probe_t));
+    probe->name = sjl_strdup(name);
+    probe->spec = sjl_strdup(spec);
+    probe->uri = sjl_strdup(uri);
+    probe->done = done;
+    probe->data = data;
+    probe->owner.uid = geteuid();
+    probe->owner.gid = getegid();
+    probe->process.exited = sjl_probe_exited;
+    sjl_id_make(probe->id);
+
+    ev_init(&probe->timer, sjl_probe_timeout);
+    probe->timer.data = probe;
+
+    DL_APPEND(sjl_probes, probe);
+
+    sjl_probe_go_on();
+}
+
+
+static void
+sjl_probe_go_on(void)
+{
+    size_t          n;
+    sjl_probe_t    *probe;
+    sjl_file_op_t  *op;
+
+    n = 0;
+
+    DL_FOREACH(sjl_probes, probe) {
+
+        if (++n > SJL_PROBE_MAX || sjl_probe_ending) {
+            return;
+        }
+
+        if (probe->started) {
+            continue;
+        }
+
+        probe->started = 1;
+
+        op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
+        op->to = sjl_path_context(probe->id, "");
+        op->owner = &probe->owner;
+        sjl_file_op_add(op);
+    }
+}
+
+
+static void
+sjl_probe_made(sjl_file_op_t *op)
+{
+    json_t       *report;
+    sjl_probe_t  *probe;
+
+    probe = op->data;
+    report = NULL;
+
+    if (sjl_probe_ending) {
+        sjl_folder_remove(sjl_path_context(probe->id, ""));
+
+    } else if (op->rc == SJL_ERROR) {
+        report = sjl_probe_failed(probe, op->why.text, NULL);
+
+    } else if (sjl_probe_run(probe) == SJL_ERROR) {
+        report = sjl_probe_failed(probe, "its JVM could not be started, the "
+                                  "launcher's log tells why", NULL);
+
+    } else {
+        sjl_log(SJL_LOG_INFO, "process %d looks at library set %s",
+                (int) probe->process.pid, probe->name);
+
+        ev_timer_set(&probe->timer, (double) sjl_conf->start_timeout, 0.);
+        ev_timer_start(sjl_loop, &probe->timer);
+
+        SPARKJOB_FAULT("probe.spawned");
+    }
+
+    sjl_file_op_free(op);
+
+    if (report) {
+        sjl_probe_end(probe, report, 0);
+    }
+}
+
+
+static int
+sjl_probe_run(sjl_probe_t *probe)
+{
+    int             rc;
+    char           *folder, *log, *report;
+    json_t         *spec;
+    sjl_login_t     login;
+    sjl_spawn_t     spawn;
+    sjl_command_t   cmd;
+    sjl_library_t  *library;
+
+    spec = json_loads(probe->spec, 0, NULL);
+    library = sjl_library_loose(spec);
+    json_decref(spec);
+
+    sjl_login_make(&login, &probe->owner);
+
+    folder = sjl_path_context(probe->id, "");
+    log = sjl_path_context(probe->id, "/driver.log");
+    report = sjl_path_context(probe->id, "/report.json");
+
+    rc = sjl_command_probe(&cmd, probe->id, folder, report, probe->uri, library,
+                           &login);
+
+    if (rc == SJL_OK) {
+        memset(&spawn, 0, sizeof(spawn));
+        spawn.argv = cmd.argv;
+        spawn.envp = cmd.envp;
+        spawn.input = "";
+        spawn.folder = folder;
+        spawn.log = log;
+        spawn.group = -1;
+        spawn.nice = SJL_PROBE_NICE;
+        spawn.login = &login;
+
+        rc = sjl_process_spawn(&probe->process, &spawn);
+        sjl_command_free(&cmd);
+    }
+
+    sjl_login_free(&login);
+    sjl_library_loose_free(library);
+    free(folder);
+    free(log);
+    free(report);
+
+    return rc;
+}
+
+
+static void
+sjl_probe_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_probe_t  *probe;
+
+    (void) loop;
+    (void) events;
+
+    probe = timer->data;
+    probe->late = 1;
+
+    sjl_log(SJL_LOG_ERR, "looking at library set %s has taken %d s, it is "
+            "given up", probe->name, (int) sjl_conf->start_timeout);
+
+    sjl_process_signal(&probe->process, SIGKILL);
+}
+
+
+static void
+sjl_probe_exited(sjl_process_t *p, int status)
+{
+    sjl_probe_t    *probe;
+    sjl_file_op_t  *op;
+
+    probe = sjl_container(p, sjl_probe_t, process);
+
+    ev_timer_stop(sjl_loop, &probe->timer);
+
+    op = sjl_file_op_make(sjl_probe_read, sjl_probe_was_read, probe);
+    op->from = sjl_path_context(probe->id, "");
+    op->to = probe->late ? sjl_format("its JVM has not ended within %d s",
+                                      (int) sjl_conf->start_timeout)
+                         : sjl_process_words(status);
+    sjl_file_op_add(op);
+}
+
+
+/* on the file thread: the report becomes "body", or else the end of the log */
+
+static int
+sjl_probe_read(sjl_file_op_t *op)
+{
+    int           fd;
+    char         *path;
+    ssize_t       n;
+    struct stat   sb;
+
+    path = sjl_format("%s/report.json", op->from);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    free(path);
+
+    if (fd != -1) {
+        if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
+            && sb.st_size <= SJL_PROBE_REPORT)
+        {
+            op->body = sjl_alloc((size_t) sb.st_size + 1);
+            n = pread(fd, op->body, (size_t) sb.st_size, 0);
+            op->size = n > 0 ? (size_t) n : 0;
+        }
+
+        (void) close(fd);
+    }
+
+    if (op->size == 0) {
+        free(op->body);
+        path = sjl_format("%s/driver.log", op->from);
+        op->body = sjl_file_tail(path, SJL_PROBE_LINES, SJL_PROBE_TAIL);
+        free(path);
+    }
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_probe_was_read(sjl_file_op_t *op)
+{
+    int           usable;
+    json_t       *report;
+    sjl_probe_t  *probe;
+
+    probe = op->data;
+    report = op->size ? json_loadb(op->body, op->size, 0, NULL) : NULL;
+    usable = json_is_object(report) && json_object_get(report, "message")
+             == NULL;
+
+    if (!json_is_object(report)) {
+        json_decref(report);
+        report = sjl_probe_failed(probe, op->to, op->size ? NULL : op->body);
+    }
+
+    sjl_file_op_free(op);
+
+    if (sjl_probe_ending) {
+        json_decref(report);
+        sjl_folder_remove(sjl_path_context(probe->id, ""));
+        return;
+    }
+
+    sjl_probe_end(probe, report, usable);
+}
+
+
+static json_t *
+sjl_probe_failed(const sjl_probe_t *probe, const char *how, const char *tail)
+{
+    char    *text;
+    json_t  *report;
+
+    text = tail ? sjl_format("no driver starts with library set %s: %s. Last "
+                             "lines of its output:\n%s", probe->name, how, tail)
+                : sjl_format("no driver starts with library set %s: %s",
+                             probe->name, how);
+    sjl_text_clean(text);
+
+    report = json_pack("{s:s, s:[{s:s, s:s}]}", "message", text, "findings",
+                       "level", "error", "text", text);
+    free(text);
+
+    return report;
+}
+
+
+static void
+sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable)
+{
+    sjl_folder_remove(sjl_path_context(probe->id, ""));
+
+    DL_DELETE(sjl_probes, probe);
+
+    probe->done(probe->data, report, usable);
+
+    json_decref(report);
+    free(probe->name);
+    free(probe->spec);
+    free(probe->uri);
+    free(probe);
+
+    sjl_probe_go_on();
+}
+
+
+int
+sjl_probe_owns(pid_t session)
+{
+    sjl_probe_t  *probe;
+
+    DL_FOREACH(sjl_probes, probe) {
+        if (probe->process.pid && probe->process.pid == session) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+sjl_probe_stop(void)
+{
+    sjl_probe_t  *probe;
+
+    sjl_probe_ending = 1;
+
+    DL_FOREACH(sjl_probes, probe) {
+        ev_timer_stop(sjl_loop, &probe->timer);
+        sjl_process_signal(&probe->process, SIGKILL);
+    }
+}
+
+
+size_t
+sjl_probe_count(void)
+{
+    size_t        n;
+    sjl_probe_t  *probe;
+
+    n = 0;
+
+    DL_FOREACH(sjl_probes, probe) {
+        n += probe->process.pid != 0;
+    }
+
+    return n;
+}
+
+
+void
+sjl_probe_leave(void)
+{
+    sjl_probe_t  *probe;
+
+    DL_FOREACH(sjl_probes, probe) {
+        sjl_process_forget(&probe->process);
+    }
+}

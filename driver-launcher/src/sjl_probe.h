@@ -1,0 +1,48 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ *
+ * A look at a library set: a JVM with its class path, options and environment,
+ * bounded in time and memory, that says which versions there are and what is
+ * wrong.  It has the id of a context that there is not, and that one's folder.
+ */
+
+
+#ifndef _SJL_PROBE_H_INCLUDED_
+#define _SJL_PROBE_H_INCLUDED_
+
+
+#include "sjl.h"
+
+
+/*
+ * What was found, an object that is not the called one's: "message" where the
+ * set is not usable, "findings", and what else the JVM has said.
+ */
+typedef void (*sjl_probe_pt)(void *data, json_t *report, int usable);
+
+
+/* whether there is a JVM to look with: driver.command may be anything */
+int sjl_probe_wanted(void);
+
+/*
+ * Looks at what is told of a set, as JSON; "uri", of a file system that it has
+ * to reach, may be NULL.  The function is called once, unless the launcher
+ * ends.
+ */
+void sjl_probe_start(const char *name, const char *spec, const char *uri,
+    sjl_probe_pt done, void *data);
+
+/* whether it is our process that leads this session */
+int sjl_probe_owns(pid_t session);
+
+/* ends all; how many have not ended */
+void sjl_probe_stop(void);
+size_t sjl_probe_count(void);
+
+/* after the loop: nothing is watched any longer */
+void sjl_probe_leave(void);
+
+
+#endif /* _SJL_PROBE_H_INCLUDED_ */
