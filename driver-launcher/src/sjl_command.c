@@ -262,7 +262,7 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
     char        *tmp, *archive;
     const char  *path;
 
-    path = sjl_archive_path();
+    path = sjl_archive_path(library->resource.row.name);
     archive = path ? sjl_format("-XX:SharedArchiveFile=%s", path) : NULL;
 
     /* what a killed driver leaves there goes away with the context */

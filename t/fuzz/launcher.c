@@ -8,6 +8,7 @@
 #include "launcher.h"
 #include "sjl_binary.h"
 #include "sjl_channel.h"
+#include "sjl_cluster.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_data.h"
@@ -15,6 +16,7 @@
 #include "sjl_files.h"
 #include "sjl_http.h"
 #include "sjl_job.h"
+#include "sjl_library.h"
 #include "sjl_process.h"
 
 #include <signal.h>
@@ -64,6 +66,8 @@ static void fuzz_process_ended(struct ev_loop *loop, ev_io *io, int events);
 static void fuzz_posted(void);
 static void fuzz_read(int *end);
 static void fuzz_forget(void);
+static void fuzz_forget_resources(const sjl_resource_type_t *type,
+    unsigned message);
 static void fuzz_forget_files(void);
 static void fuzz_row(void *data, const void *row);
 static int fuzz_lowest(void);
@@ -97,6 +101,9 @@ fuzz_launcher_start(void)
                                          sizeof(fuzz_conf) - 1), &errors);
     fuzz_check(sjl_conf != NULL);
     json_decref(errors);
+
+    sjl_cluster_configure();
+    sjl_library_configure();
 
     sjl_log_level = SJL_LOG_ALERT;
     (void) signal(SIGPIPE, SIG_IGN);
@@ -421,6 +428,8 @@ fuzz_launcher_reset(int *ends, size_t n)
     }
 
     fuzz_launcher_settle(NULL, 0);
+    fuzz_forget_resources(&sjl_clusters_type, SJP_CLUSTER_DELETE);
+    fuzz_forget_resources(&sjl_libraries_type, SJP_LIBRARY_DELETE);
     fuzz_forget_files();
     fuzz_forget();
 
@@ -431,6 +440,46 @@ fuzz_launcher_reset(int *ends, size_t n)
     fuzz_check(fuzz_lowest() == fuzz_free);
 
     memset(&fuzz_driver, 0, sizeof(fuzz_driver));
+}
+
+
+/* clusters have library sets, and these have binaries */
+
+static void
+fuzz_forget_resources(const sjl_resource_type_t *type, unsigned message)
+{
+    int              end;
+    json_t          *meta;
+    char            *text;
+    uint32_t         stream;
+    sjl_resource_t  *resource, *next;
+
+    end = fuzz_launcher_connect();
+    stream = 1;
+
+    fuzz_launcher_send(end, SJP_HELLO, stream++, "{\"protocol\":1}", "", 0);
+
+    HASH_ITER(hh, *type->all, resource, next) {
+
+        if (resource->fixed) {
+            continue;
+        }
+
+        meta = json_pack("{s:s, s:s}", "name", resource->row.name, "user", "");
+        text = sjl_json_text(meta);
+        fuzz_launcher_send(end, message, stream++, text, "", 0);
+        free(text);
+        json_decref(meta);
+    }
+
+    fuzz_launcher_settle(&end, 1);
+
+    HASH_ITER(hh, *type->all, resource, next) {
+        fuzz_check(resource->fixed);
+    }
+
+    (void) close(end);
+    fuzz_launcher_settle(NULL, 0);
 }
 
 

@@ -193,6 +193,110 @@ test_a_folder_that_could_not_be_read_is_read_again(void **state)
 }
 
 
+static sjl_library_t *
+loose(const char *spec)
+{
+    char           *text, *at;
+    json_t         *json;
+    size_t          n;
+    sjl_library_t  *library;
+
+    /* "@" stands for the folder */
+
+    text = sjl_strdup(spec);
+
+    while ((at = strchr(text, '@')) != NULL) {
+        n = (size_t) (at - text);
+        at = sjl_format("%.*s%s%s", (int) n, text, folder, at + 1);
+        free(text);
+        text = at;
+    }
+
+    json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    library = sjl_library_loose(json);
+    json_decref(json);
+    free(text);
+
+    return library;
+}
+
+
+static void
+check(const char *spec, const char *order)
+{
+    char           *path, *word, *last, *name;
+    sjl_library_t  *library;
+
+    library = loose(spec);
+    path = sjl_library_class_path(library);
+    assert_non_null(path);
+
+    for (word = strtok_r(path, ":", &last); word;
+         word = strtok_r(NULL, ":", &last))
+    {
+        name = strrchr(word, '/') + 1;
+
+        if (strncmp(name, "sparkjob-", 9) == 0 || strstr(word, "/home/")) {
+            continue;
+        }
+
+        assert_int_equal(strncmp(order, name, strlen(name)), 0);
+        order += strlen(name) + (order[strlen(name)] == ' ');
+    }
+
+    assert_string_equal(order, "");
+
+    free(path);
+    sjl_library_loose_free(library);
+}
+
+
+/* another Hadoop client has the place of Spark's own, before or behind it */
+
+static void
+test_a_library_set_has_its_own_jars(void **state)
+{
+    char  *path;
+
+    path = sjl_format("%s/other", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    free(path);
+
+    path = sjl_format("%s/other/jars", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    free(path);
+
+    path = sjl_format("%s/hadoop", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    free(path);
+
+    put("other/jars/hadoop-client-api-3.3.4.jar");
+    put("other/jars/hadoop-client-runtime-3.3.4.jar");
+    put("other/jars/hadoop-shaded-guava-1.1.1.jar");
+    put("other/jars/hadoop-yarn-server-web-proxy-3.3.4.jar");
+    put("other/jars/scala-library-2.12.18.jar");
+    put("other/jars/spark-core_2.12-3.5.9.jar");
+    put("hadoop/hadoop-client-api-2.jar");
+    put("hadoop/hadoop-yarn-server-web-proxy-2.jar");
+    put("x.jar");
+
+    check("{\"spark_home\": \"@/other\"}",
+          "hadoop-client-api-3.3.4.jar hadoop-client-runtime-3.3.4.jar "
+          "hadoop-shaded-guava-1.1.1.jar "
+          "hadoop-yarn-server-web-proxy-3.3.4.jar scala-library-2.12.18.jar "
+          "spark-core_2.12-3.5.9.jar");
+    check("{\"spark_home\": \"@/other\", \"hadoop_jars\": [\"@/hadoop\"]}",
+          "scala-library-2.12.18.jar spark-core_2.12-3.5.9.jar "
+          "hadoop-client-api-2.jar hadoop-yarn-server-web-proxy-2.jar");
+    check("{\"spark_home\": \"@/other\", \"hadoop_jars\": [\"@/hadoop\"], "
+          "\"extra_jars\": [\"@/x.jar\", \"binary:none\"], "
+          "\"order\": \"hadoop-first\"}",
+          "hadoop-client-api-2.jar hadoop-yarn-server-web-proxy-2.jar "
+          "scala-library-2.12.18.jar spark-core_2.12-3.5.9.jar x.jar");
+}
+
+
 /* of a home that has drivers for two it takes the one that Spark needs */
 
 static void
@@ -228,6 +332,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_the_class_path_follows_the_folders),
         cmocka_unit_test(test_a_folder_that_could_not_be_read_is_read_again),
+        cmocka_unit_test(test_a_library_set_has_its_own_jars),
         cmocka_unit_test(test_the_driver_is_that_of_the_scala_of_spark)
     };
 
