@@ -169,6 +169,10 @@ ngx_http_sparkjob_resource_list(ngx_http_request_t *r,
 
     meta = ngx_http_sparkjob_meta_with(json_object(), "name", &ctx->name);
 
+    if (ctx->owner.len) {
+        meta = ngx_http_sparkjob_meta_with(meta, "own", &ctx->own);
+    }
+
     return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->reply_timeout);
 }
 

@@ -655,6 +655,12 @@ sjl_archive_path(const char *library)
         }
     }
 
+    /* its maker is ours, and what others have told may be anybody's code */
+
+    if (sjl_owner_any() && !sjl_library_find(library)->resource.fixed) {
+        return NULL;
+    }
+
     (void) sjl_archive_add(library);
 
     if (sjl_archive_process.pid == 0) {

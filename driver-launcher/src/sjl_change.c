@@ -30,7 +30,8 @@ static void sjl_change_save(sjl_change_t *change);
 static int sjl_change_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_change_done(sjl_db_op_t *op);
 static void sjl_change_answer(sjl_request_t *r,
-    const sjl_resource_type_t *type, const sjl_resource_t *resource);
+    const sjl_resource_type_t *type, const sjl_resource_t *resource,
+    const char *own);
 static void sjl_change_free(sjl_change_t *change);
 static void sjl_change_reported(void *data, json_t *report, int usable);
 
@@ -52,7 +53,7 @@ sjl_change_list(sjl_conn_t *c, sjl_frame_t *f)
 {
     char                       *text;
     json_t                     *json;
-    const char                 *name;
+    const char                 *name, *own;
     sjl_request_t              *r;
     sjl_resource_t             *resource;
     const sjl_resource_type_t  *type;
@@ -60,8 +61,11 @@ sjl_change_list(sjl_conn_t *c, sjl_frame_t *f)
     r = sjl_request_make(c, f);
     type = sjl_change_type(f);
     name = NULL;
+    own = NULL;
 
-    if (sjl_request_unpack(r, f, "{s?s}", "name", &name) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s?s, s?s}", "name", &name, "own", &own)
+        == SJL_ERROR)
+    {
         return;
     }
 
@@ -69,7 +73,7 @@ sjl_change_list(sjl_conn_t *c, sjl_frame_t *f)
         resource = sjl_resource_find(type, name);
 
         if (resource) {
-            sjl_change_answer(r, type, resource);
+            sjl_change_answer(r, type, resource, own);
             return;
         }
 
@@ -79,7 +83,7 @@ sjl_change_list(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    json = sjl_resource_show_all(type);
+    json = sjl_resource_show_all(type, own);
     text = sjl_json_text(json);
     json_decref(json);
 
@@ -234,7 +238,7 @@ sjl_change_may(sjl_change_t *change, json_int_t asked)
         if (asked && !resource->fixed && resource->row.time >= asked
             && json_equal(spec, resource->spec))
         {
-            sjl_change_answer(change->request, change->type, resource);
+            sjl_change_answer(change->request, change->type, resource, NULL);
 
         } else {
             sjl_change_refuse(change, SJP_ERR_RESOURCE_EXISTS, "");
@@ -484,7 +488,7 @@ sjl_change_done(sjl_db_op_t *op)
 
     } else {
         resource = sjl_resource_put(change->type, &change->row);
-        sjl_change_answer(change->request, change->type, resource);
+        sjl_change_answer(change->request, change->type, resource, NULL);
     }
 
     sjl_change_free(change);
@@ -493,12 +497,12 @@ sjl_change_done(sjl_db_op_t *op)
 
 static void
 sjl_change_answer(sjl_request_t *r, const sjl_resource_type_t *type,
-    const sjl_resource_t *resource)
+    const sjl_resource_t *resource, const char *own)
 {
     char    *text;
     json_t  *json;
 
-    json = sjl_resource_show(type, resource);
+    json = sjl_resource_show(type, resource, own);
     text = sjl_json_text(json);
     json_decref(json);
 

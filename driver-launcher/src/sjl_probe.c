@@ -78,8 +78,6 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
     probe->uri = sjl_strdup(uri);
     probe->done = done;
     probe->data = data;
-    probe->owner.uid = geteuid();
-    probe->owner.gid = getegid();
     probe->process.exited = sjl_probe_exited;
     sjl_id_make(probe->id);
 
@@ -95,6 +93,7 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
 static void
 sjl_probe_go_on(void)
 {
+    char           *why;
     size_t          n;
     sjl_probe_t    *probe;
     sjl_file_op_t  *op;
@@ -115,7 +114,17 @@ sjl_probe_go_on(void)
 
         op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
         op->to = sjl_path_context(probe->id, "");
-        op->owner = &probe->owner;
+
+        /* whose code that is nobody knows: it has a driver's rights */
+
+        if (sjl_owner_choose(sjl_conf, NULL, &probe->owner, &why) == SJL_OK) {
+            op->owner = &probe->owner;
+
+        } else {
+            sjl_why_set(&op->why, 0, "%s", why);
+            free(why);
+        }
+
         sjl_file_op_add(op);
     }
 }
@@ -129,6 +138,8 @@ sjl_probe_made(sjl_file_op_t *op)
 
     probe = op->data;
     report = NULL;
+
+    SPARKJOB_FAULT("probe.made");
 
     if (sjl_probe_ending) {
         sjl_folder_remove(sjl_path_context(probe->id, ""));
@@ -255,7 +266,9 @@ sjl_probe_read(sjl_file_op_t *op)
     struct stat   sb;
 
     path = sjl_format("%s/report.json", op->from);
+    (void) sjl_owner_enter(path);
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    sjl_owner_leave();
     free(path);
 
     if (fd != -1) {

@@ -6,6 +6,7 @@
 
 
 #include "sjl_resource.h"
+#include "sjl_context.h"
 
 #include <ctype.h>
 
@@ -67,9 +68,20 @@ sjl_resource_put(const sjl_resource_type_t *type, const sjl_resource_row_t *row)
 
 json_t *
 sjl_resource_show(const sjl_resource_type_t *type,
-    const sjl_resource_t *resource)
+    const sjl_resource_t *resource, const char *own)
 {
-    json_t  *json, *spec, *report;
+    size_t   i;
+    json_t  *json, *spec, *report, *users;
+
+    users = type->users(resource->row.name, 1);
+
+    for (i = json_array_size(users); i-- > 0; ) {
+        if (!sjl_context_owned(json_string_value(json_array_get(users, i)),
+                               own))
+        {
+            (void) json_array_remove(users, i);
+        }
+    }
 
     spec = json_deep_copy(resource->spec);
 
@@ -79,7 +91,7 @@ sjl_resource_show(const sjl_resource_type_t *type,
 
     json = json_pack("{s:s, s:b, s:o, s:o}", "name", resource->row.name,
                      "fixed", (int) resource->fixed, "spec", spec,
-                     "usedBy", type->users(resource->row.name, 1));
+                     "usedBy", users);
 
     if (!resource->fixed) {
         (void) json_object_set_new(json, "user",
@@ -157,7 +169,7 @@ sjl_resource_secret(const char *text)
 
 
 json_t *
-sjl_resource_show_all(const sjl_resource_type_t *type)
+sjl_resource_show_all(const sjl_resource_type_t *type, const char *own)
 {
     json_t          *list;
     sjl_resource_t  *resource, *next;
@@ -167,7 +179,8 @@ sjl_resource_show_all(const sjl_resource_type_t *type)
     HASH_SORT(*type->all, sjl_resource_by_name);
 
     HASH_ITER(hh, *type->all, resource, next) {
-        (void) json_array_append_new(list, sjl_resource_show(type, resource));
+        (void) json_array_append_new(list,
+                                     sjl_resource_show(type, resource, own));
     }
 
     return list;

@@ -74,12 +74,16 @@ sjl_resource_t *sjl_resource_find(const sjl_resource_type_t *type,
 sjl_resource_t *sjl_resource_put(const sjl_resource_type_t *type,
     const sjl_resource_row_t *row);
 
-/* as clients see one; what looks like a secret is left out */
+/*
+ * As clients see one: what looks like a secret is left out, and so are contexts
+ * that are not the user's own, see sjl_context_owned().
+ */
 json_t *sjl_resource_show(const sjl_resource_type_t *type,
-    const sjl_resource_t *resource);
+    const sjl_resource_t *resource, const char *own);
 
 /* all of them, by name */
-json_t *sjl_resource_show_all(const sjl_resource_type_t *type);
+json_t *sjl_resource_show_all(const sjl_resource_type_t *type,
+    const char *own);
 
 /*
  * Adds to an array a sentence for each thing in what is told of a resource that

@@ -7,7 +7,7 @@ package sparkjob.driver
 
 import java.io.{File, IOException}
 import java.nio.file.{Files, Paths, StandardCopyOption}
-import java.util.concurrent.{Executors, ThreadFactory, TimeoutException, TimeUnit}
+import java.util.concurrent.{Callable, Executors, ThreadFactory, TimeoutException, TimeUnit}
 import java.util.zip.ZipFile
 
 import scala.collection.JavaConverters._
@@ -125,10 +125,6 @@ object Probe {
     }
   }
 
-  private implicit class Attempted[T](result: Either[Throwable, T]) {
-    def toOption: Option[T] = result.right.toOption
-  }
-
   /** A context that runs a job: nothing else shows what does not fit together. */
   private def opens(jars: Jars): Seq[Finding] = attempt(Warmup.context()).left.toSeq.map { e =>
     e.printStackTrace()
@@ -150,7 +146,9 @@ object Probe {
         thread
       }
     })
-    val read = pool.submit(() => attempt(open(uri)))
+    val read = pool.submit(new Callable[Either[Throwable, String]] {
+      override def call(): Either[Throwable, String] = attempt(open(uri))
+    })
     try {
       read.get(UriMax.toMillis, TimeUnit.MILLISECONDS) match {
         case Right(what) => Seq(Finding("note", None, s"$uri: $what"))
