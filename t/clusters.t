@@ -12,7 +12,7 @@ launcher('main',
     context_settings => {'spark.ui.enabled' => 'false', 'spark.executor.memory' => '1g'},
     clusters => {
         near => {master => 'spark://near:7077', settings => {'spark.executor.memory' => '2g'}, hadoop_conf => "$dir/near"},
-        far => {master => 'yarn', deploy_mode => 'client', library_set => 'other', principal => 'me@REALM', keytab => '/k'},
+        far => {master => 'spark://far:7077', deploy_mode => 'client', library_set => 'other', principal => 'me@REALM', keytab => '/k'},
     },
     library_sets => {
         other => {environment => {WHICH => 'other'}, hadoop_conf => "$dir/other", options => ['-Dother=1']},
@@ -49,7 +49,7 @@ is_deeply([sort @{$told->{fixed}}], ['spark.master', 'spark.submit.deployMode'],
 is(job('one', 'environ')->{HADOOP_CONF_DIR}, "$dir/near", 'the driver finds its Hadoop configuration');
 
 context('two?cluster=far');
-is_deeply(shown('two'), {cluster => 'far', library => 'other', master => 'yarn'}, 'a cluster may have a library set');
+is_deeply(shown('two'), {cluster => 'far', library => 'other', master => 'spark://far:7077'}, 'a cluster may have a library set');
 my $environ = job('two', 'environ');
 is($environ->{WHICH}, 'other', 'whose environment the driver has');
 is($environ->{ALL}, '1', 'over that of the configuration');
@@ -60,7 +60,7 @@ is($told->{settings}{'spark.kerberos.keytab'}, '/k', 'by its keytab');
 is($told->{options}[-1], '-Dother=1', 'and is told the options that it was started with');
 
 context('three?cluster=far&library-set=third');
-is_deeply(shown('three'), {cluster => 'far', library => 'third', master => 'yarn'}, 'which a context may choose itself');
+is_deeply(shown('three'), {cluster => 'far', library => 'third', master => 'spark://far:7077'}, 'which a context may choose itself');
 is(job('three', 'environ')->{WHICH}, 'third', 'then');
 
 # Names in a body are known to the driver only, which another one takes the place of.
@@ -90,7 +90,7 @@ like($answer->{json}{result}{message}, qr/there is no library set "nothing"/, 'b
 # Those of the configuration.
 
 wait_for('the predefined one runs', sub { (http('GET', '/contexts/there')->{json}{state} // '') eq 'RUNNING' });
-is_deeply(shown('there'), {cluster => 'far', library => 'other', master => 'yarn'}, 'a predefined context has a cluster');
+is_deeply(shown('there'), {cluster => 'far', library => 'other', master => 'spark://far:7077'}, 'a predefined context has a cluster');
 $answer = http('GET', '/contexts/gone')->{json};
 is($answer->{state}, 'ERROR', 'one of a cluster that is not there does not run');
 like($answer->{reason}, qr/there is no cluster "nowhere"/, 'which is told');

@@ -19,8 +19,8 @@ import scala.util.control.NonFatal
 import com.fasterxml.jackson.databind.node.ObjectNode
 
 /**
- * A look at a library set, in a JVM that has its class path: which versions there are, what is there
- * twice or is missing, and whether a context can be opened.
+ * A look at a library set, in a JVM that has its class path: which versions there are, what is
+ * there twice or is missing, and whether a context can be opened.
  */
 object Probe {
 
@@ -98,11 +98,11 @@ object Probe {
     }
     javas match {
       case Some(list) if !list.contains(major) =>
-        Some(Finding("error", None, s"Spark ${spark.get} does not support Java $major: it runs on " +
-          s"Java ${list.mkString(", ")}"))
+        Some(Finding("error", None, s"Spark ${spark.get} does not support Java $major: it runs " +
+          s"on Java ${list.mkString(", ")}"))
       case _ if major < OldestJava =>
-        Some(Finding("error", None, s"drivers of this server need Java $OldestJava or newer, this " +
-          s"is Java $major"))
+        Some(Finding("error", None, s"drivers of this server need Java $OldestJava or newer, " +
+          s"this is Java $major"))
       case _ => None
     }
   }
@@ -262,9 +262,9 @@ object Probe {
         if (differ == 0) {
           Finding("note", Some(b), s"$b has $same classes that $a has as well, all the same")
         } else {
+          val name = example.stripSuffix(".class").replace('/', '.')
           Finding("warning", Some(b), s"$b has $differ classes of names that $a has as well, but " +
-            s"others, for example ${example.stripSuffix(".class").replace('/', '.')}: those of $a " +
-            "are used")
+            s"others, for example $name: those of $a are used")
         }
       }
     }
