@@ -167,7 +167,7 @@ object Probe {
     case None => e.getClass.getName
   }
 
-  private def open(uri: String): String = {
+  private[driver] def open(uri: String): String = {
     import org.apache.hadoop.conf.Configuration
     import org.apache.hadoop.fs.Path
     val conf = new Configuration()
