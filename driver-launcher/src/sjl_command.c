@@ -262,7 +262,9 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
     char        *tmp, *archive;
     const char  *path;
 
-    path = sjl_archive_path(library->resource.row.name);
+    /* it is of the default set's jars */
+
+    path = library == sjl_library_find(NULL) ? sjl_archive_path() : NULL;
     archive = path ? sjl_format("-XX:SharedArchiveFile=%s", path) : NULL;
 
     /* what a killed driver leaves there goes away with the context */
