@@ -60,6 +60,8 @@ static void sjl_yarn_driver_layer(json_t *settings, const json_t *layer);
 static void sjl_yarn_driver_jars(json_t *settings, const sjl_remote_t *r,
     const sjl_remote_start_t *start);
 static char *sjl_yarn_driver_properties(const json_t *settings);
+static char *sjl_yarn_driver_escape(char *p, const char *s,
+    const char *special);
 static json_t *sjl_yarn_driver_words(const sjl_remote_t *r,
     const sjl_remote_start_t *start);
 static void sjl_yarn_driver_failed(struct ev_loop *loop, ev_timer *timer,
@@ -415,7 +417,7 @@ sjl_yarn_driver_properties(const json_t *settings)
     char        *text, *p;
     size_t       size;
     json_t      *value;
-    const char  *name, *s;
+    const char  *name;
 
     size = 1;
 
@@ -428,30 +430,37 @@ sjl_yarn_driver_properties(const json_t *settings)
 
     json_object_foreach((json_t *) (uintptr_t) settings, name, value) {
 
-        for (s = name; *s; s++) {
-
-            if (strchr("\\:=#! ", *s)) {
-                *p++ = '\\';
-            }
-
-            *p++ = *s;
-        }
-
+        p = sjl_yarn_driver_escape(p, name, "\\:=#! ");
         *p++ = '=';
-
-        for (s = json_string_value(value); *s; s++) {
-
-            if (*s == '\\' || *s == '\n' || *s == ' ') {
-                *p++ = '\\';
-            }
-
-            *p++ = *s == '\n' ? 'n' : *s;
-        }
-
+        p = sjl_yarn_driver_escape(p, json_string_value(value), "\\ ");
         *p++ = '\n';
     }
 
     return text;
+}
+
+
+/* a request's setting is to end no line, else another one could begin there */
+
+static char *
+sjl_yarn_driver_escape(char *p, const char *s, const char *special)
+{
+    const char  *found;
+
+    static const char  controls[] = "\n\r\t\f";
+    static const char  letters[] = "nrtf";
+
+    for ( /* void */ ; *s; s++) {
+        found = strchr(controls, *s);
+
+        if (found || strchr(special, *s)) {
+            *p++ = '\\';
+        }
+
+        *p++ = found ? letters[found - controls] : *s;
+    }
+
+    return p;
 }
 
 

@@ -10,6 +10,10 @@ from fake_yarn import FakeYarn
 from sparkjob_server import ROOT, Server, free_port, wait_until
 
 
+# the end of a line in a setting begins no other one
+LINES = {"spark.app.lines": "\ta\r\fspark.yarn.maxAppAttempts=9\n", "spark.app.n=\nspark.yarn.tags": "others"}
+
+
 @pytest.fixture(scope="module")
 def rm():
     with FakeYarn() as rm:
@@ -19,7 +23,7 @@ def rm():
 @pytest.fixture(scope="module")
 def server(rm):
     cluster = {"master": "yarn", "deploy_mode": "cluster", "hadoop_conf": rm.conf,
-               "settings": {"spark.hadoop.fake.rm": rm.url, "spark.yarn.queue": "b", "spark.yarn.tags": "mine"}}
+               "settings": {"spark.hadoop.fake.rm": rm.url, "spark.yarn.queue": "b", "spark.yarn.tags": "mine", **LINES}}
     nowhere = {"master": "yarn", "deploy_mode": "cluster", "hadoop_conf": "/no/such/folder"}
     with Server(scripted=True, launcher={"clusters": {"y": cluster, "nowhere": nowhere}, "driver": {
             "command": ["/usr/bin/python3", ROOT + "/t/lib/fake_submit.py"],
@@ -53,7 +57,7 @@ def test_a_driver_is_submitted_and_told_in_secret(server, rm, context):
     assert properties.items() >= {
         "spark.master": "yarn", "spark.submit.deployMode": "cluster", "spark.yarn.maxAppAttempts": "1",
         "spark.yarn.submit.waitAppCompletion": "false", "spark.yarn.queue": "b", "spark.driver.memory": "700m",
-        "spark.yarn.tags": "mine,sparkjob-" + report["id"], "spark.app.words": "a = b:c \\ #d"}.items()
+        "spark.yarn.tags": "mine,sparkjob-" + report["id"], "spark.app.words": "a = b:c \\ #d", **LINES}.items()
     # YARN refuses what comes twice, and calls an application's own jar so
     files, path = properties["spark.yarn.dist.files"].split(","), properties["spark.driver.extraClassPath"].split(":")
     assert "file:" + told["arguments"][0] not in files and len(set(files)) == len(files) == len(path)

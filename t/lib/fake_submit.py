@@ -4,6 +4,7 @@ properties, and is t/lib/scripted_driver.py else."""
 
 import json
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -13,9 +14,10 @@ SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripted_driv
 
 def properties(path):
     """What Java would read there."""
-    with open(path) as f:
-        lines = [line.rstrip("\n").split("=", 1) for line in f]
-    return {name.replace("\\", ""): value.replace("\\ ", " ").replace("\\n", "\n").replace("\\\\", "\\") for name, value in lines}
+    with open(path) as f:           # any of its ends of lines is one to Java, too
+        lines = [re.fullmatch(r"((?:\\.|[^\\=])*)=(.*)", line.rstrip("\n")).groups() for line in f]
+    controls = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
+    return dict((re.sub(r"\\(.)", lambda c: controls.get(c[1], c[1]), text) for text in line) for line in lines)
 
 
 def main(arguments):
