@@ -18,7 +18,7 @@
 
 #define SJL_REMOTE_SCALA  "2.12"
 #define SJL_REMOTE_PAUSE  1.            /* seconds between two questions */
-#define SJL_REMOTE_ID     300           /* bytes, those of Kubernetes are long */
+#define SJL_REMOTE_ID     300           /* bytes */
 
 
 static int sjl_remote_wanted(const json_t *settings,

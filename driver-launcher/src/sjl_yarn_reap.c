@@ -130,7 +130,8 @@ sjl_reap_looked(void *data, long status, const char *why, json_t *answer)
 
     } else if (reap->looks >= SJL_REAP_LOOKS) {
         sjl_log(SJL_LOG_ERR, "context %s %s: its application %s is still on "
-                "the cluster at %s", reap->context->row.name, reap->context->row.id,
+                "the cluster at %s", reap->context->row.name,
+                reap->context->row.id,
                 json_string_value(json_array_get(reap->left, 0)), reap->rest);
         sjl_reap_end(reap);
 
