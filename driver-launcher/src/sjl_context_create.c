@@ -24,6 +24,7 @@
 
 static void sjl_create_begin(sjl_conn_t *c, sjl_frame_t *f, int replace);
 static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
+static int sjl_create_place(sjl_request_t *r, const json_t *settings);
 static int sjl_create_settings(sjl_create_t *create, sjl_request_t *r,
     json_t *settings);
 static void sjl_create_hash(sjl_create_t *create, const char *body);
@@ -95,7 +96,6 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     char                *why;
     json_t              *settings;
     const char          *id, *name, *user, *proxy;
-    sjl_owner_t          owner;
     sjl_request_t       *r;
     sjl_context_spec_t  *spec;
 
@@ -145,21 +145,7 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (sjl_setup_known(spec->settings, &why) == SJL_ERROR) {
-        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, why);
-        free(why);
-        return SJL_ERROR;
-    }
-
-    free(sjl_remote_choose(spec->settings,
-                           json_string_value(json_object_get(
-                               spec->settings, SJL_SETUP_CLUSTER)), &why));
-
-    if (why || sjl_owner_choose(sjl_conf, spec->settings, &owner, &why)
-               == SJL_ERROR)
-    {
-        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
-        free(why);
+    if (sjl_create_place(r, spec->settings) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
@@ -170,6 +156,35 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     if (spec->body == NULL && spec->size) {
         spec->fd = f->fd;
         f->fd = -1;
+    }
+
+    return SJL_OK;
+}
+
+
+/* which cluster and libraries its driver has, and whose it is */
+
+static int
+sjl_create_place(sjl_request_t *r, const json_t *settings)
+{
+    char         *why;
+    sjl_owner_t   owner;
+
+    if (sjl_setup_known(settings, &why) == SJL_ERROR) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, why);
+        free(why);
+        return SJL_ERROR;
+    }
+
+    free(sjl_remote_choose(settings,
+                           json_string_value(json_object_get(
+                               settings, SJL_SETUP_CLUSTER)), &why));
+
+    if (why || sjl_owner_choose(sjl_conf, settings, &owner, &why) == SJL_ERROR)
+    {
+        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
+        free(why);
+        return SJL_ERROR;
     }
 
     return SJL_OK;
