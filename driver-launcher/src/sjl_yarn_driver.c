@@ -21,6 +21,7 @@
 #include "sjl_yarn.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -40,7 +41,7 @@ typedef struct {
     sjl_process_t   process;
     sjl_remote_t   *remote;
     off_t           said;               /* where its output begins */
-    ev_timer        failed;
+    ev_timer        timer;
 } sjl_yarn_submitter_t;
 
 
@@ -64,7 +65,7 @@ static char *sjl_yarn_driver_escape(char *p, const char *s,
     const char *special);
 static json_t *sjl_yarn_driver_words(const sjl_remote_t *r,
     const sjl_remote_start_t *start);
-static void sjl_yarn_driver_failed(struct ev_loop *loop, ev_timer *timer,
+static void sjl_yarn_driver_expired(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_yarn_driver_exited(sjl_process_t *p, int status);
 static char *sjl_yarn_driver_said(const sjl_yarn_submitter_t *s);
@@ -114,16 +115,19 @@ sjl_yarn_driver_submit(sjl_remote_t *r, const sjl_remote_start_t *start)
     s->remote = r;
     s->process.exited = sjl_yarn_driver_exited;
 
-    ev_timer_init(&s->failed, sjl_yarn_driver_failed, 0., 0.);
-    s->failed.data = s;
+    ev_timer_init(&s->timer, sjl_yarn_driver_expired,
+                  (double) sjl_conf->start_timeout, 0.);
+    s->timer.data = s;
 
     r->data = s;
 
     if (sjl_yarn_driver_files(r, start) == SJL_ERROR
         || sjl_yarn_driver_spawn(s, start) == SJL_ERROR)
     {
-        ev_timer_start(sjl_loop, &s->failed);
+        ev_timer_set(&s->timer, 0., 0.);
     }
+
+    ev_timer_start(sjl_loop, &s->timer);
 }
 
 
@@ -491,14 +495,23 @@ sjl_yarn_driver_words(const sjl_remote_t *r, const sjl_remote_start_t *start)
 
 
 static void
-sjl_yarn_driver_failed(struct ev_loop *loop, ev_timer *timer, int events)
+sjl_yarn_driver_expired(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    sjl_remote_t  *r;
+    sjl_remote_t          *r;
+    sjl_yarn_submitter_t  *s;
 
     (void) loop;
     (void) events;
 
-    r = ((sjl_yarn_submitter_t *) timer->data)->remote;
+    s = timer->data;
+    r = s->remote;
+
+    /* the driver had to come within that time, too: nobody waits for it */
+
+    if (s->process.pid) {
+        sjl_process_signal(&s->process, SIGKILL);
+        return;
+    }
 
     sjl_yarn_driver_forget(r);
     sjl_remote_submitted(r, NULL, "it could not be submitted, the launcher's "
@@ -615,7 +628,7 @@ sjl_yarn_driver_forget(sjl_remote_t *r)
 
     sjl_yarn_driver_remove(r);
 
-    ev_timer_stop(sjl_loop, &s->failed);
+    ev_timer_stop(sjl_loop, &s->timer);
     sjl_process_forget(&s->process);
     free(s);
 

@@ -3,11 +3,12 @@ cluster is t/lib/fake_yarn.py, the submitter t/lib/fake_submit.py."""
 
 import json
 import os
+import re
 import signal
 
 import pytest
 from fake_yarn import FakeYarn
-from sparkjob_server import ROOT, Server, free_port, wait_until
+from sparkjob_server import ROOT, Server, alive, free_port, wait_until
 
 
 # the end of a line in a setting begins no other one
@@ -96,6 +97,18 @@ def test_a_submission_that_fails_is_told_in_its_words(server, rm):
         rm.refuse = None
     assert status == 500
     assert "has not started its driver: org.apache.spark.SparkException: Application rejected" in body["result"]["message"]
+
+
+def test_a_submission_that_hangs_is_ended(rm):
+    cluster = {"master": "yarn", "deploy_mode": "cluster", "hadoop_conf": rm.conf,
+               "settings": {"spark.hadoop.fake.rm": rm.url, "spark.app.hang": "1"}}
+    with Server(scripted=True, launcher={"clusters": {"y": cluster}, "driver": {
+            "command": ["/usr/bin/python3", ROOT + "/t/lib/fake_submit.py"], "start_timeout": 5,
+            "link": {"listen": f"127.0.0.1:{free_port()}"}}}) as s:
+        status, body = s.post("/contexts/c?cluster=y")
+        assert status == 500, body
+        said = re.search(r"a line of the submitter's (\d+)", s.request("GET", "/contexts/c/log")[2].decode())
+        wait_until("the submitter has ended", lambda: not alive(int(said[1])))
 
 
 def test_a_configuration_that_says_nothing_is_named(server):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -26,7 +27,9 @@ def main(arguments):
     said = dict(zip(arguments[0:4:2], arguments[1:4:2]))
     what = {"properties": properties(said["--properties-file"]), "class": said["--class"], "arguments": arguments[4:]}
     url = what["properties"]["spark.hadoop.fake.rm"] + "/submit"
-    print("a line of the submitter's", file=sys.stderr)
+    print("a line of the submitter's", os.getpid(), file=sys.stderr, flush=True)
+    if "spark.app.hang" in what["properties"]:
+        time.sleep(3600)
     try:
         with urllib.request.urlopen(url, json.dumps(what).encode()) as answer:
             application = json.load(answer)["id"]
