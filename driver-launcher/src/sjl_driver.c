@@ -6,7 +6,6 @@
 
 
 #include "sjl_driver.h"
-#include "sjl_command.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_folder.h"
@@ -14,10 +13,8 @@
 #include "sjl_quota.h"
 #include "sjl_remote.h"
 #include "sjl_server.h"
-#include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_supervise.h"
-#include "sjl_tls.h"
 
 #include <signal.h>
 #include <utlist.h>
@@ -33,14 +30,7 @@
 #define SJL_DRIVER_FAR    60            /* the same, of one of a cluster */
 
 
-static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
-    const char *secret, const sjl_login_t *login);
-static char *sjl_driver_input(const char *secret);
-static sjl_driver_t *sjl_driver_submit(sjl_context_t *ctx, const char *secret,
-    const json_t *options);
-static sjl_driver_t *sjl_driver_make(const char *id, sjl_context_t *ctx);
 static void sjl_driver_find(sjl_driver_t *d);
-static void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
 static int64_t sjl_driver_seconds(const sjl_driver_t *d,
     sjl_driver_phase_e phase);
 static void sjl_driver_ask(sjl_driver_t *d);
@@ -58,7 +48,6 @@ static void sjl_driver_watch(sjl_driver_t *d);
 static void sjl_driver_ping(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_driver_exited(sjl_process_t *p, int status);
 static void sjl_driver_ended(sjl_driver_t *d, int status);
-static void sjl_driver_free(sjl_driver_t *d);
 
 
 /*
@@ -100,180 +89,6 @@ sjl_driver_t      *sjl_drivers;
 
 
 sjl_driver_t *
-sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
-{
-    int             rc;
-    char            generation[24];
-    sjl_login_t     login;
-    sjl_driver_t   *d;
-    sjl_command_t   cmd;
-
-    if (ctx->row.remote) {
-        return sjl_driver_submit(ctx, secret, options);
-    }
-
-    sjl_login_make(&login, &ctx->owner);
-
-    if (sjl_command_make(&cmd, ctx->row.id, options, sjl_setup_library(ctx),
-                         sjl_setup_cluster(ctx), &login)
-        == SJL_ERROR)
-    {
-        sjl_login_free(&login);
-        return NULL;
-    }
-
-    (void) snprintf(generation, sizeof(generation), "%lld",
-                    (long long) ctx->row.generation);
-    sjl_command_setenv(&cmd, "SPARKJOB_GENERATION", generation);
-
-    d = sjl_driver_make(ctx->row.id, ctx);
-    rc = sjl_driver_spawn(d, &cmd, secret, &login);
-
-    sjl_login_free(&login);
-    sjl_command_free(&cmd);
-
-    if (rc == SJL_ERROR) {
-        sjl_driver_free(d);
-        sjl_quota_sweep();
-        return NULL;
-    }
-
-    sjl_log(SJL_LOG_INFO, "context %s %s: driver %d was started",
-            ctx->row.name, ctx->row.id, (int) d->process.pid);
-
-    sjl_driver_enter(d, SJL_DRIVER_STARTING);
-
-    return d;
-}
-
-
-/* where it is going to run nobody knows yet */
-
-static sjl_driver_t *
-sjl_driver_submit(sjl_context_t *ctx, const char *secret,
-    const json_t *options)
-{
-    sjl_driver_t        *d;
-    sjl_remote_start_t   start;
-
-    d = sjl_driver_make(ctx->row.id, ctx);
-    d->remote = sjl_remote_make(d, ctx->row.remote);
-
-    if (d->remote == NULL) {
-        sjl_driver_free(d);
-        return NULL;
-    }
-
-    start.library = sjl_setup_library(ctx);
-    start.cluster = sjl_setup_cluster(ctx);
-    start.options = sjl_command_options(start.library, options);
-
-    sjl_driver_enter(d, SJL_DRIVER_STARTING);
-    sjl_remote_submit(d->remote, secret, &start);
-
-    json_decref(start.options);
-
-    return d;
-}
-
-
-sjl_driver_t *
-sjl_driver_start_spare(const char *id, const char *secret)
-{
-    int             rc;
-    sjl_login_t     login;
-    sjl_owner_t     owner;
-    sjl_driver_t   *d;
-    sjl_command_t   cmd;
-
-    owner.uid = geteuid();
-    owner.gid = getegid();
-    sjl_login_make(&login, &owner);
-
-    if (sjl_command_make(&cmd, id, NULL, sjl_library_find(NULL), NULL, &login)
-        == SJL_ERROR)
-    {
-        sjl_login_free(&login);
-        return NULL;
-    }
-
-    sjl_command_setenv(&cmd, "SPARKJOB_SPARE", "1");
-
-    d = sjl_driver_make(id, NULL);
-    d->spare = 1;
-    sjl_hash(d->hash, secret, strlen(secret));
-
-    rc = sjl_driver_spawn(d, &cmd, secret, &login);
-
-    sjl_login_free(&login);
-    sjl_command_free(&cmd);
-
-    if (rc == SJL_ERROR) {
-        sjl_driver_free(d);
-        sjl_quota_sweep();
-        return NULL;
-    }
-
-    sjl_driver_enter(d, SJL_DRIVER_WARMING);
-
-    return d;
-}
-
-
-static int
-sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd, const char *secret,
-    const sjl_login_t *login)
-{
-    int           rc;
-    char         *folder, *log, *input;
-    sjl_spawn_t   spawn;
-
-    spawn.group = sjl_quota_group(d->id);
-
-    if (spawn.group == SJL_QUOTA_FAILED) {
-        return SJL_ERROR;
-    }
-
-    folder = sjl_path_context(d->id, "");
-    log = sjl_path_context(d->id, "/driver.log");
-    input = sjl_driver_input(secret);
-
-    spawn.argv = cmd->argv;
-    spawn.envp = cmd->envp;
-    spawn.input = input;
-    spawn.folder = folder;
-    spawn.log = log;
-    spawn.nice = 0;
-    spawn.login = login;
-
-    rc = sjl_process_spawn(&d->process, &spawn);
-
-    free(folder);
-    free(log);
-    sjl_free_secret(input);
-
-    if (spawn.group != -1) {
-        (void) close(spawn.group);
-    }
-
-    return rc;
-}
-
-
-/* by TLS it talks to nobody who has not our key */
-
-static char *
-sjl_driver_input(const char *secret)
-{
-    if (sjl_conf->link_always && sjl_conf->link_tls) {
-        return sjl_format("%s\n%s\n", secret, sjl_tls_pin());
-    }
-
-    return sjl_format("%s\n", secret);
-}
-
-
-static sjl_driver_t *
 sjl_driver_make(const char *id, sjl_context_t *ctx)
 {
     sjl_driver_t  *d;
@@ -458,7 +273,7 @@ sjl_driver_found(sjl_driver_t *d, pid_t pid)
 }
 
 
-static void
+void
 sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
 {
     int64_t  seconds;
@@ -918,7 +733,7 @@ sjl_driver_ended(sjl_driver_t *d, int status)
 }
 
 
-static void
+void
 sjl_driver_free(sjl_driver_t *d)
 {
     sjl_conn_t  *c;

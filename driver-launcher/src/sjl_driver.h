@@ -159,5 +159,10 @@ void sjl_driver_send(sjl_driver_t *d, sjp_type_e type, json_t *meta,
 /* forgets all drivers; they go on */
 void sjl_driver_leave(void);
 
+/* what starting one needs: see sjl_driver_start.c */
+sjl_driver_t *sjl_driver_make(const char *id, sjl_context_t *ctx);
+void sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase);
+void sjl_driver_free(sjl_driver_t *d);
+
 
 #endif /* _SJL_DRIVER_H_INCLUDED_ */
