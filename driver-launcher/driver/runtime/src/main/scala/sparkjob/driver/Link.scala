@@ -103,7 +103,12 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
     }
   }
 
-  private def now: Long = NANOSECONDS.toMillis(System.nanoTime())
+  /** For how many milliseconds there is nothing to write, unless somebody notifies. */
+  private def idle: Long =
+    if (connection == null || queue.isEmpty) Long.MaxValue else due - now
+
+  /** Another one in tests. */
+  protected def now: Long = NANOSECONDS.toMillis(System.nanoTime())
 
   private def thread(name: String, body: => Unit): Unit = {
     val thread = new Thread(() => body, name)
@@ -134,8 +139,10 @@ class Link(endpoint: Endpoint, owner: LinkOwner) {
 
   /** Some messages, or one that has a file. */
   private def next(): (Array[Parcel], Connection) = synchronized {
-    while (connection == null || queue.isEmpty || due > now) {
-      wait(if (connection == null || queue.isEmpty) 0 else due - now)
+    var pause = idle
+    while (pause > 0) {
+      wait(pause)
+      pause = idle
     }
     writing = true
     val parcels = ArrayBuffer(queue.poll())

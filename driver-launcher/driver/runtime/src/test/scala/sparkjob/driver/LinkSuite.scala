@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.security.{KeyStore, MessageDigest}
 import java.util.concurrent.{CountDownLatch, LinkedBlockingQueue, TimeUnit}
+import java.util.concurrent.atomic.AtomicLong
 import javax.net.ssl.{KeyManagerFactory, SSLContext, SSLServerSocket}
 
 import scala.concurrent.duration._
@@ -102,12 +103,7 @@ class LinkSuite {
 
   @Test def whatMayWaitGoesWithTheNextFrameOrAlone(): Unit = {
     val written = new LinkedBlockingQueue[Seq[Int]]
-    val link = new Link(new Recorder(written), new LinkOwner {
-      override def hello(): Frame = frame(Message.Hello)
-      override def receive(frame: Frame): Unit = {}
-      override def patience: FiniteDuration = 1.hour
-      override def abandoned(): Unit = {}
-    })
+    val link = new Link(new Recorder(written), Greeter)
     link.start()
     def next(): Seq[Int] = written.poll(60, TimeUnit.SECONDS)
     assertEquals(Seq(Message.Hello), next())
@@ -123,6 +119,19 @@ class LinkSuite {
       first.size
     }
     assertTrue(together.take(1000).contains(2))
+  }
+
+  @Test def whatMayWaitIsWrittenThoughTheMomentComesWhileItIsLookedAt(): Unit = {
+    val written = new LinkedBlockingQueue[Seq[Int]]
+    val looks = new AtomicLong
+    val link = new Link(new Recorder(written), Greeter) {
+      override protected def now: Long = looks.getAndAdd(5)
+    }
+    link.start()
+    assertEquals(Seq(Message.Hello), written.poll(60, TimeUnit.SECONDS))
+    link.establish(())
+    link.sendLater(frame(Message.Started))
+    assertEquals(Seq(Message.Started), written.poll(60, TimeUnit.SECONDS))
   }
 
   @Test def addressesThatCannotBeAreRefused(): Unit = {
@@ -152,8 +161,15 @@ object LinkSuite {
 
   private def frame(kind: Int): Frame = Frame(kind, 0, 0, Frame.Nothing, Frame.Nothing)
 
+  private[driver] object Greeter extends LinkOwner {
+    override def hello(): Frame = frame(Message.Hello)
+    override def receive(frame: Frame): Unit = {}
+    override def patience: FiniteDuration = 1.hour
+    override def abandoned(): Unit = {}
+  }
+
   /** Notes which messages go together; its launcher says nothing. */
-  private class Recorder(written: LinkedBlockingQueue[Seq[Int]]) extends Endpoint {
+  private[driver] class Recorder(written: LinkedBlockingQueue[Seq[Int]]) extends Endpoint {
     override def passesFiles: Boolean = true
 
     override def connect(): Connection = new Connection {
