@@ -8,9 +8,10 @@ package sparkjob.driver
 import java.io.{File, FileNotFoundException, IOException}
 import java.nio.file.{Files, Path, StandardCopyOption}
 import java.security.MessageDigest
-import java.util.concurrent.{CompletableFuture, ExecutionException, Executors}
+import java.util.concurrent.{CompletableFuture, ExecutionException, Executors, Semaphore}
 
 import scala.collection.mutable
+import scala.util.control.NonFatal
 
 import com.fasterxml.jackson.databind.node.ObjectNode
 
@@ -30,6 +31,9 @@ class LauncherFiles(folder: Path, link: Link) {
 
   // those that are not answered; guarded by this
   private val questions = mutable.LinkedHashMap.empty[String, Question]
+
+  // the launcher answers so many at once
+  private val places = new Semaphore(AtOnce)
 
   // hashing takes a while, and the thread that reads the link must not
   private val checker = Executors.newSingleThreadExecutor { (task: Runnable) =>
@@ -66,18 +70,20 @@ class LauncherFiles(folder: Path, link: Link) {
   private def get(key: String, meta: ObjectNode, target: Path, sha256: Option[String]): File = {
     val mine = new Question(target, sha256,
       Frame(Message.Fetch, 0, 0, Json.bytes(meta.put("key", key)), Frame.Nothing))
+    // not under the lock, which whoever gives a place back may need
+    places.acquire()
     val question = synchronized {
-      if (Files.exists(target)) {
-        return target.toFile
-      }
-      questions.getOrElseUpdate(key, mine)
+      if (Files.exists(target)) None else Some(questions.getOrElseUpdate(key, mine))
     }
-    // not under the lock: who holds the link's asks again
-    if (question eq mine) {
-      link.send(question.frame)
+    if (question.exists(_ eq mine)) {
+      mine.answer.whenComplete((_, _) => places.release())
+      // not under the lock: who holds the link's asks again
+      link.send(mine.frame)
+    } else {
+      places.release()
     }
     try {
-      question.answer.get().toFile
+      question.map(_.answer.get()).getOrElse(target).toFile
     } catch {
       case e: ExecutionException => throw e.getCause
     }
@@ -112,7 +118,7 @@ class LauncherFiles(folder: Path, link: Link) {
       Files.move(file, question.target, StandardCopyOption.ATOMIC_MOVE)
       question.answer.complete(question.target)
     } catch {
-      case e: IOException => question.answer.completeExceptionally(e)
+      case NonFatal(e) => question.answer.completeExceptionally(e)
     } finally {
       Files.deleteIfExists(file)
     }
@@ -120,6 +126,8 @@ class LauncherFiles(folder: Path, link: Link) {
 }
 
 private object LauncherFiles {
+
+  val AtOnce = 32
 
   val Extensions = Map("Jar" -> ".jar", "Egg" -> ".egg", "Wheel" -> ".whl", "Python" -> ".py")
 
