@@ -7,6 +7,8 @@ package sparkjob.driver
 
 import java.nio.charset.StandardCharsets.UTF_8
 
+import scala.collection.JavaConverters._
+
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.ObjectNode
 
@@ -48,11 +50,15 @@ object Json {
   def plain(value: String): String =
     text(value.take(PlainMax)).map(c => if (c.isControl && c != '\n' && c != '\t') '\uFFFD' else c)
 
-  /** A member that has to be there; without it the message means nothing. */
+  /**
+   * A member that has to be there; without it the message means nothing. What the others hold, which
+   * may be a secret, is not told.
+   */
   def string(node: ObjectNode, name: String): String = {
     val member = node.get(name)
     if (member == null || !member.isTextual) {
-      throw new IllegalArgumentException(s"no string $name in $node")
+      throw new IllegalArgumentException(s"no string $name among "
+        + node.fieldNames.asScala.mkString(", "))
     }
     member.textValue
   }

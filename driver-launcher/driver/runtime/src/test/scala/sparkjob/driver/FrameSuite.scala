@@ -52,4 +52,10 @@ class FrameSuite {
         () => Frame.decode(new ByteArrayInputStream(raw, 0, size)))
     }
   }
+
+  @Test def ofMetadataThatLacksAMemberNoValuesAreTold(): Unit = {
+    val e = assertThrows(classOf[IllegalArgumentException],
+      () => Json.string(Json.obj().put("secret", "s3").put("pin", "p"), "link"))
+    assertEquals("no string link among secret, pin", e.getMessage)
+  }
 }
