@@ -312,8 +312,9 @@ ngx_http_sparkjob_resource_delete(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    meta = json_pack("{s:s%, s:s%}",
+    meta = json_pack("{s:s%, s:I, s:s%}",
                      "name", ngx_http_sparkjob_text(&ctx->name),
+                     "asked", ngx_http_sparkjob_now(),
                      "user", ngx_http_sparkjob_text(&ctx->user));
 
     return ngx_http_sparkjob_ask(r, call, meta, 0, slcf->reply_timeout);

@@ -248,7 +248,12 @@ sjl_change_may(sjl_change_t *change, json_int_t asked)
         return SJL_ERROR;
     }
 
-    if (!change->create && resource == NULL) {
+    if (!change->create
+        && (resource == NULL
+            || (change->remove
+                && sjl_request_is_before(change->request, asked,
+                                         resource->row.time))))
+    {
         sjl_change_refuse(change, SJP_ERR_NO_SUCH_RESOURCE, "");
         return SJL_ERROR;
     }

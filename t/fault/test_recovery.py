@@ -505,12 +505,13 @@ def test_a_deletion_that_comes_again_spares_what_came_later():
             before = int(time.time() * 1000) - 60000
             c.create("c")
             c.ask("binary-put", {"name": "b", "type": "Jar", "user": ""}, b"PK\3\4 b")
-            for message, name in ("context-delete", "c"), ("binary-delete", "b"):
+            c.ask("cluster-put", {"name": "k", "create": True, "user": ""}, b'{"master": "local"}')
+            for message, name in ("context-delete", "c"), ("binary-delete", "b"), ("cluster-delete", "k"):
                 with pytest.raises(Refused) as why:
                     c.ask(message, {"name": name, "asked": before})
                 assert why.value.code.startswith("no-such-")
             assert c.context("c")["state"] == "RUNNING" and c.ask("binary-get", {"name": "b"})[0]["record"]["name"] == "b"
-            for message, name in ("binary-delete", "b"), ("context-delete", "c"):
+            for message, name in ("binary-delete", "b"), ("cluster-delete", "k"), ("context-delete", "c"):
                 c.ask(message, {"name": name, "asked": int(time.time() * 1000)})
             assert c.context("c")["state"] != "RUNNING"
 
@@ -523,7 +524,7 @@ def test_a_module_says_when_a_deletion_was_asked_for():
             "asked" in meta and asked.append(meta["asked"]), answer(channel, number, stream, meta))
         s.start_nginx()
         s.wait_ready()
-        for path in "/contexts/c", "/binaries/b":
+        for path in "/contexts/c", "/binaries/b", "/clusters/k", "/library-sets/l":
             before = int(time.time() * 1000)
             assert s.delete(path)[0] == 400
             assert before - 1000 <= asked.pop() <= time.time() * 1000 + 1, (before, asked)
