@@ -72,7 +72,7 @@ def test_executors_of_a_local_driver_are_asked_for_as_the_settings_say(api, tmp_
 
 
 def test_an_api_server_that_does_not_answer_is_named_within_seconds(tmp_path):
-    with socket.socket() as closed, socket.create_server(("127.0.0.1", 0)):
+    with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"k8s://https://127.0.0.1:{closed.getsockname()[1]}"
         with Server() as s:
