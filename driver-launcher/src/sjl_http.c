@@ -170,6 +170,12 @@ sjl_http_ask(const char *method, const char *url, const char *body,
         (void) curl_easy_setopt(http->easy, CURLOPT_CUSTOMREQUEST, method);
     }
 
+    /* a submission has a secret in it, which is for that server alone */
+
+    if (strcmp(method, "POST") == 0) {
+        (void) curl_easy_setopt(http->easy, CURLOPT_FOLLOWLOCATION, 0L);
+    }
+
     (void) curl_multi_add_handle(sjl_http_multi, http->easy);
 
     return http;

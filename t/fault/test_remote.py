@@ -263,6 +263,15 @@ def test_a_cluster_that_refuses_says_why(world):
     assert "the workers have gone home" in refused.value.error["message"]
 
 
+def test_a_submission_goes_to_no_other_server(world, tmp_path):
+    """It has the secret in it."""
+    with FakeStandalone(tmp_path) as other:
+        world.cluster.moved = f"http://127.0.0.1:{other.port}"
+        with pytest.raises(Refused):
+            world.channel.create("c")
+        assert other.requests == []
+
+
 def test_a_cluster_that_is_not_there_is_named(world):
     world.cluster.away()
     with pytest.raises(Refused) as refused:

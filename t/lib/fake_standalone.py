@@ -54,6 +54,7 @@ class FakeStandalone:
     def __init__(self, folder):
         self.folder, self.drivers, self.requests = str(folder), {}, []
         self.refuse = None      # a message: why nothing is started
+        self.moved = None       # a URL: where all requests are sent on to
         self.runs = True        # workers have room
         self.delay = 0          # seconds before a submission is answered
         self.patience = None    # seconds that drivers look for a launcher, in place of what that says
@@ -65,8 +66,10 @@ class FakeStandalone:
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
-                raw = json.dumps(master.act(self.command, self.path, body)).encode()
-                self.send_response(200)
+                raw = b"" if master.moved else json.dumps(master.act(self.command, self.path, body)).encode()
+                self.send_response(307 if master.moved else 200)
+                if master.moved:
+                    self.send_header("Location", master.moved + self.path)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 with contextlib.suppress(OSError):
