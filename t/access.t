@@ -13,7 +13,7 @@ sub as { my ($user, @request) = @_; http(@request[0, 1], $request[2] // '', 'X-U
 
 # Which role each route needs, read out of the route table; every other role is of no use there.
 
-my %Role = (READ => 'read', SUBMIT => 'submit', CONTEXTS => 'contexts', BINARIES => 'binaries');
+my %Role = (READ => 'read', SUBMIT => 'submit', CONTEXTS => 'contexts', BINARIES => 'binaries', ADMIN => 'admin');
 my %Method = (get => 'GET', delete => 'DELETE', purge => 'DELETE', put => 'PUT', replace => 'PUT', post => 'POST');
 open my $table, '<', "$module/ngx_http_sparkjob_route.c" or die $!;
 my @routes = do { local $/; <$table> =~ /^ {4}ngx_http_sparkjob_(\w+)\("([^"]+)",\s*\w+,\s*(\w+)\)/mg };
