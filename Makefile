@@ -219,7 +219,7 @@ export SPARKJOB_LAUNCHER ?= $(CURDIR)/$(LAUNCHER)
 export SPARKJOB_MODULE   ?= $(CURDIR)/$(MODULE)
 
 test unit pyunit prove modes lockcheck counts api e2e losses matrix fault: export DEPS := test
-test: all spark unit pyunit jvm prove modes lockcheck fuzz counts api e2e fault ## everything that CI runs (SPARK=4: on Spark 4)
+test: all spark unit pyunit jvm prove modes lockcheck fuzz counts api e2e fault bench-quick ## everything that CI runs (SPARK=4: on Spark 4)
 
 $(BUILD)/unit/%: t/unit/%.c $(filter-out %/main.o,$(L_SRC:driver-launcher/src/%.c=$(BUILD)/launcher/%.o))
 	@mkdir -p $(@D)
