@@ -12,8 +12,6 @@
 
 static ngx_int_t ngx_http_sparkjob_context_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_context_show(ngx_http_request_t *r,
-    ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_context_start(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call);
 static json_t *ngx_http_sparkjob_context_settings(
@@ -172,30 +170,12 @@ ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
 ngx_int_t
 ngx_http_sparkjob_context_get(ngx_http_request_t *r)
 {
-    json_t                        *meta;
-    ngx_int_t                      rc;
-    ngx_http_sparkjob_ctx_t       *ctx;
-    ngx_http_sparkjob_record_t    *rec;
-    ngx_http_sparkjob_loc_conf_t  *slcf;
+    ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    rc = ngx_http_sparkjob_zone_get(ctx->zone, NGX_HTTP_SPARKJOB_CONTEXT,
-                                    &ctx->stored, NULL, r->pool, &rec);
-
-    if (rc == NGX_OK) {
-        return ngx_http_sparkjob_context_show(r, rec);
-    }
-
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->stored));
-
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_context_get_call, meta,
-                                 0, slcf->reply_timeout);
+    return ngx_http_sparkjob_show(r, NGX_HTTP_SPARKJOB_CONTEXT, &ctx->stored,
+                                  &ngx_http_sparkjob_context_get_call);
 }
 
 
@@ -203,40 +183,7 @@ static ngx_int_t
 ngx_http_sparkjob_context_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_record_t  *rec;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                    NGX_HTTP_SPARKJOB_CONTEXT,
-                                    json_object_get(msg->meta, "record"), NULL,
-                                    &rec);
-    if (rec == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_context_show(r, rec);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_context_show(ngx_http_request_t *r,
-    ngx_http_sparkjob_record_t *rec)
-{
-    ngx_buf_t                *b;
-    ngx_http_sparkjob_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b->last = ngx_http_sparkjob_context_report(b->last, rec, &ctx->own_json);
-
-    return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+    return ngx_http_sparkjob_show_told(r, NGX_HTTP_SPARKJOB_CONTEXT, msg);
 }
 
 

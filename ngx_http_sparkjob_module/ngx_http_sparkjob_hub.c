@@ -54,17 +54,15 @@ static void ngx_http_sparkjob_item_fill(ngx_http_sparkjob_item_t *item,
     u_char *p, ngx_http_sparkjob_record_t *rec);
 
 
-/* how a record is told of, and what its key is called there */
+/* what a record is called, and its key */
 
 static struct {
-    char     *name;
-    char     *key;
-    u_char  *(*report)(u_char *p, ngx_http_sparkjob_record_t *rec,
-                 ngx_str_t *own);
-} ngx_http_sparkjob_tellers[NGX_HTTP_SPARKJOB_NKINDS] = {
-    { "job", "jobId", ngx_http_sparkjob_job_report },
-    { "context", "name", ngx_http_sparkjob_context_report },
-    { "binary", "app-name", ngx_http_sparkjob_binary_report }
+    char  *name;
+    char  *key;
+} ngx_http_sparkjob_kinds[NGX_HTTP_SPARKJOB_NKINDS] = {
+    { "job", "jobId" },
+    { "context", "name" },
+    { "binary", "app-name" }
 };
 
 
@@ -468,8 +466,8 @@ ngx_http_sparkjob_hub_text(u_char *p, ngx_http_sparkjob_record_t *rec,
 
     if (op == NGX_HTTP_SPARKJOB_OP_REMOVE) {
         p = ngx_sprintf(p, "event: remove\ndata: {\"kind\":\"%s\",\"%s\":\"",
-                        ngx_http_sparkjob_tellers[rec->kind].name,
-                        ngx_http_sparkjob_tellers[rec->kind].key);
+                        ngx_http_sparkjob_kinds[rec->kind].name,
+                        ngx_http_sparkjob_kinds[rec->kind].key);
         p = ngx_http_sparkjob_json(p, &key);
 
         return ngx_cpymem(p, "\"}\n\n", 4);
@@ -790,8 +788,8 @@ ngx_http_sparkjob_event_put(u_char *p, ngx_http_sparkjob_record_t *rec,
     ngx_str_t *own)
 {
     p = ngx_sprintf(p, "event: %s\ndata: ",
-                    ngx_http_sparkjob_tellers[rec->kind].name);
-    p = ngx_http_sparkjob_tellers[rec->kind].report(p, rec, own);
+                    ngx_http_sparkjob_kinds[rec->kind].name);
+    p = ngx_http_sparkjob_tell(p, rec, own);
 
     return ngx_cpymem(p, "\n\n", 2);
 }

@@ -744,10 +744,22 @@ u_char *ngx_http_sparkjob_binary_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
 
 /*
+ * show: what GET says of the one context or binary that a path names, and what
+ * the launcher has said of it to such a call
+ */
+ngx_int_t ngx_http_sparkjob_show(ngx_http_request_t *r,
+    ngx_http_sparkjob_kind_e kind, ngx_str_t *key,
+    ngx_http_sparkjob_call_t *call);
+ngx_int_t ngx_http_sparkjob_show_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_kind_e kind, ngx_http_sparkjob_message_t *msg);
+
+/*
  * what GET tells of a record; of a job without its result; "own" is as for
  * ngx_http_sparkjob_row()
  */
 size_t ngx_http_sparkjob_report_len(ngx_http_sparkjob_record_t *rec);
+u_char *ngx_http_sparkjob_tell(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own);
 u_char *ngx_http_sparkjob_job_report(u_char *p,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *own);
 u_char *ngx_http_sparkjob_context_report(u_char *p,

@@ -260,10 +260,10 @@ ngx_http_sparkjob_zone_fresh_locked(ngx_http_sparkjob_zone_t *zone,
 
 /*
  * Adds the rows of all records that the query wants: jobs newest first,
- * anything else by name.  NGX_AGAIN: there has been no snapshot yet, or jobs are
- * missing here.  NGX_ABORT: the launcher is to be asked, since the zone has no
- * room for all contexts and binaries, or a filter leaves out so many jobs that
- * the worker would be held up for long.
+ * anything else by name.  NGX_AGAIN: there has been no snapshot yet, or jobs
+ * are missing here.  NGX_ABORT: the launcher is to be asked, since the zone has
+ * no room for all contexts and binaries, or a filter leaves out so many jobs
+ * that the worker would be held up for long.
  */
 
 ngx_int_t

@@ -22,8 +22,8 @@ int sjl_copy(int from, int to, off_t size);
 
 /*
  * To a new file of ours, synchronised; `flags` are more ones to open() the
- * other with.  One that is cut meanwhile is copied up to there.  Returns SJL_OK,
- * or SJL_ERROR with errno.
+ * other with.  One that is cut meanwhile is copied up to there.  Returns
+ * SJL_OK, or SJL_ERROR with errno.
  */
 int sjl_copy_file(const char *from, int flags, const char *to);
 

@@ -248,8 +248,8 @@ sjl_sqlite_is_present(sqlite3 *db, char **why)
     }
 
     if (version == 0) {
-        *why = sjl_strdup("the database is empty: it was never a launcher's, or "
-                          "what it had is lost");
+        *why = sjl_strdup("the database is empty: it was never a launcher's, "
+                          "or what it had is lost");
         return SJL_ERROR;
     }
 

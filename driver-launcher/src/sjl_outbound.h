@@ -4,8 +4,8 @@
  * Licensed under the Apache License, Version 2.0
  *
  * Which addresses may be connected to on behalf of clients.  Loopback, link
- * local, multicast and unspecified ones, and those of this host's own interfaces,
- * may not, unless a rule of the configuration's outbound.hosts names them:
+ * local, multicast and unspecified ones, and those of this host's own
+ * interfaces, may not, unless a rule of outbound.hosts names them:
  *
  *    name  name:port  10.0.0.1  10.0.0.1:80  10.0.0.0/8  fe80::1
  *    [fe80::1]:80  fd00::/8
@@ -30,7 +30,7 @@ int sjl_outbound_rule_ok(const char *text);
 int sjl_outbound_may(const json_t *rules, const char *host,
     const struct sockaddr *addr);
 
-/* the same of a "host:port", if the host is an address; of any other one: yes */
+/* the same of a "host:port", if the host is an address; any other one may */
 int sjl_outbound_may_text(const json_t *rules, const char *text);
 
 /* the address as text */

@@ -79,7 +79,8 @@ void sjl_queue_add(sjl_queue_t *q, sjl_op_t *op, int64_t delay);
 
 /*
  * Has fn change an operation that was added, unless the thread has begun it,
- * and begins it at latest as one added with that delay.  Returns whether it did.
+ * and begins it at latest as one added with that delay.  Returns whether it
+ * did.
  */
 int sjl_queue_amend(sjl_queue_t *q, sjl_op_t *op, void (*fn)(sjl_op_t *op),
     int64_t delay);

@@ -253,7 +253,7 @@ sjl_remote_submit(sjl_remote_t *r, const char *secret,
 }
 
 
-/* all that a driver elsewhere has to know; docs/security.md tells how it goes */
+/* all that a driver elsewhere has to know; docs/security.md: how it goes */
 
 static char *
 sjl_remote_start_text(const sjl_context_t *ctx, const char *secret)

@@ -81,7 +81,7 @@ struct sjl_remote_s {
     char                     *master;
     char                     *rest;
     char                     *id;       /* the manager's; NULL: not told yet */
-    int64_t                   log;      /* where its own begins, in driver.log */
+    int64_t                   log;      /* its own begins there in driver.log */
 
     sjl_http_t               *http;     /* what is being asked */
     ev_timer                  timer;

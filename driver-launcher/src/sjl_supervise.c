@@ -186,7 +186,7 @@ sjl_supervise_hold(sjl_context_t *ctx)
 static void
 sjl_supervise_go_on(sjl_context_t *ctx)
 {
-    /* one elsewhere shares nothing with the next, and may be cut off for long */
+    /* one elsewhere shares nothing with the next, and may be cut off long */
 
     if (sjl_driver_is_elsewhere(ctx->driver)) {
         sjl_driver_let_go(ctx->driver);
