@@ -466,8 +466,9 @@ sjl_link_resolve_context(sjl_context_t *ctx, const json_t *names)
                                "long");
         error = sjl_error_text("java.lang.IllegalArgumentException", message,
                                NULL);
-        sjl_context_failed(ctx, SJP_ERR_CONTEXT_INIT_FAILED, error,
-                           strlen(error));
+        sjl_context_failed(ctx, damage ? SJP_ERR_CONTEXT_INIT_FAILED
+                                       : SJP_ERR_BAD_SETTING,
+                           error, strlen(error));
         free(error);
         free(message);
         free(missing);

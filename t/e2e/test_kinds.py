@@ -263,7 +263,7 @@ def test_a_context_factory_of_ones_own(server, context):
     assert result(server, c, "HelloJob", "name = you") == "Moin, you"
     query = "context-factory=spark.jobserver.GreetingContextFactory"
     status, answer = server.post(f"/contexts/bad?{query}&cp=nowhere")
-    assert status == 500 and "nowhere" in answer["result"]["message"], answer
+    assert status == 400 and "there is no binary nowhere" in answer["result"]["message"], answer
     # whatever a user's factory throws is told
     status, answer = server.post(f"/contexts/bad?{query}&cp=examples&spark.executor.memory=x")
     assert status == 500 and "Failed to parse byte string: x" in answer["result"]["message"], answer
