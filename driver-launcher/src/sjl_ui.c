@@ -14,16 +14,21 @@
 #include <sys/stat.h>
 
 
-/* what /proc/net/tcp has for a socket that listens */
-#define SJL_UI_LISTENS  0x0a
+/* what /proc/net/tcp has for a socket that is connected, and one that listens */
+#define SJL_UI_CONNECTED  0x01
+#define SJL_UI_LISTENS    0x0a
 
 /* of one line of it */
 #define SJL_UI_LINE     512
 
 
+/* an address of IPv4 is as it is within IPv6 */
+
 typedef struct {
-    struct in6_addr  addr;              /* one of IPv4 as it is within IPv6 */
+    struct in6_addr  addr;
     unsigned         port;
+    struct in6_addr  peer;
+    unsigned         peer_port;
     unsigned         state;
     unsigned         uid;
     unsigned long    inode;
@@ -33,11 +38,23 @@ typedef struct {
 static char *sjl_ui_of(const sjl_context_t *ctx, char **why);
 static int sjl_ui_told(const char *url, char *scheme, size_t size,
     unsigned *port);
+static pid_t sjl_ui_process(int fd);
+static int sjl_ui_end(int fd,
+    int (*name)(int fd, struct sockaddr *addr, socklen_t *len),
+    struct in6_addr *addr, unsigned *port);
+static int sjl_ui_ours(const struct in6_addr *addr);
+static int sjl_ui_connected(FILE *f, const sjl_ui_socket_t *wanted,
+    sjl_ui_socket_t *s);
+static pid_t sjl_ui_owner(const sjl_ui_socket_t *s);
 static char *sjl_ui_text(const struct in6_addr *addr);
 static int sjl_ui_search(FILE *f, pid_t pid, unsigned port,
     sjl_ui_socket_t *s);
 static int sjl_ui_parse(char *line, sjl_ui_socket_t *s);
+static int sjl_ui_address(char *hex, struct in6_addr *addr);
 static int sjl_ui_owned(pid_t pid, const sjl_ui_socket_t *s);
+
+
+static const char *const  sjl_ui_tables[] = { "tcp", "tcp6" };
 
 
 void
@@ -81,8 +98,8 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
 static char *
 sjl_ui_of(const sjl_context_t *ctx, char **why)
 {
-    int            local;
     char          *host, *url, scheme[sizeof("https")];
+    pid_t          pid;
     unsigned       port;
     sjl_driver_t  *d;
 
@@ -102,16 +119,18 @@ sjl_ui_of(const sjl_context_t *ctx, char **why)
         return NULL;
     }
 
-    /* one that a cluster has started is no process that we know */
+    /*
+     * One that a cluster has started is no process that we know, but may be on
+     * this host all the same, whose other ports are none of its own.
+     */
 
-    local = d->process.pid != 0;
-    host = local ? sjl_ui_listener(d->process.pid, port)
-                 : sjl_ui_peer(d->conn->io.fd);
+    pid = d->process.pid ? d->process.pid : sjl_ui_process(d->conn->io.fd);
+    host = pid ? sjl_ui_listener(pid, port) : sjl_ui_peer(d->conn->io.fd);
 
     if (host == NULL) {
         *why = sjl_format("its driver says that it is at port %u, %s", port,
-                          local ? "but does not listen there"
-                                : "and the driver's address is not known");
+                          pid ? "but does not listen there"
+                              : "and the driver's address is not known");
         return NULL;
     }
 
@@ -155,34 +174,168 @@ sjl_ui_told(const char *url, char *scheme, size_t size, unsigned *port)
 }
 
 
-char *
-sjl_ui_peer(int fd)
+/* who is at the other end, if it is on this host; 0: another one, -1: nobody */
+
+static pid_t
+sjl_ui_process(int fd)
 {
-    socklen_t            len;
-    struct in6_addr      addr;
-    struct sockaddr_in6  in6;
+    int               found;
+    FILE             *f;
+    char              path[64];
+    size_t            i;
+    sjl_ui_socket_t   wanted, s;
+
+    if (sjl_ui_end(fd, getpeername, &wanted.addr, &wanted.port) == SJL_ERROR
+        || sjl_ui_end(fd, getsockname, &wanted.peer, &wanted.peer_port)
+           == SJL_ERROR)
+    {
+        return -1;
+    }
+
+    if (!sjl_ui_ours(&wanted.addr)) {
+        return 0;
+    }
+
+    found = 0;
+
+    for (i = 0; !found && i < sjl_nelts(sjl_ui_tables); i++) {
+        (void) snprintf(path, sizeof(path), "/proc/self/net/%s",
+                        sjl_ui_tables[i]);
+
+        f = fopen(path, "re");
+
+        if (f) {
+            found = sjl_ui_connected(f, &wanted, &s);
+            (void) fclose(f);
+        }
+    }
+
+    return found ? sjl_ui_owner(&s) : -1;
+}
+
+
+static int
+sjl_ui_end(int fd, int (*name)(int fd, struct sockaddr *addr, socklen_t *len),
+    struct in6_addr *addr, unsigned *port)
+{
+    socklen_t             len;
+    struct sockaddr_in   *in;
+    struct sockaddr_in6   in6;
 
     memset(&in6, 0, sizeof(struct sockaddr_in6));
     len = sizeof(struct sockaddr_in6);
 
-    if (getpeername(fd, (struct sockaddr *) &in6, &len) == -1) {
-        return NULL;
+    if (name(fd, (struct sockaddr *) &in6, &len) == -1) {
+        return SJL_ERROR;
     }
 
     if (in6.sin6_family == AF_INET6) {
-        return sjl_ui_text(&in6.sin6_addr);
+        *addr = in6.sin6_addr;
+        *port = ntohs(in6.sin6_port);
+        return SJL_OK;
     }
 
     if (in6.sin6_family != AF_INET) {
-        return NULL;
+        return SJL_ERROR;
     }
 
-    memset(&addr, 0, sizeof(struct in6_addr));
-    memset(&addr.s6_addr[10], 0xff, 2);
-    memcpy(&addr.s6_addr[12],
-           &((struct sockaddr_in *) (void *) &in6)->sin_addr, 4);
+    in = (struct sockaddr_in *) (void *) &in6;
 
-    return sjl_ui_text(&addr);
+    memset(addr, 0, sizeof(struct in6_addr));
+    memset(&addr->s6_addr[10], 0xff, 2);
+    memcpy(&addr->s6_addr[12], &in->sin_addr, 4);
+    *port = ntohs(in->sin_port);
+
+    return SJL_OK;
+}
+
+
+/* an address can be bound on the host only that has it */
+
+static int
+sjl_ui_ours(const struct in6_addr *addr)
+{
+    int                  fd, rc;
+    struct sockaddr_in6  in6;
+
+    memset(&in6, 0, sizeof(struct sockaddr_in6));
+    in6.sin6_family = AF_INET6;
+    in6.sin6_addr = *addr;
+
+    fd = socket(AF_INET6, SOCK_STREAM|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+
+        /* a kernel without IPv6: better no UI than one of another program */
+
+        return 1;
+    }
+
+    rc = bind(fd, (struct sockaddr *) &in6, sizeof(struct sockaddr_in6));
+    (void) close(fd);
+
+    return rc == 0;
+}
+
+
+static int
+sjl_ui_connected(FILE *f, const sjl_ui_socket_t *wanted, sjl_ui_socket_t *s)
+{
+    char  line[SJL_UI_LINE];
+
+    while (fgets(line, sizeof(line), f)) {
+
+        /* the names of the columns, too, are no socket */
+
+        if (sjl_ui_parse(line, s) == SJL_OK
+            && s->state == SJL_UI_CONNECTED
+            && s->port == wanted->port && s->peer_port == wanted->peer_port
+            && IN6_ARE_ADDR_EQUAL(&s->addr, &wanted->addr)
+            && IN6_ARE_ADDR_EQUAL(&s->peer, &wanted->peer))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static pid_t
+sjl_ui_owner(const sjl_ui_socket_t *s)
+{
+    DIR            *dir;
+    long            pid;
+    pid_t           found;
+    struct dirent  *entry;
+
+    found = -1;
+    dir = opendir("/proc");
+
+    while (dir && found == -1 && (entry = readdir(dir)) != NULL) {
+        pid = strtol(entry->d_name, NULL, 10);
+
+        if (pid > 0 && sjl_ui_owned((pid_t) pid, s)) {
+            found = (pid_t) pid;
+        }
+    }
+
+    if (dir) {
+        (void) closedir(dir);
+    }
+
+    return found;
+}
+
+
+char *
+sjl_ui_peer(int fd)
+{
+    unsigned         port;
+    struct in6_addr  addr;
+
+    return sjl_ui_end(fd, getpeername, &addr, &port) == SJL_OK
+           ? sjl_ui_text(&addr) : NULL;
 }
 
 
@@ -219,11 +372,9 @@ sjl_ui_listener(pid_t pid, unsigned port)
     size_t            i;
     sjl_ui_socket_t   s;
 
-    static const char *const  tables[] = { "tcp", "tcp6" };
-
-    for (i = 0; i < sjl_nelts(tables); i++) {
+    for (i = 0; i < sjl_nelts(sjl_ui_tables); i++) {
         (void) snprintf(path, sizeof(path), "/proc/%d/net/%s", (int) pid,
-                        tables[i]);
+                        sjl_ui_tables[i]);
 
         f = fopen(path, "re");
 
@@ -271,21 +422,31 @@ sjl_ui_search(FILE *f, pid_t pid, unsigned port, sjl_ui_socket_t *s)
 }
 
 
-/* addresses are words in the machine's own order, as they lie in memory */
-
 static int
 sjl_ui_parse(char *line, sjl_ui_socket_t *s)
 {
-    char      hex[33];
-    size_t    i, n;
-    uint32_t  word;
+    char  addr[33], peer[33];
 
-    if (sscanf(line, " %*u: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x "
-               "%*x %u %*u %lu", hex, &s->port, &s->state, &s->uid, &s->inode)
-        != 5)
+    if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %*x:%*x "
+               "%*x %u %*u %lu", addr, &s->port, peer, &s->peer_port, &s->state,
+               &s->uid, &s->inode)
+        != 7)
     {
         return SJL_ERROR;
     }
+
+    return sjl_ui_address(addr, &s->addr) == SJL_OK
+           ? sjl_ui_address(peer, &s->peer) : SJL_ERROR;
+}
+
+
+/* words in the machine's own order, as they lie in memory */
+
+static int
+sjl_ui_address(char *hex, struct in6_addr *addr)
+{
+    size_t    i, n;
+    uint32_t  word;
 
     n = strlen(hex);
 
@@ -293,15 +454,15 @@ sjl_ui_parse(char *line, sjl_ui_socket_t *s)
         return SJL_ERROR;
     }
 
-    memset(&s->addr, 0, sizeof(struct in6_addr));
+    memset(addr, 0, sizeof(struct in6_addr));
 
     if (n == 8) {
-        memset(&s->addr.s6_addr[10], 0xff, 2);
+        memset(&addr->s6_addr[10], 0xff, 2);
     }
 
     for (i = n; i > 0; i -= 8) {
         word = (uint32_t) strtoul(&hex[i - 8], NULL, 16);
-        memcpy(&s->addr.s6_addr[16 - (n - i + 8) / 2], &word, 4);
+        memcpy(&addr->s6_addr[16 - (n - i + 8) / 2], &word, 4);
         hex[i - 8] = '\0';
     }
 

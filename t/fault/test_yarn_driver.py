@@ -72,6 +72,19 @@ def test_a_driver_is_submitted_and_told_in_secret(server, rm, context):
     assert "a line of the submitter's" in server.request("GET", "/contexts/c/log")[2].decode()
 
 
+def test_only_its_own_port_is_the_interface_of_a_driver_on_this_host(server):
+    def shown(ui):
+        server.context("u", cluster="y", **{"script.ui": ui})
+        try:
+            return server.get("/contexts/u/ui/jobs/")
+        finally:
+            server.delete("/contexts/u")
+    status, page = shown("on")
+    assert status == 200 and page["path"] == "/jobs/", page
+    status, refused = shown(f"http://127.0.0.1:{server.port}")
+    assert status == 404 and refused["result"].endswith(f"at port {server.port}, but does not listen there"), refused
+
+
 def test_a_context_that_is_deleted_ends_its_application(server, rm, context):
     assert server.delete("/contexts/c")[0] == 200
     rm.look()
