@@ -6,6 +6,7 @@ its spread. Absolute figures are for the reader: machines differ. The README say
 
 import argparse
 import glob
+import http.client
 import importlib
 import json
 import os
@@ -18,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 
 from line import GROUPS, Seen  # noqa: E402
 from machine import machine  # noqa: E402
+from peers import Http  # noqa: E402
 from picture import picture  # noqa: E402
 from sparkjob_server import BUILD  # noqa: E402
 from table import Table  # noqa: E402
@@ -35,7 +37,7 @@ class Run:
 
     def __init__(self, names, rounds, quick, peers):
         self.names, self.count, self.quick, self.peers = names, rounds, quick, peers
-        self.notes = {}
+        self.notes, self.skipped = {}, set()
 
     def wants(self, *names):
         return not self.names.isdisjoint(names)
@@ -51,16 +53,37 @@ class Run:
         """What a reader of this line should know; the last one counts."""
         self.notes[name] = text
 
+    def skip(self, name, why):
+        """What cannot be measured here is no line that is broken."""
+        if self.wants(name):
+            print(f"{name:18}  left out: {why}", flush=True)
+            self.skipped.add(name)
 
-def options():
+
+def options(words=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", default="", help="only these, by name, with commas between them")
-    parser.add_argument("--rounds", type=int, help="5, or 3 with --quick")
+    parser.add_argument("--rounds", type=number, help="5, or 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="fewer lines, shorter, for a first look")
     parser.add_argument("--out", default=BUILD + "/bench", help="where bench.json and bench.svg go")
-    parser.add_argument("--sjs", default=os.environ.get("PEER_SJS_URL"), help="a running spark-jobserver")
-    parser.add_argument("--livy", default=os.environ.get("PEER_LIVY_URL"), help="a running Livy")
-    return parser.parse_args()
+    parser.add_argument("--sjs", type=peer, default=os.environ.get("PEER_SJS_URL"), help="PEER_SJS_URL: a running spark-jobserver")
+    parser.add_argument("--livy", type=peer, default=os.environ.get("PEER_LIVY_URL"), help="PEER_LIVY_URL: a running Livy")
+    return parser.parse_args(words)
+
+
+def number(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds, which is 1 at least")
+    return int(text)
+
+
+def peer(url):
+    """The URL of a peer that answers at all; none where it is empty."""
+    try:
+        url and Http(url, timeout=10).reached()
+    except (OSError, ValueError, http.client.HTTPException) as e:
+        raise argparse.ArgumentTypeError(f"no peer answers at {url!r}: {e}") from e
+    return url
 
 
 def groups():
@@ -77,12 +100,14 @@ def chosen(args, peers):
     """The names of the lines to measure."""
     lines = [line for lines, _ in groups() for line in lines]
     names = {line.name for line in lines}
+    possible = {line.name for line in lines if not line.peers or set(line.peers) & set(peers)}
     if not args.lines:
-        possible = {line.name for line in lines if not line.peers or set(line.peers) & set(peers)}
         return possible & set(QUICK) if args.quick else possible
-    wanted = {name.strip() for name in args.lines.split(",") if name.strip()}
+    wanted = {name.strip() for name in args.lines.split(",")}
     if unknown := wanted - names:
-        sys.exit(f"no such line: {', '.join(sorted(unknown))}; there are: {', '.join(sorted(names))}")
+        sys.exit(f"no such line: {', '.join(map(repr, sorted(unknown)))}; there are: {', '.join(sorted(names))}")
+    if alone := wanted - possible:
+        sys.exit(f"these lines need a peer, PEER_SJS_URL or PEER_LIVY_URL: {', '.join(sorted(alone))}")
     return wanted
 
 
@@ -101,6 +126,7 @@ def measure(run, lines, function, table):
         for line in seen.values():
             line.error = f"{type(e).__name__}: {e}"
     loads.append(os.getloadavg()[0])
+    seen = {name: line for name, line in seen.items() if name not in run.skipped}
     for name, line in seen.items():
         line.note, line.seconds, line.loads = run.notes.get(name, ""), time.monotonic() - began, loads
         table.row(line)
@@ -116,12 +142,12 @@ def main():
     peers = {name: url for name, url in (("sjs", args.sjs), ("livy", args.livy)) if url}
     run = Run(chosen(args, peers), args.rounds or (3 if args.quick else 5), args.quick, peers)
     host, table, seen = machine(), Table(peers), []
+    os.makedirs(args.out, exist_ok=True)
     table.head(host, run)
     for lines, function in groups():
         if run.wants(*(line.name for line in lines)):
             seen += measure(run, lines, function, table)
     table.foot(seen)
-    os.makedirs(args.out, exist_ok=True)
     with open(args.out + "/bench.json", "w") as f:
         json.dump(report(seen, table, machine(host)), f, indent=1, ensure_ascii=False)
     with open(args.out + "/bench.svg", "w") as f:

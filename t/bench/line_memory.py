@@ -36,14 +36,15 @@ class Plain:
     def __init__(self, server):
         self.port, self.dir = free_port(), server.dir + "/nginx-plain"
         os.makedirs(self.dir + "/logs")
-        conf = re.sub(r"(?m)^load_module.*$|\bsparkjob\w* [^;]*;", "", server.read("nginx.conf"))
+        conf = re.sub(r"(?m)^load_module.*$|location @sparkjob_ui {.*}|\bsparkjob\w* [^;]*;", "", server.read("nginx.conf"))
         conf = conf.replace(f":{server.port} ", f":{self.port} ").replace(server.dir + "/nginx", self.dir)
         with open(self.dir + ".conf", "w") as f:
             f.write(conf)
         self.process = subprocess.Popen([NGINX, "-p", self.dir, "-e", self.dir + "/error.log", "-c", self.dir + ".conf", "-g", "daemon off;"])
 
     def __enter__(self):
-        wait_until("the plain nginx works", lambda: children(self.process.pid))
+        wait_until("the plain nginx works", lambda: children(self.process.pid) or self.process.poll() is not None)
+        assert self.process.returncode is None, f"the plain nginx has ended with {self.process.returncode}"
         return self
 
     def __exit__(self, *_):

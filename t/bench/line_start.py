@@ -40,11 +40,11 @@ def seconds(work):
 
 
 class Starts(Server):
-    """A server that knows that job."""
+    """A server that knows that job; with spare drivers a context is made when one waits."""
 
-    def __init__(self, folder, **driver):
-        super().__init__(workers=1, launcher={"driver": {"archive": "on", **driver}, "log": {"level": "info"}})
-        self.jar = folder + "/count.jar"
+    def __init__(self, folder, spares=0):
+        super().__init__(workers=1, launcher={"driver": {"archive": "on", "spares": spares}, "log": {"level": "info"}})
+        self.jar, self.spares, self.created = folder + "/count.jar", spares, 0
 
     def __enter__(self):
         super().__enter__()
@@ -54,6 +54,9 @@ class Starts(Server):
 
     def create(self):
         """POST /contexts until its answer: jobs can come. That they can is seen."""
+        if self.spares:
+            wait_until("a spare waits", lambda: self.ready() > self.created, 900)
+        self.created += 1
         took = seconds(lambda: self.context("c"))
         assert self.run("bench.Count", cp="count")[1]["result"] == 4
         assert self.delete("/contexts/c")[0] == 200
@@ -66,16 +69,17 @@ class Starts(Server):
         done = subprocess.run(command + [self.jar], capture_output=True, text=True, env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"})
         assert "counted 4" in done.stdout, done.stderr
 
-    def spares(self):
+    def ready(self):
+        """How many spare drivers there have been."""
         return len(re.findall("spare driver .* is ready after", self.read("launcher.log")))
 
 
 @contextlib.contextmanager
-def starts(**driver):
+def starts(spares=0):
     folder = tempfile.mkdtemp()
     try:
         scalac(folder, COUNT, folder + "/count.jar")
-        with Starts(folder, **driver) as s:
+        with Starts(folder, spares) as s:
             yield s
     finally:
         shutil.rmtree(folder)
@@ -91,7 +95,6 @@ def cold(run):
 @measures(Line("context-spare", "POST /contexts, a spare driver waits", "s", "`spark-submit` of the same job", at_most(0.12)))
 def spare(run):
     with starts(spares=1) as s:
-        for n, _ in enumerate(run.rounds()):
+        for _ in run.rounds():
             reference = seconds(s.submit)
-            wait_until("a spare waits", lambda: s.spares() > n, 900)
             yield "context-spare", s.create(), reference

@@ -17,11 +17,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Http:
     """One connection to a server, which is kept as long as the server wants."""
 
-    def __init__(self, url):
+    def __init__(self, url, timeout=300):
         self.url = url.rstrip("/")
         parts = urllib.parse.urlsplit(self.url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError("it is no http:// URL")
         self.host, self.port, self.prefix = parts.hostname, parts.port or 80, parts.path
-        self.connection = http.client.HTTPConnection(self.host, self.port, timeout=300)
+        self.connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def ask(self, method, path, body=b"", kind="text/plain", wanted=(200, 201, 202)):
         """The answer's JSON, None when it has none."""
@@ -30,6 +32,12 @@ class Http:
         text = answer.read()
         assert answer.status in wanted, f"{method} {self.url}{path}: {answer.status} {text[:300]}"
         return json.loads(text) if text[:1] in b"{[" and text else None
+
+    def reached(self):
+        """That something speaks HTTP there, whatever it says."""
+        self.connection.request("GET", self.prefix + "/")
+        self.connection.getresponse().read()
+        self.close()
 
     def timed(self, *request):
         """(milliseconds, answer)"""

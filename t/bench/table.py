@@ -30,10 +30,10 @@ class Table:
         print(self.line(texts), flush=True)
 
     def peer(self, seen, name):
-        found, goal = seen.peer(name), seen.line.peers.get(name)
+        found = seen.peer(name)
         if found is None:
             return ["", "", "", ""]
-        return [number(found[0]), ratio(found[1]), goal.text if goal else "", verdict(found[2])]
+        return [number(found[0]), ratio(found[1]), seen.line.peers[name].text, verdict(found[2])]
 
     def foot(self, seen):
         print()
@@ -53,7 +53,7 @@ class Table:
         return {**cells, "ours": seen.ours(), "reference": seen.reference(), "ratio": seen.ratio(), "spread": seen.spread(),
                 "goal": line.goal.text if line.goal else None, "room": seen.room(), "met": seen.met(), "note": seen.note,
                 "rounds": seen.rounds,
-                "peers": {name: dict(zip(("figure", "ratio", "room"), seen.peer(name)), rounds=rounds)
+                "peers": {name: dict(zip(("figure", "ratio", "room"), seen.peer(name)), goal=line.peers[name].text, rounds=rounds)
                           for name, rounds in seen.peers.items()}}
 
 
@@ -69,4 +69,4 @@ def number(value):
 
 
 def ratio(value):
-    return "-" if value is None else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
