@@ -299,11 +299,12 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     try {
       body
     } finally {
+      val nanos = System.nanoTime() - begin
       mark(Trace.Ran)
       runNanos += (job match {
         case python: PythonJob => python.runNanos
         // 0 microseconds would mean that it never ran
-        case _ => math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
+        case _ => math.max(MICROSECONDS.toNanos(1), nanos)
       })
     }
   }
