@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <utlist.h>
 
 
 #define SJL_ARCHIVE_FIRST    1.         /* seconds until the first look */
@@ -30,6 +31,20 @@
 #define SJL_ARCHIVE_LOG      "failed.log"
 
 
+typedef struct sjl_archive_s  sjl_archive_t;
+
+struct sjl_archive_s {
+    char           *library;            /* the set's name */
+    char           *file;               /* NULL: there is none yet */
+    double          pause;              /* after a failure */
+    int64_t         due;                /* not made before, since one failed */
+    sjl_archive_t  *next;
+};
+
+
+static sjl_archive_t *sjl_archive_add(const char *library);
+static sjl_library_t *sjl_archive_library(void);
+static void sjl_archive_next(void);
 static void sjl_archive_look(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_archive_wait(double seconds);
@@ -51,17 +66,19 @@ static void sjl_archive_kept(sjl_file_op_t *op);
 static void sjl_archive_failed(const char *why);
 
 
-static ev_timer       sjl_archive_timer;
-static int            sjl_archive_started;
-static int            sjl_archive_looking;
-static int            sjl_archive_ending;
-static double         sjl_archive_pause;
-static char          *sjl_archive_file;
+static ev_timer        sjl_archive_timer;
+static int             sjl_archive_started;
+static int             sjl_archive_looking;
+static int             sjl_archive_ending;
+
+/* for the sets that drivers were started with; and whose turn it is */
+static sjl_archive_t  *sjl_archives;
+static sjl_archive_t  *sjl_archive_now;
 
 /* of the one that is being made: the folder's name, and what it is for */
-static char           sjl_archive_id[SJL_ID_LEN + 1];
-static char           sjl_archive_for[SJL_HASH_LEN + 1];
-static sjl_process_t  sjl_archive_process;
+static char            sjl_archive_id[SJL_ID_LEN + 1];
+static char            sjl_archive_for[SJL_HASH_LEN + 1];
+static sjl_process_t   sjl_archive_process;
 
 
 void
@@ -70,14 +87,39 @@ sjl_archive_start(void)
     ev_init(&sjl_archive_timer, sjl_archive_look);
 
     sjl_archive_started = 1;
+    (void) sjl_archive_add(SJL_LIBRARY_DEFAULT);
     sjl_archive_wait(SJL_ARCHIVE_FIRST);
+}
+
+
+static sjl_archive_t *
+sjl_archive_add(const char *library)
+{
+    sjl_archive_t  *archive;
+
+    LL_FOREACH(sjl_archives, archive) {
+        if (strcmp(archive->library, library) == 0) {
+            return archive;
+        }
+    }
+
+    archive = sjl_alloc(sizeof(sjl_archive_t));
+    archive->library = sjl_strdup(library);
+    LL_APPEND(sjl_archives, archive);
+
+    return archive;
 }
 
 
 void
 sjl_archive_again(void)
 {
-    sjl_archive_pause = 0.;
+    sjl_archive_t  *archive;
+
+    LL_FOREACH(sjl_archives, archive) {
+        archive->pause = 0.;
+        archive->due = 0;
+    }
 
     if (!sjl_conf->archive) {
         sjl_process_signal(&sjl_archive_process, SIGKILL);
@@ -103,7 +145,10 @@ sjl_archive_wait(double seconds)
 static void
 sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
+    size_t          n;
     sjl_file_op_t  *op;
+    sjl_archive_t  *archive;
+    sjl_library_t  *library;
 
     (void) loop;
     (void) timer;
@@ -121,31 +166,81 @@ sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
     }
 
     if (!sjl_conf->archive || json_array_size(sjl_conf->command)) {
-        free(sjl_archive_file);
-        sjl_archive_file = NULL;
+
+        LL_FOREACH(sjl_archives, archive) {
+            free(archive->file);
+            archive->file = NULL;
+        }
+
         return;
     }
+
+    library = sjl_archive_library();
+    LL_COUNT(sjl_archives, archive, n);
 
     sjl_archive_looking = 1;
 
     op = sjl_file_op_make(sjl_archive_find, sjl_archive_found, NULL);
-    op->body = sjl_command_archived(sjl_library_find(NULL));
-    op->from = sjl_strdup(sjl_archive_file);
+    op->body = sjl_command_archived(library);
+    op->from = sjl_strdup(sjl_archive_now->file);
+    op->max = n - 1 + SJL_ARCHIVE_OTHERS;
 
     sjl_file_op_add(op);
+}
+
+
+/* the set whose turn it is; those that are not there any longer have none */
+
+static sjl_library_t *
+sjl_archive_library(void)
+{
+    sjl_archive_t  *gone;
+    sjl_library_t  *library;
+
+    for ( ;; ) {
+
+        if (sjl_archive_now == NULL) {
+            sjl_archive_now = sjl_archives;
+        }
+
+        library = sjl_library_find(sjl_archive_now->library);
+
+        if (library) {
+            return library;
+        }
+
+        gone = sjl_archive_now;
+        sjl_archive_now = gone->next;
+        LL_DELETE(sjl_archives, gone);
+
+        free(gone->library);
+        free(gone->file);
+        free(gone);
+    }
+}
+
+
+static void
+sjl_archive_next(void)
+{
+    sjl_archive_now = sjl_archive_now->next;
+
+    sjl_archive_wait(sjl_archive_now ? 0. : SJL_ARCHIVE_PERIOD);
 }
 
 
 /*
  * On the file thread.  "from" is one that was looked at before; "to" becomes
  * the one that fits, if there is any, and "sha256" what it has to be for.  What
- * else is in the folder was left by others, and goes, but for the newest.
+ * else is in the folder is of other sets, or was left by others, and goes, but
+ * for the newest "max".
  */
 
 static int
 sjl_archive_find(sjl_file_op_t *op)
 {
-    int              i, n, others;
+    int              i, n;
+    size_t           others;
     char            *folder;
     struct dirent  **entries;
 
@@ -171,7 +266,7 @@ sjl_archive_find(sjl_file_op_t *op)
 
         } else if (strlen(entries[i]->d_name) != SJL_ARCHIVE_NAME
                    || strncmp(entries[i]->d_name, op->sha256, SJL_HASH_LEN) == 0
-                   || ++others > SJL_ARCHIVE_OTHERS)
+                   || ++others > op->max)
         {
             sjl_archive_remove(op, entries[i]->d_name);
         }
@@ -277,6 +372,8 @@ sjl_archive_remove(sjl_file_op_t *op, const char *name)
 static void
 sjl_archive_found(sjl_file_op_t *op)
 {
+    sjl_archive_t  *archive;
+
     sjl_archive_looking = 0;
 
     if (sjl_archive_ending) {
@@ -288,22 +385,24 @@ sjl_archive_found(sjl_file_op_t *op)
         sjl_log(SJL_LOG_CRIT, "%s", op->why.text);
     }
 
+    archive = sjl_archive_now;
+
     if (op->to
-        && (sjl_archive_file == NULL || strcmp(op->to, sjl_archive_file) != 0))
+        && (archive->file == NULL || strcmp(op->to, archive->file) != 0))
     {
-        sjl_log(SJL_LOG_NOTICE, "drivers start with the classes in \"%s\"",
-                op->to);
+        sjl_log(SJL_LOG_NOTICE, "drivers with library set %s start with the "
+                "classes in \"%s\"", archive->library, op->to);
     }
 
-    free(sjl_archive_file);
-    sjl_archive_file = sjl_strdup(op->to);
+    free(archive->file);
+    archive->file = sjl_strdup(op->to);
     memcpy(sjl_archive_for, op->sha256, sizeof(sjl_archive_for));
 
-    if (op->rc == SJL_OK && op->to == NULL) {
+    if (op->rc == SJL_OK && op->to == NULL && sjl_now() >= archive->due) {
         sjl_archive_make();
 
     } else {
-        sjl_archive_wait(SJL_ARCHIVE_PERIOD);
+        sjl_archive_next();
     }
 
     sjl_file_op_free(op);
@@ -369,6 +468,13 @@ sjl_archive_run(const char *folder)
     sjl_owner_t     owner;
     sjl_spawn_t     spawn;
     sjl_command_t   cmd;
+    sjl_library_t  *library;
+
+    library = sjl_library_find(sjl_archive_now->library);
+
+    if (library == NULL) {
+        return SJL_ERROR;
+    }
 
     owner.uid = geteuid();
     owner.gid = getegid();
@@ -377,8 +483,8 @@ sjl_archive_run(const char *folder)
     archive = sjl_format("%s/new", folder);
     log = sjl_format("%s/log", folder);
 
-    rc = sjl_command_archive(&cmd, sjl_archive_id, folder, archive,
-                             sjl_library_find(NULL), &login);
+    rc = sjl_command_archive(&cmd, sjl_archive_id, folder, archive, library,
+                             &login);
 
     if (rc == SJL_OK) {
         spawn.argv = cmd.argv;
@@ -501,7 +607,7 @@ sjl_archive_kept(sjl_file_op_t *op)
         sjl_archive_failed(op->to ? op->to : op->why.text);
 
     } else {
-        sjl_archive_pause = 0.;
+        sjl_archive_now->pause = 0.;
         sjl_archive_wait(0.);
     }
 
@@ -512,25 +618,56 @@ sjl_archive_kept(sjl_file_op_t *op)
 static void
 sjl_archive_failed(const char *why)
 {
-    sjl_archive_pause = sjl_archive_pause > 0. ? 2 * sjl_archive_pause
-                                               : SJL_ARCHIVE_PAUSE;
+    sjl_archive_t  *archive;
 
-    if (sjl_archive_pause > SJL_ARCHIVE_LONGEST) {
-        sjl_archive_pause = SJL_ARCHIVE_LONGEST;
+    archive = sjl_archive_now;
+
+    archive->pause = archive->pause > 0. ? 2 * archive->pause
+                                         : SJL_ARCHIVE_PAUSE;
+
+    if (archive->pause > SJL_ARCHIVE_LONGEST) {
+        archive->pause = SJL_ARCHIVE_LONGEST;
     }
 
-    sjl_log(SJL_LOG_ERR, "no archive of classes was made, drivers start "
-            "without: %s (archives/" SJL_ARCHIVE_LOG " may tell more); tried "
-            "again in %d s", why, (int) sjl_archive_pause);
+    archive->due = sjl_now() + (int64_t) (archive->pause * 1000.);
 
-    sjl_archive_wait(sjl_archive_pause);
+    sjl_log(SJL_LOG_ERR, "no archive of classes was made for library set %s, "
+            "drivers start without: %s (archives/" SJL_ARCHIVE_LOG " may tell "
+            "more); tried again in %d s", archive->library, why,
+            (int) archive->pause);
+
+    sjl_archive_next();
 }
 
 
 const char *
-sjl_archive_path(void)
+sjl_archive_path(const char *library)
 {
-    return sjl_conf->archive ? sjl_archive_file : NULL;
+    sjl_archive_t  *archive;
+
+    if (!sjl_conf->archive || !sjl_archive_started || sjl_archive_ending) {
+        return NULL;
+    }
+
+    LL_FOREACH(sjl_archives, archive) {
+        if (strcmp(archive->library, library) == 0) {
+            return archive->file;
+        }
+    }
+
+    /* its maker is ours, and what others have told may be anybody's code */
+
+    if (sjl_owner_any() && !sjl_library_find(library)->resource.fixed) {
+        return NULL;
+    }
+
+    (void) sjl_archive_add(library);
+
+    if (sjl_archive_process.pid == 0) {
+        sjl_archive_wait(SJL_ARCHIVE_FIRST);
+    }
+
+    return NULL;
 }
 
 
@@ -566,6 +703,4 @@ void
 sjl_archive_leave(void)
 {
     sjl_process_forget(&sjl_archive_process);
-    free(sjl_archive_file);
-    sjl_archive_file = NULL;
 }

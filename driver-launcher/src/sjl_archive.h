@@ -27,8 +27,11 @@ void sjl_archive_start(void);
 /* the configuration has changed */
 void sjl_archive_again(void);
 
-/* NULL: there is none yet, or none is wanted */
-const char *sjl_archive_path(void);
+/*
+ * That of a library set, for which one is made from then on; NULL: there is
+ * none yet, or none is wanted.
+ */
+const char *sjl_archive_path(const char *library);
 
 /* whether it is our process that leads this session */
 int sjl_archive_owns(pid_t session);

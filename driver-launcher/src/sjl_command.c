@@ -262,9 +262,7 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
     char        *tmp, *archive;
     const char  *path;
 
-    /* it is of the default set's jars */
-
-    path = library == sjl_library_find(NULL) ? sjl_archive_path() : NULL;
+    path = sjl_archive_path(library->resource.row.name);
     archive = path ? sjl_format("-XX:SharedArchiveFile=%s", path) : NULL;
 
     /* what a killed driver leaves there goes away with the context */

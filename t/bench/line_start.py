@@ -49,7 +49,7 @@ class Starts(Server):
     def __enter__(self):
         super().__enter__()
         self.upload("count", self.jar)
-        wait_until("there is an archive of classes", lambda: "drivers start with the classes" in self.read("launcher.log"), 900)
+        wait_until("there is an archive of classes", lambda: "start with the classes" in self.read("launcher.log"), 900)
         return self
 
     def create(self):

@@ -21,7 +21,8 @@ class Archives(Server):
         self.write("how", how)
         self.overrides = {"driver": {
             "archive": "on", "java": ROOT + "/t/lib/scripted_java.py", "home": self.dir + "/home", "spark_home": self.dir + "/spark",
-            "environment": {"SPARKJOB_ARCHIVE_LOG": self.dir + "/made", "SPARKJOB_ARCHIVE_HOW": self.dir + "/how"}}}
+            "environment": {"SPARKJOB_ARCHIVE_LOG": self.dir + "/made", "SPARKJOB_ARCHIVE_HOW": self.dir + "/how",
+                            "SPARKJOB_PROBE_LOG": self.dir + "/probes"}}}
         self.start_at_once = True
 
     def write(self, name, text):
@@ -34,10 +35,10 @@ class Archives(Server):
     def folder(self):
         return sorted(set(os.listdir(self.dir + "/data/archives")) - {"failed.log"})
 
-    def used(self, context="c"):
+    def used(self, context="c", **settings):
         """The archive that a new driver is started with, None: none."""
         before = set(self.drivers())
-        self.context(context)
+        self.context(context, **settings)
         pid = (set(self.drivers()) - before).pop()
         with open(f"/proc/{pid}/cmdline") as f:
             words = [word[len(SHARED):] for word in f.read().split("\0") if word.startswith(SHARED)]
@@ -143,3 +144,22 @@ def test_a_maker_is_ended_where_no_archive_is_wanted_any_longer():
         s.launcher.send_signal(signal.SIGHUP)
         wait_until("it is ended", lambda: not alive(pid), 30)
         wait_until("its folder is gone", lambda: s.folder() == [], 30)
+
+
+def test_each_library_set_has_an_archive_of_its_own():
+    with Archives() as s:
+        s.upload("examples", EXAMPLES)
+        first = s.wait_used()
+        assert s.json("POST", "/library-sets/other", {"options": ["-Dother=1"]})[0] == 201
+
+        def used():
+            return s.used(**{"library-set": "other"})
+
+        second = wait_until("there is one for the other set", used, 60)
+        assert second != first
+        assert s.used() == first
+        assert s.folder() == sorted(map(os.path.basename, (first, second)))
+        assert len(s.made()) == 2
+        s.restart()
+        assert wait_until("it is found again", used, 60) == second
+        assert len(s.made()) == 2
