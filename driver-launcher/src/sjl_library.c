@@ -399,3 +399,24 @@ sjl_library_with_binary(const char *name)
 
     return found;
 }
+
+
+int
+sjl_library_has_binaries(const sjl_library_t *library)
+{
+    size_t       i;
+    json_t      *value;
+    const char  *entry;
+
+    json_array_foreach(library->extra_jars, i, value) {
+        entry = json_string_value(value);
+
+        if (strncmp(entry, SJL_LIBRARY_BINARY, sizeof(SJL_LIBRARY_BINARY) - 1)
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

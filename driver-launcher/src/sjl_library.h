@@ -67,6 +67,9 @@ int sjl_library_entry_there(const char *entry);
 /* a set that has a binary, in words to be freed; NULL: there is none */
 char *sjl_library_with_binary(const char *name);
 
+/* whether a set has any, which are what somebody has uploaded */
+int sjl_library_has_binaries(const sjl_library_t *library);
+
 /*
  * The Scala that a Spark is made for, as "2.13", by the scala-library among its
  * jars; to be freed.  NULL: it has none.
