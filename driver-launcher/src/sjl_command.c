@@ -159,8 +159,7 @@ sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
 
 int
 sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *report, const char *uri, const sjl_library_t *library,
-    const sjl_login_t *login)
+    const char *report, const sjl_library_t *library, const sjl_login_t *login)
 {
     int           rc;
     json_t       *options;
@@ -179,11 +178,6 @@ sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
     json_decref(options);
 
     sjl_command_add(&argv, sjl_strdup(report));
-
-    if (uri) {
-        sjl_command_add(&argv, sjl_strdup(uri));
-    }
-
     sjl_command_environment(&envp, id, library, hadoop, login);
 
     return sjl_command_finish(cmd, &argv, &envp, rc);

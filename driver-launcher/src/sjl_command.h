@@ -50,11 +50,10 @@ int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
 
 /*
  * The command that looks at libraries, with little memory: what it finds goes
- * to the file "report"; "uri" may be NULL.
+ * to the file "report".
  */
 int sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *report, const char *uri, const sjl_library_t *library,
-    const sjl_login_t *login);
+    const char *report, const sjl_library_t *library, const sjl_login_t *login);
 
 /*
  * All that such an archive depends on, or a driver that was started before it

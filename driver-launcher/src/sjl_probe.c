@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_folder.h"
 #include "sjl_process.h"
+#include "sjl_quota.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -190,22 +191,26 @@ sjl_probe_run(sjl_probe_t *probe)
     log = sjl_path_context(probe->id, "/driver.log");
     report = sjl_path_context(probe->id, "/report.json");
 
-    rc = sjl_command_probe(&cmd, probe->id, folder, report, probe->uri, library,
-                           &login);
+    spawn.group = sjl_quota_group(probe->id);
+
+    rc = spawn.group == SJL_QUOTA_FAILED ? SJL_ERROR
+         : sjl_command_probe(&cmd, probe->id, folder, report, library, &login);
 
     if (rc == SJL_OK) {
-        memset(&spawn, 0, sizeof(spawn));
         spawn.argv = cmd.argv;
         spawn.envp = cmd.envp;
-        spawn.input = "";
+        spawn.input = probe->uri ? probe->uri : "";
         spawn.folder = folder;
         spawn.log = log;
-        spawn.group = -1;
         spawn.nice = SJL_PROBE_NICE;
         spawn.login = &login;
 
         rc = sjl_process_spawn(&probe->process, &spawn);
         sjl_command_free(&cmd);
+    }
+
+    if (spawn.group >= 0) {
+        (void) close(spawn.group);
     }
 
     sjl_login_free(&login);
@@ -349,6 +354,7 @@ sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable)
     sjl_folder_remove(sjl_path_context(probe->id, ""));
 
     DL_DELETE(sjl_probes, probe);
+    sjl_quota_sweep();
 
     probe->done(probe->data, report, usable);
 
@@ -359,6 +365,21 @@ sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable)
     free(probe);
 
     sjl_probe_go_on();
+}
+
+
+int
+sjl_probe_known(const char *id)
+{
+    sjl_probe_t  *probe;
+
+    DL_FOREACH(sjl_probes, probe) {
+        if (strcmp(probe->id, id) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -16,6 +16,10 @@
 #include "sjl.h"
 
 
+/* bytes: it is told by a pipe, since others can read a command line */
+#define SJL_PROBE_URI  4096
+
+
 /*
  * What was found, an object that is not the called one's: "message" where the
  * set is not usable, "findings", and what else the JVM has said.
@@ -36,6 +40,9 @@ void sjl_probe_start(const char *name, const char *spec, const char *uri,
 
 /* whether it is our process that leads this session */
 int sjl_probe_owns(pid_t session);
+
+/* whether it is the id of one */
+int sjl_probe_known(const char *id);
 
 /* ends all; how many have not ended */
 void sjl_probe_stop(void);

@@ -8,6 +8,7 @@
 #include "sjl_quota.h"
 #include "sjl_config.h"
 #include "sjl_driver.h"
+#include "sjl_probe.h"
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -230,7 +231,9 @@ sjl_quota_sweep(void)
 
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
 
-        if (!sjl_id_ok(entry->d_name) || sjl_driver_known(entry->d_name)) {
+        if (!sjl_id_ok(entry->d_name) || sjl_driver_known(entry->d_name)
+            || sjl_probe_known(entry->d_name))
+        {
             continue;
         }
 

@@ -3,12 +3,14 @@
 Drivers are scripted where no JVM is needed; users are numbers, /etc/passwd stays as it is.
 """
 
+import concurrent.futures
 import contextlib
 import glob
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,6 +21,7 @@ import pytest
 from sparkjob_channel import HEADER, TYPES, Channel
 from sparkjob_server import LAUNCHER, ROOT, Server, alive, scalac, wait_until
 from storage import Disk
+from test_library_sets import Sets
 
 SCRIPTED = ROOT + "/t/lib/scripted_driver.py"
 
@@ -652,6 +655,26 @@ def test_group_of_a_context_has_all_of_its_processes():
             assert s.delete("/contexts/c")[0] == 200
             wait_until("nobody is left", lambda: not any(alive(p) for p in pids), 10)
             wait_until("the group is gone", lambda: not os.path.exists(f"{folder}/{context}"), 10)
+    finally:
+        os.rmdir(folder)
+
+
+@ROOT_ONLY
+def test_group_of_a_look_at_a_library_set():
+    folder = cgroup()
+    try:
+        with Sets("hang", cgroup=folder) as s, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(s.make)
+            pid = wait_until("a JVM looks at it", s.probes)[0]
+            group = group_of(pid)
+            assert os.path.dirname(group).endswith("/" + os.path.basename(folder))
+            # a driver that ends has groups of nobody removed
+            s.context("c")
+            assert s.delete("/contexts/c")[0] == 200
+            assert alive(pid) and os.path.basename(group) in os.listdir(s.dir + "/data/contexts")
+            os.kill(pid, signal.SIGKILL)
+            assert answer.result(300)[0] == 400
+            wait_until("no group is left", lambda: not glob.glob(folder + "/*-*-*"), 10)
     finally:
         os.rmdir(folder)
 

@@ -39,7 +39,7 @@ def probe(report):
     if how("PROBE") == "silent":
         print("Unrecognized option: --scripted")
         sys.exit(1)
-    found = {"spark": "scripted", "findings": []}
+    found = {"spark": "scripted", "findings": [], "uri": sys.stdin.read()}
     if how("PROBE") == "unusable":
         found["message"] = "it is broken"
         found["findings"] = [{"level": "error", "jar": "broken.jar",
