@@ -111,8 +111,18 @@ json_like(http('GET', '/clusters/near')->{body},
           '{"name": "near", "fixed": true, "usedBy": ["one", "four"], "spec": {"master": "spark://near:7077", "...": 1}}',
           'those of the configuration as well');
 
+my $shown = $answer = http('GET', '/clusters/late')->{json}{spec};
+is(http('PUT', '/clusters/late', JSON::PP::encode_json({%$shown, deploy_mode => 'client'}))->{status}, 200,
+   'what was shown is put back, with a change');
+$shown->{settings}{'spark.my.token'} = '*********';
+$answer = http('PUT', '/clusters/late', JSON::PP::encode_json($shown));
+is($answer->{status}, 400, 'what stands for no secret that is kept is no value');
+is($answer->{json}{result}{message},
+   'settings: expected the value of spark.my.token, got what stands for one that is not shown', 'and is named');
+
 context('seven?cluster=late');
 is(job('seven', 'context')->{settings}{'spark.cores.max'}, '2', 'a context has what it says');
+is(job('seven', 'context')->{settings}{'spark.hadoop.fs.s3a.secret.key'}, 'hidden', 'secrets that were put back as shown are kept');
 $answer = http('PUT', '/clusters/late', '{"master": "local"}');
 is($answer->{status}, 409, 'it is not changed while it is used');
 is($answer->{json}{result}, 'cluster late is used by seven', 'and by whom is told');

@@ -38,6 +38,13 @@ is_deeply([map { [$_->{name}, $_->{fixed} ? 1 : 0] } @{http('GET', '/library-set
           [['default', 1], ['given', 1], ['mine', 0]], 'all are listed, that of driver.* is one of them');
 is_deeply(http('GET', '/library-sets/given')->{json}{usedBy}, ['cluster some'], 'a cluster uses one');
 
+# Who puts back what was shown keeps the secrets.
+
+is(http('PUT', '/library-sets/mine', encode_json($answer->{json}{spec}))->{status}, 200, 'what was shown is put back');
+$answer = http('POST', '/library-sets/new', '{"environment": {"MY_TOKEN": "*********"}}');
+is($answer->{json}{result}{message}, 'environment: expected the value of MY_TOKEN, got what stands for one that is not shown',
+   'where none is kept it is no value');
+
 # A context takes it, and what others have stays as it is.
 
 context('before');

@@ -20,6 +20,10 @@ static int sjl_change_read(sjl_change_t *change, sjl_frame_t *f,
     char **probe, json_int_t *asked);
 static int sjl_change_spec(sjl_change_t *change, sjl_frame_t *f);
 static int sjl_change_may(sjl_change_t *change, json_int_t asked);
+static int sjl_change_alone(sjl_change_t *change);
+static int sjl_change_is_again(const sjl_change_t *change,
+    const sjl_change_t *other);
+static int sjl_change_uri(sjl_request_t *r, const char *uri);
 static int sjl_change_checked(sjl_change_t *change);
 static int sjl_change_free_of_users(sjl_change_t *change);
 static void sjl_change_refuse(sjl_change_t *change, sjp_error_e code,
@@ -153,6 +157,10 @@ sjl_change_read(sjl_change_t *change, sjl_frame_t *f, char **probe,
     change->row.user = sjl_strdup(user);
     change->row.time = sjl_now();
 
+    if (sjl_change_uri(change->request, uri) == SJL_ERROR) {
+        return SJL_ERROR;
+    }
+
     if (probe) {
         *probe = sjl_strdup(uri);
     }
@@ -169,12 +177,31 @@ sjl_change_read(sjl_change_t *change, sjl_frame_t *f, char **probe,
 
 
 static int
+sjl_change_uri(sjl_request_t *r, const char *uri)
+{
+    char  *text;
+
+    if (uri == NULL || strlen(uri) <= SJL_PROBE_URI) {
+        return SJL_OK;
+    }
+
+    text = sjl_format("probe: expected a URI of at most %d bytes",
+                      SJL_PROBE_URI);
+    sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, text);
+    free(text);
+
+    return SJL_ERROR;
+}
+
+
+static int
 sjl_change_spec(sjl_change_t *change, sjl_frame_t *f)
 {
-    char          *body, *text;
-    size_t         size;
-    json_t        *spec, *wrong;
-    json_error_t   err;
+    char            *body, *text;
+    size_t           size;
+    json_t          *spec, *wrong;
+    json_error_t     err;
+    sjl_resource_t  *resource;
 
     if (sjl_request_body(change->request, f, &body, &size) == SJL_ERROR) {
         return SJL_ERROR;
@@ -200,6 +227,12 @@ sjl_change_spec(sjl_change_t *change, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
+    resource = sjl_resource_find(change->type, change->row.name);
+
+    if (resource && !change->create) {
+        sjl_resource_keep(spec, resource->spec);
+    }
+
     change->row.spec = sjl_json_text(spec);
     json_decref(spec);
 
@@ -216,21 +249,14 @@ static int
 sjl_change_may(sjl_change_t *change, json_int_t asked)
 {
     json_t           *spec;
-    sjl_change_t     *other;
     sjl_resource_t   *resource;
     const sjl_why_t  *why;
 
-    resource = sjl_resource_find(change->type, change->row.name);
-
-    LL_FOREACH(sjl_changes, other) {
-        if (other != change && other->type == change->type && other->row.name
-            && strcmp(other->row.name, change->row.name) == 0)
-        {
-            sjl_change_refuse(change, SJP_ERR_RESOURCE_IN_USE,
-                              " is being changed");
-            return SJL_ERROR;
-        }
+    if (sjl_change_alone(change) == SJL_ERROR) {
+        return SJL_ERROR;
     }
+
+    resource = sjl_resource_find(change->type, change->row.name);
 
     if (change->create && resource) {
         spec = json_loads(change->row.spec, 0, NULL);
@@ -271,6 +297,56 @@ sjl_change_may(sjl_change_t *change, json_int_t asked)
     }
 
     return sjl_change_free_of_users(change);
+}
+
+
+/* one after the other; what comes again is answered as the first time */
+
+static int
+sjl_change_alone(sjl_change_t *change)
+{
+    sjl_change_t   *other;
+    sjl_request_t  *gone;
+
+    LL_FOREACH(sjl_changes, other) {
+        if (other != change && other->type == change->type && other->row.name
+            && strcmp(other->row.name, change->row.name) == 0)
+        {
+            break;
+        }
+    }
+
+    if (other == NULL) {
+        return SJL_OK;
+    }
+
+    if (sjl_change_is_again(change, other)) {
+        gone = other->request;
+        other->request = change->request;
+        change->request = gone;
+    }
+
+    if (change->remove && other->remove) {
+        sjl_change_refuse(change, SJP_ERR_NO_SUCH_RESOURCE, "");
+
+    } else {
+        sjl_change_refuse(change, SJP_ERR_RESOURCE_IN_USE, " is being changed");
+    }
+
+    return SJL_ERROR;
+}
+
+
+/* nobody waits for the first any longer, whose module has come back */
+
+static int
+sjl_change_is_again(const sjl_change_t *change, const sjl_change_t *other)
+{
+    return other->request->conn == NULL
+           && change->create == other->create
+           && change->remove == other->remove
+           && (change->remove
+               || strcmp(change->row.spec, other->row.spec) == 0);
 }
 
 
@@ -540,7 +616,8 @@ sjl_change_probe(sjl_conn_t *c, sjl_frame_t *f)
     uri = NULL;
 
     if (sjl_request_unpack(r, f, "{s:s, s?s}", "name", &name, "probe", &uri)
-        == SJL_ERROR)
+        == SJL_ERROR
+        || sjl_change_uri(r, uri) == SJL_ERROR)
     {
         return;
     }

@@ -23,8 +23,23 @@ static const char *const  sjl_resource_secrets[] = {
 };
 
 
+/* members that may have some: objects of strings, or arrays of "name=value" */
+
+static const char *const  sjl_resource_groups[] = {
+    "environment", "settings", "options"
+};
+
+
 static void sjl_resource_hide(json_t *spec, const char *member);
+static char *sjl_resource_option(const char *option);
 static int sjl_resource_secret(const char *text);
+static void sjl_resource_keep_map(json_t *map, const json_t *old);
+static void sjl_resource_keep_options(json_t *options, const json_t *old);
+static size_t sjl_resource_alike(const json_t *options, size_t end,
+    const char *shown, size_t n);
+static void sjl_resource_check_hidden(const json_t *spec, const char *member,
+    json_t *wrong);
+static int sjl_resource_is_mark(const char *key, const json_t *value);
 static int sjl_resource_by_name(sjl_resource_t *a, sjl_resource_t *b);
 static const char *sjl_resource_wrong(const sjl_resource_member_t *m,
     const json_t *value);
@@ -85,9 +100,9 @@ sjl_resource_show(const sjl_resource_type_t *type,
 
     spec = json_deep_copy(resource->spec);
 
-    sjl_resource_hide(spec, "environment");
-    sjl_resource_hide(spec, "settings");
-    sjl_resource_hide(spec, "options");
+    for (i = 0; i < sjl_nelts(sjl_resource_groups); i++) {
+        sjl_resource_hide(spec, sjl_resource_groups[i]);
+    }
 
     json = json_pack("{s:s, s:b, s:o, s:o}", "name", resource->row.name,
                      "fixed", (int) resource->fixed, "spec", spec,
@@ -118,9 +133,9 @@ sjl_resource_hide(json_t *spec, const char *member)
 {
     char        *text;
     void        *next;
-    size_t       i, len;
+    size_t       i;
     json_t      *group, *value;
-    const char  *key, *option;
+    const char  *key;
 
     group = json_object_get(spec, member);
 
@@ -132,15 +147,25 @@ sjl_resource_hide(json_t *spec, const char *member)
     }
 
     json_array_foreach(group, i, value) {
-        option = json_string_value(value);
+        text = sjl_resource_option(json_string_value(value));
 
-        if (sjl_resource_secret(option)) {
-            len = strcspn(option, "=");
-            text = sjl_format("%.*s=" SJL_RESOURCE_HIDDEN, (int) len, option);
+        if (text) {
             (void) json_array_set_new(group, i, json_string(text));
             free(text);
         }
     }
+}
+
+
+/* what is shown of an option that has a secret, to be freed; else NULL */
+
+static char *
+sjl_resource_option(const char *option)
+{
+    return sjl_resource_secret(option)
+           ? sjl_format("%.*s=" SJL_RESOURCE_HIDDEN,
+                        (int) strcspn(option, "="), option)
+           : NULL;
 }
 
 
@@ -165,6 +190,126 @@ sjl_resource_secret(const char *text)
     free(lower);
 
     return found;
+}
+
+
+void
+sjl_resource_keep(json_t *spec, const json_t *old)
+{
+    size_t       i;
+    const char  *member;
+
+    for (i = 0; i < sjl_nelts(sjl_resource_groups); i++) {
+        member = sjl_resource_groups[i];
+
+        sjl_resource_keep_map(json_object_get(spec, member),
+                              json_object_get(old, member));
+        sjl_resource_keep_options(json_object_get(spec, member),
+                                  json_object_get(old, member));
+    }
+}
+
+
+static void
+sjl_resource_keep_map(json_t *map, const json_t *old)
+{
+    void        *next;
+    json_t      *value, *stored;
+    const char  *key;
+
+    json_object_foreach_safe(map, next, key, value) {
+        stored = json_object_get(old, key);
+
+        if (stored && sjl_resource_is_mark(key, value)) {
+            (void) json_object_set(map, key, stored);
+        }
+    }
+}
+
+
+/* of several with one name each has its own value: by their order */
+
+static void
+sjl_resource_keep_options(json_t *options, const json_t *old)
+{
+    char    *shown;
+    size_t   i, n, at;
+    json_t  *value;
+
+    json_array_foreach(options, i, value) {
+
+        if (!sjl_resource_is_mark(NULL, value)) {
+            continue;
+        }
+
+        shown = sjl_strdup(json_string_value(value));
+
+        for (n = 0; sjl_resource_alike(options, i, shown, n) < i; n++) {
+            /* void */
+        }
+
+        at = sjl_resource_alike(old, json_array_size(old), shown, n);
+
+        if (at < json_array_size(old)) {
+            (void) json_array_set(options, i, json_array_get(old, at));
+        }
+
+        free(shown);
+    }
+}
+
+
+/* where the option is that is shown so, and has n such before it; "end": none */
+
+static size_t
+sjl_resource_alike(const json_t *options, size_t end, const char *shown,
+    size_t n)
+{
+    int          same;
+    char        *text;
+    size_t       i;
+    const char  *option;
+
+    for (i = 0; i < end; i++) {
+        option = json_string_value(json_array_get(options, i));
+        text = option ? sjl_resource_option(option) : NULL;
+        same = text && strcmp(text, shown) == 0;
+        free(text);
+
+        if (same && n-- == 0) {
+            return i;
+        }
+    }
+
+    return end;
+}
+
+
+/* whether it is what stands for a secret; an option has no key */
+
+static int
+sjl_resource_is_mark(const char *key, const json_t *value)
+{
+    int          mark;
+    char        *shown;
+    const char  *text;
+
+    text = json_string_value(value);
+
+    if (text == NULL) {
+        return 0;
+    }
+
+    if (key) {
+        return sjl_resource_secret(key)
+               && strcmp(text, SJL_RESOURCE_HIDDEN) == 0;
+    }
+
+    shown = sjl_resource_option(text);
+    mark = shown && strcmp(text, shown) == 0;
+    free(shown);
+
+    return mark;
 }
 
 
@@ -233,6 +378,46 @@ sjl_resource_check(const sjl_resource_member_t *members, size_t n,
         free(values);
         free(text);
         free(got);
+    }
+
+    for (i = 0; i < sjl_nelts(sjl_resource_groups); i++) {
+        sjl_resource_check_hidden(spec, sjl_resource_groups[i], wrong);
+    }
+}
+
+
+/* what has no stored value is no value */
+
+static void
+sjl_resource_check_hidden(const json_t *spec, const char *member,
+    json_t *wrong)
+{
+    char        *text;
+    size_t       i;
+    json_t      *group, *value;
+    const char  *key;
+
+    group = json_object_get(spec, member);
+
+    json_object_foreach(group, key, value) {
+        if (sjl_resource_is_mark(key, value)) {
+            text = sjl_format("%s: expected the value of %.100s, got what "
+                              "stands for one that is not shown", member, key);
+            sjl_text_clean(text);
+            (void) json_array_append_new(wrong, json_string(text));
+            free(text);
+        }
+    }
+
+    json_array_foreach(group, i, value) {
+        if (sjl_resource_is_mark(NULL, value)) {
+            text = sjl_format("%s: expected an option, got %.100s, which "
+                              "stands for one that is not shown", member,
+                              json_string_value(value));
+            sjl_text_clean(text);
+            (void) json_array_append_new(wrong, json_string(text));
+            free(text);
+        }
     }
 }
 

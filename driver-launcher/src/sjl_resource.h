@@ -81,6 +81,12 @@ sjl_resource_t *sjl_resource_put(const sjl_resource_type_t *type,
 json_t *sjl_resource_show(const sjl_resource_type_t *type,
     const sjl_resource_t *resource, const char *own);
 
+/*
+ * Whoever puts back what was shown keeps what was not: what stands for a secret
+ * becomes that one of the old.
+ */
+void sjl_resource_keep(json_t *spec, const json_t *old);
+
 /* all of them, by name */
 json_t *sjl_resource_show_all(const sjl_resource_type_t *type,
     const char *own);

@@ -1,9 +1,14 @@
 """Library sets while they are looked at: the launcher killed, the JVM killed, hung, silent and full of words."""
 
 import concurrent.futures
+import json
 import os
 import signal
+import time
+import urllib.parse
 
+import pytest
+from sparkjob_channel import HEADER, TYPES, Channel, Refused
 from sparkjob_server import ROOT, Server, alive, wait_until
 
 
@@ -108,3 +113,77 @@ def test_who_asks_twice_is_told_so():
             assert first.result(300)[0] == 400
         s.how("")
         assert s.make()[0] == 201
+
+
+def test_options_that_are_put_back_as_they_were_shown_keep_their_secrets():
+    with Sets() as s:
+        options = ["-Da=1", "--token=one", "--token=two", "-Da.password=three"]
+        assert s.json("POST", "/library-sets/x", {"options": options})[0] == 201
+        shown = s.json("GET", "/library-sets/x")[1]["spec"]["options"]
+        assert shown == ["-Da=1", "--token=*********", "--token=*********", "-Da.password=*********"]
+        shown[1] = "--token=four"
+        assert s.json("PUT", "/library-sets/x", {"options": ["-Db=2", *shown]})[0] == 200
+        s.context("c", **{"library-set": "x"})
+        with open(f"/proc/{s.drivers()[0]}/cmdline") as f:
+            words = f.read().split("\0")
+        assert words[words.index("-Db=2"):][:5] == ["-Db=2", "-Da=1", "--token=four", "--token=two", "-Da.password=three"]
+        status, body = s.json("POST", "/library-sets/y", {"options": shown})
+        assert status == 400
+        assert body["result"]["message"] == "options: expected an option, got --token=*********, which stands for one that is not shown"
+
+
+def frames(kind, *metas):
+    """Questions of a module, as one piece: the launcher has all of them before it answers one."""
+    text = b""
+    for stream, meta in enumerate(metas, 100):
+        raw = json.dumps(meta).encode()
+        text += HEADER.pack(len(raw), TYPES[kind], 0, stream, len(raw)) + raw
+    return text
+
+
+def test_a_deletion_that_comes_twice_is_one():
+    with Sets() as s, Channel(s.socket) as c:
+        for kind, path in (("library", "/library-sets/x"), ("cluster", "/clusters/x")):
+            assert s.json("POST", path, {"master": "local"} if kind == "cluster" else {})[0] == 201
+            c.sock.sendall(frames(kind + "-delete", {"name": "x"}, {"name": "x"}))
+            while len(c.answers) < 2:
+                c.frame()
+            assert "error" not in c.answers.pop(100)[0]
+            assert c.answers.pop(101)[0]["error"] == "no-such-resource"
+
+
+def test_a_module_that_comes_back_is_answered_when_the_look_is_over():
+    with Sets("hang") as s:
+        question = "library-put", {"name": "x", "create": True, "asked": int(time.time() * 1000)}, b"{}"
+        with Channel(s.socket) as c:
+            c.send(*question)
+            pid = wait_until("a JVM looks at it", s.probes)[0]
+        with Channel(s.socket) as c:
+            stream = c.send(*question)
+            assert not c.answered(stream)
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(Refused) as refused:
+                c.wait(stream)
+            assert refused.value.code == "bad-resource"
+            assert s.probes() == [pid]
+
+
+def test_the_file_system_that_is_to_be_read_stands_on_no_command_line():
+    uri = "s3a://key:secret@bucket/"
+    with Sets("hang") as s:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            first = pool.submit(s.json, "POST", "/library-sets/x?probe=" + urllib.parse.quote(uri), {})
+            pid = wait_until("a JVM looks at it", s.probes)[0]
+            with open(f"/proc/{pid}/cmdline") as line, open(f"/proc/{pid}/environ") as environment:
+                assert "secret" not in line.read() + environment.read()
+            os.kill(pid, signal.SIGKILL)
+            assert first.result(300)[0] == 400
+        s.how("")
+        status, body = s.json("POST", "/library-sets/x?probe=" + urllib.parse.quote(uri), {})
+        assert (status, body["probe"]["uri"]) == (201, uri)
+        assert s.json("POST", "/library-sets/x/probe?probe=" + urllib.parse.quote(uri))[1]["uri"] == uri
+        with Channel(s.socket) as c:
+            for question in ("library-put", {"name": "y", "create": True}, b"{}"), ("library-probe", {"name": "x"}):
+                question[1]["probe"] = "s3a://" + "b" * 4096
+                with pytest.raises(Refused, match="probe: expected a URI of at most 4096 bytes"):
+                    c.ask(*question)
