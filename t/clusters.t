@@ -12,7 +12,7 @@ launcher('main',
     context_settings => {'spark.ui.enabled' => 'false', 'spark.executor.memory' => '1g'},
     clusters => {
         near => {master => 'spark://near:7077', settings => {'spark.executor.memory' => '2g'}, hadoop_conf => "$dir/near"},
-        far => {master => 'spark://far:7077', deploy_mode => 'client', library_set => 'other', principal => 'me@REALM', keytab => '/k'},
+        far => {master => 'spark://far:7077', deploy_mode => 'client', library_set => 'other'},
     },
     library_sets => {
         other => {environment => {WHICH => 'other'}, hadoop_conf => "$dir/other", options => ['-Dother=1']},
@@ -55,8 +55,6 @@ is($environ->{WHICH}, 'other', 'whose environment the driver has');
 is($environ->{ALL}, '1', 'over that of the configuration');
 is($environ->{YARN_CONF_DIR}, "$dir/other", "and its Hadoop configuration, where the cluster has none");
 $told = job('two', 'context');
-is($told->{settings}{'spark.kerberos.principal'}, 'me@REALM', 'it logs in');
-is($told->{settings}{'spark.kerberos.keytab'}, '/k', 'by its keytab');
 is($told->{options}[-1], '-Dother=1', 'and is told the options that it was started with');
 
 context('three?cluster=far&library-set=third');

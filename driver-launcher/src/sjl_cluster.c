@@ -8,6 +8,7 @@
 #include "sjl_cluster.h"
 #include "sjl_library.h"
 #include "sjl_setup.h"
+#include "sjl_ticket.h"
 
 
 static void sjl_cluster_fix(const char *name, json_t *spec);
@@ -191,6 +192,10 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
         (void) json_array_append_new(wrong, json_string("master: expected the "
                                      "URL of a master, got nothing"));
     }
+
+    sjl_ticket_check(json_string_value(json_object_get(spec, "principal")),
+                     json_string_value(json_object_get(spec, "keytab")),
+                     wrong);
 }
 
 

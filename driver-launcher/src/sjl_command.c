@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_files.h"
 #include "sjl_listen_link.h"
+#include "sjl_ticket.h"
 
 #include <sys/stat.h>
 
@@ -72,7 +73,7 @@ static const char *const  sjl_command_jvm[] = {
 
 static const char *const  sjl_command_inherited[] = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME",
-    "SPARK_LOCAL_IP", "HADOOP_CONF_DIR", "YARN_CONF_DIR"
+    "SPARK_LOCAL_IP", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "KRB5_CONFIG"
 };
 
 
@@ -279,8 +280,9 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     const json_t *options, const sjl_library_t *library, const char *hadoop,
     const char *class)
 {
-    char    *path;
-    size_t   i;
+    char        *path;
+    size_t       i;
+    const char  *conf;
 
     sjl_command_add(argv, sjl_strdup(library->java));
 
@@ -296,6 +298,14 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     }
 
     sjl_command_add(argv, sjl_format("-Djava.io.tmpdir=%s", tmp));
+
+    /* Java reads the variable of Kerberos' own programs not */
+
+    conf = sjl_ticket_conf(library->environment);
+
+    if (conf) {
+        sjl_command_add(argv, sjl_format("-Djava.security.krb5.conf=%s", conf));
+    }
 
     /* of two that say different things the JVM takes the last */
 

@@ -68,6 +68,8 @@ typedef struct {
     char     *link_key;
     int64_t   link_always;
     int64_t   link_strangers;
+    char     *kinit;
+    int64_t   ticket_renewal;
     int64_t   quota_memory;             /* of all limits 0: none */
     int64_t   quota_processes;
     int64_t   quota_files;

@@ -26,6 +26,7 @@
 #include "sjl_state.h"
 #include "sjl_stray.h"
 #include "sjl_supervise.h"
+#include "sjl_ticket.h"
 #include "sjl_yarn.h"
 
 #include <utlist.h>
@@ -60,6 +61,8 @@ static void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
 static void sjl_context_durable(sjl_context_t *ctx);
 static void sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why);
 static void sjl_context_spawn(sjl_context_t *ctx);
+static void sjl_context_ticket(sjl_context_t *ctx, char *why);
+static void sjl_context_launch(sjl_context_t *ctx);
 static void sjl_context_idle_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 
@@ -577,6 +580,37 @@ sjl_context_spawn(sjl_context_t *ctx)
         return;
     }
 
+    if (ctx->row.remote == NULL && sjl_ticket_wanted(sjl_setup_cluster(ctx))) {
+        sjl_ticket_get(ctx, sjl_context_ticket);
+
+    } else {
+        sjl_context_launch(ctx);
+    }
+}
+
+
+static void
+sjl_context_ticket(sjl_context_t *ctx, char *why)
+{
+    sjl_failure_t  failure;
+
+    if (why == NULL) {
+        sjl_context_launch(ctx);
+        return;
+    }
+
+    sjl_failure_words(&failure, why);
+    failure.error = sjl_error_text("spark.jobserver."
+                                   "ContextInitializationException", why, NULL);
+    sjl_context_fail(ctx, &failure);
+}
+
+
+static void
+sjl_context_launch(sjl_context_t *ctx)
+{
+    sjl_failure_t  why;
+
     ctx->driver = sjl_spare_give(ctx);
 
     if (ctx->driver == NULL) {
@@ -800,6 +834,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_supervise_stop(ctx);
     sjl_spare_leave(ctx);
     sjl_cluster_fit_forget(ctx);
+    sjl_ticket_forget(ctx);
 
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);

@@ -26,6 +26,7 @@ typedef struct sjl_turn_s     sjl_turn_t;
 typedef struct sjl_failure_s  sjl_failure_t;
 typedef struct sjl_fit_s      sjl_fit_t;
 typedef struct sjl_reap_s     sjl_reap_t;
+typedef struct sjl_ticket_s   sjl_ticket_t;
 
 
 struct sjl_context_s {
@@ -80,6 +81,8 @@ struct sjl_context_s {
 
     sjl_fit_t          *fit;            /* see sjl_cluster_fit.h */
     sjl_reap_t         *reap;           /* see sjl_yarn_reap() */
+    sjl_ticket_t       *ticket;         /* see sjl_ticket.h */
+    int64_t             ticket_due;     /* when it needs the next one */
 };
 
 

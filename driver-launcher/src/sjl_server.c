@@ -33,6 +33,7 @@
 #include "sjl_rights.h"
 #include "sjl_spare.h"
 #include "sjl_sweep.h"
+#include "sjl_ticket.h"
 #include "sjl_tls.h"
 #include "sjl_yarn.h"
 
@@ -121,6 +122,7 @@ sjl_server_run(void)
     sjl_driver_leave();
     sjl_archive_leave();
     sjl_probe_leave();
+    sjl_ticket_leave();
     sjl_http_stop();
     sjl_files_stop();
     sjl_db_stop();
@@ -179,6 +181,7 @@ sjl_server_start(void)
     sjl_examine_start();
     sjl_archive_start();
     sjl_spare_start();
+    sjl_ticket_start();
 
     return SJL_OK;
 }
@@ -440,6 +443,7 @@ sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
 
     sjl_archive_stop();
     sjl_probe_stop();
+    sjl_ticket_stop();
     sjl_spare_stop();
 
     sjl_server_is_ending = 1;
@@ -454,6 +458,7 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     (void) events;
 
     if (sjl_archive_busy() || sjl_probe_count() || sjl_spare_count()
+        || sjl_ticket_count()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
             && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping())))
     {

@@ -6,8 +6,11 @@
 
 
 #include "sjl_setup.h"
+#include "sjl_ticket.h"
 
 
+static void sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings,
+    json_t *fixed);
 static void sjl_setup_fix(json_t *settings, json_t *fixed, const char *name,
     const char *value);
 
@@ -112,9 +115,36 @@ sjl_setup_settings(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
     sjl_setup_fix(settings, fixed, "spark.master", cluster->master);
     sjl_setup_fix(settings, fixed, "spark.submit.deployMode",
                   cluster->deploys ? "cluster" : "client");
-    sjl_setup_fix(settings, fixed, "spark.kerberos.principal",
-                  cluster->principal);
-    sjl_setup_fix(settings, fixed, "spark.kerberos.keytab", cluster->keytab);
+
+    if (sjl_ticket_wanted(cluster)) {
+        sjl_setup_kerberos(ctx, settings, fixed);
+    }
+}
+
+
+/*
+ * A driver here is given tickets, and executors' tokens by them; one elsewhere
+ * has been given a keytab by who has submitted it.
+ */
+
+static void
+sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
+{
+    size_t  i;
+
+    static const char *const  names[] = {
+        "spark.kerberos.principal", "spark.kerberos.keytab"
+    };
+
+    for (i = 0; i < sjl_nelts(names); i++) {
+        (void) json_object_del(settings, names[i]);
+        (void) json_array_append_new(fixed, json_string(names[i]));
+    }
+
+    if (ctx->row.remote == NULL) {
+        sjl_setup_fix(settings, fixed, "spark.kerberos.renewal.credentials",
+                      "ccache");
+    }
 }
 
 

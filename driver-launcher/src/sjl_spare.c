@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_folder.h"
 #include "sjl_setup.h"
+#include "sjl_ticket.h"
 
 #include <utlist.h>
 
@@ -391,6 +392,7 @@ sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d)
            && json_array_size(ctx->options) == 0 && ctx->row.remote == NULL
            && sjl_setup_library(ctx) == sjl_library_find(NULL)
            && (cluster == NULL || cluster->hadoop_conf == NULL)
+           && !sjl_ticket_wanted(cluster)
            && !sjl_owner_is_other(&ctx->owner);
 }
 

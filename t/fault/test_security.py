@@ -229,6 +229,37 @@ def test_folder_of_a_context_is_closed_to_other_contexts():
                 assert sb.st_uid == uid and sb.st_mode & 0o077 == 0, path
 
 
+@ROOT_ONLY
+def test_keytab_is_not_for_drivers():
+    """kinit has the launcher's rights, and the tickets become the driver's."""
+    with Users(scripted=True, start=False) as s:
+        keytab, kinit = s.dir + "/run/keytab", s.dir + "/kinit"
+        with open(keytab, "wb") as f:
+            f.write(b"\5\2")
+        os.chown(keytab, LAUNCHER_USER, LAUNCHER_USER)
+        os.chmod(keytab, 0o600)
+        with open(kinit, "w") as f:
+            f.write('#!/bin/sh\nread x <"$3"; id -u >"$5"\n')
+        os.chmod(kinit, 0o755)
+        s.overrides["clusters"] = {"c": {"master": "local", "principal": "me@REALM", "keytab": keytab}}
+        s.overrides["driver"]["kerberos"] = {"kinit": kinit, "renewal": 1}
+        s.start_launcher()
+        s.start_nginx()
+        s.wait_ready()
+        s.context("c", cluster="c")
+        _, folder = driver_of(s, "c")
+        tickets = folder + "/ticket"
+        for _ in range(2):
+            first = os.stat(tickets)
+            assert (first.st_uid, first.st_mode & 0o777) == (ALICE, 0o600)
+            with open(tickets) as f:
+                assert f.read() == f"{LAUNCHER_USER}\n"
+            wait_until("they are replaced", lambda: os.stat(tickets).st_ino != first.st_ino)
+        for uid in (ALICE, BOB):
+            seen = as_user(uid, LOOK % [keytab, folder + "/ticket"], groups=[LAUNCHER_USER])
+            assert (keytab in seen.stdout, tickets in seen.stdout) == (False, uid == ALICE), seen
+
+
 BIG = '{"bytes": 300000}'
 
 

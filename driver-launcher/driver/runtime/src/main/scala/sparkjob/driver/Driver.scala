@@ -19,7 +19,7 @@ import scala.util.control.NonFatal
 import com.fasterxml.jackson.databind.node.ObjectNode
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
-import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.sparkjob.{DelegationTokens, SparkInternals}
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.util.JobserverConfig
@@ -165,13 +165,17 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       if (missing.nonEmpty || elsewhere) {
         respawn(missing, if (elsewhere) Some(settings) else None)
       }
+      Thread.currentThread.setContextClassLoader(new URLClassLoader(
+        SparkInternals.configurations(sys.env).map(_.toURI.toURL).toArray, getClass.getClassLoader))
       val conf = settings.sparkConf(name, defaults)
+      val kerberos = Kerberos.login(conf, SparkInternals.hadoopConfiguration(conf), sys.env)
       val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf,
         here = binary => files.map(_.binary(binary)).getOrElse(binary))
       val user = proxyUser(meta, settings)
+      val tokens = kerberos.map(user.tokens(conf, _))
       user.run {
         val cp = uris.fetch(contextPath.resolve(settings.binaries))
-        open(name, settings, defaults, uris, cp, folders(meta, work), user, limits)
+        open(name, settings, defaults, uris, cp, folders(meta, work), user, tokens, limits)
       }
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
@@ -245,6 +249,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       cp: Seq[Binary],
       folders: Folders,
       user: ProxyUser,
+      tokens: Option[DelegationTokens],
       limits: ObjectNode): Unit = {
     val jars = cp.filter(_.kind == "Jar").map(_.file)
     val urls = (SparkInternals.configurations(sys.env) ++ jars).map(_.toURI.toURL) ++
@@ -252,8 +257,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
-    val conf = ExecutorLibraries(sys.env).give(
-      JobContext.forMaster(settings.config, settings.sparkConf(name, defaults)))
+    val conf = ExecutorLibraries(sys.env).give(JobContext.forMaster(settings.config,
+      user.adapt(settings.sparkConf(name, defaults))))
     val master = conf.get("spark.master")
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()
@@ -261,6 +266,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     Master.tag(conf, surroundings.context)
     val context = JobContext.make(factory, settings.config, conf, name)
     val sc = context.sparkContext
+    tokens.foreach(_.start(sc))
     sc.addSparkListener(new SparkListener {
       override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit = contextGone()
     })

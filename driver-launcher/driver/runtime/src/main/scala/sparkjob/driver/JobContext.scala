@@ -133,7 +133,8 @@ object JobContext {
     if (Warmup.used) {
       SparkInternals.configureHadoopAgain()
     }
-    val all = Fixed.flatMap(key => conf.getOption(key).map(key -> _)).foldLeft(config) {
+    val bare = Kerberos.Settings.filterNot(conf.contains).foldLeft(config)(_.withoutPath(_))
+    val all = Fixed.flatMap(key => conf.getOption(key).map(key -> _)).foldLeft(bare) {
       case (config, (key, value)) => config.withValue(key, ConfigValueFactory.fromAnyRef(value))
     }
     new JobContext(factory, factory.makeContext(all, all, name), config)

@@ -5,10 +5,13 @@
 
 package sparkjob.driver
 
+import java.io.IOException
 import java.lang.reflect.UndeclaredThrowableException
 import java.security.PrivilegedExceptionAction
 
 import org.apache.hadoop.security.UserGroupInformation
+import org.apache.spark.SparkConf
+import org.apache.spark.sparkjob.DelegationTokens
 
 /** For whom the context and its jobs act towards Spark and Hadoop: a user, or the driver's own. */
 class ProxyUser(name: Option[String]) {
@@ -27,5 +30,25 @@ class ProxyUser(name: Option[String]) {
         case e: UndeclaredThrowableException if e.getCause != null => throw e.getCause
       }
     case None => body
+  }
+
+  /** The settings of a context that acts for the user. */
+  def adapt(conf: SparkConf): SparkConf = if (user.isDefined) Kerberos.impersonating(conf) else conf
+
+  /**
+   * Tokens for executors, of the user or of the driver itself.
+   *
+   * @throws BadSettingException if the driver may not act for the user
+   */
+  def tokens(conf: SparkConf, kerberos: Kerberos): DelegationTokens = {
+    val tokens = new DelegationTokens(conf, kerberos.fresh, user)
+    try {
+      tokens.check()
+    } catch {
+      case e: IOException =>
+        Kerberos.bad(s"${kerberos.principal} cannot act for ${user.map(_.getUserName).orNull}: " +
+          Kerberos.reason(e))
+    }
+    tokens
   }
 }

@@ -1,0 +1,584 @@
+
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+
+#include "sjl_ticket.h"
+#include "sjl_command.h"
+#include "sjl_driver.h"
+#include "sjl_files.h"
+#include "sjl_setup.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <utlist.h>
+
+
+#define SJL_TICKET_PERIOD   1.          /* seconds between two looks */
+#define SJL_TICKET_TIMEOUT  10.         /* for an answer of the KDC */
+#define SJL_TICKET_PAUSE    30          /* after a failure, at most */
+#define SJL_TICKET_MAX      8           /* that are renewed at once */
+#define SJL_TICKET_LINES    3           /* of what kinit says */
+#define SJL_TICKET_TAIL     500
+
+
+struct sjl_ticket_s {
+    sjl_context_t  *context;            /* NULL: it has ended */
+    sjl_process_t   process;
+    ev_timer        timer;
+    char           *file;               /* that kinit writes */
+    char           *log;
+    unsigned        got:1;
+    unsigned        late:1;
+    void          (*done)(sjl_context_t *ctx, char *why);
+
+    sjl_ticket_t   *next;
+    sjl_ticket_t   *prev;
+};
+
+
+static void sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events);
+static int sjl_ticket_due(const sjl_context_t *ctx);
+static void sjl_ticket_renewed(sjl_context_t *ctx, char *why);
+static sjl_ticket_t *sjl_ticket_make(sjl_context_t *ctx);
+static int sjl_ticket_run(sjl_ticket_t *ticket);
+static int sjl_ticket_spawn(sjl_ticket_t *ticket, char *program);
+static void sjl_ticket_timeout(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static void sjl_ticket_exited(sjl_process_t *p, int status);
+static int sjl_ticket_take(sjl_file_op_t *op);
+static void sjl_ticket_taken(sjl_file_op_t *op);
+static char *sjl_ticket_words(const sjl_ticket_t *ticket,
+    const sjl_file_op_t *op);
+static void sjl_ticket_end(sjl_ticket_t *ticket, char *why);
+static int sjl_ticket_principal_ok(const char *principal);
+static char *sjl_ticket_keytab_wrong(const char *path);
+
+
+static sjl_ticket_t  *sjl_tickets;
+static ev_timer       sjl_ticket_timer;
+static int            sjl_ticket_ending;
+
+
+void
+sjl_ticket_start(void)
+{
+    ev_timer_init(&sjl_ticket_timer, sjl_ticket_look, SJL_TICKET_PERIOD,
+                  SJL_TICKET_PERIOD);
+    ev_timer_start(sjl_loop, &sjl_ticket_timer);
+}
+
+
+/* those of drivers that another launcher has started are due at once */
+
+static void
+sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    size_t          n;
+    sjl_context_t  *ctx, *next;
+
+    (void) loop;
+    (void) timer;
+    (void) events;
+
+    n = sjl_ticket_count();
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+
+        if (sjl_ticket_ending || n >= SJL_TICKET_MAX) {
+            return;
+        }
+
+        if (sjl_ticket_due(ctx)) {
+            sjl_ticket_get(ctx, sjl_ticket_renewed);
+            n++;
+        }
+    }
+}
+
+
+static int
+sjl_ticket_due(const sjl_context_t *ctx)
+{
+    return !ctx->row.final && ctx->driver && ctx->row.remote == NULL
+           && ctx->ticket == NULL && ctx->ticket_due <= sjl_now()
+           && sjl_ticket_wanted(sjl_setup_cluster(ctx));
+}
+
+
+static void
+sjl_ticket_renewed(sjl_context_t *ctx, char *why)
+{
+    int64_t  pause;
+
+    if (why == NULL) {
+        return;
+    }
+
+    pause = sjl_conf->ticket_renewal < SJL_TICKET_PAUSE
+            ? sjl_conf->ticket_renewal : SJL_TICKET_PAUSE;
+    ctx->ticket_due = sjl_now() + pause * 1000;
+
+    sjl_log(SJL_LOG_ERR, "context %s %s: %s; tried again in %d s",
+            ctx->row.name, ctx->row.id, why, (int) pause);
+    free(why);
+}
+
+
+int
+sjl_ticket_wanted(const sjl_cluster_t *cluster)
+{
+    return cluster && cluster->principal && cluster->keytab;
+}
+
+
+void
+sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
+    char *why))
+{
+    sjl_ticket_t  *ticket;
+
+    /* one for the driver before is none for the next one */
+
+    sjl_ticket_forget(ctx);
+
+    ticket = sjl_ticket_make(ctx);
+    ticket->done = done;
+
+    if (sjl_ticket_run(ticket) == SJL_ERROR) {
+        sjl_ticket_end(ticket, sjl_format("Kerberos: there is no ticket for "
+                                          "%s: \"%s\" could not be started, "
+                                          "the launcher's log tells why",
+                                          sjl_setup_cluster(ctx)->principal,
+                                          sjl_conf->kinit));
+        return;
+    }
+
+    ev_timer_set(&ticket->timer, SJL_TICKET_TIMEOUT, 0.);
+    ev_timer_start(sjl_loop, &ticket->timer);
+}
+
+
+static sjl_ticket_t *
+sjl_ticket_make(sjl_context_t *ctx)
+{
+    char           name[33];
+    sjl_ticket_t  *ticket;
+
+    sjl_random_hex(name, 16);
+
+    ticket = sjl_alloc(sizeof(sjl_ticket_t));
+    ticket->context = ctx;
+    ticket->file = sjl_format("%s/tmp/%s", sjl_files_root, name);
+    ticket->log = sjl_format("%s/tmp/%s.log", sjl_files_root, name);
+    ticket->process.exited = sjl_ticket_exited;
+
+    ev_init(&ticket->timer, sjl_ticket_timeout);
+    ticket->timer.data = ticket;
+
+    ctx->ticket = ticket;
+    DL_APPEND(sjl_tickets, ticket);
+
+    return ticket;
+}
+
+
+static int
+sjl_ticket_run(sjl_ticket_t *ticket)
+{
+    int    rc;
+    char  *program;
+
+    program = sjl_command_program(sjl_conf->kinit);
+
+    if (program == NULL) {
+        sjl_log(SJL_LOG_CRIT, "there is no program \"%s\" to get a ticket of "
+                "Kerberos with", sjl_conf->kinit);
+        return SJL_ERROR;
+    }
+
+    rc = sjl_ticket_spawn(ticket, program);
+    free(program);
+
+    return rc;
+}
+
+
+/* as ourselves: the keytab is closed to drivers */
+
+static int
+sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
+{
+    int             rc;
+    char           *folder, *conf, *path, *home, *argv[8], *envp[5];
+    const char     *told;
+    sjl_login_t     login;
+    sjl_owner_t     owner;
+    sjl_spawn_t     spawn;
+    sjl_cluster_t  *cluster;
+    sjl_library_t  *library;
+
+    cluster = sjl_setup_cluster(ticket->context);
+    library = sjl_setup_library(ticket->context);
+    told = sjl_ticket_conf(library ? library->environment : NULL);
+
+    folder = sjl_format("%s/tmp", sjl_files_root);
+    path = sjl_format("PATH=%s", getenv("PATH") ? getenv("PATH") : "");
+    home = sjl_format("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
+    conf = told ? sjl_format("KRB5_CONFIG=%s", told) : NULL;
+
+    argv[0] = program;
+    argv[1] = (char *) "-k";
+    argv[2] = (char *) "-t";
+    argv[3] = (char *) (uintptr_t) cluster->keytab;
+    argv[4] = (char *) "-c";
+    argv[5] = ticket->file;
+    argv[6] = (char *) (uintptr_t) cluster->principal;
+    argv[7] = NULL;
+
+    envp[0] = (char *) "LC_ALL=C";
+    envp[1] = path;
+    envp[2] = home;
+    envp[3] = conf;
+    envp[4] = NULL;
+
+    owner.uid = geteuid();
+    owner.gid = getegid();
+    sjl_login_make(&login, &owner);
+
+    memset(&spawn, 0, sizeof(spawn));
+    spawn.argv = argv;
+    spawn.envp = envp;
+    spawn.input = "";
+    spawn.folder = folder;
+    spawn.log = ticket->log;
+    spawn.group = -1;
+    spawn.login = &login;
+
+    rc = sjl_process_spawn(&ticket->process, &spawn);
+
+    sjl_login_free(&login);
+    free(folder);
+    free(path);
+    free(home);
+    free(conf);
+
+    return rc;
+}
+
+
+static void
+sjl_ticket_timeout(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_ticket_t  *ticket;
+
+    (void) loop;
+    (void) events;
+
+    ticket = timer->data;
+    ticket->late = 1;
+
+    sjl_process_signal(&ticket->process, SIGKILL);
+}
+
+
+static void
+sjl_ticket_exited(sjl_process_t *p, int status)
+{
+    sjl_ticket_t   *ticket;
+    sjl_file_op_t  *op;
+
+    ticket = sjl_container(p, sjl_ticket_t, process);
+    ticket->got = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+    ev_timer_stop(sjl_loop, &ticket->timer);
+
+    op = sjl_file_op_make(sjl_ticket_take, sjl_ticket_taken, ticket);
+    op->from = sjl_strdup(ticket->file);
+
+    if (ticket->context) {
+        op->to = sjl_path_context(ticket->context->row.id, SJL_TICKET_FILE);
+    }
+
+    sjl_file_op_add(op);
+}
+
+
+/*
+ * On the file thread: a driver reads either the old tickets or the new ones.
+ * Of one that was not got the log tells why.
+ */
+
+static int
+sjl_ticket_take(sjl_file_op_t *op)
+{
+    int                  rc;
+    const sjl_ticket_t  *ticket;
+
+    ticket = op->data;
+    rc = SJL_OK;
+
+    if (op->to && ticket->got) {
+        op->fd = open(op->from, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+        rc = op->fd == -1 ? sjl_files_fail(op, "open", op->from)
+                          : sjl_files_copy(op);
+
+        if (op->fd != -1) {
+            (void) close(op->fd);
+            op->fd = -1;
+        }
+
+    } else if (op->to) {
+        op->body = sjl_file_tail(ticket->log, SJL_TICKET_LINES,
+                                 SJL_TICKET_TAIL);
+    }
+
+    (void) unlink(op->from);
+    (void) unlink(ticket->log);
+
+    return rc;
+}
+
+
+static void
+sjl_ticket_taken(sjl_file_op_t *op)
+{
+    char          *why;
+    sjl_ticket_t  *ticket;
+
+    ticket = op->data;
+    why = NULL;
+
+    if (ticket->context) {
+        why = sjl_ticket_words(ticket, op);
+        ticket->context->ticket_due = sjl_now()
+                                      + sjl_conf->ticket_renewal * 1000;
+    }
+
+    sjl_file_op_free(op);
+    sjl_ticket_end(ticket, why);
+}
+
+
+/* which keytab it was is nobody's affair but the launcher's */
+
+static char *
+sjl_ticket_words(const sjl_ticket_t *ticket, const sjl_file_op_t *op)
+{
+    char                 *text;
+    const char           *said;
+    const sjl_cluster_t  *cluster;
+
+    static const char  kinit[] = "kinit: ";
+
+    if (ticket->got && op->rc == SJL_OK) {
+        return NULL;
+    }
+
+    said = ticket->got ? op->why.text : op->body ? op->body : "";
+
+    if (strncmp(said, kinit, sizeof(kinit) - 1) == 0) {
+        said += sizeof(kinit) - 1;
+    }
+
+    cluster = sjl_setup_cluster(ticket->context);
+    text = ticket->late
+           ? sjl_format("Kerberos: there is no ticket for %s: no KDC has "
+                        "answered within %d s", cluster->principal,
+                        (int) SJL_TICKET_TIMEOUT)
+           : sjl_format("Kerberos: there is no ticket for %s: %.*s",
+                        cluster->principal, (int) strcspn(said, "\n"),
+                        *said ? said : "kinit has failed without a word");
+    sjl_text_clean(text);
+
+    sjl_log(SJL_LOG_ERR, "context %s %s: %s (keytab \"%s\")",
+            ticket->context->row.name, ticket->context->row.id, text,
+            cluster->keytab);
+
+    return text;
+}
+
+
+static void
+sjl_ticket_end(sjl_ticket_t *ticket, char *why)
+{
+    sjl_context_t   *ctx;
+    void           (*done)(sjl_context_t *ctx, char *why);
+
+    ctx = ticket->context;
+    done = ticket->done;
+
+    DL_DELETE(sjl_tickets, ticket);
+
+    free(ticket->file);
+    free(ticket->log);
+    free(ticket);
+
+    if (ctx) {
+        ctx->ticket = NULL;
+        done(ctx, why);
+    }
+}
+
+
+void
+sjl_ticket_forget(sjl_context_t *ctx)
+{
+    if (ctx->ticket == NULL) {
+        return;
+    }
+
+    sjl_process_signal(&ctx->ticket->process, SIGKILL);
+
+    ctx->ticket->context = NULL;
+    ctx->ticket = NULL;
+}
+
+
+void
+sjl_ticket_check(const char *principal, const char *keytab, json_t *wrong)
+{
+    char  *text;
+
+    text = NULL;
+
+    if (principal && !sjl_ticket_principal_ok(principal)) {
+        text = sjl_format("principal: expected name@REALM or "
+                          "name/host@REALM, got \"%.100s\"", principal);
+
+    } else if (principal && keytab == NULL) {
+        text = sjl_format("keytab: expected the path of a keytab of %.300s, "
+                          "got nothing", principal);
+
+    } else if (principal == NULL && keytab) {
+        text = sjl_strdup("principal: expected whose keytab it is, "
+                          "got nothing");
+
+    } else if (keytab) {
+        text = sjl_ticket_keytab_wrong(keytab);
+    }
+
+    if (text) {
+        sjl_text_clean(text);
+        (void) json_array_append_new(wrong, json_string(text));
+        free(text);
+    }
+}
+
+
+/* it becomes an argument of kinit, which is to see no option in it */
+
+static int
+sjl_ticket_principal_ok(const char *principal)
+{
+    size_t       len;
+    const char  *at;
+
+    at = strrchr(principal, '@');
+
+    if (*principal == '-' || at == NULL || at == principal || at[1] == '\0') {
+        return 0;
+    }
+
+    for (len = 0; principal[len]; len++) {
+        if ((unsigned char) principal[len] <= ' ' || principal[len] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static char *
+sjl_ticket_keytab_wrong(const char *path)
+{
+    int          fd;
+    char        *text;
+    ssize_t      n;
+    struct stat  sb;
+    uint8_t      head[2];
+
+    if (*path != '/') {
+        return sjl_format("keytab: expected an absolute path, got \"%.300s\"",
+                          path);
+    }
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOCTTY);
+
+    if (fd == -1) {
+        return sjl_format("keytab: \"%.300s\" cannot be read by the launcher: "
+                          "%s", path, strerror(errno));
+    }
+
+    text = NULL;
+    n = read(fd, head, sizeof(head));
+
+    if (fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+        text = sjl_format("keytab: \"%.300s\" is no file", path);
+
+    } else if (n != sizeof(head) || head[0] != 5
+               || (head[1] != 1 && head[1] != 2))
+    {
+        text = sjl_format("keytab: \"%.300s\" is no keytab", path);
+
+    } else if (sb.st_mode & 077) {
+        text = sjl_format("keytab: \"%.300s\" is open to others than its "
+                          "owner (mode %04o), expected 0600 or 0400", path,
+                          (unsigned) sb.st_mode & 07777);
+    }
+
+    (void) close(fd);
+
+    return text;
+}
+
+
+const char *
+sjl_ticket_conf(const json_t *environment)
+{
+    const char  *told;
+
+    told = json_string_value(json_object_get(environment, "KRB5_CONFIG"));
+
+    return told ? told : getenv("KRB5_CONFIG");
+}
+
+
+void
+sjl_ticket_stop(void)
+{
+    sjl_ticket_t  *ticket;
+
+    sjl_ticket_ending = 1;
+
+    DL_FOREACH(sjl_tickets, ticket) {
+        sjl_process_signal(&ticket->process, SIGKILL);
+    }
+}
+
+
+size_t
+sjl_ticket_count(void)
+{
+    size_t         n;
+    sjl_ticket_t  *ticket;
+
+    DL_COUNT(sjl_tickets, ticket, n);
+
+    return n;
+}
+
+
+void
+sjl_ticket_leave(void)
+{
+    sjl_ticket_t  *ticket;
+
+    DL_FOREACH(sjl_tickets, ticket) {
+        sjl_process_forget(&ticket->process);
+    }
+}

@@ -1,0 +1,145 @@
+use SparkjobTest;
+use Test::Nginx::Socket 'no_plan';
+
+use JSON::PP;
+
+# Clusters with a keytab: drivers get tickets, by a kinit that does what a file says; t/clusters/test_kerberos.py has a real KDC.
+
+my $dir = test_dir();
+my $keytab = file('keytab', "\5\2", 0600);
+my $how = file('how', '');
+
+file('kinit', <<"END", 0700);
+#!/bin/sh
+echo "\$KRB5_CONFIG \$*" >>$dir/asked
+read how <$how
+case \$how in
+    hang) exec sleep 60 ;;
+    ?*) echo "kinit: \$how" >&2; exit 1 ;;
+esac
+wc -l <$dir/asked >"\$5"
+END
+
+launcher('main',
+    dao => 'sqlite',
+    clusters => {
+        secure => {master => 'local', principal => 'me@REALM', keytab => $keytab},
+        plain => {master => 'local'},
+    },
+    driver => {environment => {KRB5_CONFIG => '/its/krb5.conf'}, kerberos => {kinit => "$dir/kinit", renewal => 1}},
+);
+run_tests();
+
+sub file {
+    my ($name, $text, $mode) = @_;
+    open my $out, '>', "$dir/$name.new" or die "$dir/$name: $!";
+    print $out $text;
+    close $out;
+    chmod $mode // 0600, "$dir/$name.new";
+    rename "$dir/$name.new", "$dir/$name";
+    return "$dir/$name";
+}
+
+sub text {
+    open my $in, '<', $_[0] or return '';
+    local $/;
+    return scalar <$in>;
+}
+
+sub job {
+    my ($context, $class) = @_;
+    return http('POST', "/jobs?cp=jar&mainClass=$class&sync=true&context=$context")->{json}{result};
+}
+
+upload('jar');
+
+# One that nobody answers is waited for beside the others.
+
+file('how', "hang\n");
+my $hung = http_start('POST', '/contexts/hung?cluster=secure');
+wait_for('its kinit runs', sub { text("$dir/asked") });
+file('how', '');
+
+context('one?cluster=secure');
+like((split /\n/, text("$dir/asked"))[1], qr{^/its/krb5\.conf -k -t \Q$keytab\E -c \S+ me\@REALM$}, 'kinit is told all that it needs');
+my $environ = job('one', 'environ');
+my $tickets = $environ->{KRB5CCNAME};
+is($environ->{KRB5PRINCIPAL}, 'me@REALM', 'a driver is told whose tickets it has');
+like(text($tickets), qr/^\d+$/, 'and where');
+is((stat $tickets)[2] & 07777, 0600, 'they are closed to others');
+unlike(JSON::PP::encode_json($environ), qr/\Q$keytab/, 'no word of the keytab is in its environment');
+my $told = job('one', 'context');
+unlike(JSON::PP::encode_json($told), qr/\Q$keytab/, 'nor in its settings');
+is_deeply([grep { /kerberos/ } sort @{$told->{fixed}}], [map { "spark.kerberos.$_" } qw(keytab principal renewal.credentials)],
+          'where a request can set no other one');
+is($told->{settings}{'spark.kerberos.renewal.credentials'}, 'ccache', 'Spark takes the tickets');
+
+context('two?cluster=plain');
+ok(!exists job('two', 'environ')->{KRB5CCNAME}, 'a cluster without a keytab has none');
+
+# They are replaced.
+
+my $before = text($tickets);
+wait_for('there are new tickets', sub { text($tickets) ne $before });
+file('how', "Cannot contact any KDC for realm 'REALM' while getting initial credentials\n");
+wait_for('the log tells of what fails', sub { text("$dir/main.log") =~ /context one \S+: .*Cannot contact any KDC.*; tried again in/ });
+like(text($tickets), qr/^\d+$/, 'the old ones stay then');
+
+my $answer = http('POST', '/contexts/three?cluster=secure');
+is($answer->{status}, 500, 'a context without a ticket does not begin');
+is($answer->{json}{result}{message}, "Kerberos: there is no ticket for me\@REALM: Cannot contact any KDC for realm 'REALM' while getting "
+   . 'initial credentials', 'why is told, and no word of the keytab');
+is($answer->{json}{result}{errorClass}, 'spark.jobserver.ContextInitializationException', 'as of any that cannot be made');
+
+file('how', '');
+$before = text($tickets);
+wait_for('it is tried again', sub { text($tickets) ne $before });
+
+# So do those of drivers that another launcher has started.
+
+$answer = http_finish($hung, 30);
+is($answer->{status}, 500, 'no context begins without an answer of the KDC');
+is($answer->{json}{result}{message}, 'Kerberos: there is no ticket for me@REALM: no KDC has answered within 10 s', 'which is told');
+
+kill_launcher();
+$before = text($tickets);
+start_launcher();
+wait_for('there are new ones', sub { text($tickets) ne $before });
+
+is(http('DELETE', '/contexts/one')->{status}, 200, 'a context ends');
+wait_for('its tickets are gone', sub { !-e $tickets });
+
+# What cannot be a cluster's.
+
+file('open', "\5\2", 0640);
+file('text', "no keytab\n");
+for ([{principal => 'me@REALM'}, 'keytab: expected the path of a keytab of me@REALM, got nothing'],
+     [{keytab => $keytab}, 'principal: expected whose keytab it is, got nothing'],
+     [{principal => 'me', keytab => $keytab}, 'principal: expected name@REALM or name/host@REALM, got "me"'],
+     [{principal => '-c@R', keytab => $keytab}, 'principal: expected name@REALM or name/host@REALM, got "-c@R"'],
+     [{principal => 'me@R', keytab => 'keytab'}, 'keytab: expected an absolute path, got "keytab"'],
+     [{principal => 'me@R', keytab => "$dir/none"}, "keytab: \"$dir/none\" cannot be read by the launcher: No such file or directory"],
+     [{principal => 'me@R', keytab => $dir}, "keytab: \"$dir\" is no file"],
+     [{principal => 'me@R', keytab => "$dir/text"}, "keytab: \"$dir/text\" is no keytab"],
+     [{principal => 'me@R', keytab => "$dir/open"},
+      "keytab: \"$dir/open\" is open to others than its owner (mode 0640), expected 0600 or 0400"])
+{
+    my ($spec, $why) = @$_;
+    $answer = http('POST', '/clusters/wrong', JSON::PP::encode_json({master => 'local', %$spec}));
+    is($answer->{status}, 400, "refused: $why");
+    like(JSON::PP->new->allow_nonref->encode($answer->{json}{result}), qr/\Q@{[JSON::PP->new->allow_nonref->encode($why) =~ s{^"|"$}{}gr]}/,
+         'and told');
+}
+is(http('POST', '/clusters/right', JSON::PP::encode_json({master => 'local', principal => 'a/b@R', keytab => $keytab}))->{status}, 201,
+   'others are made');
+
+__DATA__
+
+=== TEST 1: a server
+--- config
+    location / {
+        sparkjob main;
+    }
+--- request
+GET /healthz
+--- error_code: 200
