@@ -144,28 +144,9 @@ def owners(server, secure, context, user=None):
                                f'path = "{secure.hdfs}/of-{user}-{context}"', {"X-User": user} if user else {})
     assert status == 200, body
     found = body["result"]
+    assert "files" in found, body
     assert (found["files"], found["lines"], found["keytab"], found["settings"]) == (2, 3, False, []), found
     return found["owners"]
-
-
-def test_contexts_outlive_their_tickets(server, kdc, secure):
-    """One that acts for its principal, and two for a user: one with an executor of its own, one without."""
-    alice = {"X-User": "alice"}
-    server.context("own", cluster="spark")
-    for cluster in ("jobserver", "local"):
-        status, body = server.json("POST", f"/as/contexts/{cluster}?cluster={cluster}", "", alice)
-        assert status == 200, body
-    began, end = kdc.tickets(kdc.principal("spark")), time.monotonic() + LONG
-    while True:
-        assert owners(server, secure, "own") == ["spark"]
-        assert owners(server, secure, "jobserver", "alice") == ["alice"]
-        assert owners(server, secure, "local", "alice") == ["alice"]
-        if time.monotonic() > end:
-            break
-        time.sleep(LIFE / 3)
-    wait_until("there were new tickets", lambda: kdc.tickets(kdc.principal("spark")) > began + LONG // LIFE, LIFE * PATIENCE)
-    for path in ("/contexts/own", "/as/contexts/jobserver", "/as/contexts/local"):
-        assert server.json("DELETE", path, headers=alice)[0] == 200
 
 
 def test_who_may_not_act_for_a_user_is_told(server):
@@ -191,3 +172,23 @@ def test_a_login_that_cannot_be_is_named_at_once(server, broken):
 def test_a_hadoop_without_kerberos_is_named(server):
     status, body = server.post("/contexts/bad?cluster=plain")
     assert status == 400 and "hadoop.security.authentication = simple" in body["result"]["message"], body
+
+
+def test_contexts_outlive_their_tickets(server, kdc, secure):
+    """One that acts for its principal, and two for a user: one with an executor of its own, one without."""
+    alice = {"X-User": "alice"}
+    server.context("own", cluster="spark")
+    for cluster in ("jobserver", "local"):
+        status, body = server.json("POST", f"/as/contexts/{cluster}?cluster={cluster}", "", alice)
+        assert status == 200, body
+    began, end = kdc.tickets(kdc.principal("spark")), time.monotonic() + LONG
+    while True:
+        assert owners(server, secure, "own") == ["spark"]
+        assert owners(server, secure, "jobserver", "alice") == ["alice"]
+        assert owners(server, secure, "local", "alice") == ["alice"]
+        if time.monotonic() > end:
+            break
+        time.sleep(LIFE / 3)
+    wait_until("there were new tickets", lambda: kdc.tickets(kdc.principal("spark")) > began + LONG // LIFE, LIFE * PATIENCE)
+    for path in ("/contexts/own", "/as/contexts/jobserver", "/as/contexts/local"):
+        assert server.json("DELETE", path, headers=alice)[0] == 200

@@ -19,7 +19,7 @@ import scala.util.control.NonFatal
 import com.fasterxml.jackson.databind.node.ObjectNode
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
-import org.apache.spark.sparkjob.{DelegationTokens, SparkInternals}
+import org.apache.spark.sparkjob.SparkInternals
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.util.JobserverConfig
@@ -172,10 +172,9 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       val uris = new Uris(work.resolve("uris"), Outbound(meta.path("outbound")), conf,
         here = binary => files.map(_.binary(binary)).getOrElse(binary))
       val user = proxyUser(meta, settings)
-      val tokens = kerberos.map(user.tokens(conf, _))
       user.run {
         val cp = uris.fetch(contextPath.resolve(settings.binaries))
-        open(name, settings, defaults, uris, cp, folders(meta, work), user, tokens, limits)
+        open(name, settings, defaults, uris, cp, folders(meta, work), user, kerberos, limits)
       }
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
@@ -249,7 +248,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       cp: Seq[Binary],
       folders: Folders,
       user: ProxyUser,
-      tokens: Option[DelegationTokens],
+      kerberos: Option[Kerberos],
       limits: ObjectNode): Unit = {
     val jars = cp.filter(_.kind == "Jar").map(_.file)
     val urls = (SparkInternals.configurations(sys.env) ++ jars).map(_.toURI.toURL) ++
@@ -257,8 +256,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
+    val own = user.adapt(settings.sparkConf(name, defaults))
     val conf = ExecutorLibraries(sys.env).give(JobContext.forMaster(settings.config,
-      user.adapt(settings.sparkConf(name, defaults))))
+      kerberos.map(_.adapt(own, SparkInternals.hadoopConfiguration(own))).getOrElse(own)))
+    val tokens = kerberos.map(user.tokens(conf, _))
     val master = conf.get("spark.master")
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
     inheritBinaries()

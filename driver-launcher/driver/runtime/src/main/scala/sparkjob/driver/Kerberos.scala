@@ -23,7 +23,19 @@ import org.slf4j.LoggerFactory
  * @param principal its name there
  * @param fresh     logs in once more, as somebody who has no tokens
  */
-class Kerberos private (val principal: String, val fresh: () => UserGroupInformation)
+class Kerberos private (val principal: String, val fresh: () => UserGroupInformation) {
+
+  /**
+   * Hadoop writes no file, and Spark asks for no token, unless somebody is named who could renew
+   * it: YARN, or where there is no YARN we ourselves.
+   */
+  def adapt(conf: SparkConf, hadoop: Configuration): SparkConf =
+    if (hadoop.get(Kerberos.Renewer) == null) {
+      conf.set("spark.hadoop." + Kerberos.Renewer, principal)
+    } else {
+      conf
+    }
+}
 
 /**
  * A ticket lasts hours and a context may live for weeks. With a keytab Hadoop logs in again by
@@ -43,6 +55,7 @@ object Kerberos {
   private val Cache = "KRB5CCNAME"
   private val CachePrincipal = "KRB5PRINCIPAL"
 
+  private val Renewer = "yarn.resourcemanager.principal"
   private val Authentication = "hadoop.security.authentication"
   private val MinRelogin = "hadoop.kerberos.min.seconds.before.relogin"
   private val LookSeconds = 2
