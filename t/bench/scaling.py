@@ -3,7 +3,7 @@
 Each line is a load on a server with so many workers: requests a second, what one costs of CPU in the workers and in the launcher, and of the zone's
 lock: how often it is taken for a request, how long it is held and at most, how often another worker had it, and for how long was waited.
 `contended` and `waited` are what workers share; what a request costs of CPU is what bounds its rate where nothing is shared. "1 | own" is one
-worker on the first CPU and the launcher on the second.
+worker on the first CPU that we may use and the launcher on the second; where there is one only, it is left out.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from sparkjob_server import BUILD, Server, cpu_seconds, wait_until  # noqa: E402
 
 CLOCKED = BUILD + "/lockcheck/locktime.so"
 CONNECTIONS, JOBS = 64, 100
+CPUS = sorted(os.sched_getaffinity(0))
 COLUMNS = ("requests/s", "worker us", "launcher us", "locks", "held ns", "longest us", "contended %", "waited %")
 
 
@@ -83,8 +84,9 @@ def measured(name, workers, seconds, pinned):
         seen = [s.run("noop", cp="b")[1]["jobId"] for _ in range(JOBS)]
         wait_until("all jobs are over", lambda: all(j["status"] == "FINISHED" for j in s.get(f"/jobs?limit={JOBS}")[1]))
         if pinned:
-            pin(s.worker_pids(), {0})
-            pin([s.launcher.pid], {1})
+            first, second = CPUS[:2]
+            pin(s.worker_pids(), {first})
+            pin([s.launcher.pid], {second})
         before, began = used(s), time.monotonic()
         count = LOADS[name](s, seen[0], seconds)
         took = time.monotonic() - began
@@ -113,7 +115,7 @@ def main():
     print(f"{host['cpus']} CPUs ({host['cpu']}), load {host['load'][0]}; medians of {args.rounds} rounds of {args.seconds} s")
     print(f"{'load':20s} {'workers':>9s}" + "".join(f"{c:>13s}" for c in COLUMNS), flush=True)
     for name in LOADS:
-        for text, workers, pinned in (("1", 1, False), ("2", 2, False), ("1 | own", 1, True)):
+        for text, workers, pinned in (("1", 1, False), ("2", 2, False), ("1 | own", 1, True))[:3 if len(CPUS) > 1 else 2]:
             rounds = [measured(name, workers, args.seconds, pinned) for _ in range(args.rounds)]
             print(f"{name:20s} {text:>9s}" + "".join(f"{middle(column):13,.{1 if middle(column) < 100 else 0}f}" for column in zip(*rounds)), flush=True)
 
