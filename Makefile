@@ -278,8 +278,8 @@ $(HADOOP): t/hadoop/pom.xml | deps
 	@$(MVN) -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(BUILD)/hadoop/lib $(PLAIN)
 	@touch $@
 
-clusters: export DEPS := test
-clusters: all spark hadoop                 ## real HDFS and YARN, several clusters at once (T="t/clusters/test_yarn.py -k kill")
+clusters: export DEPS := clusters
+clusters: all spark hadoop                 ## real HDFS, YARN and KDC, several clusters at once (T="t/clusters/test_yarn.py -k kill")
 	@/usr/bin/python3 -m pytest -q $(or $(T),t/clusters)
 
 fault: all faults spark shim               ## what is killed, hung or missing

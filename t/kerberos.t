@@ -61,7 +61,7 @@ wait_for('its kinit runs', sub { text("$dir/asked") });
 file('how', '');
 
 context('one?cluster=secure');
-like((split /\n/, text("$dir/asked"))[1], qr{^/its/krb5\.conf -k -t \Q$keytab\E -c \S+ me\@REALM$}, 'kinit is told all that it needs');
+like((split /\n/, text("$dir/asked"))[1], qr{^\S+:/its/krb5\.conf -k -t \Q$keytab\E -c \S+ me\@REALM$}, 'kinit is told all that it needs');
 my $environ = job('one', 'environ');
 my $tickets = $environ->{KRB5CCNAME};
 is($environ->{KRB5PRINCIPAL}, 'me@REALM', 'a driver is told whose tickets it has');

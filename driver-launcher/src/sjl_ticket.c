@@ -22,6 +22,7 @@
 #define SJL_TICKET_MAX      8           /* that are renewed at once */
 #define SJL_TICKET_LINES    3           /* of what kinit says */
 #define SJL_TICKET_TAIL     500
+#define SJL_TICKET_CONF     "/etc/krb5.conf"
 
 
 struct sjl_ticket_s {
@@ -30,6 +31,7 @@ struct sjl_ticket_s {
     ev_timer        timer;
     char           *file;               /* that kinit writes */
     char           *log;
+    char           *conf;
     unsigned        got:1;
     unsigned        late:1;
     void          (*done)(sjl_context_t *ctx, char *why);
@@ -44,6 +46,7 @@ static int sjl_ticket_due(const sjl_context_t *ctx);
 static void sjl_ticket_renewed(sjl_context_t *ctx, char *why);
 static sjl_ticket_t *sjl_ticket_make(sjl_context_t *ctx);
 static int sjl_ticket_run(sjl_ticket_t *ticket);
+static int sjl_ticket_strict(const sjl_ticket_t *ticket);
 static int sjl_ticket_spawn(sjl_ticket_t *ticket, char *program);
 static void sjl_ticket_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -173,6 +176,7 @@ sjl_ticket_make(sjl_context_t *ctx)
     ticket->context = ctx;
     ticket->file = sjl_format("%s/tmp/%s", sjl_files_root, name);
     ticket->log = sjl_format("%s/tmp/%s.log", sjl_files_root, name);
+    ticket->conf = sjl_format("%s/tmp/%s.conf", sjl_files_root, name);
     ticket->process.exited = sjl_ticket_exited;
 
     ev_init(&ticket->timer, sjl_ticket_timeout);
@@ -199,8 +203,48 @@ sjl_ticket_run(sjl_ticket_t *ticket)
         return SJL_ERROR;
     }
 
-    rc = sjl_ticket_spawn(ticket, program);
+    rc = sjl_ticket_strict(ticket);
+
+    if (rc == SJL_OK && sjl_ticket_spawn(ticket, program) == SJL_ERROR) {
+        (void) unlink(ticket->conf);
+        rc = SJL_ERROR;
+    }
+
     free(program);
+
+    return rc;
+}
+
+
+/*
+ * kinit would put up with a clock that is wrong, and Java, which has to use
+ * the ticket, does not: so it is told here.
+ */
+
+static int
+sjl_ticket_strict(const sjl_ticket_t *ticket)
+{
+    int  fd, rc;
+
+    static const char  text[] = "[libdefaults]\nkdc_timesync = 0\n";
+
+    fd = open(ticket->conf, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (fd != -1
+        && write(fd, text, sizeof(text) - 1) == (ssize_t) sizeof(text) - 1)
+    {
+        rc = SJL_OK;
+
+    } else {
+        rc = SJL_ERROR;
+        sjl_log(SJL_LOG_CRIT, "\"%s\" cannot be written: %s", ticket->conf,
+                strerror(errno));
+        (void) unlink(ticket->conf);
+    }
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
 
     return rc;
 }
@@ -227,7 +271,8 @@ sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
     folder = sjl_format("%s/tmp", sjl_files_root);
     path = sjl_format("PATH=%s", getenv("PATH") ? getenv("PATH") : "");
     home = sjl_format("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
-    conf = told ? sjl_format("KRB5_CONFIG=%s", told) : NULL;
+    conf = sjl_format("KRB5_CONFIG=%s:%s", ticket->conf,
+                      told ? told : SJL_TICKET_CONF);
 
     argv[0] = program;
     argv[1] = (char *) "-k";
@@ -338,6 +383,7 @@ sjl_ticket_take(sjl_file_op_t *op)
 
     (void) unlink(op->from);
     (void) unlink(ticket->log);
+    (void) unlink(ticket->conf);
 
     return rc;
 }
@@ -415,6 +461,7 @@ sjl_ticket_end(sjl_ticket_t *ticket, char *why)
 
     free(ticket->file);
     free(ticket->log);
+    free(ticket->conf);
     free(ticket);
 
     if (ctx) {

@@ -42,7 +42,7 @@ object Owner extends SparkJob {
 }
 """
 
-pytestmark = pytest.mark.skipif(not shutil.which("krb5kdc", path="/usr/sbin"), reason="Debian's krb5-kdc is not installed")
+pytestmark = pytest.mark.skipif(not (shutil.which("krb5kdc", path="/usr/sbin") and shutil.which("faketime")), reason="Debian's krb5-kdc or faketime is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,7 @@ def broken(kdc):
         "stale": (kdc.principal("good"), stale, "Password incorrect"),
         "gone": (kdc.principal("gone"), gone, "Client 'gone@SPARKJOB.TEST' not found in Kerberos database"),
         "expired": (kdc.principal("expired"), expired, "Client's entry in database has expired"),
+        "late": (kdc.principal("late"), kdc.keytab("late"), "Clock skew too great"),
         "away": ("me@AWAY.TEST", away, "Cannot contact any KDC for realm 'AWAY.TEST'"),
     }
 
@@ -130,7 +131,12 @@ def server(kdc, secure, broken, tmp_path_factory):
         clusters[name] = cluster(principal, keytab)
     # what is below /as/ acts for whom the header names
     acting = "location /as/ { sparkjob spark; sparkjob_user $http_x_user; sparkjob_proxy_user on; }"
-    s = Server(launcher={"clusters": clusters, "driver": {"kerberos": {"renewal": LIFE // 3}}}, location=acting)
+    # one principal lives ten minutes ago
+    kinit = str(folder / "kinit")
+    with open(kinit, "w") as f:
+        f.write('#!/bin/sh\ncase $* in *late@*) exec faketime -f -10m kinit "$@" ;; esac\nexec kinit "$@"\n')
+    os.chmod(kinit, 0o755)
+    s = Server(launcher={"clusters": clusters, "driver": {"kerberos": {"kinit": kinit, "renewal": LIFE // 3}}}, location=acting)
     s.environment = kdc.environment
     with s:
         s.upload("krb", str(folder / "job.jar"))

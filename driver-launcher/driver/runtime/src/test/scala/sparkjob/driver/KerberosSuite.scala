@@ -32,7 +32,8 @@ class KerberosSuite {
       val none = Map.empty[String, String]
       assertTrue(refused(none, Principal -> "me@R").contains("spark.kerberos.keytab is not"))
       assertTrue(refused(none, Keytab -> "/k").contains("spark.kerberos.principal is not"))
-      assertTrue(refused(none, Principal -> "me@R", Keytab -> "/no/such").contains("keytab /no/such"))
+      assertTrue(refused(none, Principal -> "me@R", Keytab -> "/no/such")
+        .contains("keytab /no/such"))
       for (name <- Seq(keytab.toString, keytab.toUri.toString)) {
         assertTrue(refused(none, Principal -> "me@R", Keytab -> name)
           .contains("hadoop.security.authentication = simple"))

@@ -20,8 +20,9 @@ import org.apache.hadoop.security.{Credentials, UserGroupInformation}
 import org.apache.spark.{SparkConf, SparkContext}
 import org.apache.spark.deploy.SparkHadoopUtil
 import org.apache.spark.internal.Logging
-import org.apache.spark.scheduler.cluster.{CoarseGrainedSchedulerBackend, StandaloneSchedulerBackend}
 import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.UpdateDelegationTokens
+import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
+import org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend
 import org.apache.spark.security.HadoopDelegationTokenProvider
 import org.apache.spark.util.{ThreadUtils, Utils}
 
