@@ -182,6 +182,40 @@ sjl_http_ask(const char *method, const char *url, const char *body,
 }
 
 
+void
+sjl_http_authorize(sjl_http_t *http, const sjl_http_right_t *right)
+{
+    char               *header;
+    struct curl_slist  *headers;
+
+    (void) curl_easy_setopt(http->easy, CURLOPT_FOLLOWLOCATION, 0L);
+
+    if (right->token) {
+        header = sjl_format("Authorization: Bearer %s", right->token);
+        headers = curl_slist_append(http->headers, header);
+        sjl_free_secret(header);
+
+        if (headers == NULL) {
+            sjl_log(SJL_LOG_CRIT, "there is no memory for a transfer, giving "
+                    "up");
+            abort();
+        }
+
+        http->headers = headers;
+        (void) curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, http->headers);
+    }
+
+    if (right->ca) {
+        (void) curl_easy_setopt(http->easy, CURLOPT_CAINFO, right->ca);
+    }
+
+    if (right->cert && right->key) {
+        (void) curl_easy_setopt(http->easy, CURLOPT_SSLCERT, right->cert);
+        (void) curl_easy_setopt(http->easy, CURLOPT_SSLKEY, right->key);
+    }
+}
+
+
 static sjl_http_t *
 sjl_http_make(const char *head, const char *tail, int fd, void *data)
 {

@@ -59,5 +59,19 @@ sjl_http_t *sjl_http_ask(const char *method, const char *url, const char *body,
     int64_t timeout, sjl_http_answer_pt done, void *data);
 void sjl_http_cancel(sjl_http_t *http);
 
+/*
+ * By which right such a question is asked, to be said before the loop goes on:
+ * texts, the last three are paths of files.  Any may be NULL.  It is not sent
+ * to where a redirection leads.
+ */
+typedef struct {
+    char        *token;
+    const char  *ca;
+    const char  *cert;
+    const char  *key;
+} sjl_http_right_t;
+
+void sjl_http_authorize(sjl_http_t *http, const sjl_http_right_t *right);
+
 
 #endif /* _SJL_HTTP_H_INCLUDED_ */

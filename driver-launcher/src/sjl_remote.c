@@ -23,8 +23,6 @@
 
 static int sjl_remote_wanted(const json_t *settings,
     const sjl_cluster_t *cluster);
-static const char *sjl_remote_setting(const json_t *settings,
-    const sjl_cluster_t *cluster, const char *name);
 static const sjl_library_t *sjl_remote_library(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
@@ -42,7 +40,7 @@ static void sjl_remote_known(sjl_remote_t *r, const char *id, int changed);
 
 
 static const sjl_remote_kind_t *const  sjl_remote_kinds[] = {
-    &sjl_remote_standalone, &sjl_remote_yarn
+    &sjl_remote_standalone, &sjl_remote_yarn, &sjl_remote_kubernetes
 };
 
 
@@ -66,10 +64,8 @@ sjl_remote_choose(const json_t *settings, const char *name, char **why)
     kind = master ? sjl_remote_kind(master) : NULL;
 
     rest = kind == NULL ? NULL
-           : cluster && cluster->rest ? sjl_strdup(cluster->rest)
-           : kind->rest(master, sjl_remote_setting(settings, cluster,
-                                                   "spark.master.rest.port"),
-                        cluster, sjl_remote_library(settings, cluster), why);
+           : kind->rest(master, settings, cluster,
+                        sjl_remote_library(settings, cluster), why);
 
     if (rest == NULL && *why) {
         return NULL;
@@ -107,9 +103,7 @@ sjl_remote_wanted(const json_t *settings, const sjl_cluster_t *cluster)
 }
 
 
-/* the request's, or else the cluster's, or else the configuration's */
-
-static const char *
+const char *
 sjl_remote_setting(const json_t *settings, const sjl_cluster_t *cluster,
     const char *name)
 {
@@ -216,6 +210,7 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
     r->driver = d;
     r->master = sjl_strdup(master);
     r->rest = sjl_strdup(rest);
+    r->cluster = d->context ? sjl_strdup(d->context->row.cluster) : NULL;
     r->id = sjl_strdup(id);
     r->log = log;
 
@@ -601,6 +596,7 @@ sjl_remote_free(sjl_remote_t *r)
 
     free(r->master);
     free(r->rest);
+    free(r->cluster);
     free(r->id);
     free(r);
 }

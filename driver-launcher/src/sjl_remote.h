@@ -58,11 +58,11 @@ typedef struct {
     const char  *scheme;                /* its masters' URLs begin with it */
 
     /*
-     * Where the manager is asked, to be freed, by its URL, the port that the
-     * settings name (or NULL), the cluster (or NULL) and the library set; NULL:
-     * that is no master, or *why, to be freed, says what is missing.
+     * Where the manager is asked, to be freed, by its URL, the request's
+     * settings, the cluster (or NULL) and the library set; NULL: that is no
+     * master, or *why, to be freed, says what is missing or wrong.
      */
-    char      *(*rest)(const char *master, const char *port,
+    char      *(*rest)(const char *master, const json_t *settings,
                        const sjl_cluster_t *cluster,
                        const sjl_library_t *library, char **why);
 
@@ -80,6 +80,7 @@ struct sjl_remote_s {
     sjl_driver_t             *driver;
     char                     *master;
     char                     *rest;
+    char                     *cluster;  /* its name, or NULL */
     char                     *id;       /* the manager's; NULL: not told yet */
     int64_t                   log;      /* its own begins there in driver.log */
 
@@ -102,6 +103,13 @@ struct sjl_remote_s {
  */
 char *sjl_remote_choose(const json_t *settings, const char *cluster,
     char **why);
+
+/*
+ * A setting: the request's (or NULL: what it says does not count), or else the
+ * cluster's, or else the configuration's; or NULL.
+ */
+const char *sjl_remote_setting(const json_t *settings,
+    const sjl_cluster_t *cluster, const char *name);
 
 /* NULL: the text is none, which was logged */
 sjl_remote_t *sjl_remote_make(sjl_driver_t *d, const char *text);
@@ -147,9 +155,10 @@ void sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
     const char *words);
 void sjl_remote_killed(sjl_remote_t *r, const char *why);
 
-/* the kinds, see sjl_standalone.c and sjl_yarn_driver.c */
+/* the kinds, see sjl_standalone.c, sjl_yarn_driver.c and sjl_kubernetes.c */
 extern const sjl_remote_kind_t  sjl_remote_standalone;
 extern const sjl_remote_kind_t  sjl_remote_yarn;
+extern const sjl_remote_kind_t  sjl_remote_kubernetes;
 
 
 #endif /* _SJL_REMOTE_H_INCLUDED_ */

@@ -20,7 +20,7 @@
 #define SJL_STANDALONE_START    "SPARKJOB_START"
 
 
-static char *sjl_standalone_rest(const char *master, const char *port,
+static char *sjl_standalone_rest(const char *master, const json_t *settings,
     const sjl_cluster_t *cluster, const sjl_library_t *library, char **why);
 static void sjl_standalone_submit(sjl_remote_t *r,
     const sjl_remote_start_t *start);
@@ -60,15 +60,20 @@ static const char *const  sjl_standalone_over[] = {
 /* the first of several masters; spark.master.rest.port is Spark's own name */
 
 static char *
-sjl_standalone_rest(const char *master, const char *port,
+sjl_standalone_rest(const char *master, const json_t *settings,
     const sjl_cluster_t *cluster, const sjl_library_t *library, char **why)
 {
-    char  *host, *rest;
+    char        *host, *rest;
+    const char  *port;
 
-    (void) cluster;
     (void) library;
     (void) why;
 
+    if (cluster && cluster->rest) {
+        return sjl_strdup(cluster->rest);
+    }
+
+    port = sjl_remote_setting(settings, cluster, "spark.master.rest.port");
     port = port ? port : SJL_STANDALONE_PORT;
     host = sjl_cluster_host(master);
 

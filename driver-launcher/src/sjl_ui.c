@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 
-/* what /proc/net/tcp has for a socket that is connected, and one that listens */
+/* what /proc/net/tcp has for a socket that is connected, or listens */
 #define SJL_UI_CONNECTED  0x01
 #define SJL_UI_LISTENS    0x0a
 
