@@ -7,6 +7,8 @@
 
 #include "sjl_ui.h"
 #include "sjl_context.h"
+#include "sjl_shown.h"
+#include "sjl_yarn.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -36,6 +38,7 @@ typedef struct {
 
 
 static char *sjl_ui_of(const sjl_context_t *ctx, char **why);
+static char *sjl_ui_tracking(const sjl_context_t *ctx);
 static int sjl_ui_told(const char *url, char *scheme, size_t size,
     unsigned *port);
 static pid_t sjl_ui_process(int fd);
@@ -98,7 +101,7 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
 static char *
 sjl_ui_of(const sjl_context_t *ctx, char **why)
 {
-    char          *host, *url, scheme[sizeof("https")];
+    char          *host, *url, *tracking, scheme[sizeof("https")];
     pid_t          pid;
     unsigned       port;
     sjl_driver_t  *d;
@@ -110,6 +113,14 @@ sjl_ui_of(const sjl_context_t *ctx, char **why)
                           && ctx->row.state == SJP_CONTEXT_RUNNING
                           ? "its driver has none (spark.ui.enabled)"
                           : "its driver is not there now");
+        return NULL;
+    }
+
+    tracking = sjl_ui_tracking(ctx);
+
+    if (tracking) {
+        *why = sjl_format("YARN's proxy has it, at %s", tracking);
+        free(tracking);
         return NULL;
     }
 
@@ -136,6 +147,29 @@ sjl_ui_of(const sjl_context_t *ctx, char **why)
 
     url = sjl_format("%s://%s:%u", scheme, host, port);
     free(host);
+
+    return url;
+}
+
+
+/*
+ * YARN's applications have their UI answer its proxy only, and begin all links
+ * with that one's path, which is not ours.
+ */
+
+static char *
+sjl_ui_tracking(const sjl_context_t *ctx)
+{
+    char    *url;
+    json_t  *shown;
+
+    if (!sjl_yarn_is(ctx->row.master)) {
+        return NULL;
+    }
+
+    shown = sjl_shown_record(&ctx->row);
+    url = sjl_strdup(json_string_value(json_object_get(shown, "trackingUrl")));
+    json_decref(shown);
 
     return url;
 }

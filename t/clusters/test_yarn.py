@@ -37,6 +37,10 @@ def test_a_job_runs_on_executors_and_the_context_shows_its_application(server, h
     assert app["state"] == "RUNNING" and app["applicationTags"] == "sparkjob-" + shown["id"]
     assert (shown["cluster"], shown["cores"]) == ("y", 1)
     assert shown["trackingUrl"].endswith("/proxy/" + app["id"])
+    status, refused = server.get("/contexts/c/ui/")
+    assert status == 404 and refused["result"].endswith("YARN's proxy has it, at " + shown["trackingUrl"]), refused
+    with urllib.request.urlopen(shown["trackingUrl"]) as page:
+        assert f"/proxy/{app['id']}/static/" in page.read().decode()
     with urllib.request.urlopen(shown["logs"]["executors"]["1"]["stderr"]) as log:
         assert log.status == 200
 
