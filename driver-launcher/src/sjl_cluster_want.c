@@ -26,6 +26,7 @@ typedef struct {
     const char  *overhead;
     const char  *factor;
     const char  *cores;
+    const char  *label;                 /* of YARN's nodes that it may be on */
     int64_t      usual;                 /* MiB, when nothing is said */
 } sjl_want_process_t;
 
@@ -43,26 +44,34 @@ static char *sjl_want_queue(const sjl_context_t *ctx, const char *where,
 static const json_t *sjl_want_find_queue(const json_t *queues,
     const char *wanted, const char *parent, int *automatic, char **names,
     unsigned depth);
+static char *sjl_want_nodes(const sjl_context_t *ctx,
+    const sjl_want_process_t *p, const char *where, const json_t *nodes);
+static int sjl_want_labelled(const json_t *node, const char *label);
 static char *sjl_want_too_large(const sjl_context_t *ctx,
     const sjl_want_process_t *p, const char *where, int64_t memory,
     int64_t cores, const char *limit);
+static char *sjl_want_worker(const sjl_context_t *ctx,
+    const sjl_want_process_t *p, const char *where, int64_t memory,
+    int64_t cores);
 static int64_t sjl_want_number(const json_t *object, const char *name);
 
 
 static const sjl_want_process_t  sjl_want_executor = {
     "an executor", "spark.executor.memory", "memory-per-node",
     "spark.executor.memoryOverhead", "spark.executor.memoryOverheadFactor",
-    "spark.executor.cores", 1024
+    "spark.executor.cores", "spark.yarn.executor.nodeLabelExpression", 1024
 };
 
 static const sjl_want_process_t  sjl_want_am = {
     "the application master", "spark.yarn.am.memory", NULL,
-    "spark.yarn.am.memoryOverhead", NULL, "spark.yarn.am.cores", 512
+    "spark.yarn.am.memoryOverhead", NULL, "spark.yarn.am.cores",
+    "spark.yarn.am.nodeLabelExpression", 512
 };
 
 static const sjl_want_process_t  sjl_want_driver = {
     "the driver", "spark.driver.memory", NULL, "spark.driver.memoryOverhead",
-    "spark.driver.memoryOverheadFactor", "spark.driver.cores", 1024
+    "spark.driver.memoryOverheadFactor", "spark.driver.cores",
+    "spark.yarn.am.nodeLabelExpression", 1024
 };
 
 
@@ -342,17 +351,39 @@ char *
 sjl_want_yarn_nodes(const sjl_context_t *ctx, const char *where,
     const json_t *answer)
 {
-    char     *wrong;
-    size_t    i;
-    json_t   *node;
-    int64_t   memory, cores, n;
+    char          *wrong;
+    const json_t  *nodes;
 
+    nodes = json_object_get(json_object_get(answer, "nodes"), "node");
+    wrong = sjl_want_nodes(ctx, &sjl_want_executor, where, nodes);
+
+    return wrong ? wrong
+                 : sjl_want_nodes(ctx, sjl_want_master(ctx), where, nodes);
+}
+
+
+static char *
+sjl_want_nodes(const sjl_context_t *ctx, const sjl_want_process_t *p,
+    const char *where, const json_t *nodes)
+{
+    size_t       i, fit;
+    json_t      *node;
+    int64_t      memory, cores, n;
+    const char  *label;
+
+    fit = 0;
     memory = 0;
     cores = 0;
+    label = sjl_want_setting(ctx, p->label);
 
-    json_array_foreach(json_object_get(json_object_get(answer, "nodes"),
-                                       "node"), i, node)
-    {
+    json_array_foreach(nodes, i, node) {
+
+        if (label && *label && !sjl_want_labelled(node, label)) {
+            continue;
+        }
+
+        fit++;
+
         n = sjl_want_number(node, "usedMemoryMB")
             + sjl_want_number(node, "availMemoryMB");
         memory = n > memory ? n : memory;
@@ -362,12 +393,33 @@ sjl_want_yarn_nodes(const sjl_context_t *ctx, const char *where,
         cores = n > cores ? n : cores;
     }
 
-    wrong = sjl_want_too_large(ctx, &sjl_want_executor, where, memory, cores,
-                               "has no node with more than");
+    if (fit == 0 && json_array_size(nodes)) {
+        return sjl_format("%s: %s may be on nodes with the label \"%s\" only, "
+                          "and %s has none of these", p->label, p->what, label,
+                          where);
+    }
 
-    return wrong ? wrong
-           : sjl_want_too_large(ctx, sjl_want_master(ctx), where, memory,
-                                cores, "has no node with more than");
+    return sjl_want_too_large(ctx, p, where, memory, cores,
+                              "has no node with more than");
+}
+
+
+static int
+sjl_want_labelled(const json_t *node, const char *label)
+{
+    size_t       i;
+    json_t      *value;
+    const char  *name;
+
+    json_array_foreach(json_object_get(node, "nodeLabels"), i, value) {
+        name = json_string_value(value);
+
+        if (name && strcmp(name, label) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -403,9 +455,10 @@ char *
 sjl_want_standalone(const sjl_context_t *ctx, const char *where,
     const json_t *answer)
 {
+    char        *wrong;
     size_t       i;
     json_t      *worker;
-    int64_t      memory, cores, wanted, n;
+    int64_t      memory, cores, n;
     const char  *state;
 
     memory = 0;
@@ -425,22 +478,33 @@ sjl_want_standalone(const sjl_context_t *ctx, const char *where,
         cores = n > cores ? n : cores;
     }
 
-    wanted = sjl_want_memory(ctx, &sjl_want_executor);
+    wrong = sjl_want_worker(ctx, &sjl_want_executor, where, memory, cores);
+
+    return wrong || ctx->row.remote == NULL ? wrong
+           : sjl_want_worker(ctx, &sjl_want_driver, where, memory, cores);
+}
+
+
+static char *
+sjl_want_worker(const sjl_context_t *ctx, const sjl_want_process_t *p,
+    const char *where, int64_t memory, int64_t cores)
+{
+    int64_t  wanted;
+
+    wanted = sjl_want_memory(ctx, p);
 
     if (memory > 0 && wanted > memory) {
         return sjl_format("%s: %s needs %lld MiB, and %s has no worker with "
-                          "more than %lld MiB", sjl_want_executor.memory,
-                          sjl_want_executor.what, (long long) wanted, where,
-                          (long long) memory);
+                          "more than %lld MiB", p->memory, p->what,
+                          (long long) wanted, where, (long long) memory);
     }
 
-    wanted = sjl_want_cores(ctx, &sjl_want_executor);
+    wanted = sjl_want_cores(ctx, p);
 
     if (cores > 0 && wanted > cores) {
         return sjl_format("%s: %s needs %lld cores, and %s has no worker with "
-                          "more than %lld", sjl_want_executor.cores,
-                          sjl_want_executor.what, (long long) wanted, where,
-                          (long long) cores);
+                          "more than %lld", p->cores, p->what,
+                          (long long) wanted, where, (long long) cores);
     }
 
     return NULL;

@@ -46,7 +46,8 @@ def refused(server, status=400, name="c", **settings):
 
 def test_what_is_there_is_had(server, rm):
     rm.asked.clear()
-    server.context("c", **YARN, **{"spark.executor.memory": "3700m", "spark.executor.cores": 4, "spark.yarn.queue": "root.a.b"})
+    server.context("c", **YARN, **{"spark.executor.memory": "3700m", "spark.executor.cores": 4, "spark.yarn.queue": "root.a.b",
+                                   "spark.yarn.am.nodeLabelExpression": "gpu"})
     assert rm.asked == [("GET", "scheduler"), ("GET", "nodes")]
     assert server.delete("/contexts/c")[0] == 200
 
@@ -63,6 +64,10 @@ def test_what_is_there_is_had(server, rm):
     ({"launcher.spark.executor.memory": "1t"}, "needs 1153433 MiB"),
     ({"spark.executor.cores": 5}, "spark.executor.cores: an executor needs 5 cores, and the cluster at URL gives a container "
                                   "at most 4"),
+    ({"spark.yarn.executor.nodeLabelExpression": "ssd"}, 'spark.yarn.executor.nodeLabelExpression: an executor may be on nodes with '
+                                                         'the label "ssd" only, and the cluster at URL has none of these'),
+    ({"spark.yarn.am.nodeLabelExpression": "ssd"}, 'the application master may be on nodes with the label "ssd" only'),
+    ({"spark.yarn.executor.nodeLabelExpression": "gpu", "spark.executor.memory": "4g"}, "has no node with more than 4096 MiB"),
     ({"spark.yarn.am.memory": "9g"}, "spark.yarn.am.memory: the application master needs 10137 MiB"),
 ])
 def test_what_is_not_there_is_refused_at_once(server, rm, settings, words):
@@ -189,11 +194,13 @@ def test_workers_of_a_standalone_master_too(master):
     clusters = {"s": {"master": "spark://127.0.0.1:7077", "web": master},
                 "other": {"master": "spark://127.0.0.1:7078", "web": master},
                 "silent": {"master": "spark://127.0.0.1:7077", "web": f"http://127.0.0.1:{free_port()}"}}
-    with Server(scripted=True, launcher={"clusters": clusters}) as s:
+    with Server(scripted=True, launcher={"clusters": clusters, "driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}}}) as s:
         assert (f"spark.executor.memory: an executor needs 3072 MiB, and the cluster at {master} has no worker with more than 2048 "
                 "MiB") == refused(s, cluster="s", **{"memory-per-node": "3g"})
         assert "an executor needs 3 cores" in refused(s, cluster="s", **{"spark.executor.cores": 3})
-        s.context("c", cluster="s", **{"spark.executor.memory": "2g", "spark.executor.cores": 2})
+        for name in ("spark.driver.memory", "launcher.spark.driver.memory"):
+            assert "the driver needs 4096 MiB" in refused(s, cluster="s", **{name: "4g", "spark.submit.deployMode": "cluster"})
+        s.context("c", cluster="s", **{"spark.executor.memory": "2g", "spark.executor.cores": 2, "spark.driver.memory": "4g"})
         assert s.delete("/contexts/c")[0] == 200
         # pages of another master, and none: who is there the driver will find
         for name in ("other", "silent"):

@@ -27,8 +27,8 @@ def queue(name, state="RUNNING", inner=(), **more):
 
 
 class FakeYarn:
-    def __init__(self, queues=None, largest=(8192, 4), nodes=((6144, 4), (4096, 2)), kind="capacityScheduler"):
-        """largest: MiB and cores of a container at most; nodes: MiB and cores of each."""
+    def __init__(self, queues=None, largest=(8192, 4), nodes=((6144, 4), (4096, 2, "gpu")), kind="capacityScheduler"):
+        """largest: MiB and cores of a container at most; nodes: MiB, cores and labels of each."""
         self.queues = queues or [queue("default"), queue("a", inner=[queue("b"), queue("c", "STOPPED")])]
         self.largest, self.nodes, self.kind = largest, nodes, kind
         self.apps = {}              # id: tags and state
@@ -95,7 +95,8 @@ class FakeYarn:
             # half of each is in use
             return {"nodes": {"node": [
                 {"usedMemoryMB": memory // 2, "availMemoryMB": memory - memory // 2,
-                 "usedVirtualCores": cores // 2, "availableVirtualCores": cores - cores // 2} for memory, cores in self.nodes]}}
+                 "usedVirtualCores": cores // 2, "availableVirtualCores": cores - cores // 2, **({"nodeLabels": labels} if labels else {})}
+                for memory, cores, *labels in self.nodes]}}
         if path == "/submit":
             return {"id": self.submit(json.loads(body))}
         if path == "apps":
