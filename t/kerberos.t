@@ -11,8 +11,9 @@ my $how = file('how', '');
 
 file('kinit', <<"END", 0700);
 #!/bin/sh
-echo "\$KRB5_CONFIG \$*" >>$dir/asked
 read how <$how
+echo "\$KRB5_CONFIG \$*" >>$dir/asked
+while [ "\$how" = hold ]; do sleep 0.1; read how <$how; done
 case \$how in
     hang) exec sleep 60 ;;
     ?*) echo "kinit: \$how" >&2; exit 1 ;;
@@ -20,12 +21,11 @@ esac
 wc -l <$dir/asked >"\$5"
 END
 
+my $secure = {master => 'local', principal => 'me@REALM', keytab => $keytab};
 launcher('main',
     dao => 'sqlite',
-    clusters => {
-        secure => {master => 'local', principal => 'me@REALM', keytab => $keytab},
-        plain => {master => 'local'},
-    },
+    clusters => {secure => $secure, plain => {master => 'local'}},
+    library_sets => {set => {}},
     driver => {environment => {KRB5_CONFIG => '/its/krb5.conf'}, kerberos => {kinit => "$dir/kinit", renewal => 1}},
 );
 run_tests();
@@ -44,6 +44,26 @@ sub text {
     open my $in, '<', $_[0] or return '';
     local $/;
     return scalar <$in>;
+}
+
+# Changes members of the configuration, and has a launcher that runs read it.
+
+sub configure {
+    my (%members) = @_;
+    my $config = JSON::PP::decode_json(text("$dir/main.json"));
+    file('main.json', JSON::PP::encode_json({%$config, %members}));
+    kill 'HUP', launcher_pid() if launcher_pid();
+}
+
+# Begins a context, whose kinit goes on when it is told how.
+
+sub held {
+    my ($path) = @_;
+    my $asked = text("$dir/asked");
+    file('how', "hold\n");
+    my $answer = http_start('POST', $path);
+    wait_for('its kinit runs', sub { text("$dir/asked") ne $asked });
+    return $answer;
 }
 
 sub job {
@@ -90,6 +110,10 @@ is($answer->{status}, 500, 'a context without a ticket does not begin');
 is($answer->{json}{result}{message}, "Kerberos: there is no ticket for me\@REALM: Cannot contact any KDC for realm 'REALM' while getting "
    . 'initial credentials', 'why is told, and no word of the keytab');
 is($answer->{json}{result}{errorClass}, 'spark.jobserver.ContextInitializationException', 'as of any that cannot be made');
+file('how', "Key table file '$keytab' not found while getting initial credentials\n");
+$answer = http('POST', '/contexts/three?cluster=secure');
+is($answer->{json}{result}{message}, "Kerberos: there is no ticket for me\@REALM: Key table file '...' not found while getting initial "
+   . 'credentials', 'even if kinit has one');
 
 file('how', '');
 $before = text($tickets);
@@ -108,6 +132,30 @@ wait_for('there are new ones', sub { text($tickets) ne $before });
 
 is(http('DELETE', '/contexts/one')->{status}, 200, 'a context ends');
 wait_for('its tickets are gone', sub { !-e $tickets });
+
+# What a context needs may leave the configuration while it waits.
+
+for ([four => "no\n", 'Kerberos: there is no ticket for me@REALM: no'],
+     [five => '', 'Context five could not be started: cluster: there is no cluster "secure"']) {
+    my ($name, $text, $why) = @$_;
+    my $waits = held("/contexts/$name?cluster=secure&library-set=set");
+    configure(clusters => {}, library_sets => {});
+    wait_for('the cluster is gone', sub { http('GET', '/clusters/secure')->{status} == 404 });
+    file('how', $text);
+    is(http_finish($waits)->{json}{result}{message}, $why, "context $name is told so");
+    configure(clusters => {secure => $secure}, library_sets => {set => {}});
+    wait_for('it is back', sub { http('GET', '/clusters/secure')->{status} == 200 });
+}
+
+# One that waits when the launcher ends is left to the next one.
+
+configure(at_exit => 'leave');
+my $waits = held('/contexts/six?cluster=secure');
+is(stop_launcher(), 0, 'the launcher ends');
+file('how', '');
+configure(at_exit => 'stop');
+start_launcher();
+is(http_finish($waits)->{status}, 200, 'which starts it');
 
 # What cannot be a cluster's.
 

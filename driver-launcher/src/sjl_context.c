@@ -561,16 +561,7 @@ sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why)
 static void
 sjl_context_spawn(sjl_context_t *ctx)
 {
-    char           *wrong;
-    sjl_failure_t   why;
-
-    if (sjl_setup_there(ctx->row.cluster, ctx->row.library, &wrong)
-        == SJL_ERROR)
-    {
-        sjl_failure_words(&why, wrong);
-        sjl_context_fail(ctx, &why);
-        return;
-    }
+    sjl_failure_t  why;
 
     /* a driver of this host would be no substitute */
 
@@ -606,10 +597,21 @@ sjl_context_ticket(sjl_context_t *ctx, char *why)
 }
 
 
+/* the configuration may have changed while all was waited for */
+
 static void
 sjl_context_launch(sjl_context_t *ctx)
 {
-    sjl_failure_t  why;
+    char           *wrong;
+    sjl_failure_t   why;
+
+    if (sjl_setup_there(ctx->row.cluster, ctx->row.library, &wrong)
+        == SJL_ERROR)
+    {
+        sjl_failure_words(&why, wrong);
+        sjl_context_fail(ctx, &why);
+        return;
+    }
 
     ctx->driver = sjl_spare_give(ctx);
 

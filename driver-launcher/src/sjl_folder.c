@@ -133,7 +133,7 @@ sjl_folder_sweep_run(sjl_file_op_t *op)
     size_t   i;
 
     static const char *const  parts[] = {
-        "/in", "/out", "/tmp", "/context.conf", "/ticket"
+        "/ticket", "/in", "/out", "/tmp", "/context.conf"
     };
 
     rc = SJL_OK;

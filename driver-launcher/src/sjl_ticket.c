@@ -26,9 +26,11 @@
 
 
 struct sjl_ticket_s {
-    sjl_context_t  *context;            /* NULL: it has ended */
+    sjl_context_t  *context;            /* NULL: nobody wants to know */
     sjl_process_t   process;
     ev_timer        timer;
+    char           *principal;          /* the cluster may go meanwhile */
+    char           *keytab;
     char           *file;               /* that kinit writes */
     char           *log;
     char           *conf;
@@ -55,6 +57,7 @@ static int sjl_ticket_take(sjl_file_op_t *op);
 static void sjl_ticket_taken(sjl_file_op_t *op);
 static char *sjl_ticket_words(const sjl_ticket_t *ticket,
     const sjl_file_op_t *op);
+static char *sjl_ticket_line(const sjl_ticket_t *ticket, const char *said);
 static void sjl_ticket_end(sjl_ticket_t *ticket, char *why);
 static int sjl_ticket_principal_ok(const char *principal);
 static char *sjl_ticket_keytab_wrong(const char *path);
@@ -154,8 +157,7 @@ sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
         sjl_ticket_end(ticket, sjl_format("Kerberos: there is no ticket for "
                                           "%s: \"%s\" could not be started, "
                                           "the launcher's log tells why",
-                                          sjl_setup_cluster(ctx)->principal,
-                                          sjl_conf->kinit));
+                                          ticket->principal, sjl_conf->kinit));
         return;
     }
 
@@ -167,13 +169,17 @@ sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
 static sjl_ticket_t *
 sjl_ticket_make(sjl_context_t *ctx)
 {
-    char           name[33];
-    sjl_ticket_t  *ticket;
+    char            name[33];
+    sjl_ticket_t   *ticket;
+    sjl_cluster_t  *cluster;
 
+    cluster = sjl_setup_cluster(ctx);
     sjl_random_hex(name, 16);
 
     ticket = sjl_alloc(sizeof(sjl_ticket_t));
     ticket->context = ctx;
+    ticket->principal = sjl_strdup(cluster->principal);
+    ticket->keytab = sjl_strdup(cluster->keytab);
     ticket->file = sjl_format("%s/tmp/%s", sjl_files_root, name);
     ticket->log = sjl_format("%s/tmp/%s.log", sjl_files_root, name);
     ticket->conf = sjl_format("%s/tmp/%s.conf", sjl_files_root, name);
@@ -261,10 +267,8 @@ sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
     sjl_login_t     login;
     sjl_owner_t     owner;
     sjl_spawn_t     spawn;
-    sjl_cluster_t  *cluster;
     sjl_library_t  *library;
 
-    cluster = sjl_setup_cluster(ticket->context);
     library = sjl_setup_library(ticket->context);
     told = sjl_ticket_conf(library ? library->environment : NULL);
 
@@ -277,10 +281,10 @@ sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
     argv[0] = program;
     argv[1] = (char *) "-k";
     argv[2] = (char *) "-t";
-    argv[3] = (char *) (uintptr_t) cluster->keytab;
+    argv[3] = ticket->keytab;
     argv[4] = (char *) "-c";
     argv[5] = ticket->file;
-    argv[6] = (char *) (uintptr_t) cluster->principal;
+    argv[6] = ticket->principal;
     argv[7] = NULL;
 
     envp[0] = (char *) "LC_ALL=C";
@@ -409,40 +413,59 @@ sjl_ticket_taken(sjl_file_op_t *op)
 }
 
 
-/* which keytab it was is nobody's affair but the launcher's */
-
 static char *
 sjl_ticket_words(const sjl_ticket_t *ticket, const sjl_file_op_t *op)
 {
-    char                 *text;
-    const char           *said;
-    const sjl_cluster_t  *cluster;
-
-    static const char  kinit[] = "kinit: ";
+    char  *line, *text;
 
     if (ticket->got && op->rc == SJL_OK) {
         return NULL;
     }
 
-    said = ticket->got ? op->why.text : op->body ? op->body : "";
+    line = sjl_ticket_line(ticket, ticket->got ? op->why.text
+                                               : op->body ? op->body : "");
+    text = ticket->late
+           ? sjl_format("Kerberos: there is no ticket for %s: no KDC has "
+                        "answered within %d s", ticket->principal,
+                        (int) SJL_TICKET_TIMEOUT)
+           : sjl_format("Kerberos: there is no ticket for %s: %s",
+                        ticket->principal,
+                        *line ? line : "kinit has failed without a word");
+    free(line);
+    sjl_text_clean(text);
+
+    sjl_log(SJL_LOG_ERR, "context %s %s: %s (keytab \"%s\")",
+            ticket->context->row.name, ticket->context->row.id, text,
+            ticket->keytab);
+
+    return text;
+}
+
+
+/* which keytab it was is nobody's affair but the launcher's */
+
+static char *
+sjl_ticket_line(const sjl_ticket_t *ticket, const char *said)
+{
+    char        *line, *text;
+    const char  *at;
+
+    static const char  kinit[] = "kinit: ";
 
     if (strncmp(said, kinit, sizeof(kinit) - 1) == 0) {
         said += sizeof(kinit) - 1;
     }
 
-    cluster = sjl_setup_cluster(ticket->context);
-    text = ticket->late
-           ? sjl_format("Kerberos: there is no ticket for %s: no KDC has "
-                        "answered within %d s", cluster->principal,
-                        (int) SJL_TICKET_TIMEOUT)
-           : sjl_format("Kerberos: there is no ticket for %s: %.*s",
-                        cluster->principal, (int) strcspn(said, "\n"),
-                        *said ? said : "kinit has failed without a word");
-    sjl_text_clean(text);
+    line = sjl_memdup(said, strcspn(said, "\n"));
+    at = strstr(line, ticket->keytab);
 
-    sjl_log(SJL_LOG_ERR, "context %s %s: %s (keytab \"%s\")",
-            ticket->context->row.name, ticket->context->row.id, text,
-            cluster->keytab);
+    if (at == NULL) {
+        return line;
+    }
+
+    text = sjl_format("%.*s...%s", (int) (at - line), line,
+                      at + strlen(ticket->keytab));
+    free(line);
 
     return text;
 }
@@ -459,6 +482,8 @@ sjl_ticket_end(sjl_ticket_t *ticket, char *why)
 
     DL_DELETE(sjl_tickets, ticket);
 
+    free(ticket->principal);
+    free(ticket->keytab);
     free(ticket->file);
     free(ticket->log);
     free(ticket->conf);
@@ -602,8 +627,12 @@ sjl_ticket_stop(void)
 
     sjl_ticket_ending = 1;
 
+    /* contexts without a driver are for the next launcher to go on with */
+
     DL_FOREACH(sjl_tickets, ticket) {
-        sjl_process_signal(&ticket->process, SIGKILL);
+        if (ticket->context) {
+            sjl_ticket_forget(ticket->context);
+        }
     }
 }
 
