@@ -15,6 +15,7 @@ import scala.concurrent.duration._
 import scala.util.Try
 
 import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.logging.log4j.core.config.Configurator
 import org.slf4j.LoggerFactory
 
 /**
@@ -84,6 +85,9 @@ object Elsewhere {
       .getOrElse(Files.createTempDirectory("sparkjob-"))
     Runtime.getRuntime.addShutdownHook(new Thread(() => remove(folder)))
     JobLog.keepAll(folder.resolve(Log))
+    // Spark's wrapper has made loggers before us, which keep the streams that they found
+    Option(getClass.getClassLoader.getResource("sparkjob-log4j2.properties"))
+      .foreach(file => Configurator.reconfigure(file.toURI))
     folder
   }
 
