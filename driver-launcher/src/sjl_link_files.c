@@ -12,6 +12,7 @@
 #include "sjl_binary.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_job.h"
 #include "sjl_link_body.h"
 #include "sjl_remote.h"
 
@@ -22,8 +23,9 @@
 #define SJL_LINK_BLOBS  32
 #define SJL_LINK_LOGS   256
 
-/* of one log; a driver keeps less */
+/* of one log of one driver, who keeps less; and of all drivers of a context */
 #define SJL_LINK_LOG    (64 * 1024 * 1024)
+#define SJL_LINK_ALL    (4 * SJL_LINK_LOG)
 
 /* no log is that long: what is added to it stays a number */
 #define SJL_LINK_PLACE  ((json_int_t) 1 << 62)
@@ -33,16 +35,19 @@ typedef struct {
     char           id[SJL_ID_LEN + 1];  /* of the context */
     int64_t        generation;
     char           log[SJL_ID_LEN + 1];
-    json_int_t     size;                /* the driver's count of it */
+    json_int_t     at;                  /* the driver's count, of both ends */
+    json_int_t     end;
+    int            make;                /* O_CREAT, or 0 */
 } sjl_link_log_t;
 
 
 static char *sjl_link_asked(const char *sha256, const char *type,
     const char *data);
+static int sjl_link_log_make(const sjl_context_t *ctx, const char *id);
 static int sjl_link_log_write(sjl_file_op_t *op);
 static void sjl_link_log_written(sjl_file_op_t *op);
-static void sjl_link_logged(sjl_context_t *ctx, const char *id,
-    json_int_t size);
+static void sjl_link_logged(sjl_context_t *ctx, const char *id, json_int_t at,
+    json_int_t end);
 
 
 /* a driver of this host would delete the file that it is told of */
@@ -132,7 +137,7 @@ void
 sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
 {
     char            *path;
-    json_int_t       at, place;
+    json_int_t       at, end, place;
     const char      *id;
     sjl_context_t   *ctx;
     sjl_file_op_t   *op;
@@ -153,12 +158,12 @@ sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    /* who does not wait until it is kept has to send it again */
-
     if (ctx->driver->logs >= SJL_LINK_LOGS) {
+        sjl_link_logged(ctx, id, at, at);
         return;
     }
 
+    end = at + (json_int_t) f->size;
     place = at;
     path = sjl_path_job_log(ctx->row.id, id);
 
@@ -168,9 +173,11 @@ sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
         place += ctx->driver->remote->log;
     }
 
-    if (place + (json_int_t) f->size > SJL_LINK_LOG) {
+    if (end > SJL_LINK_LOG
+        || place + (json_int_t) f->size > SJL_LINK_ALL)
+    {
         free(path);
-        sjl_link_logged(ctx, id, at + (json_int_t) f->size);
+        sjl_link_logged(ctx, id, at, end);
         return;
     }
 
@@ -178,7 +185,9 @@ sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
     (void) strcpy(log->id, ctx->row.id);
     (void) strcpy(log->log, id);
     log->generation = ctx->row.generation;
-    log->size = at + (json_int_t) f->size;
+    log->at = at;
+    log->end = end;
+    log->make = sjl_link_log_make(ctx, id);
 
     op = sjl_file_op_make(sjl_link_log_write, sjl_link_log_written, log);
     op->to = path;
@@ -191,14 +200,40 @@ sjl_link_log(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
+/*
+ * As many logs as there were jobs, whatever a driver says; one that is over may
+ * have something to add, unless it was deleted meanwhile.
+ */
+
+static int
+sjl_link_log_make(const sjl_context_t *ctx, const char *id)
+{
+    sjl_job_t  *job;
+
+    if (strcmp(id, ctx->row.id) == 0) {
+        return O_CREAT;
+    }
+
+    job = sjl_job_find(id);
+
+    return job && job->context == ctx && !job->row.final ? O_CREAT : 0;
+}
+
+
 /* on the file thread: what came twice is written twice to the same place */
 
 static int
 sjl_link_log_write(sjl_file_op_t *op)
 {
-    int  fd, rc;
+    int              fd, rc;
+    sjl_link_log_t  *log;
 
-    fd = open(op->to, O_WRONLY|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0600);
+    log = op->data;
+    fd = open(op->to, O_WRONLY|log->make|O_NOFOLLOW|O_CLOEXEC, 0600);
+
+    if (fd == -1 && errno == ENOENT && log->make == 0) {
+        return SJL_OK;
+    }
 
     if (fd == -1) {
         return sjl_files_fail(op, "open", op->to);
@@ -234,7 +269,7 @@ sjl_link_log_written(sjl_file_op_t *op)
 
     if (ctx && ctx->driver && ctx->row.generation == log->generation) {
         ctx->driver->logs--;
-        sjl_link_logged(ctx, log->log, log->size);
+        sjl_link_logged(ctx, log->log, log->at, log->end);
     }
 
     free(log);
@@ -242,9 +277,14 @@ sjl_link_log_written(sjl_file_op_t *op)
 }
 
 
+/* nothing of what begins there, if both are the same: it came too fast */
+
 static void
-sjl_link_logged(sjl_context_t *ctx, const char *id, json_int_t size)
+sjl_link_logged(sjl_context_t *ctx, const char *id, json_int_t at,
+    json_int_t end)
 {
     sjl_driver_send(ctx->driver, SJP_LINK_LOGGED,
-                    json_pack("{s:s, s:I}", "id", id, "size", size), NULL, 0);
+                    json_pack("{s:s, s:I, s:I}", "id", id, "at", at, "size",
+                              end),
+                    NULL, 0);
 }

@@ -461,6 +461,18 @@ def job_log(job, config):
     return True
 
 
+def job_pieces(job, config):
+    """Pieces of its log, faster than they can be kept; the places of those that were not."""
+    driver, number = job.driver, config["pieces"]
+    driver.logs[job.id] = [b"x" * number, 0]
+    driver.flood = []
+    for at in range(number):
+        driver.link.send("link-log", {"id": job.id, "at": at}, b"x")
+    while len(driver.flood) < number:
+        job.pause(0.05)
+    return [at for at, size in driver.flood if at == size]
+
+
 def job_fetch(job, config):
     driver = job.driver
     key = str(uuid.uuid4())
@@ -537,6 +549,7 @@ JOBS = {
     "print": job_print,
     "fetch": job_fetch,
     "log": job_log,
+    "pieces": job_pieces,
     "progress": job_progress,
     "status": job_status,
     "slowvalidate": lambda job, config: True,
@@ -620,6 +633,7 @@ class Driver:
         self.instance = str(uuid.uuid4())
         self.blobs = {}
         self.logs = {}          # by id: all bytes, and how many are kept
+        self.flood = []         # what was told of pieces, in this order
         self.jobs = {}
         self.token = None
         self.spare = "SPARKJOB_SPARE" in os.environ
@@ -678,6 +692,7 @@ class Driver:
 
     def on_logged(self, _, meta, __):
         self.logs[meta["id"]][1] = meta["size"]
+        self.flood.append((meta["at"], meta["size"]))
 
     def on_blob(self, _, meta, payload):
         answered = self.blobs[meta["key"]]

@@ -51,8 +51,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     Message.Ack -> ((meta, _) => jobs.forget(Json.string(meta, "id"))),
     Message.Piece -> ((_, frame) => spool.add(frame.payload)),
     Message.Blob -> ((meta, _) => files.foreach(_.arrived(meta))),
-    Message.Logged -> ((meta, _) =>
-      sent.foreach(_.kept(Json.string(meta, "id"), meta.path("size").asLong))),
+    Message.Logged -> ((meta, _) => sent.foreach(
+      _.kept(Json.string(meta, "id"), meta.path("at").asLong, meta.path("size").asLong))),
     Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
     Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
 
@@ -372,6 +372,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
 
   private def leave(code: Int): Nothing = {
     stopping = true
+    JobLog.endAll()
     sent.foreach(_.end(surroundings.context))
     link.drain(LinkMax)
     Exit.now(code)

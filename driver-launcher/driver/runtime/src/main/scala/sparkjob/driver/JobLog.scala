@@ -19,10 +19,11 @@ import org.slf4j.{LoggerFactory, MDC}
  * misses nothing. Of a job that says too much the beginning is kept, and in memory the end, which
  * is added when the job is over.
  *
+ * @param whose in words
  * @param first how many bytes of the beginning are kept
  * @param last  how many of the end
  */
-class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 20)
+class JobLog(whose: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 20)
   extends OutputStream {
 
   // all guarded by this
@@ -43,7 +44,7 @@ class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 2
         case e: IOException =>
           // before anything is logged: that would be written here
           closed = true
-          JobLog.log.warn(s"What job $id prints is not kept any longer: $file: $e")
+          JobLog.log.warn(s"What $whose prints is not kept any longer: $file: $e")
       }
     }
   }
@@ -60,7 +61,7 @@ class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 2
   private def keep(bytes: Array[Byte], offset: Int, length: Int): Unit = if (length > 0) {
     if (rest == null) {
       rest = new LastBytes(last)
-      note(s"$first bytes are written: of the rest only the end will be, when the job is over")
+      note(s"$first bytes are written: of the rest only the end will be, when it is over")
     }
     rest.write(bytes, offset, length)
   }
@@ -76,7 +77,7 @@ class JobLog(id: String, file: Path, first: Long = 16L << 20, last: Int = 1 << 2
       }
     } catch {
       case e: IOException =>
-        JobLog.log.warn(s"The end of what job $id printed is not kept: $file: $e")
+        JobLog.log.warn(s"The end of what $whose printed is not kept: $file: $e")
     } finally {
       closed = true
       rest = null
@@ -150,7 +151,7 @@ object JobLog {
    * is closed.
    */
   def begin(id: String, folder: Path): JobLog = {
-    val log = new JobLog(id, file(id, folder))
+    val log = new JobLog(s"job $id", file(id, folder))
     open.put(id, log)
     inherited.set(log)
     log
@@ -158,8 +159,18 @@ object JobLog {
 
   def file(id: String, folder: Path): Path = folder.resolve(s"$id.log")
 
-  /** Has all that this process prints written to a file, too: nobody else keeps its output. */
-  def keepAll(file: Path): Unit = all = new JobLog("none", file)
+  /**
+   * Has all that this process prints written to a file, too: nobody else keeps its output. Of too
+   * much the beginning is, and by [[endAll]] the end; together it is less than the launcher keeps.
+   */
+  def keepAll(file: Path, first: Long = 48L << 20, last: Int = 1 << 20): Unit =
+    all = new JobLog("the driver", file, first, last)
+
+  /** What it prints from now on is not kept. */
+  def endAll(): Unit = Option(all).foreach { log =>
+    all = null
+    log.close()
+  }
 
   def end(id: String): Unit = {
     inherited.remove()
@@ -186,8 +197,9 @@ object JobLog {
 
     override def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
       own.write(bytes, offset, length)
-      if (all != null) {
-        all.write(bytes, offset, length)
+      val everything = all
+      if (everything != null) {
+        everything.write(bytes, offset, length)
       }
       val log = current
       if (log != null) {

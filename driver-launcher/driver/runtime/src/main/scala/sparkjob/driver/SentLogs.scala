@@ -7,6 +7,7 @@ package sparkjob.driver
 
 import java.io.{IOException, RandomAccessFile}
 import java.nio.file.{Files, Path}
+import java.util.TreeMap
 
 import scala.collection.mutable
 import scala.util.control.NonFatal
@@ -15,7 +16,7 @@ import org.slf4j.LoggerFactory
 
 /**
  * Logs that are written on this host and read on the launcher's: of each it gets what is new, a few
- * times in a second, and says how much of it is kept. What was not when a link broke is sent again.
+ * times in a second, and says which pieces are kept. What is not is sent again.
  *
  * The lock is taken before that of the link.
  */
@@ -24,12 +25,25 @@ class SentLogs(link: Link) {
 
   private val log = LoggerFactory.getLogger(classOf[SentLogs])
 
-  /** A file, how much of it was sent, and how much the launcher has kept. */
+  /** A file, how much of it was sent, and how much the launcher has kept, from its beginning. */
   private class Sent(val id: String, val file: Path) {
     var sent = 0L
     var kept = 0L
     var over = false
+    // pieces that are kept behind one that is not: where each begins and ends
+    private val beyond = new TreeMap[Long, Long]
+
     def size: Long = if (Files.exists(file)) Files.size(file) else 0
+
+    def keep(at: Long, end: Long): Unit = {
+      beyond.put(at, end)
+      while (!beyond.isEmpty && beyond.firstKey <= kept) {
+        kept = math.max(kept, beyond.pollFirstEntry().getValue)
+      }
+      sent = math.max(sent, kept)
+    }
+
+    def lose(at: Long): Unit = sent = math.max(kept, math.min(sent, at))
   }
 
   // guarded by this
@@ -44,25 +58,39 @@ class SentLogs(link: Link) {
   /** The log of a job, or of the context, is the launcher's, too. */
   def begin(id: String, file: Path): Unit = synchronized(logs.put(id, new Sent(id, file)))
 
-  /** Nothing more is written to it. Waits, though not for ever, until the launcher has all of it. */
+  /**
+   * Nothing more is written to it. Waits, though not for ever, until the launcher has all of it. An
+   * interrupt ends that, and nothing else: what follows has to be told. The rest is sent later.
+   */
   def end(id: String): Unit = synchronized {
     logs.get(id).foreach { sent =>
       sent.over = true
       val end = System.nanoTime() + Patience * 1000000L
       pump(sent)
-      while (sent.kept < sent.size && System.nanoTime() < end) {
-        wait(Pause)
-        pump(sent)
+      try {
+        while (sent.kept < sent.size && System.nanoTime() < end) {
+          wait(Pause)
+          pump(sent)
+        }
+      } catch {
+        case _: InterruptedException => log.debug(s"The log of $id is not waited for")
       }
       forget()
     }
   }
 
-  /** The launcher has that many bytes of a log. */
-  def kept(id: String, size: Long): Unit = synchronized {
+  /**
+   * The launcher has the bytes of a log from one place to another; if that is the same one, the
+   * piece which begins there came when it had too many. That is sent again, but not at once.
+   */
+  def kept(id: String, at: Long, end: Long): Unit = synchronized {
     logs.get(id).foreach { sent =>
-      sent.kept = math.max(sent.kept, math.min(size, sent.sent))
-      pump(sent)
+      if (at < end) {
+        sent.keep(at, end)
+        pump(sent)
+      } else {
+        sent.lose(at)
+      }
     }
     forget()
     notifyAll()

@@ -47,7 +47,7 @@ class JobLogSuite {
       val log = new JobLog("id", file, first = 100, last = 64)
       all.grouped(piece).foreach(say(log, _))
       val told = "\n--- 100 bytes are written: of the rest only the end will be, " +
-        "when the job is over ---\n"
+        "when it is over ---\n"
       assertEquals(all.take(100) + told, text)
       log.close()
       assertEquals(all.take(100) + told + "\n--- 836 bytes are left out here ---\n" +
@@ -62,6 +62,19 @@ class JobLogSuite {
       log.close()
       assertTrue(text, text.endsWith("\n--- 0 bytes are left out here ---\n" + "x" * more))
     }
+  }
+
+  @Test def ofADriverTheEndIsKeptWhenItEnds(): Unit = {
+    val (out, err) = (System.out, System.err)
+    JobLog.install()
+    JobLog.keepAll(file, first = 10, last = 5)
+    try System.out.print("0123456789 and then the end") finally {
+      JobLog.endAll()
+      System.setOut(out)
+      System.setErr(err)
+    }
+    assertTrue(text, text.startsWith("0123456789\n--- 10 bytes are written"))
+    assertTrue(text, text.endsWith("left out here ---\ne end"))
   }
 
   @Test def aFolderThatIsGoneDoesNotHarmTheJob(): Unit = {
