@@ -177,6 +177,8 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "an object with a path for each name", NULL),
     SJL_OTHER("clusters", clusters, object, "{}",
               "an object with an object for each name", NULL),
+    SJL_OTHER("only_clusters", only_clusters, name, "\"off\"",
+              "\"on\" or \"off\"", sjl_config_switch),
     SJL_OTHER("library_sets", library_sets, object, "{}",
               "an object with an object for each name", NULL),
     SJL_OTHER("outbound.hosts", outbound_hosts, list, "[]",

@@ -67,6 +67,7 @@ typedef struct {
     char     *link_certificate;         /* NULL: of our own making */
     char     *link_key;
     int64_t   link_always;
+    int64_t   only_clusters;
     int64_t   link_strangers;
     char     *kinit;
     int64_t   ticket_renewal;

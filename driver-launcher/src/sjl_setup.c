@@ -6,13 +6,23 @@
 
 
 #include "sjl_setup.h"
+#include "sjl_config.h"
 #include "sjl_ticket.h"
 
 
+static int sjl_setup_placed(const json_t *settings, char **why);
 static void sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings,
     json_t *fixed);
+static void sjl_setup_fix_place(const sjl_context_t *ctx, json_t *fixed);
 static void sjl_setup_fix(json_t *settings, json_t *fixed, const char *name,
     const char *value);
+
+
+/* where a driver is, and whom we ask about it */
+
+static const char *const  sjl_setup_places[] = {
+    "spark.master", "spark.submit.deployMode", "spark.master.rest.port"
+};
 
 
 int
@@ -39,11 +49,38 @@ sjl_setup_there(const char *cluster, const char *library, char **why)
 int
 sjl_setup_known(const json_t *settings, char **why)
 {
+    if (sjl_conf->only_clusters
+        && sjl_setup_placed(settings, why) == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
     return sjl_setup_there(json_string_value(
                                json_object_get(settings, SJL_SETUP_CLUSTER)),
                            json_string_value(
                                json_object_get(settings, SJL_SETUP_LIBRARY)),
                            why);
+}
+
+
+/* what a name with a prefix says only the driver heeds, who is told the same */
+
+static int
+sjl_setup_placed(const json_t *settings, char **why)
+{
+    size_t  i;
+
+    for (i = 0; i < sjl_nelts(sjl_setup_places); i++) {
+
+        if (json_object_get(settings, sjl_setup_places[i])) {
+            *why = sjl_format("%s: a context here says by \"cluster\" where it "
+                              "is to run, and in no other way (only_clusters)",
+                              sjl_setup_places[i]);
+            return SJL_ERROR;
+        }
+    }
+
+    return SJL_OK;
 }
 
 
@@ -103,6 +140,10 @@ sjl_setup_settings(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
 
     cluster = sjl_setup_cluster(ctx);
 
+    if (sjl_conf->only_clusters) {
+        sjl_setup_fix_place(ctx, fixed);
+    }
+
     if (cluster == NULL) {
         return;
     }
@@ -144,6 +185,23 @@ sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
     if (ctx->row.remote == NULL) {
         sjl_setup_fix(settings, fixed, "spark.kerberos.renewal.credentials",
                       "ccache");
+    }
+}
+
+
+/* only contexts of the configuration have such settings themselves */
+
+static void
+sjl_setup_fix_place(const sjl_context_t *ctx, json_t *fixed)
+{
+    size_t  i;
+
+    for (i = 0; i < sjl_nelts(sjl_setup_places); i++) {
+
+        if (json_object_get(ctx->settings, sjl_setup_places[i]) == NULL) {
+            (void) json_array_append_new(fixed,
+                                         json_string(sjl_setup_places[i]));
+        }
     }
 }
 
