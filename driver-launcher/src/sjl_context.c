@@ -16,6 +16,7 @@
 #include "sjl_failure.h"
 #include "sjl_folder.h"
 #include "sjl_job.h"
+#include "sjl_kill.h"
 #include "sjl_lifetime.h"
 #include "sjl_ports.h"
 #include "sjl_predefined.h"
@@ -854,6 +855,10 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_context_credentials_void(ctx);
 
     HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
+
+    if (ctx->driver) {
+        sjl_kill_keep(ctx->driver);
+    }
 
     (void) sjl_context_set_state(ctx, state);
     sjl_context_save(ctx, 0);

@@ -177,7 +177,7 @@ typedef struct {
 
     /*
      * Rows of the tables that have a key and nothing more to be found by: data,
-     * callbacks, replacements, clusters and library sets.  "add" is
+     * callbacks, replacements, kills, clusters and library sets.  "add" is
      * SJL_DAO_EXISTS when the key is taken, "put" changes what there is
      * already, "all" is in the order of adding.
      */

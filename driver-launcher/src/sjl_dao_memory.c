@@ -113,6 +113,7 @@ sjl_memory_open(const char *folder, int *whole, char **why)
     m->replacements.table = &sjl_replacements_table;
     m->clusters.table = &sjl_clusters_table;
     m->libraries.table = &sjl_libraries_table;
+    m->kills.table = &sjl_kills_table;
 
     return &m->dao;
 }
@@ -131,6 +132,7 @@ sjl_memory_close(sjl_dao_t *dao)
     sjl_memory_close_store(&sjl_memory(dao)->replacements);
     sjl_memory_close_store(&sjl_memory(dao)->clusters);
     sjl_memory_close_store(&sjl_memory(dao)->libraries);
+    sjl_memory_close_store(&sjl_memory(dao)->kills);
 
     free(dao);
 }
@@ -668,6 +670,7 @@ sjl_memory_store(sjl_memory_t *m, const sjl_table_t *table)
            : table == &sjl_callbacks_table ? &m->callbacks
            : table == &sjl_clusters_table ? &m->clusters
            : table == &sjl_libraries_table ? &m->libraries
+           : table == &sjl_kills_table ? &m->kills
            : &m->replacements;
 }
 

@@ -57,6 +57,7 @@ typedef struct {
     sjl_store_t   replacements;
     sjl_store_t   clusters;
     sjl_store_t   libraries;
+    sjl_store_t   kills;
     sjl_undo_t   *undo;
 } sjl_memory_t;
 

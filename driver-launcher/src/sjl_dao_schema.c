@@ -193,7 +193,13 @@ static const char *const  sjl_migrations[] = {
     " spec TEXT NOT NULL,"
     " report TEXT);",
 
-    "ALTER TABLE contexts ADD COLUMN shown TEXT;"
+    "ALTER TABLE contexts ADD COLUMN shown TEXT;",
+
+    "CREATE TABLE kills ("
+    " seq INTEGER PRIMARY KEY,"
+    " driver TEXT NOT NULL UNIQUE,"
+    " time INTEGER NOT NULL,"
+    " remote TEXT NOT NULL);"
 };
 
 

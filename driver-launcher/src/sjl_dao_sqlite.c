@@ -132,7 +132,9 @@ static const struct {
     { SJL_SQL_CLUSTER_ADD, &sjl_clusters_table, NULL },
     { SJL_SQL_CLUSTER_PUT, &sjl_clusters_table, "1" },
     { SJL_SQL_LIBRARY_ADD, &sjl_libraries_table, NULL },
-    { SJL_SQL_LIBRARY_PUT, &sjl_libraries_table, "1" }
+    { SJL_SQL_LIBRARY_PUT, &sjl_libraries_table, "1" },
+    { SJL_SQL_KILL_ADD, &sjl_kills_table, NULL },
+    { SJL_SQL_KILL_PUT, &sjl_kills_table, "1" }
 };
 
 
@@ -155,7 +157,9 @@ static const struct {
     { &sjl_clusters_table, SJL_SQL_CLUSTER_ADD, SJL_SQL_CLUSTER_PUT,
       SJL_SQL_CLUSTER_DELETE, SJL_SQL_CLUSTER_ALL },
     { &sjl_libraries_table, SJL_SQL_LIBRARY_ADD, SJL_SQL_LIBRARY_PUT,
-      SJL_SQL_LIBRARY_DELETE, SJL_SQL_LIBRARY_ALL }
+      SJL_SQL_LIBRARY_DELETE, SJL_SQL_LIBRARY_ALL },
+    { &sjl_kills_table, SJL_SQL_KILL_ADD, SJL_SQL_KILL_PUT,
+      SJL_SQL_KILL_DELETE, SJL_SQL_KILL_ALL }
 };
 
 

@@ -98,7 +98,10 @@
       "SELECT %c FROM clusters t ORDER BY seq")                               \
     X(LIBRARY_DELETE,  NULL, "DELETE FROM libraries WHERE name = ?1")         \
     X(LIBRARY_ALL,     &sjl_libraries_table,                                  \
-      "SELECT %c FROM libraries t ORDER BY seq")
+      "SELECT %c FROM libraries t ORDER BY seq")                              \
+    X(KILL_DELETE,     NULL, "DELETE FROM kills WHERE driver = ?1")           \
+    X(KILL_ALL,        &sjl_kills_table,                                      \
+      "SELECT %c FROM kills t ORDER BY seq")
 
 
 #define SJL_X(sym, table, text)  SJL_SQL_##sym,
@@ -121,6 +124,8 @@ typedef enum {
     SJL_SQL_CLUSTER_PUT,
     SJL_SQL_LIBRARY_ADD,
     SJL_SQL_LIBRARY_PUT,
+    SJL_SQL_KILL_ADD,
+    SJL_SQL_KILL_PUT,
 
     SJL_NSTATEMENTS
 } sjl_sql_e;

@@ -9,6 +9,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_folder.h"
+#include "sjl_kill.h"
 #include "sjl_orphan.h"
 #include "sjl_quota.h"
 #include "sjl_remote.h"
@@ -198,6 +199,8 @@ sjl_driver_note(sjl_driver_t *d)
         ctx->row.remote = sjl_remote_text(d->remote);
         sjl_context_save(ctx, 0);
     }
+
+    sjl_kill_change(d);
 }
 
 
@@ -297,13 +300,20 @@ sjl_driver_enter(sjl_driver_t *d, sjl_driver_phase_e phase)
 /*
  * One of a cluster may be cut off for long, and looks for us as long as it may;
  * whether it lives the cluster tells.  One whose id was not kept may not have
- * been started.
+ * been started; one that is to stop is not waited for any longer than if it
+ * were there.
  */
 
 static int64_t
 sjl_driver_seconds(const sjl_driver_t *d, sjl_driver_phase_e phase)
 {
     int64_t  seconds;
+
+    if (d->remote && phase == SJL_DRIVER_AWAY
+        && d->context->row.state == SJP_CONTEXT_STOPPING)
+    {
+        return sjl_conf->stop_timeout;
+    }
 
     if (d->remote && phase == SJL_DRIVER_AWAY) {
         return d->remote->id ? sjl_conf->orphan_timeout
@@ -662,6 +672,8 @@ sjl_driver_give_up(sjl_driver_t *d, int grace)
 void
 sjl_driver_let_go(sjl_driver_t *d)
 {
+    sjl_kill_keep(d);
+
     d->context->driver = NULL;
     d->context = NULL;
 
@@ -728,6 +740,12 @@ sjl_driver_ended(sjl_driver_t *d, int status)
         d->folder = NULL;
     }
 
+    /* one that nobody could be asked about is the next launcher's */
+
+    if (d->words) {
+        sjl_kill_forget(d);
+    }
+
     sjl_driver_free(d);
     sjl_quota_sweep();
 }
@@ -756,6 +774,7 @@ sjl_driver_free(sjl_driver_t *d)
     free(d->folder);
     free(d->reason);
     free(d->words);
+    free(d->kept);
     free(d->instance);
 
     DL_DELETE(sjl_drivers, d);

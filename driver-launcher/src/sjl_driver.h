@@ -66,6 +66,7 @@ struct sjl_driver_s {
     char                *folder;        /* to be swept when it has ended */
     char                *reason;        /* why it has stopped, in its words */
     char                *words;         /* how it ended, as its cluster says */
+    char                *kept;          /* the key of its row in sjl_kill.c */
 
     sjl_driver_t        *next;
     sjl_driver_t        *prev;

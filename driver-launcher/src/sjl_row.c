@@ -118,6 +118,13 @@ static const sjl_column_t  sjl_replacement_columns[] = {
 };
 
 
+static const sjl_column_t  sjl_kill_columns[] = {
+    SJL_C(kill, "driver", driver, TEXT, SJL_FIXED, NULL),
+    SJL_C(kill, "time", time, NUMBER, 0, NULL),
+    SJL_C(kill, "remote", remote, TEXT, 0, NULL)
+};
+
+
 static const sjl_column_t  sjl_resource_columns[] = {
     SJL_C(resource, "name", name, TEXT, SJL_FIXED, NULL),
     SJL_C(resource, "user", user, TEXT, 0, NULL),
@@ -164,6 +171,11 @@ const sjl_table_t  sjl_clusters_table = {
 const sjl_table_t  sjl_libraries_table = {
     "libraries", sizeof(sjl_resource_row_t), sjl_nelts(sjl_resource_columns),
     sjl_resource_columns
+};
+
+const sjl_table_t  sjl_kills_table = {
+    "kills", sizeof(sjl_kill_row_t), sjl_nelts(sjl_kill_columns),
+    sjl_kill_columns
 };
 
 

@@ -145,6 +145,16 @@ typedef struct {
 } sjl_replacement_row_t;
 
 
+/* a driver that its cluster is to kill, see sjl_kill.h */
+
+typedef struct {
+    int64_t      seq;
+    char        *driver;                /* its context's id, and generation */
+    int64_t      time;                  /* since when */
+    char        *remote;                /* see sjl_context_row_t */
+} sjl_kill_row_t;
+
+
 /* a cluster or a library set that was made by a request */
 
 typedef struct {
@@ -195,6 +205,7 @@ extern const sjl_table_t  sjl_callbacks_table;
 extern const sjl_table_t  sjl_replacements_table;
 extern const sjl_table_t  sjl_clusters_table;
 extern const sjl_table_t  sjl_libraries_table;
+extern const sjl_table_t  sjl_kills_table;
 
 
 /* fills dst with copies of all that src has */

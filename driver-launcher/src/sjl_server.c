@@ -21,6 +21,7 @@
 #include "sjl_files.h"
 #include "sjl_http.h"
 #include "sjl_job.h"
+#include "sjl_kill.h"
 #include "sjl_library.h"
 #include "sjl_listen.h"
 #include "sjl_listen_link.h"
@@ -59,6 +60,7 @@ static void sjl_server_callback(void *data, const void *row);
 static void sjl_server_replacement(void *data, const void *row);
 static void sjl_server_cluster(void *data, const void *row);
 static void sjl_server_library(void *data, const void *row);
+static void sjl_server_kill(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -171,6 +173,7 @@ sjl_server_start(void)
     }
 
     sjl_context_adopted_all();
+    sjl_kill_start();
     sjl_replace_check();
     sjl_quota_sweep();
     sjl_orphan_start();
@@ -289,6 +292,10 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_kills_table, sjl_server_kill, NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -374,6 +381,15 @@ sjl_server_library(void *data, const void *row)
     (void) data;
 
     (void) sjl_resource_put(&sjl_libraries_type, row);
+}
+
+
+static void
+sjl_server_kill(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_kill_adopt(row);
 }
 
 

@@ -256,6 +256,48 @@ def test_there_may_be_no_room_for_a_driver(tmp_path):
         wait_until("it was killed", lambda: world.drivers()[0].killed)
 
 
+def kills(world, driver):
+    return sum(r == f"POST /v1/submissions/kill/{driver.identity}" for r in world.cluster.requests)
+
+
+def test_the_next_launcher_goes_on_with_killing(tmp_path):
+    """Its context is over, so nobody else would; but once it is over itself it is nobody's affair any longer."""
+    with World(tmp_path, start_timeout=2) as world:
+        world.wire.cut()
+        world.cluster.deaf = True
+        with pytest.raises(Refused):
+            world.channel.create("c")
+        driver = world.drivers()[0]
+        wait_until("it is to be killed", lambda: kills(world, driver))
+        world.crash()
+        world.cluster.deaf = False
+        world.start()
+        wait_until("it was killed", lambda: driver.killed)
+        wait_until("the launcher knows", lambda: f"the cluster says of its driver {driver.identity}: KILLED" in world.log())
+        world.channel.create("d", settings={"spark.master": "local[1]", "spark.submit.deployMode": "client"})
+        before = kills(world, driver)
+        world.crash()
+        world.start()
+        world.channel.ask("context-delete", {"name": "d", "user": "u"})
+        assert world.log().count("as another launcher had begun to") == 1 and kills(world, driver) == before
+
+
+def test_a_context_that_was_to_stop_is_not_waited_for_any_longer(tmp_path):
+    with World(tmp_path, stop_timeout=2) as world:
+        world.channel.create("c")
+        driver = world.drivers()[0]
+        world.wire.cut()
+        wait_until("it is missed", lambda: "no launcher" in driver.said())
+        world.cluster.deaf = True
+        world.channel.send("context-delete", {"name": "c", "user": "u"})
+        wait_until("it is to be killed", lambda: kills(world, driver))
+        world.crash()
+        world.cluster.deaf = False
+        world.start()
+        assert world.over()["state"] == "KILLED"
+        wait_until("it was killed", lambda: driver.killed)
+
+
 def test_a_cluster_that_refuses_says_why(world):
     world.cluster.refuse = "the workers have gone home"
     with pytest.raises(Refused) as refused:
@@ -303,6 +345,30 @@ def test_nor_is_one_that_the_configuration_names():
         s.start_launcher()
         wait_until("it fails", lambda: "drivers of clusters need driver.link.listen" in s.read("launcher.log"))
         assert "was started" not in s.read("launcher.log")
+
+
+def test_where_contexts_run_may_be_the_clusters_affair_alone():
+    """Neither the launcher nor a driver is sent to hosts that a client names."""
+    settings = {"spark.master": "local[2]"}
+    with Server(scripted=True, start=False, launcher={
+            "only_clusters": "on", "clusters": {"near": {"master": "local[3]"}}, "context_settings": settings,
+            "contexts": {"own": {"spark.master": "local[4]"}}}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            for name, value in (("spark.master", "spark://10.1.2.3:7077"), ("spark.submit.deployMode", "cluster"),
+                                ("spark.master.rest.port", "80")):
+                for more in ({}, {"cluster": "near"}):
+                    with pytest.raises(Refused) as refused:
+                        c.create("c", settings={name: value, **more})
+                    assert refused.value.code == "bad-request" and "only_clusters" in refused.value.name
+            c.create("c")
+            c.create("d", settings={"cluster": "near"})
+            told = {}
+            for name in ("c", "d", "own"):
+                wait_until("it runs", lambda name=name: c.context(name)["state"] == "RUNNING")
+                told[name] = c.result("context", context=name)
+            assert {"spark.master", "spark.submit.deployMode"} <= set(told["c"]["fixed"]) & set(told["d"]["fixed"])
+            assert told["own"]["query"] == {"spark.master": "local[4]"}
 
 
 # links that break
@@ -479,6 +545,30 @@ def test_a_log_is_bounded(world):
         body = json.dumps({"id": os.path.basename(folder), "at": at, "text": "xy"}).encode()
         assert world.run("log", body)[1] == b"true"
     assert os.path.getsize(folder + "/driver.log") == before
+
+
+def test_pieces_that_come_too_fast_are_told_of(world):
+    """Else the driver would take what comes after them for the whole, and they would be a hole."""
+    world.channel.create("c")
+    record, lost = world.run("pieces", b'{"pieces": 5000}')
+    assert record["state"] == "FINISHED", lost
+    text, lost = log_of(world, record["id"]), set(json.loads(lost))
+    assert all(text[at] == "x" for at in range(len(text)) if at not in lost)
+    assert len(text) == 5000 or set(range(len(text), 5000)) <= lost
+
+
+def test_a_driver_has_logs_of_its_jobs_only(world):
+    """Whatever it says, it does not fill the folder with others."""
+    world.channel.create("c")
+    world.channel.create("d")
+    other = world.channel.submit("sleep", body=b'{"ms": 600000}', context="d")["id"]
+    ended, _ = world.run("print", b'{"text": "ab"}')
+    wait_until("it is there", lambda: log_of(world, ended["id"]) == "ab")
+    for name in (str(uuid.uuid4()), other, ended["id"]):
+        world.run("log", json.dumps({"id": name, "at": 2, "text": "more"}).encode())
+    wait_until("the end of one that is over is kept", lambda: log_of(world, ended["id"]) == "abmore")
+    logs = [name for _, _, files in os.walk(f"{world.server.dir}/data/contexts") for name in files if name != "driver.log"]
+    assert logs == [ended["id"] + ".log"], logs
 
 
 @pytest.mark.parametrize("meta", [{"id": "../driver", "at": 0}, {"id": "x", "at": 0}, {"id": str(uuid.uuid4()), "at": -1},

@@ -56,6 +56,7 @@ class FakeStandalone:
         self.refuse = None      # a message: why nothing is started
         self.moved = None       # a URL: where all requests are sent on to
         self.runs = True        # workers have room
+        self.deaf = False       # does not kill what it is told to
         self.delay = 0          # seconds before a submission is answered
         self.patience = None    # seconds that drivers look for a launcher, in place of what that says
         master = self
@@ -128,7 +129,7 @@ class FakeStandalone:
         return {**answer, "message": "Driver successfully submitted as " + identity, "submissionId": identity}
 
     def kill(self, identity, driver):
-        if driver is not None:
+        if driver is not None and not self.deaf:
             driver.killed = True
             if driver.process is not None:
                 driver.process.kill()

@@ -69,6 +69,21 @@ found_resource(void *data, const void *row)
 
 
 static void
+found_kill(void *data, const void *row)
+{
+    found_t               *found;
+    const sjl_kill_row_t  *kill;
+
+    found = data;
+    kill = row;
+
+    assert_true(found->n < MAX);
+    (void) snprintf(found->ids[found->n++], 80, "%s %d %s", kill->driver,
+                    (int) kill->time, kill->remote);
+}
+
+
+static void
 test_a_row_comes_back_whole(void **state)
 {
     found_t             found;
@@ -382,6 +397,45 @@ test_rows_with_a_key_only(void **state)
 }
 
 
+static void
+test_rows_of_kills(void **state)
+{
+    found_t          found;
+    fixture_t       *f;
+    sjl_kill_row_t   row;
+
+    f = *state;
+    memset(&found, 0, sizeof(found));
+    memset(&row, 0, sizeof(row));
+
+    row.driver = "c 1";
+    row.time = 5;
+    row.remote = "{}";
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+    assert_int_equal(f->type->row_put(f->dao, &sjl_kills_table, &row), SJL_OK);
+    row.time = 9;
+    row.remote = "{\"id\": 1}";
+    assert_int_equal(f->type->row_put(f->dao, &sjl_kills_table, &row), SJL_OK);
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_kills_table, found_kill,
+                                      &found), SJL_OK);
+    assert_int_equal(found.n, 1);
+    assert_string_equal(found.ids[0], "c 1 9 {\"id\": 1}");
+    forget(&found);
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+    assert_int_equal(f->type->row_delete(f->dao, &sjl_kills_table, "c 1"),
+                     SJL_OK);
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->row_all(f->dao, &sjl_kills_table, found_kill,
+                                      &found), SJL_OK);
+    assert_int_equal(found.n, 0);
+}
+
+
 /* both tables have the same columns: what is in one is not in the other */
 
 static void
@@ -454,6 +508,7 @@ main(void)
         EACH(test_a_rollback_leaves_nothing),
         EACH(test_the_newest_binary_wins),
         EACH(test_rows_with_a_key_only),
+        EACH(test_rows_of_kills),
         EACH(test_rows_of_clusters_and_library_sets)
     };
 

@@ -157,7 +157,8 @@ wants_all(size_t n)
     return n == SJL_SQL_JOB_NTH || n == SJL_SQL_BINARY_NEWEST
            || n == SJL_SQL_DATA_ALL || n == SJL_SQL_CALLBACK_ALL
            || n == SJL_SQL_REPLACEMENT_ALL || n == SJL_SQL_CLUSTER_ALL
-           || n == SJL_SQL_LIBRARY_ALL;
+           || n == SJL_SQL_LIBRARY_ALL
+           || n == SJL_SQL_KILL_ALL;
 }
 
 
