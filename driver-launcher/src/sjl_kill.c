@@ -10,6 +10,8 @@
 #include "sjl_db.h"
 #include "sjl_remote.h"
 
+#include <utlist.h>
+
 
 /* a cluster that has not answered for that long will not come back */
 #define SJL_KILL_DAYS  7
@@ -153,37 +155,39 @@ sjl_kill_adopt(const sjl_kill_row_t *row)
     }
 
     d = sjl_driver_make(id, NULL);
+    d->since = row->time;
     d->remote = sjl_remote_make(d, row->remote);
+    d->kept = sjl_strdup(row->driver);
 
-    if (d->remote && d->remote->id
-        && row->time > sjl_now() - SJL_KILL_DAYS * SJL_KILL_DAY)
-    {
-        d->kept = sjl_strdup(row->driver);
-        return;
+    if (d->remote == NULL || d->remote->id == NULL) {
+        sjl_kill_forget(d);
+        sjl_driver_free(d);
     }
-
-    if (d->remote && d->remote->id) {
-        sjl_log(SJL_LOG_ERR, "driver %s of %s is given up: its cluster has not "
-                "said for %d days that it is over", d->remote->id,
-                d->remote->rest, SJL_KILL_DAYS);
-    }
-
-    sjl_driver_free(d);
-    sjl_kill_delete(row->driver);
 }
 
 
 void
 sjl_kill_start(void)
 {
-    sjl_driver_t  *d;
+    sjl_driver_t  *d, *next;
 
-    for (d = sjl_drivers; d; d = d->next) {
+    DL_FOREACH_SAFE(sjl_drivers, d, next) {
 
-        if (d->kept && d->context == NULL) {
+        if (d->kept == NULL || d->context) {
+            continue;
+        }
+
+        if (d->since > sjl_now() - SJL_KILL_DAYS * SJL_KILL_DAY) {
             sjl_log(SJL_LOG_INFO, "driver %s of %s is killed, as another "
                     "launcher had begun to", d->remote->id, d->remote->rest);
             sjl_driver_discard(d);
+            continue;
         }
+
+        sjl_log(SJL_LOG_ERR, "driver %s of %s is given up: its cluster has not "
+                "said for %d days that it is over", d->remote->id,
+                d->remote->rest, SJL_KILL_DAYS);
+        sjl_kill_forget(d);
+        sjl_driver_free(d);
     }
 }

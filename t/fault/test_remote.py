@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import sqlite3
 import threading
 import time
 import uuid
@@ -256,6 +257,13 @@ def test_there_may_be_no_room_for_a_driver(tmp_path):
         wait_until("it was killed", lambda: world.drivers()[0].killed)
 
 
+def sql(world, text):
+    """The rows that it finds, and how many it has changed."""
+    with contextlib.closing(sqlite3.connect(world.server.dir + "/data/sparkjob.db", timeout=60)) as db, db:
+        cursor = db.execute(text)
+        return cursor.fetchall(), cursor.rowcount
+
+
 def kills(world, driver):
     return sum(r == f"POST /v1/submissions/kill/{driver.identity}" for r in world.cluster.requests)
 
@@ -274,12 +282,32 @@ def test_the_next_launcher_goes_on_with_killing(tmp_path):
         world.start()
         wait_until("it was killed", lambda: driver.killed)
         wait_until("the launcher knows", lambda: f"the cluster says of its driver {driver.identity}: KILLED" in world.log())
-        world.channel.create("d", settings={"spark.master": "local[1]", "spark.submit.deployMode": "client"})
+        wait_until("its row is gone", lambda: not sql(world, "SELECT 1 FROM kills")[0])
         before = kills(world, driver)
         world.crash()
         world.start()
-        world.channel.ask("context-delete", {"name": "d", "user": "u"})
         assert world.log().count("as another launcher had begun to") == 1 and kills(world, driver) == before
+
+
+def test_a_cluster_that_does_not_come_back_is_not_asked_for_ever(tmp_path):
+    with World(tmp_path, start_timeout=2) as world:
+        world.wire.cut()
+        world.cluster.deaf = True
+        with pytest.raises(Refused):
+            world.channel.create("c")
+        driver = world.drivers()[0]
+        wait_until("it is to be killed", lambda: kills(world, driver))
+        world.crash()
+        assert sql(world, "UPDATE kills SET time = time - 8 * 86400000")[1] == 1
+        before = kills(world, driver)
+        world.start()
+        assert f"driver {driver.identity} of " in world.log() and "is given up" in world.log()
+        wait_until("its row is gone", lambda: not sql(world, "SELECT 1 FROM kills")[0])
+        world.crash()
+        world.start()
+        assert kills(world, driver) == before and world.log().count("is given up") == 1
+        world.wire.mend()
+        assert driver.process.wait(600) == 0, "it was told to stop, being nobody's"
 
 
 def test_a_context_that_was_to_stop_is_not_waited_for_any_longer(tmp_path):
