@@ -122,12 +122,18 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
     }
   }
 
-  private def acquire(set: String, binaries: Seq[Binary]): JobClassLoader = recent.synchronized {
-    val loader = Option(recent.get(set)).getOrElse(make(set, binaries))
-    loader.users.incrementAndGet()
-    recent.put(set, loader)
-    localTasks.foreach(_.use(set, loader, SparkInternals.jarsOf(sc, set)))
-    loader
+  private def acquire(set: String, binaries: Seq[Binary]): JobClassLoader = {
+    if (!recent.synchronized(recent.containsKey(set))) {
+      // reads files, and others need not wait for that
+      binaries.foreach(check)
+    }
+    recent.synchronized {
+      val loader = Option(recent.get(set)).getOrElse(make(set, binaries))
+      loader.users.incrementAndGet()
+      recent.put(set, loader)
+      localTasks.foreach(_.use(set, loader, SparkInternals.jarsOf(sc, set)))
+      loader
+    }
   }
 
   private def release(loader: JobClassLoader): Unit = recent.synchronized {
@@ -137,7 +143,6 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   }
 
   private def make(set: String, binaries: Seq[Binary]): JobClassLoader = {
-    binaries.foreach(check)
     val known = loaders.get(set)
     val loader = Option(known).flatMap(ref => Option(ref.get)).getOrElse(
       new JobClassLoader(set, binaries.map(_.file.toURI.toURL).toArray, parent))

@@ -5,10 +5,10 @@
 
 package sparkjob.driver
 
-import java.io.{ByteArrayInputStream, DataInputStream, File, IOException}
+import java.io.{ByteArrayInputStream, DataInputStream, IOException}
 import java.util.LinkedHashMap
 import java.util.{Map => JMap}
-import java.util.zip.{ZipEntry, ZipException, ZipFile}
+import java.util.zip.{ZipEntry, ZipFile}
 
 import scala.collection.JavaConverters._
 import scala.util.Properties
@@ -36,21 +36,20 @@ class ScalaVersion(own: String) {
   /** @throws LoadingException if the jar was built for another Scala */
   def check(binary: Binary): Unit = {
     val seen = known.synchronized(Option(known.get(binary.sha256)))
-    val wrong = seen.getOrElse {
-      val found = look(binary.file)
-      known.synchronized(known.put(binary.sha256, found))
-      found
+    seen.getOrElse(look(binary)).foreach { why =>
+      throw new LoadingException(s"${binary.name} $why")
     }
-    wrong.foreach(why => throw new LoadingException(s"${binary.name} $why"))
   }
 
-  private def look(jar: File): Option[String] = {
+  private def look(binary: Binary): Option[String] = {
     try {
-      val zip = new ZipFile(jar)
-      try wrong(traces(zip)) finally zip.close()
+      val zip = new ZipFile(binary.file)
+      val found = try wrong(traces(zip)) finally zip.close()
+      known.synchronized(known.put(binary.sha256, found))
+      found
     } catch {
-      // whoever loads a class of it says what is the matter
-      case _: ZipException => None
+      // damaged, or gone meanwhile: whoever loads a class of it says what is the matter
+      case NonFatal(_) => None
     }
   }
 

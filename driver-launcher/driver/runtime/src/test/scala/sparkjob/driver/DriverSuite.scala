@@ -72,6 +72,31 @@ class DriverSuite {
     assertTrue(refused("mine.NoOp", "a = ${HOME}").meta.get("name").asText.contains("HOME"))
   }
 
+  /** A pipe is as slow as can be. */
+  @Test def aJarThatIsReadSlowlyKeepsNoOtherJobWaiting(): Unit = {
+    val pipe = launcher.folder.resolve("slow.jar")
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString).start().waitFor())
+    val slow = launcher.begin("mine.NoOp", "", Seq(pipe.toFile))
+    // nobody else has used this one
+    val jar = Files.copy(UserJars.jobs.toPath, launcher.folder.resolve("quick.jar")).toFile
+    val quick = launcher.begin("mine.NoOp", "", Seq(jar))
+    assertEquals(Message.Started, launcher.receive().kind)
+    val result = launcher.receive()
+    assertEquals((quick, "FINISHED"), (result.meta.get("id").asText, result.state))
+    launcher.acknowledge(quick)
+    // now it is a file, and the reader is at its end
+    val out = Files.newOutputStream(pipe)
+    Files.delete(pipe)
+    Files.copy(UserJars.jobs.toPath, pipe)
+    out.close()
+    val last = launcher.receive()
+    assertEquals(last.toString, slow, last.meta.get("id").asText)
+    launcher.acknowledge(slow)
+    if (last.kind == Message.Started) {
+      assertEquals("FINISHED", launcher.receive().state)
+    }
+  }
+
   @Test def aValidationThatReturnsNullIsNamed(): Unit = {
     for (mainClass <- Seq("mine.OldNull", "mine.NewNull")) {
       val told = refused(mainClass)

@@ -103,6 +103,14 @@ class ScalaVersionSuite {
     assertThrows(classOf[LoadingException], () => version.check(now.copy(name = "another")))
   }
 
+  @Test def whatCannotBeReadIsLookedAtAgain(): Unit = {
+    val version = new ScalaVersion("2.12")
+    val now = jar("my/Job" -> written(signature = Some(2)))
+    version.check(now.copy(file = root.resolve("gone.jar").toFile))
+    version.check(now.copy(file = root.toFile))
+    assertThrows(classOf[LoadingException], () => version.check(now))
+  }
+
   /** What this very compiler makes, and the jars of which Spark is made. */
   @Test def ownClassesFit(): Unit = {
     fits(ScalaVersion.Own, jar("my/Job" -> bytesOf(classOf[ScalaVersionSuite])))
