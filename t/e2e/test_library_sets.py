@@ -1,0 +1,77 @@
+"""A library set of a real Spark, over REST: looked at by a JVM, used by a context, changed, deleted."""
+
+import glob
+import os
+import re
+import subprocess
+import zipfile
+
+from sparkjob_server import API_JAR, EXAMPLES, SPARK_HOME, Server
+from test_local import COUNTED, TEXT
+
+# by the Scala of this Spark: the other one, and a class of its library alone
+OTHERS = {"2.12": ("2.13", "immutable", "ArraySeq"), "2.13": ("2.12", "mutable", "WrappedArray")}
+
+
+def jar_of_the_other_scala(folder, package, name):
+    """What the other compiler makes is told by what it refers to; so does this class of Java."""
+    os.makedirs(f"{folder}/scala/collection/{package}")
+    full = f"scala.collection.{package}"
+    sources = {f"{folder}/scala/collection/{package}/{name}.java": f"package {full}; public class {name} {{ }}",
+               f"{folder}/Job.java": f"public class Job {{ public Object runJob() {{ return new {full}.{name}(); }} }}"}
+    for path, text in sources.items():
+        with open(path, "w") as f:
+            f.write(text)
+    subprocess.run(["javac", "--release", "8", "-nowarn", "-d", folder, *sources], check=True, stderr=subprocess.DEVNULL)
+    with zipfile.ZipFile(f"{folder}/job.jar", "w") as jar:
+        jar.write(f"{folder}/Job.class", "Job.class")
+    return f"{folder}/job.jar"
+
+
+def test_life_of_a_library_set(tmp_path):
+    scala = re.search(r"_(2\.\d+)\.jar", API_JAR).group(1)
+    other, package, name = OTHERS[scala]
+    with zipfile.ZipFile(tmp_path / "extra.jar", "w") as jar:
+        jar.writestr("some.txt", "text")
+    with Server() as s:
+        s.upload("examples", EXAMPLES)
+        s.upload("other", jar_of_the_other_scala(str(tmp_path), package, name))
+        mine = {"spark_home": SPARK_HOME, "extra_jars": ["binary:examples", str(tmp_path / "extra.jar")],
+                "environment": {"WHICH": "first"}, "options": ["-Xmx640m"]}
+
+        # it is looked at before it is kept; without a Hadoop client there is nothing to keep
+        status, answer = s.json("POST", "/library-sets/mine", {**mine, "hadoop_jars": [str(tmp_path / "extra.jar")]})
+        assert status == 400 and "hadoop-client-api" in answer["result"]["message"], answer
+        status, answer = s.json("POST", "/library-sets/mine?probe=file:" + str(tmp_path), mine)
+        assert status == 201, answer
+        found = answer["probe"]
+        assert os.path.exists(f"{SPARK_HOME}/jars/spark-core_{scala}-{found['spark']}.jar")
+        assert glob.glob(f"{SPARK_HOME}/jars/hadoop-client-api-{found['hadoop']}.jar")
+        assert found["scala"].startswith(scala + ".") and "message" not in found
+        assert any(f["text"].startswith(f"file:{tmp_path}: a folder with") for f in found["findings"]), found
+
+        # a context has it; meanwhile it stays as it is
+        s.context("c", **{"library-set": "mine"})
+        with open(f"/proc/{s.drivers()[0]}/environ") as environment, open(f"/proc/{s.drivers()[0]}/cmdline") as line:
+            assert "WHICH=first" in environment.read().split("\0")
+            assert line.read().split("\0-cp\0")[1].split("\0")[0].endswith(":" + str(tmp_path / "extra.jar"))
+        status, answer = s.run("spark.jobserver.WordCountExample", TEXT)
+        assert status == 200 and answer["result"] == COUNTED
+        status, answer = s.run("Job", cp="other")
+        assert status == 400 and answer["status"] == "JOB LOADING FAILED", answer
+        assert answer["result"]["message"] == (
+            f"other was built for Scala {other}, and this context runs Scala {scala}: Job.class refers to "
+            f"scala.collection.{package}.{name}. Build it for Scala {scala}, or use a context with a library set for Scala {other}")
+        for method in "PUT", "DELETE":
+            status, answer = s.json(method, "/library-sets/mine", mine if method == "PUT" else None)
+            assert (status, answer["result"]) == (409, "library set mine is used by c")
+
+        assert s.delete("/contexts/c")[0] == 200
+        status, answer = s.json("PUT", "/library-sets/mine", {**mine, "environment": {"WHICH": "second"}})
+        assert status == 200 and answer["probe"]["spark"] == found["spark"], answer
+        s.context("c", **{"library-set": "mine"})
+        with open(f"/proc/{s.drivers()[0]}/environ") as environment:
+            assert "WHICH=second" in environment.read().split("\0")
+        assert s.delete("/contexts/c")[0] == 200
+        assert s.json("DELETE", "/library-sets/mine")[0] == 200
+        assert s.json("GET", "/library-sets/mine")[0] == 404
