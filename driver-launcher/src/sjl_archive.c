@@ -64,7 +64,6 @@ static int sjl_archive_keep(sjl_file_op_t *op);
 static int sjl_archive_store(sjl_file_op_t *op, const char *file);
 static void sjl_archive_kept(sjl_file_op_t *op);
 static void sjl_archive_failed(const char *why);
-static int sjl_archive_trusts(const sjl_library_t *library);
 
 
 static ev_timer        sjl_archive_timer;
@@ -656,7 +655,7 @@ sjl_archive_path(const char *library)
         }
     }
 
-    if (!sjl_archive_trusts(sjl_library_find(library))) {
+    if (!sjl_library_is_ours(sjl_library_find(library))) {
         return NULL;
     }
 
@@ -667,16 +666,6 @@ sjl_archive_path(const char *library)
     }
 
     return NULL;
-}
-
-
-/* its maker is ours, and what others have told may be anybody's code */
-
-static int
-sjl_archive_trusts(const sjl_library_t *library)
-{
-    return !sjl_owner_any()
-           || (library->resource.fixed && !sjl_library_has_binaries(library));
 }
 
 

@@ -8,6 +8,7 @@
 #include "sjl_change.h"
 #include "sjl_probe.h"
 #include "sjl_request.h"
+#include "sjl_spare.h"
 
 #include <utlist.h>
 
@@ -554,6 +555,10 @@ sjl_change_done(sjl_db_op_t *op)
     change = sjl_container(op, sjl_change_t, op);
 
     SPARKJOB_FAULT("change.saved");
+
+    if (op->rc == SJL_OK && change->type == &sjl_libraries_type) {
+        sjl_spare_again();
+    }
 
     if (op->rc != SJL_OK) {
         sjl_request_storage_failed(change->request, &op->why);

@@ -408,7 +408,8 @@ sjl_command_depends(const sjl_library_t *library)
 
     environment = sjl_json_text(library->environment);
 
-    list = sjl_format("%s\nenvironment %s\norphans %lld\nlink %d", how,
+    list = sjl_format("%s\n%s\nenvironment %s\norphans %lld\nlink %d", how,
+                      library->hadoop_conf ? library->hadoop_conf : "",
                       environment, (long long) sjl_conf->orphan_timeout,
                       (int) sjl_conf->link_always);
     free(how);

@@ -12,6 +12,7 @@
 
 
 #include "sjl_conn.h"
+#include "sjl_library.h"
 #include "sjl_process.h"
 
 
@@ -90,7 +91,8 @@ sjl_driver_t *sjl_driver_start(sjl_context_t *ctx, const char *secret,
  * Starts one without a context, which has that secret; it is known by an id of
  * its own, whose folder is there.  Returns NULL, and has logged why.
  */
-sjl_driver_t *sjl_driver_start_spare(const char *id, const char *secret);
+sjl_driver_t *sjl_driver_start_spare(const char *id, const char *secret,
+    const sjl_library_t *library);
 
 /*
  * Gives a context to a spare driver; who does not come for it in time is given

@@ -128,7 +128,8 @@ sjl_driver_submit(sjl_context_t *ctx, const char *secret,
 
 
 sjl_driver_t *
-sjl_driver_start_spare(const char *id, const char *secret)
+sjl_driver_start_spare(const char *id, const char *secret,
+    const sjl_library_t *library)
 {
     int             rc;
     sjl_login_t     login;
@@ -140,9 +141,7 @@ sjl_driver_start_spare(const char *id, const char *secret)
     owner.gid = getegid();
     sjl_login_make(&login, &owner);
 
-    if (sjl_command_make(&cmd, id, NULL, sjl_library_find(NULL), NULL, &login)
-        == SJL_ERROR)
-    {
+    if (sjl_command_make(&cmd, id, NULL, library, NULL, &login) == SJL_ERROR) {
         sjl_login_free(&login);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include "sjl_library.h"
 #include "sjl_cluster.h"
 #include "sjl_command.h"
+#include "sjl_owner.h"
 #include "sjl_setup.h"
 
 #include <sys/stat.h>
@@ -42,6 +43,7 @@ static const sjl_resource_member_t  sjl_library_members[] = {
     { "hadoop_conf", SJL_RESOURCE_TEXT, NULL },
     { "environment", SJL_RESOURCE_MAP, NULL },
     { "options", SJL_RESOURCE_LIST, NULL },
+    { "spares", SJL_RESOURCE_COUNT, NULL },
     { "scala", SJL_RESOURCE_TEXT, NULL }
 };
 
@@ -98,9 +100,10 @@ sjl_library_configure(void)
         }
     }
 
-    spec = json_pack("{s:s*, s:s*, s:O}", "java", sjl_conf->java,
+    spec = json_pack("{s:s*, s:s*, s:O, s:I}", "java", sjl_conf->java,
                      "spark_home", sjl_conf->spark_home,
-                     "environment", sjl_conf->environment);
+                     "environment", sjl_conf->environment,
+                     "spares", (json_int_t) sjl_conf->spares);
     sjl_library_fix(SJL_LIBRARY_DEFAULT, spec);
     json_decref(spec);
 
@@ -187,6 +190,8 @@ sjl_library_resolve(sjl_library_t *library)
     library->hadoop_conf = sjl_library_text(spec, "hadoop_conf", NULL);
     library->hadoop_jars = json_incref(json_object_get(spec, "hadoop_jars"));
     library->extra_jars = json_incref(json_object_get(spec, "extra_jars"));
+
+    library->spares = json_integer_value(json_object_get(spec, "spares"));
 
     order = json_string_value(json_object_get(spec, "order"));
     library->hadoop_first = order && strcmp(order, "hadoop-first") == 0;
@@ -402,11 +407,15 @@ sjl_library_with_binary(const char *name)
 
 
 int
-sjl_library_has_binaries(const sjl_library_t *library)
+sjl_library_is_ours(const sjl_library_t *library)
 {
     size_t       i;
     json_t      *value;
     const char  *entry;
+
+    if (!sjl_owner_any()) {
+        return 1;
+    }
 
     json_array_foreach(library->extra_jars, i, value) {
         entry = json_string_value(value);
@@ -414,9 +423,34 @@ sjl_library_has_binaries(const sjl_library_t *library)
         if (strncmp(entry, SJL_LIBRARY_BINARY, sizeof(SJL_LIBRARY_BINARY) - 1)
             == 0)
         {
-            return 1;
+            return 0;
         }
     }
 
-    return 0;
+    return library->resource.fixed;
+}
+
+
+sjl_library_t *
+sjl_library_with_spares(const char *after)
+{
+    const char      *name;
+    sjl_library_t   *library, *first;
+    sjl_resource_t  *resource, *next;
+
+    first = NULL;
+
+    HASH_ITER(hh, sjl_libraries, resource, next) {
+        library = sjl_container(resource, sjl_library_t, resource);
+        name = resource->row.name;
+
+        if (library->spares && (after == NULL || strcmp(name, after) > 0)
+            && (first == NULL || strcmp(name, first->resource.row.name) < 0)
+            && sjl_library_is_ours(library))
+        {
+            first = library;
+        }
+    }
+
+    return first;
 }

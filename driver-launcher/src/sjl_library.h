@@ -35,6 +35,12 @@ typedef struct {
     json_t          *options;
     json_t          *environment;
     unsigned         hadoop_first:1;
+
+    /* drivers that are to wait for contexts, see sjl_spare.c */
+    int64_t          spares;
+    char             spare_key[SJL_HASH_LEN + 1];
+    double           spare_pause;       /* after a failure */
+    int64_t          spare_due;         /* not before, since one has failed */
 } sjl_library_t;
 
 
@@ -67,8 +73,14 @@ int sjl_library_entry_there(const char *entry);
 /* a set that has a binary, in words to be freed; NULL: there is none */
 char *sjl_library_with_binary(const char *name);
 
-/* whether a set has any, which are what somebody has uploaded */
-int sjl_library_has_binaries(const sjl_library_t *library);
+/*
+ * Whether processes of ours may have a set's classes: where drivers are not
+ * ours, those that were told or uploaded by others are for drivers only.
+ */
+int sjl_library_is_ours(const sjl_library_t *library);
+
+/* the set with the next name, or the first, that has spares; NULL: none */
+sjl_library_t *sjl_library_with_spares(const char *after);
 
 /*
  * The Scala that a Spark is made for, as "2.13", by the scala-library among its

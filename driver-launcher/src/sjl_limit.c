@@ -9,6 +9,7 @@
 #include "sjl_config.h"
 #include "sjl_files.h"
 #include "sjl_request.h"
+#include "sjl_spare.h"
 
 #include <utlist.h>
 
@@ -126,7 +127,7 @@ sjl_limit_stranger(void)
     }
 
     return n < sjl_conf->limit_channels + sjl_conf->max_contexts
-               + sjl_conf->spares;
+               + sjl_spare_wanted();
 }
 
 

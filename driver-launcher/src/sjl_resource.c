@@ -444,6 +444,12 @@ sjl_resource_wrong(const sjl_resource_member_t *m, const json_t *value)
         return m->values || json_string_length(value) == 0
                ? "a string that is not empty" : NULL;
 
+    case SJL_RESOURCE_COUNT:
+
+        return json_is_integer(value) && json_integer_value(value) >= 0
+               && json_integer_value(value) <= SJL_RESOURCE_MOST ? NULL
+               : "a number from 0 to 64";
+
     case SJL_RESOURCE_LIST:
 
         json_array_foreach(value, i, item) {

@@ -17,6 +17,9 @@
 #include <uthash.h>
 
 
+#define SJL_RESOURCE_MOST  64
+
+
 typedef struct {
     sjl_resource_row_t   row;
     json_t              *spec;          /* what is told of it, an object */
@@ -27,6 +30,7 @@ typedef struct {
 
 typedef enum {
     SJL_RESOURCE_TEXT,
+    SJL_RESOURCE_COUNT,                 /* from 0 to SJL_RESOURCE_MOST */
     SJL_RESOURCE_LIST,                  /* of strings */
     SJL_RESOURCE_MAP                    /* with strings */
 } sjl_resource_kind_e;

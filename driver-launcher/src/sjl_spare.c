@@ -26,29 +26,32 @@
 
 static void sjl_spare_wait(double seconds);
 static void sjl_spare_look(struct ev_loop *loop, ev_timer *timer, int events);
+static void sjl_spare_next(const char *after);
 static int sjl_spare_hash(sjl_file_op_t *op);
 static void sjl_spare_looked(sjl_file_op_t *op);
+static void sjl_spare_decide(void);
 static void sjl_spare_discard(int64_t memory);
+static int sjl_spare_needed(const sjl_driver_t *d);
+static sjl_library_t *sjl_spare_library(const char *key);
 static int sjl_spare_waits(const sjl_driver_t *d);
-static size_t sjl_spare_waiting(int *warming);
+static sjl_library_t *sjl_spare_lacking(int *later);
+static int64_t sjl_spare_waiting(const sjl_library_t *library);
+static int sjl_spare_warms(void);
 static int sjl_spare_yields(void);
 static int64_t sjl_spare_memory(void);
-static void sjl_spare_make(void);
+static void sjl_spare_make(const sjl_library_t *library);
 static void sjl_spare_made(sjl_file_op_t *op);
 static int sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d);
-static void sjl_spare_failed(const char *why);
+static void sjl_spare_failed(sjl_library_t *library, const char *why);
 
 
 static ev_timer      sjl_spare_timer;
 static int           sjl_spare_ending;
 static int           sjl_spare_working; /* an operation is on its way */
-static double        sjl_spare_pause;
-static int64_t       sjl_spare_due;     /* not before, since one has failed */
+static int           sjl_spare_stale;   /* what it finds is that of before */
 static int64_t       sjl_spare_yielded; /* since when, to contexts that start */
 static sjl_owner_t   sjl_spare_owner;
-
-/* what a driver is started with at present; none until it is known */
-static char          sjl_spare_key[SJL_HASH_LEN + 1];
+static char         *sjl_spare_for;     /* the set that one is made for */
 
 
 void
@@ -65,13 +68,40 @@ sjl_spare_start(void)
 void
 sjl_spare_again(void)
 {
+    sjl_library_t  *library;
+
     /* none is taken until it is known which of them fit */
 
-    *sjl_spare_key = '\0';
-    sjl_spare_pause = 0.;
-    sjl_spare_due = 0;
+    library = sjl_library_with_spares(NULL);
 
+    while (library) {
+        *library->spare_key = '\0';
+        library->spare_pause = 0.;
+        library->spare_due = 0;
+
+        library = sjl_library_with_spares(library->resource.row.name);
+    }
+
+    sjl_spare_stale = 1;
     sjl_spare_wait(0.);
+}
+
+
+int64_t
+sjl_spare_wanted(void)
+{
+    int64_t         n;
+    sjl_library_t  *library;
+
+    n = 0;
+    library = sjl_library_with_spares(NULL);
+
+    while (library) {
+        n += library->spares;
+        library = sjl_library_with_spares(library->resource.row.name);
+    }
+
+    return n;
 }
 
 
@@ -91,8 +121,6 @@ sjl_spare_wait(double seconds)
 static void
 sjl_spare_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    sjl_file_op_t  *op;
-
     (void) loop;
     (void) timer;
     (void) events;
@@ -102,13 +130,29 @@ sjl_spare_look(struct ev_loop *loop, ev_timer *timer, int events)
         return;
     }
 
-    if (sjl_conf->spares == 0) {
-        sjl_spare_discard(INT64_MAX);
+    sjl_spare_stale = 0;
+    sjl_spare_next(NULL);
+}
+
+
+/* what drivers are started with at present, one set after the other */
+
+static void
+sjl_spare_next(const char *after)
+{
+    sjl_file_op_t  *op;
+    sjl_library_t  *library;
+
+    library = sjl_library_with_spares(after);
+
+    if (library == NULL) {
+        sjl_spare_decide();
         return;
     }
 
-    op = sjl_file_op_make(sjl_spare_hash, sjl_spare_looked, NULL);
-    op->body = sjl_command_depends(sjl_library_find(NULL));
+    op = sjl_file_op_make(sjl_spare_hash, sjl_spare_looked,
+                          sjl_strdup(library->resource.row.name));
+    op->body = sjl_command_depends(library);
 
     sjl_spare_working = 1;
     sjl_file_op_add(op);
@@ -126,36 +170,60 @@ sjl_spare_hash(sjl_file_op_t *op)
 }
 
 
-/* one at a time, and contexts that are wanted now come first */
-
 static void
 sjl_spare_looked(sjl_file_op_t *op)
 {
-    int      warming;
-    int64_t  memory;
+    char           *name;
+    sjl_library_t  *library;
 
+    name = op->data;
     sjl_spare_working = 0;
 
-    memcpy(sjl_spare_key, op->sha256, sizeof(sjl_spare_key));
-    sjl_file_op_free(op);
+    /* else there is another look to come, and the set may be another one */
 
-    if (sjl_spare_ending) {
-        return;
+    if (!sjl_spare_ending && !sjl_spare_stale) {
+        library = sjl_library_find(name);
+
+        if (library) {
+            memcpy(library->spare_key, op->sha256, sizeof(library->spare_key));
+        }
+
+        sjl_spare_next(name);
     }
+
+    sjl_file_op_free(op);
+    free(name);
+}
+
+
+/* one at a time, and contexts that are wanted now come first */
+
+static void
+sjl_spare_decide(void)
+{
+    int             later;
+    int64_t         memory;
+    sjl_library_t  *library;
 
     memory = sjl_spare_memory();
     sjl_spare_discard(memory);
 
-    if ((int64_t) sjl_spare_waiting(&warming) >= sjl_conf->spares || warming
+    if (sjl_library_with_spares(NULL) == NULL) {
+        return;
+    }
+
+    library = sjl_spare_lacking(&later);
+
+    if ((library == NULL && !later) || sjl_spare_warms()
         || memory < sjl_conf->spare_memory)
     {
         sjl_spare_wait(SJL_SPARE_PERIOD);
 
-    } else if (sjl_spare_yields() || sjl_now() < sjl_spare_due) {
+    } else if (library == NULL || sjl_spare_yields()) {
         sjl_spare_wait(SJL_SPARE_SOON);
 
     } else {
-        sjl_spare_make();
+        sjl_spare_make(library);
     }
 }
 
@@ -165,17 +233,12 @@ sjl_spare_looked(sjl_file_op_t *op)
 static void
 sjl_spare_discard(int64_t memory)
 {
-    int64_t        n;
     sjl_driver_t  *d;
-
-    n = 0;
 
     DL_FOREACH(sjl_drivers, d) {
 
         if (!sjl_spare_waits(d)
-            || (++n <= sjl_conf->spares
-                && strcmp(d->key, sjl_spare_key) == 0
-                && memory >= sjl_conf->spare_memory / 2))
+            || (memory >= sjl_conf->spare_memory / 2 && sjl_spare_needed(d)))
         {
             continue;
         }
@@ -190,29 +253,113 @@ sjl_spare_discard(int64_t memory)
 
 
 static int
+sjl_spare_needed(const sjl_driver_t *d)
+{
+    int64_t         n;
+    sjl_driver_t   *other;
+    sjl_library_t  *library;
+
+    library = sjl_spare_library(d->key);
+
+    if (library == NULL) {
+        return 0;
+    }
+
+    n = 0;
+
+    DL_FOREACH(sjl_drivers, other) {
+
+        if (other == d) {
+            break;
+        }
+
+        n += sjl_spare_waits(other) && strcmp(other->key, d->key) == 0;
+    }
+
+    return n < library->spares;
+}
+
+
+/* whose drivers are started in just that way */
+
+static sjl_library_t *
+sjl_spare_library(const char *key)
+{
+    sjl_library_t  *library;
+
+    library = sjl_library_with_spares(NULL);
+
+    while (library && strcmp(library->spare_key, key) != 0) {
+        library = sjl_library_with_spares(library->resource.row.name);
+    }
+
+    return library;
+}
+
+
+static int
 sjl_spare_waits(const sjl_driver_t *d)
 {
     return d->phase <= SJL_DRIVER_SPARE && d->taker == NULL;
 }
 
 
-static size_t
-sjl_spare_waiting(int *warming)
+/* the first set that has too few; *later: there is one, but not yet */
+
+static sjl_library_t *
+sjl_spare_lacking(int *later)
 {
-    size_t         n;
+    sjl_library_t  *library;
+
+    *later = 0;
+    library = sjl_library_with_spares(NULL);
+
+    while (library) {
+
+        if (sjl_spare_waiting(library) < library->spares) {
+
+            if (sjl_now() >= library->spare_due) {
+                return library;
+            }
+
+            *later = 1;
+        }
+
+        library = sjl_library_with_spares(library->resource.row.name);
+    }
+
+    return NULL;
+}
+
+
+static int64_t
+sjl_spare_waiting(const sjl_library_t *library)
+{
+    int64_t        n;
     sjl_driver_t  *d;
 
     n = 0;
-    *warming = 0;
 
     DL_FOREACH(sjl_drivers, d) {
-        if (sjl_spare_waits(d)) {
-            n++;
-            *warming |= d->phase == SJL_DRIVER_WARMING;
-        }
+        n += sjl_spare_waits(d) && strcmp(d->key, library->spare_key) == 0;
     }
 
     return n;
+}
+
+
+static int
+sjl_spare_warms(void)
+{
+    sjl_driver_t  *d;
+
+    DL_FOREACH(sjl_drivers, d) {
+        if (sjl_spare_waits(d) && d->phase == SJL_DRIVER_WARMING) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -271,7 +418,7 @@ sjl_spare_memory(void)
 
 
 static void
-sjl_spare_make(void)
+sjl_spare_make(const sjl_library_t *library)
 {
     char            id[SJL_ID_LEN + 1];
     sjl_file_op_t  *op;
@@ -281,6 +428,9 @@ sjl_spare_make(void)
     op = sjl_file_op_make(sjl_folder_make, sjl_spare_made, sjl_strdup(id));
     op->to = sjl_path_context(id, "");
     op->owner = &sjl_spare_owner;
+
+    free(sjl_spare_for);
+    sjl_spare_for = sjl_strdup(library->resource.row.name);
 
     sjl_spare_working = 1;
     sjl_spare_yielded = 0;
@@ -292,34 +442,39 @@ sjl_spare_make(void)
 static void
 sjl_spare_made(sjl_file_op_t *op)
 {
-    char          *id, secret[2 * SJL_SPARE_SECRET + 1];
-    sjl_driver_t  *d;
+    char           *id, secret[2 * SJL_SPARE_SECRET + 1];
+    sjl_driver_t   *d;
+    sjl_library_t  *library;
 
     id = op->data;
     d = NULL;
+    library = sjl_spare_stale ? NULL : sjl_library_find(sjl_spare_for);
     sjl_spare_working = 0;
 
-    if (op->rc == SJL_OK && !sjl_spare_ending) {
+    if (op->rc == SJL_OK && library && !sjl_spare_ending) {
         sjl_random_hex(secret, SJL_SPARE_SECRET);
-        d = sjl_driver_start_spare(id, secret);
+        d = sjl_driver_start_spare(id, secret, library);
         explicit_bzero(secret, sizeof(secret));
     }
 
     if (d) {
-        memcpy(d->key, sjl_spare_key, sizeof(d->key));
-        sjl_log(SJL_LOG_INFO, "spare driver %d was started",
-                (int) d->process.pid);
+        memcpy(d->key, library->spare_key, sizeof(d->key));
+        sjl_log(SJL_LOG_INFO, "spare driver %d of library set %s was started",
+                (int) d->process.pid, library->resource.row.name);
 
     } else {
         sjl_folder_remove(sjl_path_context(id, ""));
-        sjl_spare_failed(op->rc == SJL_ERROR ? op->why.text
+    }
+
+    if (d == NULL && library) {
+        sjl_spare_failed(library, op->rc == SJL_ERROR ? op->why.text
                          : "its process could not be started");
     }
 
     sjl_file_op_free(op);
     free(id);
 
-    sjl_spare_wait(SJL_SPARE_PERIOD);
+    sjl_spare_wait(d ? SJL_SPARE_PERIOD : SJL_SPARE_SOON);
 }
 
 
@@ -383,14 +538,16 @@ static int
 sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d)
 {
     sjl_cluster_t  *cluster;
+    sjl_library_t  *library;
 
     cluster = sjl_setup_cluster(ctx);
+    library = sjl_setup_library(ctx);
 
     return d->phase == SJL_DRIVER_SPARE && d->taker == NULL && d->conn
            && d->silent < 2
-           && *sjl_spare_key && strcmp(d->key, sjl_spare_key) == 0
+           && library && *library->spare_key
+           && strcmp(d->key, library->spare_key) == 0
            && json_array_size(ctx->options) == 0 && ctx->row.remote == NULL
-           && sjl_setup_library(ctx) == sjl_library_find(NULL)
            && (cluster == NULL || cluster->hadoop_conf == NULL)
            && !sjl_ticket_wanted(cluster)
            && !sjl_owner_is_other(&ctx->owner);
@@ -400,7 +557,8 @@ sjl_spare_fits(const sjl_context_t *ctx, const sjl_driver_t *d)
 sjl_driver_t *
 sjl_spare_give(sjl_context_t *ctx)
 {
-    sjl_driver_t  *d;
+    sjl_driver_t   *d;
+    sjl_library_t  *library;
 
     d = ctx->spare;
 
@@ -418,7 +576,11 @@ sjl_spare_give(sjl_context_t *ctx)
 
     sjl_driver_assign(d, ctx, ctx->secret);
 
-    sjl_spare_pause = 0.;
+    library = sjl_spare_library(d->key);
+
+    if (library) {
+        library->spare_pause = 0.;
+    }
 
     return d;
 }
@@ -458,7 +620,7 @@ sjl_spare_ended(sjl_driver_t *d, int status)
         words = sjl_process_words(status);
         why = sjl_format("%s. Last lines of its log:\n%s", words,
                          tail ? tail : "");
-        sjl_spare_failed(why);
+        sjl_spare_failed(sjl_spare_library(d->key), why);
         free(why);
         free(words);
         free(tail);
@@ -471,20 +633,31 @@ sjl_spare_ended(sjl_driver_t *d, int status)
 }
 
 
-static void
-sjl_spare_failed(const char *why)
-{
-    sjl_spare_pause = sjl_spare_pause > 0. ? 2 * sjl_spare_pause
-                                           : SJL_SPARE_PAUSE;
+/* "library" is NULL when there is none any longer that it was for */
 
-    if (sjl_spare_pause > SJL_SPARE_LONGEST) {
-        sjl_spare_pause = SJL_SPARE_LONGEST;
+static void
+sjl_spare_failed(sjl_library_t *library, const char *why)
+{
+    double  pause;
+
+    if (library == NULL) {
+        sjl_log(SJL_LOG_ERR, "a spare driver has failed: %s", why);
+        return;
     }
 
-    sjl_spare_due = sjl_now() + (int64_t) (sjl_spare_pause * 1000.);
+    pause = library->spare_pause > 0. ? 2 * library->spare_pause
+                                      : SJL_SPARE_PAUSE;
 
-    sjl_log(SJL_LOG_ERR, "a spare driver has failed, the next one is started "
-            "in %d s: %s", (int) sjl_spare_pause, why);
+    if (pause > SJL_SPARE_LONGEST) {
+        pause = SJL_SPARE_LONGEST;
+    }
+
+    library->spare_pause = pause;
+    library->spare_due = sjl_now() + (int64_t) (pause * 1000.);
+
+    sjl_log(SJL_LOG_ERR, "a spare driver has failed, the next one of library "
+            "set %s is started in %d s: %s", library->resource.row.name,
+            (int) pause, why);
 
     sjl_spare_wait(SJL_SPARE_SOON);
 }

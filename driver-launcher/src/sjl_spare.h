@@ -5,7 +5,8 @@
  *
  * Spare drivers: they were started before a context needs them, have loaded and
  * used Spark, and wait.  A context whose driver would be started in just that
- * way gets one, and is ready in a fraction of the time.
+ * way gets one, and is ready in a fraction of the time.  Each library set says
+ * how many it is to have.
  *
  * A spare has an id and a folder of its own, as if it were a context's.  The
  * folder is renamed when a context is made; the spare is told whose it is when
@@ -24,8 +25,11 @@
 
 void sjl_spare_start(void);
 
-/* the configuration has changed */
+/* the configuration has changed, or a library set */
 void sjl_spare_again(void);
+
+/* how many there are to be, by all library sets */
+int64_t sjl_spare_wanted(void);
 
 /* ends those that wait; there will be no others */
 void sjl_spare_stop(void);

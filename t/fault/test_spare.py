@@ -88,6 +88,42 @@ def test_without_spares_there_are_none():
         assert s.said("spare") == 0
 
 
+def which(pid):
+    with open(f"/proc/{pid}/environ") as f:
+        return [line for line in f.read().split("\0") if line.startswith("WHICH=")]
+
+
+def test_library_sets_have_spares_of_their_own():
+    with Spares() as s:
+        of_none, = s.wait_spares()
+        assert s.json("POST", "/library-sets/x", {"spares": 1, "environment": {"WHICH": "x"}})[0] == 201
+        spare, = [pid for pid in s.wait_spares(2) if which(pid) == ["WHICH=x"]]
+        s.context("c", **{"library-set": "x"})
+        assert s.pid("c") == spare and which(spare) == ["WHICH=x"]
+        assert of_none in s.wait_spares(2)
+        s.context("d")
+        assert s.pid("d") == of_none and which(of_none) == []
+        assert s.delete("/contexts/c")[0] == 200
+        # those of what the set was before are not given to anybody
+        assert s.json("PUT", "/library-sets/x", {"spares": 2, "environment": {"WHICH": "y"}})[0] == 200
+        s.context("c", **{"library-set": "x"})
+        assert which(s.pid("c")) == ["WHICH=y"]
+        wait_until("there are two of the new one", lambda: [which(pid) for pid in s.spares()].count(["WHICH=y"]) == 2, 60)
+        assert ["WHICH=x"] not in map(which, s.spares())
+        assert s.delete("/contexts/c")[0] == 200
+        assert s.json("DELETE", "/library-sets/x")[0] == 200
+        wait_until("only that of no set is left", lambda: [which(pid) for pid in s.spares()] == [[]], 60)
+
+
+def test_a_set_whose_spares_fail_keeps_no_other_one_waiting():
+    with Spares(0) as s:
+        s.write("fails", "fail")
+        assert s.json("POST", "/library-sets/a", {"spares": 1, "environment": {"SPARKJOB_SPARE_HOW": s.dir + "/fails"}})[0] == 201
+        wait_until("it fails", lambda: s.said("the next one of library set a is started in") >= 2, 60)
+        assert s.json("POST", "/library-sets/b", {"spares": 1})[0] == 201
+        s.wait_spares()
+
+
 def test_many_contexts_at_once_share_no_spare():
     with Spares() as s, concurrent.futures.ThreadPoolExecutor(6) as pool:
         spare, = s.wait_spares()
