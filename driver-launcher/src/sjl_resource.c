@@ -259,7 +259,7 @@ sjl_resource_keep_options(json_t *options, const json_t *old)
 }
 
 
-/* where the option is that is shown so, and has n such before it; "end": none */
+/* where one is that is shown so, with n such before it; "end": there is none */
 
 static size_t
 sjl_resource_alike(const json_t *options, size_t end, const char *shown,
