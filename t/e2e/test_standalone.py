@@ -1,5 +1,7 @@
 """A real standalone master and worker: executors in other processes."""
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,26 +15,33 @@ from test_python import SESSION, WHEEL, check_versions, job, result
 
 
 @pytest.fixture(scope="module")
-def master(tmp_path_factory):
-    """The URL of a standalone master that has one worker with 2 cores."""
+def web():
+    """Where the master's pages are."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory, web):
+    """The URL of a standalone master that has one worker with 4 cores."""
     folder = tmp_path_factory.mktemp("standalone")
-    port, ui, worker_ui = free_port(), free_port(), free_port()
+    port, worker_ui = free_port(), free_port()
     env = {**os.environ, "SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
     run = [SPARK_HOME + "/bin/spark-class"]
     log = open(folder / "log", "wb")
     both = []
     try:
         both.append(subprocess.Popen(
-            run + ["org.apache.spark.deploy.master.Master", "-h", "127.0.0.1", "-p", str(port), "--webui-port", str(ui)],
+            run + ["org.apache.spark.deploy.master.Master", "-h", "127.0.0.1", "-p", str(port), "--webui-port",
+                   web.split(":")[2]],
             env=env, stdout=log, stderr=log, start_new_session=True))
         both.append(subprocess.Popen(
-            run + ["org.apache.spark.deploy.worker.Worker", "-c", "2", "-m", "2g", "-d", str(folder), "-h", "127.0.0.1",
+            run + ["org.apache.spark.deploy.worker.Worker", "-c", "4", "-m", "2g", "-d", str(folder), "-h", "127.0.0.1",
                    "--webui-port", str(worker_ui), f"spark://127.0.0.1:{port}"],
             env=env, stdout=log, stderr=log, start_new_session=True))
 
         def registered():
             try:
-                return b'"aliveworkers" : 1' in urllib.request.urlopen(f"http://127.0.0.1:{ui}/json/").read()
+                return b'"aliveworkers" : 1' in urllib.request.urlopen(web + "/json/").read()
             except OSError:
                 return False
         wait_until("the worker is registered", registered, 60)
@@ -46,11 +55,24 @@ def master(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(master):
-    with Server(launcher={"context_settings": {"spark.master": master, "spark.executor.memory": "512m",
+    with one_of(master) as s:
+        yield s
+
+
+@contextlib.contextmanager
+def one_of(master):
+    """A server of its own with a context `c`, which has half of the worker's cores."""
+    with Server(launcher={"context_settings": {"spark.master": master, "spark.executor.memory": "512m", "spark.cores.max": "2",
                                                "spark.driver.host": "127.0.0.1"}}) as s:
         s.upload("examples", EXAMPLES)
         s.context("c")
         yield s
+
+
+def applications(web):
+    """The ids of those that the master runs."""
+    with urllib.request.urlopen(web + "/json/") as answer:
+        return {app["id"] for app in json.load(answer)["activeapps"]}
 
 
 def test_word_count_on_executors_of_a_real_cluster(server):
@@ -68,6 +90,26 @@ def test_deleting_the_context_ends_its_application(server, master):
     server.context("gone", **{"spark.cores.max": 1})
     assert server.delete("/contexts/gone")[0] == 200
     assert len(server.drivers()) == 1
+
+
+def test_two_servers_share_a_master(server, master, web):
+    """Both have a context of the same name; what happens to one is none of the other's business."""
+    run = ("spark.jobserver.WordCountExample", TEXT)
+    kept = server.get("/contexts/c")[1]["applicationId"]
+    with one_of(master) as other:
+        assert applications(web) == {kept, other.get("/contexts/c")[1]["applicationId"]}
+        jobs = [(s, s.run(*run, sync=False)[1]["jobId"]) for s in (server, other)]
+        assert [s.wait_job(job)["result"] for s, job in jobs] == [COUNTED] * 2
+        assert server.get("/jobs/" + jobs[1][1])[0] == 404
+        other.launcher.kill()
+        other.launcher.wait()
+        assert server.run(*run)[1]["result"] == COUNTED
+        other.start_launcher()
+        other.wait_ready()
+        assert other.run(*run)[1]["result"] == COUNTED
+        assert other.delete("/contexts/c")[0] == 200
+        wait_until("the other's application is over", lambda: applications(web) == {kept})
+    assert server.run(*run)[1]["result"] == COUNTED
 
 
 def test_session_and_java_jobs_on_executors(server, tmp_path):

@@ -375,6 +375,9 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     JobLog.endAll()
     sent.foreach(_.end(surroundings.context))
     link.drain(LinkMax)
+    if (code == 0 && surroundings.elsewhere.isDefined && Elsewhere.isMaster(sys.env)) {
+      Exit.byMain()
+    }
     Exit.now(code)
   }
 

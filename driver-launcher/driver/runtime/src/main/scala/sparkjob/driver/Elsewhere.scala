@@ -32,6 +32,7 @@ object Elsewhere {
   private val Argument = "--secret-file"
   private val Variable = "SPARKJOB_START"
   private val StandaloneId = "driver-[0-9]{14}-[0-9]+".r
+  private val Container = "CONTAINER_ID"
   private val YarnContainer = "container_(?:e[0-9]+_)?([0-9]+_[0-9]+)_[0-9]+_[0-9]+".r
 
   /**
@@ -100,12 +101,15 @@ object Elsewhere {
     }
   }
 
+  /** Whether this JVM is an application master of YARN. */
+  def isMaster(environment: Map[String, String]): Boolean = environment.contains(Container)
+
   /** By which id the cluster knows this driver, as far as that can be seen from inside. */
   def id(environment: Map[String, String]): Option[String] = {
     val folder = Paths.get("").toAbsolutePath.getFileName.toString
     folder match {
       case StandaloneId() => Some(folder)
-      case _ => environment.get("CONTAINER_ID").collect {
+      case _ => environment.get(Container).collect {
         case YarnContainer(application) => s"application_$application"
       }
     }

@@ -5,6 +5,8 @@
 
 package sparkjob.driver
 
+import java.util.concurrent.CountDownLatch
+
 import scala.concurrent.duration._
 
 import org.slf4j.LoggerFactory
@@ -15,7 +17,22 @@ object Exit {
   private val log = LoggerFactory.getLogger("sparkjob.driver.Exit")
 
   private val HooksMax = 5.seconds
+  private val MainMax = 10.seconds
   private val OutOfMemoryCode = 3
+  private val over = new CountDownLatch(1)
+
+  /** To be called by main, which is to return after this. */
+  def await(): Unit = over.await()
+
+  /**
+   * Has main return, whose caller ends the JVM then. YARN takes an application for failed whose
+   * driver ends the JVM itself, whatever its exit code is.
+   */
+  def byMain(): Nothing = {
+    over.countDown()
+    Thread.sleep(MainMax.toMillis)
+    now(0)
+  }
 
   /** Runs the shutdown hooks, but does not wait for them for ever. */
   def now(code: Int): Nothing = {

@@ -100,7 +100,7 @@ object Main {
     }
     new Driver(if (spare) new Spare(surroundings).await() else surroundings).start()
     // all other threads are daemons
-    Thread.currentThread.join()
+    Exit.await()
   }
 
   /** To be called before anything asks for a logger. */
