@@ -27,7 +27,8 @@ static const sjl_library_t *sjl_remote_library(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
 static char *sjl_remote_pack(const sjl_remote_kind_t *kind,
-    const char *master, const char *rest, const char *id, int64_t log);
+    const char *master, const char *rest, const char *cluster, const char *id,
+    int64_t log);
 static char *sjl_remote_start_text(const sjl_context_t *ctx,
     const char *secret);
 static const char *sjl_remote_home(void);
@@ -84,7 +85,7 @@ sjl_remote_choose(const json_t *settings, const char *name, char **why)
         return NULL;
     }
 
-    text = sjl_remote_pack(kind, master, rest, NULL, 0);
+    text = sjl_remote_pack(kind, master, rest, name, NULL, 0);
     free(rest);
 
     return text;
@@ -163,14 +164,14 @@ sjl_remote_kind(const char *master)
 
 static char *
 sjl_remote_pack(const sjl_remote_kind_t *kind, const char *master,
-    const char *rest, const char *id, int64_t log)
+    const char *rest, const char *cluster, const char *id, int64_t log)
 {
     char    *text;
     json_t  *object;
 
-    object = json_pack("{s:s, s:s, s:s, s:s*, s:I}", "kind", kind->name,
-                       "master", master, "rest", rest, "id", id,
-                       "log", (json_int_t) log);
+    object = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:I}", "kind", kind->name,
+                       "master", master, "rest", rest, "cluster", cluster,
+                       "id", id, "log", (json_int_t) log);
     text = sjl_json_text(object);
     json_decref(object);
 
@@ -183,17 +184,19 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
 {
     json_t                   *object;
     json_int_t                log;
-    const char               *name, *master, *rest, *id;
+    const char               *name, *master, *rest, *cluster, *id;
     sjl_remote_t             *r;
     const sjl_remote_kind_t  *kind;
 
     id = NULL;
     log = 0;
     kind = NULL;
+    cluster = NULL;
     object = json_loads(text, 0, NULL);
 
-    if (json_unpack(object, "{s:s, s:s, s:s, s?s, s?I}", "kind", &name,
-                    "master", &master, "rest", &rest, "id", &id, "log", &log)
+    if (json_unpack(object, "{s:s, s:s, s:s, s?s, s?s, s?I}", "kind", &name,
+                    "master", &master, "rest", &rest, "cluster", &cluster,
+                    "id", &id, "log", &log)
         == 0)
     {
         kind = sjl_remote_kind(master);
@@ -210,7 +213,7 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
     r->driver = d;
     r->master = sjl_strdup(master);
     r->rest = sjl_strdup(rest);
-    r->cluster = d->context ? sjl_strdup(d->context->row.cluster) : NULL;
+    r->cluster = sjl_strdup(cluster);
     r->id = sjl_strdup(id);
     r->log = log;
 
@@ -228,7 +231,8 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
 char *
 sjl_remote_text(const sjl_remote_t *r)
 {
-    return sjl_remote_pack(r->kind, r->master, r->rest, r->id, r->log);
+    return sjl_remote_pack(r->kind, r->master, r->rest, r->cluster, r->id,
+                           r->log);
 }
 
 

@@ -74,8 +74,14 @@ def test_a_driver_is_submitted_looked_after_and_killed(api, tmp_path):
         for shown in (start["secret"], start["pin"], api.token):
             assert shown not in api.text() and shown not in s.read("launcher.log")
 
-        # it is asked for, and killed with its secret
-        wait_until("its state is asked", lambda: any(r.method == "GET" and r.path.endswith("/pods/" + name) for r in api.requests))
+        # it is asked for, by another launcher, too, and killed with its secret
+        s.launcher.kill()
+        s.launcher.wait()
+        before = len(api.requests)
+        s.start_launcher()
+        s.wait_ready()
+        wait_until("its state is asked", lambda: any(
+            r.method == "GET" and r.path.endswith("/pods/" + name) for r in api.requests[before:]))
         s.delete("/contexts/c?force=true")
         wait_until("pod and secret are gone", lambda: not api.objects["pods"] and not api.objects["secrets"], 60)
         wait_until("the context has ended", lambda: s.get("/contexts/c")[1]["state"] in ("FINISHED", "KILLED", "ERROR"), 60)
