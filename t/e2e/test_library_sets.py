@@ -6,8 +6,11 @@ import re
 import subprocess
 import zipfile
 
+import pytest
 from sparkjob_server import API_JAR, EXAMPLES, SPARK_HOME, Server
 from test_local import COUNTED, TEXT
+
+SCALA = re.search(r"_(2\.\d+)\.jar", API_JAR).group(1)
 
 # by the Scala of this Spark: the other one, and a class of its library alone
 OTHERS = {"2.12": ("2.13", "immutable", "ArraySeq"), "2.13": ("2.12", "mutable", "WrappedArray")}
@@ -29,8 +32,7 @@ def jar_of_the_other_scala(folder, package, name):
 
 
 def test_life_of_a_library_set(tmp_path):
-    scala = re.search(r"_(2\.\d+)\.jar", API_JAR).group(1)
-    other, package, name = OTHERS[scala]
+    other, package, name = OTHERS[SCALA]
     with zipfile.ZipFile(tmp_path / "extra.jar", "w") as jar:
         jar.writestr("some.txt", "text")
     with Server() as s:
@@ -45,9 +47,9 @@ def test_life_of_a_library_set(tmp_path):
         status, answer = s.json("POST", "/library-sets/mine?probe=file:" + str(tmp_path), mine)
         assert status == 201, answer
         found = answer["probe"]
-        assert os.path.exists(f"{SPARK_HOME}/jars/spark-core_{scala}-{found['spark']}.jar")
+        assert os.path.exists(f"{SPARK_HOME}/jars/spark-core_{SCALA}-{found['spark']}.jar")
         assert glob.glob(f"{SPARK_HOME}/jars/hadoop-client-api-{found['hadoop']}.jar")
-        assert found["scala"].startswith(scala + ".") and "message" not in found
+        assert found["scala"].startswith(SCALA + ".") and "message" not in found
         assert any(f["text"].startswith(f"file:{tmp_path}: a folder with") for f in found["findings"]), found
 
         # a context has it; meanwhile it stays as it is
@@ -60,8 +62,8 @@ def test_life_of_a_library_set(tmp_path):
         status, answer = s.run("Job", cp="other")
         assert status == 400 and answer["status"] == "JOB LOADING FAILED", answer
         assert answer["result"]["message"] == (
-            f"other was built for Scala {other}, and this context runs Scala {scala}: Job.class refers to "
-            f"scala.collection.{package}.{name}. Build it for Scala {scala}, or use a context with a library set for Scala {other}")
+            f"other was built for Scala {other}, and this context runs Scala {SCALA}: Job.class refers to "
+            f"scala.collection.{package}.{name}. Build it for Scala {SCALA}, or use a context with a library set for Scala {other}")
         for method in "PUT", "DELETE":
             status, answer = s.json(method, "/library-sets/mine", mine if method == "PUT" else None)
             assert (status, answer["result"]) == (409, "library set mine is used by c")
@@ -75,3 +77,26 @@ def test_life_of_a_library_set(tmp_path):
         assert s.delete("/contexts/c")[0] == 200
         assert s.json("DELETE", "/library-sets/mine")[0] == 200
         assert s.json("GET", "/library-sets/mine")[0] == 404
+
+
+def javas():
+    """Those of this machine that this Spark does not support: {major version: folder}."""
+    found = {}
+    supported = (8, 11, 17) if SCALA == "2.12" else (17, 21, 25)
+    for path in glob.glob("/usr/lib/jvm/*/release"):
+        with open(path) as f:
+            version = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', f.read(), re.M)
+        if version and int(version.group(1)) not in supported:
+            found[int(version.group(1))] = os.path.dirname(path)
+    return found
+
+
+@pytest.mark.skipif(not javas(), reason="there is no Java that it does not support")
+def test_a_java_that_this_spark_does_not_support_is_refused():
+    major, folder = javas().popitem()
+    with Server() as s:
+        status, answer = s.json("POST", "/library-sets/new", {"java": folder})
+        assert status == 400, answer
+        assert re.fullmatch(rf"Spark \d[\d.]+ does not support Java {major}: it runs on Java [\d, ]+", answer["result"]["message"])
+        assert answer["result"]["java"].startswith(f"{major}.")
+        assert s.json("GET", "/library-sets/new")[0] == 404

@@ -82,6 +82,7 @@ object Probe {
 
   /** Which Javas a Spark says that it runs on, the newest Spark first. */
   private val Javas = Seq(
+    (4, 2) -> Seq(17, 21, 25),
     (4, 0) -> Seq(17, 21),
     (3, 3) -> Seq(8, 11, 17),
     (3, 0) -> Seq(8, 11),

@@ -50,6 +50,9 @@ class ProbeSuite {
     assertEquals(None, fits("3.5.9", "17"))
     assertEquals(None, fits("4.3.0", "17"))
     assertEquals(None, fits("4.3.0", "21"))
+    assertEquals(None, fits("4.2.0", "25"))
+    assertEquals(Some("Spark 4.1.2 does not support Java 25: it runs on Java 17, 21"),
+      fits("4.1.2", "25"))
     assertEquals(Some("Spark 3.5.9 does not support Java 21: it runs on Java 8, 11, 17"),
       fits("3.5.9", "21"))
     assertEquals(Some("Spark 4.0.1 does not support Java 11: it runs on Java 17, 21"),
