@@ -28,6 +28,8 @@ static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
 static int sjl_command_driver(sjl_words_t *argv, const char *context,
     const json_t *options, const sjl_library_t *library, const char *hadoop);
+static int sjl_command_watched(const sjl_library_t *library,
+    const json_t *options);
 static int sjl_command_java(sjl_words_t *argv, char *archive,
     const char *tmp, const json_t *options, const sjl_library_t *library,
     const char *hadoop, const char *class);
@@ -66,6 +68,13 @@ static const char *const  sjl_command_jvm[] = {
     "--add-opens=java.base/sun.util.calendar=ALL-UNNAMED",
     "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
     "-Djdk.reflect.useDirectMethodHandle=false"
+};
+
+
+/* options, also in the environment, of who looks at classes */
+
+static const char *const  sjl_command_watchers[] = {
+    "-javaagent:", "-agentlib:", "-agentpath:", "-XX:StartFlightRecording"
 };
 
 
@@ -257,7 +266,8 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
     char        *tmp, *archive;
     const char  *path;
 
-    path = sjl_archive_path(library->resource.row.name);
+    path = sjl_command_watched(library, options)
+           ? NULL : sjl_archive_path(library->resource.row.name);
     archive = path ? sjl_format("-XX:SharedArchiveFile=%s", path) : NULL;
 
     /* what a killed driver leaves there goes away with the context */
@@ -270,6 +280,35 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
     free(tmp);
 
     return rc;
+}
+
+
+/*
+ * A JVM 17 crashes when it is to show somebody the bytes of a class that an
+ * archive like ours has: agents and recordings that begin with it do without.
+ */
+
+static int
+sjl_command_watched(const sjl_library_t *library, const json_t *options)
+{
+    int            found;
+    char          *text;
+    size_t         i, j;
+    const json_t  *said[] = { library->options, library->environment, options };
+
+    found = 0;
+
+    for (i = 0; i < sjl_nelts(said); i++) {
+        text = said[i] ? sjl_json_text(said[i]) : sjl_strdup("");
+
+        for (j = 0; j < sjl_nelts(sjl_command_watchers); j++) {
+            found |= strstr(text, sjl_command_watchers[j]) != NULL;
+        }
+
+        free(text);
+    }
+
+    return found;
 }
 
 

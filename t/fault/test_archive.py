@@ -101,6 +101,22 @@ def test_a_damaged_archive_is_made_anew():
             assert "x" not in f.read()
 
 
+def test_a_jvm_that_shows_its_classes_to_somebody_starts_without():
+    """It would crash, with agents and with recordings that begin with it."""
+    with Archives() as s:
+        path = s.wait_used()
+        plain = s.overrides["driver"]["environment"]
+        for name, option in (("JDK_JAVA_OPTIONS", "-ea -javaagent:/a.jar"), ("JAVA_TOOL_OPTIONS", "-XX:StartFlightRecording"),
+                             ("JAVA_TOOL_OPTIONS", "-agentpath:/a.so"), ("JDK_JAVA_OPTIONS", "-agentlib:a")):
+            s.overrides["driver"]["environment"] = {**plain, name: option}
+            s.restart()
+            wait_until("the archive is there", lambda: path in s.read("launcher.log").rsplit("runs, data in", 1)[1], 60)
+            assert s.used() is None, option
+        s.overrides["driver"]["environment"] = plain
+        s.restart()
+        assert s.wait_used() == path
+
+
 def test_contexts_start_though_no_archive_can_be_made():
     with Archives("fail") as s:
         wait_until("it has failed", lambda: "no archive of classes was made" in s.read("launcher.log"), 30)
