@@ -76,8 +76,8 @@ def test_files_and_logs_go_over_the_link(server, cluster, tmp_path):
     assert result["text"] == "some data" and result["sum"] == 5150 and result["mode"] == "cluster", result
     assert result["folder"].startswith(cluster.folder)
     job = server.get("/jobs?limit=1")[1][0]["jobId"]
-    assert b"printed elsewhere" in server.request("GET", f"/jobs/{job}/log")[2]
-    assert b"The context c runs as app-" in server.request("GET", "/contexts/c/log")[2]
+    for path, text in ((f"/jobs/{job}/log", b"printed elsewhere"), ("/contexts/c/log", b"The context c runs as app-")):
+        wait_until("it is here", lambda path=path, text=text: text in server.request("GET", path)[2])
     with open(tmp_path / "away.jar", "rb") as f:
         sha256 = hashlib.sha256(f.read()).hexdigest()
     assert len(glob.glob(f"{cluster.folder}/work/driver-*/sparkjob-*/binaries/{sha256}.jar")) == 1

@@ -67,7 +67,7 @@ class Standalone:
 
     def drivers(self):
         """Ids of the drivers that run."""
-        return [driver["id"] for driver in self.state()["activedrivers"]]
+        return [driver["id"] for driver in wait_until("the master answers", self.state)["activedrivers"]]
 
     def ask(self, action, driver, body=None):
         """What the master's REST server answers."""
