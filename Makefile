@@ -361,7 +361,7 @@ $(BUILD)/nginx-source/configure: | deps
 	    done && dpkg-source --no-check -x nginx_$${v#*:}.dsc ../nginx-source >/dev/null # a mirror may lag behind its index
 
 asan: export DEPS := asan
-asan: $(BUILD)/nginx-source/configure driver spark shim ## the suite under ASan and UBSan
+asan: $(BUILD)/nginx-source/configure module driver spark shim ## the suite under ASan and UBSan
 	@$(MAKE) -s launcher cli unit BUILD=$(ASAN) CFLAGS="-O1 -g $(SANITIZE)" LDFLAGS="$(SANITIZE)"
 	@$(MAKE) -s static BUILD=$(ASAN) NGINX_SRC=$(CURDIR)/$(BUILD)/nginx-source STATIC_FLAGS='--with-debug \
 	    --with-cc-opt="-O1 -g $(SANITIZE) -fno-sanitize=nonnull-attribute -DNGX_DEBUG_PALLOC=1 -DNGX_HAVE_NONALIGNED=0" \

@@ -190,7 +190,7 @@ def test_they_start_and_start_again_a_few_at_a_time():
             for _ in "start", "restart":
                 most = []
                 wait_until("all run", all_run, 60, 0.02)
-                assert 0 < max(most) <= 2, most
+                assert max(most) <= 2, most
                 killed = s.drivers()
                 for pid in killed:
                     os.kill(pid, signal.SIGKILL)

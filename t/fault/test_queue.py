@@ -305,7 +305,7 @@ def test_what_a_body_names_is_bounded(server, cp):
         # of a context, too
         with pytest.raises(Refused) as refused:
             c.create("d", json.dumps({"spark.context-settings.cp": cp}).encode())
-        assert refused.value.code == "context-init-failed" and "too many" in refused.value.error["message"]
+        assert refused.value.code == "bad-setting" and "too many" in refused.value.error["message"]
         c.create("e", json.dumps({"spark.context-settings.cp": most}).encode())
         told = c.result("context", "e")
         assert [binary["name"] for binary in told["cp"]] == most and "path" in told["cp"][0]

@@ -179,10 +179,13 @@ class Server:
         os.makedirs(self.dir + "/nginx/logs", exist_ok=True)
         temp = "\n".join(f"    {n}_temp_path {self.dir}/nginx/{n};" for n in
                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        # an nginx that takes over from another has no other environment
+        sanitizers = "".join(f"env {name};" for name in os.environ if name.endswith("SAN_OPTIONS"))
         with open(self.dir + "/nginx.conf", "w") as f:
             f.write(f"""
 {"load_module " + self.module + ";" if self.module else ""}
 {"user root;" if os.getuid() == 0 else ""}
+{sanitizers}
 worker_processes {self.workers};
 worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[1]};
 pid {self.dir}/nginx.pid;
