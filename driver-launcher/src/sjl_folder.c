@@ -7,6 +7,7 @@
 
 #include "sjl_folder.h"
 #include "sjl_share.h"
+#include "sjl_submitter.h"
 
 #include <ftw.h>
 #include <sys/stat.h>
@@ -133,7 +134,8 @@ sjl_folder_sweep_run(sjl_file_op_t *op)
     size_t   i;
 
     static const char *const  parts[] = {
-        "/ticket", "/in", "/out", "/tmp", "/context.conf"
+        "/ticket", "/" SJL_SUBMITTER_START, "/" SJL_SUBMITTER_PROPERTIES,
+        "/in", "/out", "/tmp", "/context.conf"
     };
 
     rc = SJL_OK;

@@ -38,6 +38,7 @@ static char *sjl_kubernetes_rest(const char *master, const json_t *settings,
     const sjl_cluster_t *cluster, const sjl_library_t *library, char **why);
 static char *sjl_kubernetes_check(const json_t *settings,
     const sjl_cluster_t *cluster);
+static int sjl_kubernetes_is_right(const char *name);
 static const char *sjl_kubernetes_space(const json_t *settings,
     const sjl_cluster_t *cluster);
 static void sjl_kubernetes_submit(sjl_remote_t *r,
@@ -71,6 +72,9 @@ static void sjl_kubernetes_removed(void *data, long status, const char *why,
 static void sjl_kubernetes_forget(sjl_remote_t *r);
 
 
+static size_t  sjl_kubernetes_removals;
+
+
 const sjl_remote_kind_t  sjl_remote_kubernetes = {
     "kubernetes", SJL_KUBERNETES_SCHEME,
     sjl_kubernetes_rest, sjl_kubernetes_submit, sjl_kubernetes_status,
@@ -83,6 +87,14 @@ const sjl_remote_kind_t  sjl_remote_kubernetes = {
 static const char *const  sjl_kubernetes_shown[] = {
     "spark.kubernetes.", "spark.driver.", "spark.kerberos.", "spark.master",
     "spark.submit.deployMode", "spark.app.name"
+};
+
+
+/* what says where the API server is, and by which right it is asked */
+
+static const char *const  sjl_kubernetes_rights[] = {
+    SJL_KUBERNETES_RIGHT, "spark.kubernetes.context",
+    "spark.kubernetes.trust.certificates"
 };
 
 
@@ -144,7 +156,7 @@ sjl_kubernetes_check(const json_t *settings, const sjl_cluster_t *cluster)
 
     json_object_foreach((json_t *) (uintptr_t) settings, name, value) {
 
-        if (strstr(name, SJL_KUBERNETES_RIGHT)
+        if (sjl_kubernetes_is_right(name)
             || (cluster == NULL && strcmp(name, "spark.master") == 0))
         {
             return sjl_format("%s: where Kubernetes is, and by which right it "
@@ -191,6 +203,21 @@ sjl_kubernetes_check(const json_t *settings, const sjl_cluster_t *cluster)
     }
 
     return NULL;
+}
+
+
+static int
+sjl_kubernetes_is_right(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < sjl_nelts(sjl_kubernetes_rights); i++) {
+        if (strstr(name, sjl_kubernetes_rights[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -588,11 +615,13 @@ sjl_kubernetes_killed(void *data, long status, const char *why,
 }
 
 
-/* nobody waits for the answer: it may come when the driver is forgotten */
+/* no driver waits for the answer: it may come when that is forgotten */
 
 static void
 sjl_kubernetes_remove(const sjl_remote_t *r, const char *kind)
 {
+    sjl_kubernetes_removals++;
+
     (void) sjl_kubernetes_ask(r, "DELETE", kind, sjl_kubernetes_name(r), NULL,
                               sjl_kubernetes_removed, NULL);
 }
@@ -605,6 +634,8 @@ sjl_kubernetes_removed(void *data, long status, const char *why,
     char  *wrong;
 
     (void) data;
+
+    sjl_kubernetes_removals--;
 
     wrong = status == 404 ? NULL : sjl_kubernetes_wrong(status, why, answer);
 
@@ -626,4 +657,11 @@ sjl_kubernetes_forget(sjl_remote_t *r)
     if (r->id) {
         sjl_kubernetes_remove(r, "secrets");
     }
+}
+
+
+size_t
+sjl_kubernetes_removing(void)
+{
+    return sjl_kubernetes_removals;
 }

@@ -160,5 +160,8 @@ extern const sjl_remote_kind_t  sjl_remote_standalone;
 extern const sjl_remote_kind_t  sjl_remote_yarn;
 extern const sjl_remote_kind_t  sjl_remote_kubernetes;
 
+/* how much Kubernetes is being asked to delete */
+size_t sjl_kubernetes_removing(void);
+
 
 #endif /* _SJL_REMOTE_H_INCLUDED_ */

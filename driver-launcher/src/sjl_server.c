@@ -31,6 +31,7 @@
 #include "sjl_probe.h"
 #include "sjl_purge.h"
 #include "sjl_quota.h"
+#include "sjl_remote.h"
 #include "sjl_rights.h"
 #include "sjl_spare.h"
 #include "sjl_sweep.h"
@@ -474,7 +475,7 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     (void) events;
 
     if (sjl_archive_busy() || sjl_probe_count() || sjl_spare_count()
-        || sjl_ticket_count()
+        || sjl_ticket_count() || sjl_kubernetes_removing()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
             && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping())))
     {

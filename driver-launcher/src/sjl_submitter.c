@@ -135,7 +135,6 @@ sjl_submitter_layer(json_t *settings, const json_t *layer)
 }
 
 
-
 sjl_submitter_t *
 sjl_submitter_make(sjl_remote_t *r, const sjl_remote_start_t *start,
     const json_t *settings, const char *jar, const char *told,
@@ -211,7 +210,6 @@ sjl_submitter_properties(const json_t *settings)
 }
 
 
-
 /* a request's setting is to end no line, else another one could begin there */
 
 static char *
@@ -234,7 +232,6 @@ sjl_submitter_escape(char *p, const char *s, const char *special)
 
     return p;
 }
-
 
 
 /* it is whose the folder is, who submits as that user */
@@ -270,7 +267,6 @@ sjl_submitter_write(const sjl_remote_t *r, const char *name,
 
     return rc;
 }
-
 
 
 static int
@@ -421,7 +417,6 @@ sjl_submitter_said(const sjl_submitter_t *s)
 }
 
 
-
 static char *
 sjl_submitter_why(const char *said, int status)
 {
@@ -446,7 +441,6 @@ sjl_submitter_why(const char *said, int status)
 
     return why;
 }
-
 
 
 void

@@ -99,6 +99,8 @@ def test_an_image_that_cannot_be_pulled_ends_the_context_in_words(api, tmp_path)
 @pytest.mark.parametrize("query, words", [
     (f"cluster=red&{RIGHT}oauthTokenFile=/etc/passwd", f"{RIGHT}oauthTokenFile: where Kubernetes is"),
     (f"cluster=red&launcher.{RIGHT}caCertFile=/etc/passwd", f"launcher.{RIGHT}caCertFile: where Kubernetes is"),
+    ("cluster=red&spark.kubernetes.context=admin", "spark.kubernetes.context: where Kubernetes is"),
+    ("cluster=red&spark.kubernetes.trust.certificates=true", "spark.kubernetes.trust.certificates: where Kubernetes is"),
     ("spark.master=k8s://https://127.0.0.1&spark.submit.deployMode=cluster&spark.kubernetes.container.image=i", "spark.master: where "),
     ("cluster=red&spark.kubernetes.namespace=../../x", 'spark.kubernetes.namespace: "../../x" is no name of a namespace'),
     ("cluster=image", "spark.kubernetes.container.image is not set"),

@@ -53,6 +53,7 @@ class KubernetesApi:
         self.lock = threading.RLock()
         self.over = threading.Event()
         self.refuse = {}                  # {(method, kind): (status, message)}
+        self.pause = 0                    # seconds before a connection is spoken to, which then is good for one request
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"api": self}))
         self.server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -122,6 +123,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     api = None
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        time.sleep(self.api.pause)
+        super().setup()
+
     def handle_any(self):
         parts = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(parts.query))
@@ -150,6 +155,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
+        if self.api.pause:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(raw)
 
