@@ -1,6 +1,7 @@
 """Spare drivers: what they give, and what becomes of them when they or the launcher are killed, hang, fail, or fit no longer."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -89,7 +90,8 @@ def test_without_spares_there_are_none():
 
 
 def which(pid):
-    with open(f"/proc/{pid}/environ") as f:
+    """What its environment says; None: it has ended meanwhile."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ") as f:
         return [line for line in f.read().split("\0") if line.startswith("WHICH=")]
 
 
