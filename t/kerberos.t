@@ -90,7 +90,8 @@ is((stat $tickets)[2] & 07777, 0600, 'they are closed to others');
 unlike(JSON::PP::encode_json($environ), qr/\Q$keytab/, 'no word of the keytab is in its environment');
 my $told = job('one', 'context');
 unlike(JSON::PP::encode_json($told), qr/\Q$keytab/, 'nor in its settings');
-is_deeply([grep { /kerberos/ } sort @{$told->{fixed}}], [map { "spark.kerberos.$_" } qw(keytab principal renewal.credentials)],
+is_deeply([grep { /kerberos|yarn/ } sort @{$told->{fixed}}],
+          [(map { "spark.kerberos.$_" } qw(keytab principal renewal.credentials)), map { "spark.yarn.$_" } qw(keytab principal)],
           'where a request can set no other one');
 is($told->{settings}{'spark.kerberos.renewal.credentials'}, 'ccache', 'Spark takes the tickets');
 

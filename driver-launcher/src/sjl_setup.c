@@ -173,8 +173,11 @@ sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
 {
     size_t  i;
 
+    /* Spark takes the older names as well */
+
     static const char *const  names[] = {
-        "spark.kerberos.principal", "spark.kerberos.keytab"
+        "spark.kerberos.principal", "spark.kerberos.keytab",
+        "spark.yarn.principal", "spark.yarn.keytab"
     };
 
     for (i = 0; i < sjl_nelts(names); i++) {

@@ -48,8 +48,9 @@ object Kerberos {
 
   private val Principal = "spark.kerberos.principal"
   private val Keytab = "spark.kerberos.keytab"
-  /** Those that only who logs in may have. */
-  val Settings: Seq[String] = Seq(Principal, Keytab)
+  /** Those that only who logs in may have; Spark takes the older names as well. */
+  val Settings: Seq[String] =
+    Seq(Principal, Keytab, "spark.yarn.principal", "spark.yarn.keytab")
 
   /** Where the launcher keeps tickets, and whose; Spark knows these names, too. */
   private val Cache = "KRB5CCNAME"
