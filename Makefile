@@ -56,7 +56,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e hadoop clusters fault shim losses matrix lockcheck asan clang bench bench-quick counts soak scaling install clean
+        prove modes api jvm e2e hadoop clusters fault shim losses matrix lockcheck asan clang bench bench-quick counts start-profile soak scaling install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -398,6 +398,10 @@ scaling: module launcher                   ## what workers, launcher and databas
 	@$(MAKE) -s -C $(or $(NGINX_SRC),$(NGINX_DEV)) -f $(CURDIR)/t/lockcheck/Makefile \
 	    OUT=$(CURDIR)/$(BUILD) HERE=$(CURDIR)/t/lockcheck $(CURDIR)/$(BUILD)/lockcheck/locktime.so
 	@/usr/bin/python3 t/bench/scaling.py
+
+start-profile: export DEPS := bench
+start-profile: all spark                   ## where a driver's start goes until its context is ready
+	@/usr/bin/python3 t/bench/start.py $(if $(ROUNDS),--rounds $(ROUNDS))
 
 soak: all spark                            ## what grows: JOBS=100000 CONTEXTS=2 RESTARTS=20 VERSIONS=200
 	@JOBS=$(JOBS) CONTEXTS=$(CONTEXTS) RESTARTS=$(RESTARTS) VERSIONS=$(VERSIONS) /usr/bin/python3 t/bench/soak.py

@@ -39,17 +39,27 @@ def seconds(work):
     return time.perf_counter() - began
 
 
-class Starts(Server):
-    """A server that knows that job; with spare drivers a context is made when one waits."""
+class Archived(Server):
+    """A server whose drivers start with the archive of classes."""
+
+    def __init__(self, **driver):
+        super().__init__(workers=1, launcher={"driver": {"archive": "on", **driver}, "log": {"level": "info"}})
+
+    def wait_ready(self, seconds=20):
+        super().wait_ready(seconds)
+        wait_until("there is an archive of classes", lambda: "start with the classes" in self.read("launcher.log"), 900)
+
+
+class Starts(Archived):
+    """One that knows that job; with spare drivers a context is made when one waits."""
 
     def __init__(self, folder, spares=0):
-        super().__init__(workers=1, launcher={"driver": {"archive": "on", "spares": spares}, "log": {"level": "info"}})
+        super().__init__(spares=spares)
         self.jar, self.spares, self.created = folder + "/count.jar", spares, 0
 
     def __enter__(self):
         super().__enter__()
         self.upload("count", self.jar)
-        wait_until("there is an archive of classes", lambda: "start with the classes" in self.read("launcher.log"), 900)
         return self
 
     def create(self):
