@@ -54,7 +54,8 @@ class KerberosSuite {
 
   @Test def whoActsForOthersGivesNoTokensOfItsOwn(): Unit = {
     val both = conf(Principal -> "me@R", Keytab -> "/k", "spark.a" -> "b")
-    val older = conf("spark.yarn.principal" -> "me@R", "spark.yarn.keytab" -> "/k", "spark.a" -> "b")
+    val older =
+      conf("spark.yarn.principal" -> "me@R", "spark.yarn.keytab" -> "/k", "spark.a" -> "b")
     for (conf <- Seq(both, older)) {
       assertEquals(Seq("spark.a" -> "b"), Kerberos.impersonating(conf).getAll.toSeq)
     }
