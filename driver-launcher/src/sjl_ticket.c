@@ -44,6 +44,7 @@ struct sjl_ticket_s {
 
 
 static void sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events);
+static sjl_context_t *sjl_ticket_next(void);
 static int sjl_ticket_due(const sjl_context_t *ctx);
 static void sjl_ticket_renewed(sjl_context_t *ctx, char *why);
 static sjl_ticket_t *sjl_ticket_make(sjl_context_t *ctx);
@@ -83,25 +84,42 @@ static void
 sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
     size_t          n;
-    sjl_context_t  *ctx, *next;
+    sjl_context_t  *ctx;
 
     (void) loop;
     (void) timer;
     (void) events;
 
-    n = sjl_ticket_count();
+    for (n = sjl_ticket_count(); n < SJL_TICKET_MAX; n++) {
+        ctx = sjl_ticket_ending ? NULL : sjl_ticket_next();
 
-    HASH_ITER(hh, sjl_contexts, ctx, next) {
-
-        if (sjl_ticket_ending || n >= SJL_TICKET_MAX) {
+        if (ctx == NULL) {
             return;
         }
 
-        if (sjl_ticket_due(ctx)) {
-            sjl_ticket_get(ctx, sjl_ticket_renewed);
-            n++;
+        sjl_ticket_get(ctx, sjl_ticket_renewed);
+    }
+}
+
+
+/* a KDC that is silent for many is not to keep those of another one waiting */
+
+static sjl_context_t *
+sjl_ticket_next(void)
+{
+    sjl_context_t  *ctx, *next, *first;
+
+    first = NULL;
+
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        if (sjl_ticket_due(ctx)
+            && (first == NULL || ctx->ticket_due < first->ticket_due))
+        {
+            first = ctx;
         }
     }
+
+    return first;
 }
 
 
