@@ -56,7 +56,7 @@ export BUILD PORT
 
 
 .PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e hadoop clusters fault shim losses matrix lockcheck asan clang bench bench-quick counts start-profile soak scaling install clean
+        prove modes api jvm e2e hadoop clusters libraries fault shim losses matrix lockcheck asan clang bench bench-quick counts start-profile soak scaling install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -281,6 +281,27 @@ $(HADOOP): t/hadoop/pom.xml | deps
 clusters: export DEPS := clusters
 clusters: all spark hadoop                 ## real HDFS, YARN and KDC, several clusters at once (T="t/clusters/test_yarn.py -k kill")
 	@/usr/bin/python3 -m pytest -q $(or $(T),t/clusters)
+
+# library sets: other Hadoop clients, and Spark 4, beside Spark 3.5
+
+CLIENTS      := $(BUILD)/libraries/fetched
+
+$(CLIENTS): t/libraries/pom.xml | deps
+	@echo "== fetching Hadoop's clients with Maven (500 MB)"
+	@rm -rf $(BUILD)/libraries && mkdir -p $(BUILD)/libraries
+	@$(MVN) -f $< -Dfolder=$(CURDIR)/$(BUILD)/libraries process-resources $(PLAIN)
+	@touch $@
+
+$(BUILD)/libraries/bin/moto_server: t/libraries/requirements.txt $(CLIENTS)
+	@echo "== fetching a server of S3"
+	@/usr/bin/python3 -m venv $(BUILD)/libraries
+	@$(BUILD)/libraries/bin/pip install -q -r t/libraries/requirements.txt && touch $@
+
+libraries: export DEPS := test
+libraries: all spark hadoop $(BUILD)/libraries/bin/moto_server ## Hadoop 2.10 to 3.4 and Spark 4 on one server (T="-k s3a")
+	@$(MAKE) -s driver SCALA=2.13
+	@env -u SPARK_HOME $(MAKE) -s spark SPARK=4
+	@/usr/bin/python3 -m pytest -q t/libraries $(T)
 
 fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q -n $(SIDE) --dist loadgroup -m "not alone" t/fault

@@ -31,9 +31,15 @@ MODULE = os.environ.get("SPARKJOB_MODULE", os.path.join(BUILD, "ngx_http_sparkjo
 NGINX = os.environ.get("TEST_NGINX_BINARY", "/usr/sbin/nginx")
 SPARK_HOME = os.environ.get("SPARK_HOME", os.path.join(BUILD, "spark"))
 EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
-SCALA = "2.13" if glob.glob(SPARK_HOME + "/jars/scala-library-2.13.*.jar") else "2.12"
-API_JAR = os.path.join(BUILD, "driver", f"sparkjob-job-api_{SCALA}.jar")
-API_LIBS = sorted(glob.glob(f"{BUILD}/driver/lib_{SCALA}/*.jar"))
+
+
+def job_api(spark_home):
+    """The jar of the job API for a Spark's Scala, and those that it needs."""
+    scala = "2.13" if glob.glob(spark_home + "/jars/scala-library-2.13.*.jar") else "2.12"
+    return os.path.join(BUILD, "driver", f"sparkjob-job-api_{scala}.jar"), sorted(glob.glob(f"{BUILD}/driver/lib_{scala}/*.jar"))
+
+
+API_JAR, API_LIBS = job_api(SPARK_HOME)
 
 # how much longer than on a quiet machine anything may take before it counts as never
 PATIENCE = 6
@@ -359,14 +365,15 @@ http {{
             lambda j: j if j["status"] in ("FINISHED", "ERROR", "KILLED") else None)(self.job(job_id)), seconds)
 
 
-def scalac(folder, source, jar):
+def scalac(folder, source, jar, spark_home=SPARK_HOME):
     """Compiles Scala source text against the job API jar and Spark, as a user would; writes the jar."""
     os.makedirs(folder + "/classes")
     with open(folder + "/Job.scala", "w") as f:
         f.write(source)
-    spark = glob.glob(SPARK_HOME + "/jars/*.jar")
+    spark = glob.glob(spark_home + "/jars/*.jar")
+    api, libs = job_api(spark_home)
     subprocess.run(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", ":".join(spark), "scala.tools.nsc.Main",
-                    "-nowarn", "-usejavacp", "-cp", ":".join([API_JAR] + API_LIBS), "-d", folder + "/classes",
+                    "-nowarn", "-usejavacp", "-cp", ":".join([api] + libs), "-d", folder + "/classes",
                     folder + "/Job.scala"], check=True)
     shutil.make_archive(folder + "/out", "zip", folder + "/classes")
     os.replace(folder + "/out.zip", jar)

@@ -18,8 +18,9 @@ from sparkjob_server import SPARK_HOME, free_port, wait_until
 
 class Standalone:
 
-    def __init__(self, folder, host="127.0.0.1", prefix=(), cores=4, memory="4g"):
+    def __init__(self, folder, host="127.0.0.1", prefix=(), cores=4, memory="4g", spark_home=SPARK_HOME):
         """`prefix` is put before each command; the ports are free where this is called."""
+        self.spark_home = spark_home
         self.folder, self.host, self.prefix, self.cores, self.memory = str(folder), host, list(prefix), cores, memory
         self.port, self.rest, self.ui, self.worker_ui = (free_port() for _ in range(4))
         self.url = f"spark://{host}:{self.port}"
@@ -47,8 +48,8 @@ class Standalone:
     def run(self, name, *args, **environment):
         with open(self.folder + "/daemons.log", "ab") as log:
             self.processes.append(subprocess.Popen(
-                [*self.prefix, SPARK_HOME + "/bin/spark-class", "org.apache.spark.deploy." + name, *map(str, args)],
-                env={**os.environ, "SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": self.host,
+                [*self.prefix, self.spark_home + "/bin/spark-class", "org.apache.spark.deploy." + name, *map(str, args)],
+                env={**os.environ, "SPARK_HOME": self.spark_home, "SPARK_LOCAL_IP": self.host,
                      "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1", **environment},
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True))
         return self.processes[-1]
