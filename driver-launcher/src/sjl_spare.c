@@ -252,18 +252,14 @@ sjl_spare_discard(int64_t memory)
 }
 
 
+/* sets that have their drivers started in the same way share them */
+
 static int
 sjl_spare_needed(const sjl_driver_t *d)
 {
     int64_t         n;
     sjl_driver_t   *other;
     sjl_library_t  *library;
-
-    library = sjl_spare_library(d->key);
-
-    if (library == NULL) {
-        return 0;
-    }
 
     n = 0;
 
@@ -276,7 +272,15 @@ sjl_spare_needed(const sjl_driver_t *d)
         n += sjl_spare_waits(other) && strcmp(other->key, d->key) == 0;
     }
 
-    return n < library->spares;
+    library = sjl_library_with_spares(NULL);
+
+    while (library && (strcmp(library->spare_key, d->key) != 0
+                       || n >= library->spares))
+    {
+        library = sjl_library_with_spares(library->resource.row.name);
+    }
+
+    return library != NULL;
 }
 
 

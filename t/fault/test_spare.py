@@ -117,6 +117,16 @@ def test_library_sets_have_spares_of_their_own():
         wait_until("only that of no set is left", lambda: [which(pid) for pid in s.spares()] == [[]], 60)
 
 
+def test_sets_that_are_alike_share_spares_and_none_is_ended_for_that():
+    with Spares() as s:
+        assert s.json("POST", "/library-sets/x", {"spares": 2})[0] == 201
+        s.wait_spares(2)
+        s.reload()
+        s.context("c", **{"library-set": "x"})
+        s.wait_spares(2)
+        assert s.said("is not needed any longer") == 0
+
+
 def test_a_set_whose_spares_fail_keeps_no_other_one_waiting():
     with Spares(0) as s:
         s.write("fails", "fail")
