@@ -59,7 +59,6 @@ def secure(kdc):
         "hadoop.security.authorization": "true",
         "hadoop.kerberos.min.seconds.before.relogin": 5,
         "hadoop.security.auth_to_local": f"RULE:[2:$1@$0](.*@{REALM})s/@.*// DEFAULT",
-        "hadoop.security.token.service.use_ip": "false",
         "hadoop.proxyuser.jobserver.hosts": "*",
         "hadoop.proxyuser.jobserver.users": "alice,bob",
     }
@@ -143,12 +142,17 @@ def server(kdc, secure, broken, tmp_path_factory):
         yield s
 
 
-def owners(server, secure, context, user=None):
-    """Whose files a job of the context has written."""
+def written(server, secure, context, user=None):
+    """What a job of the context says, which has written files."""
     query = urllib.parse.urlencode({"cp": "krb", "mainClass": "krb.Owner", "context": context, "sync": "true", "timeout": 600})
-    status, body = server.json("POST", ("/as" if user else "") + "/jobs?" + query,
-                               f'path = "{secure.hdfs}/of-{user}-{context}"', {"X-User": user} if user else {})
-    assert status == 200, body
+    _, body = server.json("POST", ("/as" if user else "") + "/jobs?" + query,
+                          f'path = "{secure.hdfs}/of-{user}-{context}"', {"X-User": user} if user else {})
+    return body
+
+
+def owners(server, secure, context, user=None):
+    """Whose these files are."""
+    body = written(server, secure, context, user)
     found = body["result"]
     assert "files" in found, body
     assert (found["files"], found["lines"], found["keytab"], found["settings"]) == (2, 3, False, []), found
@@ -164,7 +168,7 @@ def test_who_may_not_act_for_a_user_is_told(server):
 
 
 def test_a_login_that_cannot_be_is_named_at_once(server, broken):
-    """No driver is started for it."""
+    """Before a driver is started for it."""
     for name, (principal, keytab, words) in broken.items():
         began = time.monotonic()
         status, body = server.post(f"/contexts/bad?cluster={name}")
@@ -172,7 +176,7 @@ def test_a_login_that_cannot_be_is_named_at_once(server, broken):
         assert status == 500 and f"Kerberos: there is no ticket for {principal}: {words}" in body["result"]["message"], body
         assert keytab not in json.dumps(body)
         assert time.monotonic() - began < 5 * PATIENCE
-    assert server.drivers() == []
+    wait_until("there is no driver", lambda: not server.drivers())
 
 
 def test_a_hadoop_without_kerberos_is_named(server):
@@ -196,5 +200,22 @@ def test_contexts_outlive_their_tickets(server, kdc, secure):
             break
         time.sleep(LIFE / 3)
     wait_until("there were new tickets", lambda: kdc.tickets(kdc.principal("spark")) > began + LONG // LIFE, LIFE * PATIENCE)
-    for path in ("/contexts/own", "/as/contexts/jobserver", "/as/contexts/local"):
-        assert server.json("DELETE", path, headers=alice)[0] == 200
+
+
+def test_a_kdc_that_is_away_is_told_and_may_come_back(server, kdc, secure):
+    """Contexts of the test before go on until their tickets have run out, and again when there are others."""
+    contexts = (("own", None, "has expired"), ("local", "alice", f"Login failure for user: jobserver@{REALM}"))
+    said = {}
+    kdc.end()
+    time.sleep(LIFE + 5)
+    for context, user, _ in contexts:
+        began = time.monotonic()
+        said[context] = json.dumps(written(server, secure, context, user))
+        print(f"{context}: {time.monotonic() - began:.1f} s: {said[context][:600]}")
+    kdc.start()
+    began = time.monotonic()
+    for context, user, _ in contexts:
+        wait_until("a job runs again", lambda: "files" in written(server, secure, context, user)["result"], 2 * LIFE)
+        print(f"{context} runs again after {time.monotonic() - began:.1f} s")
+    for context, _, words in contexts:
+        assert words in said[context]

@@ -36,9 +36,7 @@ class Kdc:
             self.write()
             self.run("/usr/sbin/kdb5_util", "create", "-s", "-r", REALM, "-P", "the master's password")
             self.admin(f"modprinc -maxlife {self.life}sec krbtgt/{REALM}")
-            with open(self.dir + "/out", "wb") as out:
-                self.process = subprocess.Popen(["/usr/sbin/krb5kdc", "-n"], env=self.env(), stdout=out, stderr=out)
-            wait_until("the KDC listens", self.listens, 30)
+            self.start()
         except BaseException:
             self.stop()
             raise
@@ -46,6 +44,17 @@ class Kdc:
 
     def __exit__(self, kind, value, trace):
         self.stop()
+
+    def start(self):
+        with open(self.dir + "/out", "ab") as out:
+            self.process = subprocess.Popen(["/usr/sbin/krb5kdc", "-n"], env=self.env(), stdout=out, stderr=out)
+        wait_until("the KDC listens", self.listens, 30)
+
+    def end(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(120)
+            self.process = None
 
     def env(self):
         return {**os.environ, **self.environment}
@@ -118,7 +127,5 @@ class Kdc:
         return sum("AS_REQ" in line and "ISSUE" in line and f"{client} for krbtgt/" in line for line in self.log().splitlines())
 
     def stop(self):
-        if self.process:
-            self.process.terminate()
-            self.process.wait(120)
+        self.end()
         shutil.rmtree(self.dir, ignore_errors=True)
