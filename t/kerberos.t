@@ -122,7 +122,7 @@ wait_for('it is tried again', sub { text($tickets) ne $before });
 
 # So do those of drivers that another launcher has started.
 
-$answer = http_finish($hung, 30);
+$answer = http_finish($hung, 60);
 is($answer->{status}, 500, 'no context begins without an answer of the KDC');
 is($answer->{json}{result}{message}, 'Kerberos: there is no ticket for me@REALM: no KDC has answered within 10 s', 'which is told');
 
@@ -143,7 +143,7 @@ for ([four => "no\n", 'Kerberos: there is no ticket for me@REALM: no'],
     configure(clusters => {}, library_sets => {});
     wait_for('the cluster is gone', sub { http('GET', '/clusters/secure')->{status} == 404 });
     file('how', $text);
-    is(http_finish($waits)->{json}{result}{message}, $why, "context $name is told so");
+    is(http_finish($waits, 60)->{json}{result}{message}, $why, "context $name is told so");
     configure(clusters => {secure => $secure}, library_sets => {set => {}});
     wait_for('it is back', sub { http('GET', '/clusters/secure')->{status} == 200 });
 }
@@ -156,7 +156,7 @@ is(stop_launcher(), 0, 'the launcher ends');
 file('how', '');
 configure(at_exit => 'stop');
 start_launcher();
-is(http_finish($waits)->{status}, 200, 'which starts it');
+is(http_finish($waits, 60)->{status}, 200, 'which starts it');
 
 # What cannot be a cluster's.
 
