@@ -142,7 +142,17 @@ object Probe {
   }
 
   /** Reads a file, or lists a folder, within a bounded time. */
-  def reach(uri: String): Seq[Finding] = {
+  def reach(uri: String): Seq[Finding] =
+    look(uri).map(found => found.copy(text = withoutKeys(uri, found.text)))
+
+  /** What is found is kept, and told to all who may read: there may be keys in the URI. */
+  private[driver] def withoutKeys(uri: String, text: String): String = {
+    val authority = uri.drop(uri.indexOf("//") + 2).takeWhile(_ != '/')
+    val end = authority.lastIndexOf('@')
+    if (end > 0) text.replace(authority.take(end), "*********") else text
+  }
+
+  private def look(uri: String): Seq[Finding] = {
     val pool = Executors.newSingleThreadExecutor(new ThreadFactory {
       override def newThread(task: Runnable): Thread = {
         val thread = new Thread(task, "sparkjob-reach")

@@ -41,6 +41,20 @@ class ProbeSuite {
     path.toString
   }
 
+  @Test
+  def keysOfAUriAreNotToldAgain(): Unit = {
+    for ((uri, told) <- Seq(
+        "file://key:secret@host/a" -> "file://*********@host/a", s"file:$folder" -> s"file:$folder")) {
+      val Seq(finding) = Probe.reach(uri)
+      assertTrue(finding.text, finding.text.startsWith(told))
+      assertFalse(finding.text, finding.text.contains("secret"))
+    }
+    val said = "no bucket key:secret@bucket in s3a://key:secret@bucket"
+    assertEquals("no bucket *********@bucket in s3a://*********@bucket",
+      Probe.withoutKeys("s3a://key:secret@bucket", said))
+    assertEquals(said, Probe.withoutKeys("hdfs://host/a@b", said))
+  }
+
   private def jars(paths: String*): Probe.Jars =
     Probe.Jars.of(paths.mkString(File.pathSeparator), Some(folder.resolve("spark").toString))
 
