@@ -452,10 +452,11 @@ sjl_spare_made(sjl_file_op_t *op)
 
     id = op->data;
     d = NULL;
-    library = sjl_spare_stale ? NULL : sjl_library_find(sjl_spare_for);
+    library = sjl_spare_stale || sjl_spare_ending
+              ? NULL : sjl_library_find(sjl_spare_for);
     sjl_spare_working = 0;
 
-    if (op->rc == SJL_OK && library && !sjl_spare_ending) {
+    if (op->rc == SJL_OK && library) {
         sjl_random_hex(secret, SJL_SPARE_SECRET);
         d = sjl_driver_start_spare(id, secret, library);
         explicit_bzero(secret, sizeof(secret));
