@@ -132,7 +132,6 @@ class Server:
         self.plain_size = 300
         self.zone_size, self.module = "32m", MODULE
         self.start_at_once = start
-        self.environment = {}               # what the launcher has besides ours
 
     # start and end
 
