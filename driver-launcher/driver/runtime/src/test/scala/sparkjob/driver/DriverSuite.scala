@@ -91,10 +91,10 @@ class DriverSuite {
     out.close()
     val last = launcher.receive()
     assertEquals(last.toString, slow, last.meta.get("id").asText)
-    launcher.acknowledge(slow)
     if (last.kind == Message.Started) {
       assertEquals("FINISHED", launcher.receive().state)
     }
+    launcher.acknowledge(slow)
   }
 
   @Test def aValidationThatReturnsNullIsNamed(): Unit = {
