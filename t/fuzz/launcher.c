@@ -18,6 +18,7 @@
 #include "sjl_job.h"
 #include "sjl_library.h"
 #include "sjl_process.h"
+#include "sjl_spare.h"
 
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -117,6 +118,7 @@ fuzz_launcher_start(void)
     sjl_channel_init();
     fuzz_check(sjl_db_start() == SJL_OK);
     fuzz_check(sjl_files_start() == SJL_OK);
+    sjl_spare_start();
 
     (void) ev_run(sjl_loop, EVRUN_NOWAIT);
 }
