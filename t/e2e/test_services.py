@@ -221,7 +221,7 @@ def test_class_path_of_a_context(server, folder, web):
         assert server.run("mine.Talks", cp="examples", context=name)[1]["result"] == 1
         server.delete(f"/contexts/{name}")
     status, answer = server.post("/contexts/bad?cp=nothing")
-    assert status == 500 and answer["status"] == "CONTEXT INIT ERROR" and "nothing" in answer["result"]["message"], answer
+    assert status == 400 and answer["status"] == "CONTEXT INIT ERROR" and "nothing" in answer["result"]["message"], answer
     status, answer = server.post("/contexts/bad?dependent-jar-uris=file:/etc/passwd")
     assert status == 400 and answer["status"] == "CONTEXT INIT ERROR: Malformed URL", answer
     assert "outbound.files" in answer["result"]["message"]
