@@ -24,7 +24,8 @@ NGINX_SRC    ?=
 NGINX_CONF   := $(firstword $(wildcard $(addprefix $(NGINX_SRC)/,configure auto/configure)))
 NGINX_DEV    := /usr/share/nginx/src
 NGINX_FLAGS  := --with-compat --with-http_ssl_module --with-http_v2_module \
-                --with-http_auth_request_module --with-http_stub_status_module
+                --with-http_auth_request_module --with-http_stub_status_module \
+                --with-http_sub_module
 
 LIBS         := ev jansson sqlite3 uuid ssl crypto curl expat
 WARN         := -Wall -Wextra -Werror
@@ -51,12 +52,16 @@ CLI          := $(BUILD)/sparkjob
 DRIVER       := $(BUILD)/driver/sparkjob-driver_$(SCALA).jar
 EXAMPLES     := $(BUILD)/sparkjob-examples$(if $(filter-out $(OWN_SCALA),$(SCALA)),_$(SCALA)).jar
 WHEEL        := $(BUILD)/driver/sparkjobserver-$(P_VERSION)-py3-none-any.whl
+K_DIR        := driver-launcher/kernel
+K_SRC        := $(wildcard $(K_DIR)/*.py $(K_DIR)/sparkjob_kernel/*.py)
+K_VERSION    := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' $(K_DIR)/sparkjob_kernel/__init__.py)
+KERNEL       := $(BUILD)/sparkjob_kernel-$(K_VERSION)-py3-none-any.whl
 
 export BUILD PORT
 
 
-.PHONY: FORCE all help deps module launcher faults cli driver python spark static demo stop test unit pyunit \
-        prove modes api jvm e2e hadoop clusters libraries fault shim losses matrix lockcheck asan clang bench bench-quick counts start-profile soak scaling install clean
+.PHONY: FORCE all help deps module launcher faults cli driver python kernel spark static demo stop test unit pyunit \
+        prove modes api jvm e2e hadoop clusters libraries clients fault shim losses matrix lockcheck asan clang bench bench-quick counts start-profile soak scaling install clean
 
 all: module launcher cli driver python     ## build everything
 
@@ -179,6 +184,24 @@ $(WHEEL): $(P_SRC) | deps
 	@cp $(P_DIR)/examples/example_jobs/word_count.py $(BUILD)/word_count.py
 	@cp $(BUILD)/python/*.whl $@
 
+kernel: $(KERNEL)                          ## the Jupyter kernel (wheel)
+
+$(KERNEL): $(K_SRC) | deps
+	@echo "== building the Jupyter kernel"
+	@rm -rf $(BUILD)/kernel-wheel $(BUILD)/sparkjob_kernel-*.whl && mkdir -p $(BUILD)/kernel-wheel
+	@cp -r $(K_DIR)/setup.py $(K_DIR)/sparkjob_kernel $(BUILD)/kernel-wheel/
+	@export SOURCE_DATE_EPOCH=1767225600 && cd $(BUILD)/kernel-wheel && /usr/bin/python3 setup.py -q bdist_wheel -d . \
+	    >log 2>&1 || { cat log; exit 1; }
+	@cp $(BUILD)/kernel-wheel/*.whl $@
+
+# a Jupyter that has it, for tests: beside Jupyters of others, which want other versions
+$(BUILD)/kernel/bin/jupyter: t/clients/kernel.txt $(KERNEL)
+	@echo "== fetching Jupyter"
+	@/usr/bin/python3 -m venv $(BUILD)/kernel
+	@$(BUILD)/kernel/bin/pip install -q -r t/clients/kernel.txt
+	@$(BUILD)/kernel/bin/pip install -q --no-deps --force-reinstall $(KERNEL)
+	@$(BUILD)/kernel/bin/python -m sparkjob_kernel install >/dev/null && touch $@
+
 # Spark itself: SPARK_HOME, or PySpark's package, which is a whole Spark
 
 ifdef SPARK_HOME
@@ -232,8 +255,8 @@ $(BUILD)/unit/test_cli: t/unit/test_cli.c $(filter-out %/sjc_main.o,$(C_SRC:driv
 unit: $(UNIT)                              ## unit tests of launcher and command (cmocka)
 	@set -e; for t in $(UNIT); do echo "== $$t"; VECTORS=t/vectors/frames.json $$t; done
 
-pyunit:                                    ## tests of the Python package (pytest)
-	@/usr/bin/python3 -m pytest -q -p no:cacheprovider $(P_DIR)/tests
+pyunit:                                    ## tests of the Python packages (pytest)
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider $(P_DIR)/tests $(K_DIR)/tests
 
 jvm: $(DRIVER)                             ## tests of the JVM side (Maven Surefire)
 	@cd $(D_DIR) && $(MVN:-q=) $(if $(filter 2.13,$(SCALA)),-Pscala-2.13) test $(PLAIN)
@@ -250,8 +273,8 @@ $(BUILD)/api/bin/st: t/api/requirements.txt | deps
 	@/usr/bin/python3 -m venv $(BUILD)/api
 	@$(BUILD)/api/bin/pip install -q -r t/api/requirements.txt && touch $@
 
-e2e: all spark                             ## real Spark, local and standalone
-	@/usr/bin/python3 -m pytest -q -n $(SIDE_SPARK) --dist loadfile t/e2e
+e2e: all spark                             ## real Spark, local and standalone; a walk through Livy's API
+	@/usr/bin/python3 -m pytest -q -n $(SIDE_SPARK) --dist loadfile t/e2e t/clients/test_walk.py
 
 SHIM         := $(BUILD)/storage_shim.so
 
@@ -302,6 +325,23 @@ libraries: all spark hadoop $(BUILD)/libraries/bin/moto_server ## Hadoop 2.10 to
 	@$(MAKE) -s driver SCALA=2.13
 	@env -u SPARK_HOME $(MAKE) -s spark SPARK=4
 	@/usr/bin/python3 -m pytest -q t/libraries $(T)
+
+# clients as people have them: each t/clients/<kind>.txt is a venv of its own, for t/clients/test_<kind>.py
+
+KINDS         = $(patsubst t/clients/%.txt,%,$(wildcard t/clients/*.txt))
+
+$(BUILD)/clients/%/fetched: t/clients/%.txt | deps
+	@echo "== fetching clients: $*"
+	@/usr/bin/python3 -m venv $(@D)
+	@$(@D)/bin/pip install -q -r $< && touch $@
+
+$(BUILD)/clients/kernel/fetched: $(BUILD)/kernel/bin/jupyter
+	@mkdir -p $(BUILD)/clients && ln -sfn ../kernel $(BUILD)/clients/kernel && touch $@
+
+clients: export DEPS := clients
+clients: all spark $(KINDS:%=$(BUILD)/clients/%/fetched) ## clients against a real server and Spark (KINDS=jdbc T="-k beeline")
+	@set -e; for kind in $(KINDS); do \
+	    $(BUILD)/clients/$$kind/bin/python -m pytest -q -p no:cacheprovider t/clients/test_$$kind.py $(T); done
 
 fault: all faults spark shim               ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q -n $(SIDE) --dist loadgroup -m "not alone" t/fault

@@ -340,6 +340,7 @@ ngx_http_sparkjob_allowed(ngx_http_request_t *r,
                         : NGX_HTTP_SPARKJOB_NO_ROLE;
 
     if (roles & NGX_HTTP_SPARKJOB_ADMIN) {
+        ctx->admin = 1;
         return NGX_OK;
     }
 

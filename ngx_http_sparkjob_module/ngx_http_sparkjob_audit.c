@@ -197,7 +197,8 @@ ngx_http_sparkjob_audit_write(ngx_http_sparkjob_ctx_t *ctx)
         ngx_str_t  *value;
     } members[] = {
         { "client", &ctx->request->connection->addr_text },
-        { "user", &ctx->user },
+        { "user", ctx->asker.len ? &ctx->asker : &ctx->user },
+        { "as", &ctx->as },
         { "method", ngx_http_sparkjob_route_method(ctx->route) },
         { "route", &route },
         { "name", ctx->stored.len ? &ctx->stored : &ctx->name },

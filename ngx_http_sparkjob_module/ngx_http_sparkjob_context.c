@@ -157,6 +157,10 @@ u_char *
 ngx_http_sparkjob_context_render(u_char *p, ngx_uint_t n,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s)
 {
+    if (n == NGX_HTTP_SPARKJOB_SESSION) {
+        return ngx_http_sparkjob_livy_render(p, rec, s);
+    }
+
     *p++ = '"';
     p = ngx_http_sparkjob_json(p, &s[NGX_HTTP_SPARKJOB_KEY]);
     *p++ = '"';

@@ -101,14 +101,7 @@ static ngx_int_t
 ngx_http_sparkjob_data_listed(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_chain_t  *payload;
-
-    payload = ngx_http_sparkjob_payload(r, msg);
-    if (payload == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_reply(r, NGX_HTTP_OK, payload);
+    return ngx_http_sparkjob_reply_payload(r, NGX_HTTP_OK, msg);
 }
 
 

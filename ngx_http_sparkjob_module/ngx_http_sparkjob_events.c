@@ -192,7 +192,7 @@ ngx_http_sparkjob_watch_job(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     w = ctx->data;
 
-    w->record = ngx_http_sparkjob_job_record(r, msg);
+    w->record = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (w->record == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

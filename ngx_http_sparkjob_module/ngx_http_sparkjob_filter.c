@@ -73,7 +73,7 @@ ngx_http_sparkjob_header_filter(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
-    if ((slcf->zone == NULL && !ngx_http_sparkjob_ui_passed(r))
+    if ((slcf->zone == NULL && !ngx_http_sparkjob_passed(r))
         || r != r->main
         || r->err_status < NGX_HTTP_BAD_REQUEST)
     {
@@ -170,9 +170,15 @@ ngx_http_sparkjob_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 static ngx_int_t
 ngx_http_sparkjob_error_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    char        *text;
-    size_t       len;
-    ngx_uint_t   i;
+    char                          *text, *format;
+    size_t                         len;
+    ngx_uint_t                     i;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    format = slcf->livy ? "{\"msg\":\"%s\"}"
+                        : "{\"status\":\"ERROR\",\"result\":\"%s\"}";
 
     for (i = 0; ngx_http_sparkjob_error_texts[i].status; i++) {
 
@@ -190,15 +196,14 @@ ngx_http_sparkjob_error_body(ngx_http_request_t *r, ngx_str_t *body)
                "with the request";
     }
 
-    len = sizeof("{\"status\":\"ERROR\",\"result\":\"\"}") - 1
-          + ngx_strlen(text);
+    len = ngx_strlen(format) - (sizeof("%s") - 1) + ngx_strlen(text);
 
     body->data = ngx_pnalloc(r->pool, len);
     if (body->data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(body->data, "{\"status\":\"ERROR\",\"result\":\"%s\"}", text);
+    ngx_sprintf(body->data, format, text);
     body->len = len;
 
     return NGX_OK;

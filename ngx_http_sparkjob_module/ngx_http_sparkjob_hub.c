@@ -308,8 +308,10 @@ ngx_http_sparkjob_hub_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
     hub = ch->hub;
     item = NULL;
 
-    if (rec && ngx_http_sparkjob_hub_format(hub, seq, rec, op, &item)
-               != NGX_OK)
+    /* nobody watches for what only says that statements run */
+
+    if (rec && op != NGX_HTTP_SPARKJOB_OP_BUSY
+        && ngx_http_sparkjob_hub_format(hub, seq, rec, op, &item) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -8,38 +8,17 @@
  * What the query leaves out, class path and class, may stand in the body, which
  * only the driver reads.  A synchronous request waits for the event that tells
  * of the job's end.
+ *
+ * Adding binaries to a context is a job, too, of a class that drivers have
+ * built in: so it can take its time, be killed, and fail as jobs do.
  */
 
 
-#include <ngx_http_sparkjob_module.h>
+#include <ngx_http_sparkjob_job.h>
+
 
 #define NGX_HTTP_SPARKJOB_LIST_MAX  8192
-#define NGX_HTTP_SPARKJOB_URL_MAX   2048
 #define NGX_HTTP_SPARKJOB_JOB_POLL  20
-
-
-typedef struct {
-    ngx_flag_t                   sync;
-    ngx_int_t                    timeout;
-    ngx_str_t                    app;
-    ngx_str_t                    class_path;
-    ngx_str_t                    cp;
-    ngx_str_t                    main_class;
-    ngx_str_t                    context;
-    ngx_str_t                    dependent;
-    ngx_str_t                    callback;
-    ngx_str_t                    proxy_user;
-    ngx_flag_t                   early;     /* answered before validation */
-    ngx_flag_t                   traced;
-
-    json_t                      *names;     /* of binaries, or URIs */
-    json_t                      *dependents;
-    ngx_str_t                    class;
-    ngx_http_sparkjob_record_t  *rec;       /* as the launcher accepted it */
-    ngx_http_sparkjob_trace_t   *trace;     /* NULL: not asked for */
-    ngx_msec_t                   end;       /* of the time for it to do so */
-    unsigned                     overdue:1; /* the client's patience is over */
-} ngx_http_sparkjob_job_t;
 
 
 static ngx_int_t ngx_http_sparkjob_job_what(ngx_http_request_t *r,
@@ -47,10 +26,8 @@ static ngx_int_t ngx_http_sparkjob_job_what(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_job_names(ngx_http_sparkjob_ctx_t *ctx,
     json_t *names, ngx_str_t *what, ngx_str_t *list);
 static ngx_uint_t ngx_http_sparkjob_job_has_body(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
-    ngx_keyval_t *arg, void *field, ngx_uint_t max);
 static ngx_int_t ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
-    ngx_http_sparkjob_job_t *job);
+    ngx_http_sparkjob_job_t *job, const char *route);
 static ngx_int_t ngx_http_sparkjob_job_sent(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
@@ -94,6 +71,17 @@ static ngx_http_sparkjob_param_t  ngx_http_sparkjob_job_params[] = {
       offsetof(ngx_http_sparkjob_job_t, early), 0 },
     { ngx_string("trace"), ngx_http_sparkjob_param_flag,
       offsetof(ngx_http_sparkjob_job_t, traced), 0 },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_add_params[] = {
+    { ngx_string("cp"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_job_t, cp), NGX_HTTP_SPARKJOB_LIST_MAX },
+    { ngx_string("sync"), ngx_http_sparkjob_param_flag,
+      offsetof(ngx_http_sparkjob_job_t, sync), 0 },
+    { ngx_string("timeout"), ngx_http_sparkjob_param_number,
+      offsetof(ngx_http_sparkjob_job_t, timeout), 0 },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -145,7 +133,28 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     ngx_http_sparkjob_job_t  *job;
+
+    job = ngx_pcalloc(r->pool, sizeof(ngx_http_sparkjob_job_t));
+    if (job == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sparkjob_job_begin(r, job, ngx_http_sparkjob_job_params);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_job_what(r, job);
+    }
+
+    return ngx_http_sparkjob_job_end(r, job, "POST /jobs", rc);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_context_add(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
     ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_http_sparkjob_job_t  *job;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
@@ -154,10 +163,40 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    job->sync = 1;
+    ngx_str_set(&job->main_class, "sparkjob.binaries");
+
+    rc = ngx_http_sparkjob_job_begin(r, job, ngx_http_sparkjob_add_params);
+
+    job->context = ctx->stored;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sparkjob_job_what(r, job);
+    }
+
+    return ngx_http_sparkjob_job_end(r, job, "POST /contexts/binaries", rc);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_job_begin(ngx_http_request_t *r,
+    ngx_http_sparkjob_job_t *job, ngx_http_sparkjob_param_t *params)
+{
+    ngx_int_t                 rc;
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
     ctx->data = job;
     job->timeout = -1;
+    job->names = json_array();
+    job->dependents = json_array();
 
-    rc = ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_job_params, job);
+    if (job->names == NULL || job->dependents == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_sparkjob_params(ctx, params, job);
 
     if (rc == NGX_OK) {
         rc = ngx_http_sparkjob_own_name(ctx, &job->context, &job->context);
@@ -165,12 +204,16 @@ ngx_http_sparkjob_job_post(ngx_http_request_t *r)
 
     ctx->about = job->context;
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_sparkjob_job_what(r, job);
-    }
+    return rc;
+}
 
+
+ngx_int_t
+ngx_http_sparkjob_job_end(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job,
+    const char *route, ngx_int_t rc)
+{
     if (rc == NGX_OK) {
-        rc = ngx_http_sparkjob_job_submit(r, job);
+        rc = ngx_http_sparkjob_job_submit(r, job, route);
 
     } else if (rc == NGX_DECLINED) {
         rc = ngx_http_sparkjob_reply_problem(r);
@@ -194,13 +237,6 @@ ngx_http_sparkjob_job_what(ngx_http_request_t *r, ngx_http_sparkjob_job_t *job)
     static ngx_str_t          uris = ngx_string("URI in 'dependent-jar-uris'");
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    job->names = json_array();
-    job->dependents = json_array();
-
-    if (job->names == NULL || job->dependents == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     rc = ngx_http_sparkjob_job_names(ctx, job->dependents, &uris,
                                      &job->dependent);
@@ -302,7 +338,7 @@ ngx_http_sparkjob_job_has_body(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max)
 {
@@ -328,7 +364,7 @@ ngx_http_sparkjob_job_validate(ngx_http_sparkjob_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
-    ngx_http_sparkjob_job_t *job)
+    ngx_http_sparkjob_job_t *job, const char *route)
 {
     json_t                        *meta;
     ngx_int_t                      rc;
@@ -346,7 +382,7 @@ ngx_http_sparkjob_job_submit(ngx_http_request_t *r,
         }
     }
 
-    rc = ngx_http_sparkjob_id_make(r, "POST /jobs");
+    rc = ngx_http_sparkjob_id_make(r, route);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_sparkjob_reply_problem(r);
@@ -417,7 +453,7 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
         ngx_http_sparkjob_trace_back(job->trace, msg->meta);
     }
 
-    rec = ngx_http_sparkjob_job_record(r, msg);
+    rec = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -435,7 +471,8 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
     /* an asynchronous one has not run at all if its validation has thrown */
 
     if (job->sync
-        || (!job->early && rec->state == SJP_JOB_ERROR && rec->micros == 0))
+        || (!job->early && rec->state == SJP_JOB_ERROR
+            && rec->of.job.micros == 0))
     {
         return ngx_http_sparkjob_job_ended(r, rec);
     }
@@ -451,7 +488,7 @@ ngx_http_sparkjob_job_accepted(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rec = ngx_http_sparkjob_job_record(r, msg);
+    rec = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -528,12 +565,29 @@ static ngx_int_t
 ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec, ngx_chain_t *payload)
 {
-    ngx_buf_t                *b;
-    ngx_http_sparkjob_ctx_t  *ctx;
-    ngx_http_sparkjob_job_t  *job;
+    ngx_buf_t                   *b;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_job_t     *job;
+    ngx_http_sparkjob_format_t  *format;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     job = ctx->data;
+    format = ngx_http_sparkjob_format(rec);
+
+    if (ngx_http_sparkjob_timing(r, rec, job->trace) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rec->state == SJP_JOB_FINISHED && format != ngx_http_sparkjob_formats) {
+
+        if (ngx_http_sparkjob_reply_header(r, "Sparkjob-Job", &ctx->id)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_sparkjob_result_reply(r, format, payload);
+    }
 
     b = ngx_create_temp_buf(r->pool,
                      sizeof("{\"jobId\":\"\",\"status\":\"\",\"result\":")
@@ -550,10 +604,6 @@ ngx_http_sparkjob_job_answer(ngx_http_request_t *r,
     }
 
     b->last = ngx_sprintf(b->last, "\"result\":");
-
-    if (ngx_http_sparkjob_timing(r, rec, job->trace) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     return ngx_http_sparkjob_reply_around(r, NGX_HTTP_OK, b, payload);
 }
@@ -579,7 +629,7 @@ ngx_http_sparkjob_job_told_again(ngx_http_request_t *r,
 {
     ngx_http_sparkjob_record_t  *rec;
 
-    rec = ngx_http_sparkjob_job_record(r, msg);
+    rec = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

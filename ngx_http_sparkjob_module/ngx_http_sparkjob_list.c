@@ -48,6 +48,9 @@ typedef struct {
 static ngx_int_t ngx_http_sparkjob_list_status(ngx_str_t *status);
 static ngx_int_t ngx_http_sparkjob_list_cursor(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
+static void ngx_http_sparkjob_list_begin(ngx_http_request_t *r,
+    ngx_http_sparkjob_list_t *list, const char *brackets, ngx_uint_t row,
+    size_t size);
 static ngx_int_t ngx_http_sparkjob_list_ask(ngx_http_request_t *r,
     ngx_http_sparkjob_list_t *list);
 static ngx_int_t ngx_http_sparkjob_list_record(ngx_http_request_t *r,
@@ -259,8 +262,7 @@ ngx_http_sparkjob_list(ngx_http_request_t *r, ngx_http_sparkjob_query_t *query,
     size = ngx_min(query->limit, NGX_HTTP_SPARKJOB_LIMIT)
            * NGX_HTTP_SPARKJOB_ROW_GUESS;
 
-    ngx_http_sparkjob_rows_init(&list->rows, r->pool, brackets, row, size);
-    list->rows.own = ctx->own_json;
+    ngx_http_sparkjob_list_begin(r, list, brackets, row, size);
 
     rc = query->cursor.len ? NGX_ABORT
                            : ngx_http_sparkjob_zone_list(ctx->zone, query,
@@ -269,8 +271,7 @@ ngx_http_sparkjob_list(ngx_http_request_t *r, ngx_http_sparkjob_query_t *query,
     if (rc == NGX_ABORT
         || (rc == NGX_AGAIN && query->kind == NGX_HTTP_SPARKJOB_JOB))
     {
-        ngx_http_sparkjob_rows_init(&list->rows, r->pool, brackets, row, size);
-        list->rows.own = ctx->own_json;
+        ngx_http_sparkjob_list_begin(r, list, brackets, row, size);
 
         return ngx_http_sparkjob_list_ask(r, list);
     }
@@ -290,6 +291,26 @@ ngx_http_sparkjob_list(ngx_http_request_t *r, ngx_http_sparkjob_query_t *query,
     }
 
     return ngx_http_sparkjob_list_reply(r, list, &next);
+}
+
+
+static void
+ngx_http_sparkjob_list_begin(ngx_http_request_t *r,
+    ngx_http_sparkjob_list_t *list, const char *brackets, ngx_uint_t row,
+    size_t size)
+{
+    ngx_http_sparkjob_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    ngx_http_sparkjob_rows_init(&list->rows, r->pool, brackets, row, size);
+
+    list->rows.own = ctx->own_json;
+
+    if (list->query.sessions) {
+        list->rows.skip = list->query.skip;
+        list->rows.page = list->query.page;
+    }
 }
 
 
@@ -400,7 +421,8 @@ ngx_http_sparkjob_list_reply(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_rows_reply(r, &list->rows);
+    return list->query.reply ? list->query.reply(r, &list->query, &list->rows)
+                             : ngx_http_sparkjob_rows_reply(r, &list->rows);
 }
 
 

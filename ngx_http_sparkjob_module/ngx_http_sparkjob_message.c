@@ -48,7 +48,8 @@ static struct {
 static char  *ngx_http_sparkjob_ops[NGX_HTTP_SPARKJOB_NOPS] = {
     "put",
     "remove",
-    "progress"
+    "progress",
+    "busy"
 };
 
 

@@ -46,7 +46,14 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
       ngx_http_sparkjob,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_sparkjob_routes },
+
+    { ngx_string("sparkjob_livy"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_sparkjob,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_sparkjob_livy_routes },
 
     { ngx_string("sparkjob_user"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -64,9 +71,16 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
 
     { ngx_string("sparkjob_ui"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_sparkjob_ui,
+      ngx_http_sparkjob_pass,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_sparkjob_loc_conf_t, ui),
+      NULL },
+
+    { ngx_string("sparkjob_thrift"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_sparkjob_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sparkjob_loc_conf_t, thrift),
       NULL },
 
     { ngx_string("sparkjob_owner"),
@@ -137,7 +151,7 @@ static ngx_command_t  ngx_http_sparkjob_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_sparkjob_module_ctx = {
-    ngx_http_sparkjob_ui_add_variables,    /* preconfiguration */
+    ngx_http_sparkjob_pass_add_variables,  /* preconfiguration */
     ngx_http_sparkjob_init,                /* postconfiguration */
 
     ngx_http_sparkjob_create_main_conf,    /* create main configuration */
@@ -280,8 +294,12 @@ ngx_http_sparkjob(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (slcf->zone) {
+    if (slcf->routes == cmd->post) {
         return "is duplicate";
+    }
+
+    if (slcf->zone) {
+        return "is not possible in a location that has another dialect";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -303,7 +321,8 @@ ngx_http_sparkjob(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    slcf->routes = ngx_http_sparkjob_routes;
+    slcf->routes = cmd->post;
+    slcf->livy = (slcf->routes == ngx_http_sparkjob_livy_routes);
 
     /* an exact location names one resource, not what stands before it */
 
@@ -404,11 +423,13 @@ ngx_http_sparkjob_create_loc_conf(ngx_conf_t *cf)
      *
      *     slcf->zone = NULL;
      *     slcf->routes = NULL;
+     *     slcf->livy = 0;
      *     slcf->prefix = { 0, NULL };
      *     slcf->user = NULL;
      *     slcf->origin = NULL;
      *     slcf->allow = NULL;
      *     slcf->ui = { 0, NULL };
+     *     slcf->thrift = { 0, NULL };
      */
 
     slcf->audit = NGX_CONF_UNSET_PTR;
@@ -439,6 +460,7 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname && conf->zone == NULL && prev->zone) {
         conf->zone = prev->zone;
         conf->routes = prev->routes;
+        conf->livy = prev->livy;
         conf->prefix = prev->prefix;
         clcf->handler = ngx_http_sparkjob_handler;
     }
@@ -460,6 +482,7 @@ ngx_http_sparkjob_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_str_value(conf->ui, prev->ui, "");
+    ngx_conf_merge_str_value(conf->thrift, prev->thrift, "");
     ngx_conf_merge_ptr_value(conf->audit, prev->audit, NULL);
     ngx_conf_merge_value(conf->owner, prev->owner, 0);
     ngx_conf_merge_value(conf->proxy_user, prev->proxy_user, 0);

@@ -39,6 +39,7 @@ static struct {
     { SJP_DATA_DELETE, "no-such-data" },
     { SJP_CLUSTER_DELETE, "no-such-resource" },
     { SJP_LIBRARY_DELETE, "no-such-resource" },
+    { SJP_BATCH_DELETE, "no-such-batch" },
     { 0, NULL }
 };
 
@@ -136,14 +137,16 @@ ngx_http_sparkjob_now(void)
 json_t *
 ngx_http_sparkjob_meta_with(json_t *meta, const char *name, ngx_str_t *value)
 {
-    if (meta == NULL || value->len == 0) {
-        return meta;
-    }
+    return value->len ? ngx_http_sparkjob_meta_set(meta, name,
+                              json_stringn((char *) value->data, value->len))
+                      : meta;
+}
 
-    if (json_object_set_new(meta, name, json_stringn((char *) value->data,
-                                                     value->len))
-        == -1)
-    {
+
+json_t *
+ngx_http_sparkjob_meta_set(json_t *meta, const char *name, json_t *value)
+{
+    if (json_object_set_new(meta, name, value) == -1) {
         json_decref(meta);
         return NULL;
     }

@@ -48,7 +48,10 @@ static ngx_int_t ngx_http_sparkjob_record_state(
     ngx_http_sparkjob_record_t *rec);
 static ngx_int_t ngx_http_sparkjob_record_payload(json_t *meta);
 static char *ngx_http_sparkjob_record_shown(json_t *meta, ngx_str_t *s);
-static void ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress);
+static void ngx_http_sparkjob_record_job(json_t *meta,
+    ngx_http_sparkjob_job_part_t *job);
+static void ngx_http_sparkjob_record_session(json_t *meta,
+    ngx_http_sparkjob_session_part_t *session);
 static uint64_t ngx_http_sparkjob_meta_number(json_t *meta, const char *name);
 
 
@@ -103,7 +106,8 @@ static ngx_http_sparkjob_shape_t
 
     { "context", "start", ngx_http_sparkjob_context_members,
       ngx_http_sparkjob_context_states, SJP_CONTEXT_NSTATES,
-      1 << NGX_HTTP_SPARKJOB_ROW, ngx_http_sparkjob_context_render },
+      1 << NGX_HTTP_SPARKJOB_ROW | 1 << NGX_HTTP_SPARKJOB_SESSION,
+      ngx_http_sparkjob_context_render },
 
     { "binary", "time", ngx_http_sparkjob_binary_members, NULL, 0,
       1 << NGX_HTTP_SPARKJOB_ROW | 1 << NGX_HTTP_SPARKJOB_BINARY_JAR_ROW,
@@ -134,7 +138,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     ngx_http_sparkjob_kind_e kind, json_t *meta, ngx_str_t *payload,
     ngx_http_sparkjob_record_t **record)
 {
-    char                        *shown;
+    char                        *shown, *livy;
     ngx_int_t                    type;
     ngx_str_t                    s[NGX_HTTP_SPARKJOB_NMEMBERS];
     ngx_http_sparkjob_shape_t   *shape;
@@ -143,6 +147,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 
     *record = NULL;
     shown = NULL;
+    livy = NULL;
 
     shape = &ngx_http_sparkjob_shapes[kind];
 
@@ -167,11 +172,13 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     } else if (kind == NGX_HTTP_SPARKJOB_CONTEXT) {
         shown = ngx_http_sparkjob_record_shown(meta,
                                            &s[NGX_HTTP_SPARKJOB_CONTEXT_SHOWN]);
+        livy = ngx_http_sparkjob_livy_record(meta, s);
     }
 
     rec = ngx_http_sparkjob_record_alloc(ch, pool, s);
     if (rec == NULL) {
         free(shown);
+        free(livy);
         return NGX_ERROR;
     }
 
@@ -182,10 +189,13 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     rec->rev = ngx_http_sparkjob_meta_number(meta, "rev");
     rec->start = ngx_http_sparkjob_meta_number(meta, shape->start);
     rec->end = ngx_http_sparkjob_meta_number(meta, "end");
-    rec->micros = ngx_http_sparkjob_meta_number(meta, "runMicros");
-    rec->queue = ngx_http_sparkjob_meta_number(meta, "queue");
 
-    ngx_http_sparkjob_record_numbers(meta, rec->progress);
+    if (kind == NGX_HTTP_SPARKJOB_JOB) {
+        ngx_http_sparkjob_record_job(meta, &rec->of.job);
+
+    } else if (kind == NGX_HTTP_SPARKJOB_CONTEXT) {
+        ngx_http_sparkjob_record_session(meta, &rec->of.session);
+    }
 
     if (ngx_http_sparkjob_record_state(shape, meta, rec) != NGX_OK) {
         goto invalid;
@@ -194,6 +204,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
     ngx_http_sparkjob_record_fill(shape, rec, s);
 
     free(shown);
+    free(livy);
 
     *record = rec;
 
@@ -202,6 +213,7 @@ ngx_http_sparkjob_record(ngx_http_sparkjob_channel_t *ch, ngx_pool_t *pool,
 invalid:
 
     free(shown);
+    free(livy);
 
     ngx_log_error(NGX_LOG_ERR, ch->log, 0,
                   "sparkjob launcher at %V sent an invalid record of a %s, "
@@ -209,6 +221,23 @@ invalid:
                   &s[NGX_HTTP_SPARKJOB_KEY]);
 
     return NGX_DECLINED;
+}
+
+
+ngx_http_sparkjob_record_t *
+ngx_http_sparkjob_record_told(ngx_http_request_t *r,
+    ngx_http_sparkjob_kind_e kind, ngx_http_sparkjob_message_t *msg)
+{
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_record_t  *rec;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+
+    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool, kind,
+                                    json_object_get(msg->meta, "record"),
+                                    &msg->payload, &rec);
+
+    return rec;
 }
 
 
@@ -366,11 +395,14 @@ ngx_http_sparkjob_record_shown(json_t *meta, ngx_str_t *s)
 /* an event that tells of progress only has the numbers in its record itself */
 
 static void
-ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress)
+ngx_http_sparkjob_record_job(json_t *meta, ngx_http_sparkjob_job_part_t *job)
 {
     json_t      *numbers;
     uint64_t     value;
     ngx_uint_t   n;
+
+    job->micros = ngx_http_sparkjob_meta_number(meta, "runMicros");
+    job->queue = ngx_http_sparkjob_meta_number(meta, "queue");
 
     numbers = json_object_get(meta, "progress");
 
@@ -381,8 +413,24 @@ ngx_http_sparkjob_record_numbers(json_t *meta, uint32_t *progress)
     for (n = 0; n < NGX_HTTP_SPARKJOB_NPROGRESS; n++) {
         value = ngx_http_sparkjob_meta_number(numbers,
                                        ngx_http_sparkjob_progress_members[n]);
-        progress[n] = ngx_min(value, NGX_MAX_INT32_VALUE);
+        job->progress[n] = ngx_min(value, NGX_MAX_INT32_VALUE);
     }
+}
+
+
+/* the number of a context that is none is that of no session */
+
+static void
+ngx_http_sparkjob_record_session(json_t *meta,
+    ngx_http_sparkjob_session_part_t *session)
+{
+    json_t  *number;
+
+    number = json_object_get(meta, "session");
+
+    session->number = json_is_integer(number) ? json_integer_value(number) : -1;
+    session->until = ngx_http_sparkjob_meta_number(meta, "until");
+    session->busy = json_is_true(json_object_get(meta, "busy"));
 }
 
 
@@ -489,7 +537,7 @@ ngx_http_sparkjob_record_progress(ngx_http_sparkjob_record_t *rec)
     /* most have none, and lists ask for each row */
 
     if (rec->kind != NGX_HTTP_SPARKJOB_JOB
-        || rec->progress[NGX_HTTP_SPARKJOB_STAGES] == 0)
+        || rec->of.job.progress[NGX_HTTP_SPARKJOB_STAGES] == 0)
     {
         ngx_str_null(&s);
         return s;

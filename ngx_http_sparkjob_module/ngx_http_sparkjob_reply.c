@@ -13,14 +13,13 @@
 #define NGX_HTTP_SPARKJOB_TEXT_MAX  4096
 
 
-static ngx_int_t ngx_http_sparkjob_reply_payload(ngx_http_request_t *r,
+static ngx_int_t ngx_http_sparkjob_refusal_payload(ngx_http_request_t *r,
     ngx_http_sparkjob_refusal_t *refusal, ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_no_slots(ngx_http_request_t *r,
     ngx_http_sparkjob_refusal_t *refusal, ngx_str_t *name);
 static ngx_int_t ngx_http_sparkjob_error_code(ngx_str_t *code);
 static ngx_chain_t *ngx_http_sparkjob_file_payload(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static void ngx_http_sparkjob_clean_utf8(ngx_str_t *s);
 
 
 #define SJP_X(sym, name)  ngx_string(name),
@@ -85,6 +84,9 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
     { SJP_ERR_RESOURCE_IN_USE, 409, "ERROR", "%V" },
     { SJP_ERR_BAD_RESOURCE, 400, "ERROR", NULL },
 
+    { SJP_ERR_NO_SUCH_STATEMENT, 404, "ERROR", "No such statement %V" },
+    { SJP_ERR_SESSION_ENDED, 409, "ERROR", "Session %V has ended" },
+
     { SJP_NERRORS, 500, "ERROR", "%V" }
 };
 
@@ -108,6 +110,16 @@ static sjp_error_e  ngx_http_sparkjob_unmade[] = {
 ngx_int_t
 ngx_http_sparkjob_reply(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t *out)
+{
+    static ngx_str_t  json = ngx_string("application/json");
+
+    return ngx_http_sparkjob_reply_as(r, status, &json, out);
+}
+
+
+ngx_int_t
+ngx_http_sparkjob_reply_as(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_chain_t *out)
 {
     off_t                     len;
     ngx_int_t                 rc;
@@ -137,7 +149,7 @@ ngx_http_sparkjob_reply(ngx_http_request_t *r, ngx_uint_t status,
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type = *type;
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
@@ -175,14 +187,36 @@ ngx_http_sparkjob_reply_buf(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+/* the payload of a message is all that there is to say */
+
+ngx_int_t
+ngx_http_sparkjob_reply_payload(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_sparkjob_message_t *msg)
+{
+    ngx_chain_t  *payload;
+
+    payload = ngx_http_sparkjob_payload(r, msg);
+
+    return payload ? ngx_http_sparkjob_reply(r, status, payload)
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
 ngx_int_t
 ngx_http_sparkjob_reply_text(ngx_http_request_t *r, ngx_uint_t status,
     const char *label, ngx_str_t *text)
 {
-    size_t      len;
-    ngx_buf_t  *b;
+    size_t                         len;
+    ngx_buf_t                     *b;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
 
     ngx_http_sparkjob_clean_utf8(text);
+
+    if (slcf->livy) {
+        return ngx_http_sparkjob_livy_reply_text(r, status, label, text);
+    }
 
     len = sizeof("{\"status\":\"\",\"result\":\"\"}") - 1 + ngx_strlen(label)
           + ngx_http_sparkjob_json_len(text);
@@ -261,7 +295,8 @@ ngx_http_sparkjob_reply_problem(ngx_http_request_t *r)
 
     return ngx_http_sparkjob_reply_text(r, ctx->status ? ctx->status
                                                        : NGX_HTTP_BAD_REQUEST,
-                                        "ERROR", &ctx->problem);
+                                        ctx->bare ? "string" : "ERROR",
+                                        &ctx->problem);
 }
 
 
@@ -352,7 +387,7 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
     if (refusal == NULL || refusal->status == 0) {
         refusal = ngx_http_sparkjob_refusals;
 
-        while (refusal->code != code) {
+        while (refusal->code != code && refusal->code != SJP_NERRORS) {
             refusal++;
         }
     }
@@ -364,7 +399,7 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
     }
 
     if (refusal->text == NULL && (msg->payload.len || msg->fd != -1)) {
-        return ngx_http_sparkjob_reply_payload(r, refusal, msg);
+        return ngx_http_sparkjob_refusal_payload(r, refusal, msg);
     }
 
     if (code == SJP_ERR_NO_SLOTS || code == SJP_ERR_QUEUE_FULL) {
@@ -376,6 +411,9 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
 
     } else if (code == SJP_ERR_KEY_REUSED) {
         name = ctx->key;
+
+    } else if (code == SJP_ERR_SESSION_ENDED) {
+        ngx_http_sparkjob_livy_ended(&name);
     }
 
     error.data = ngx_pnalloc(r->pool, NGX_HTTP_SPARKJOB_TEXT_MAX);
@@ -393,11 +431,17 @@ ngx_http_sparkjob_reply_refusal(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_sparkjob_reply_payload(ngx_http_request_t *r,
+ngx_http_sparkjob_refusal_payload(ngx_http_request_t *r,
     ngx_http_sparkjob_refusal_t *refusal, ngx_http_sparkjob_message_t *msg)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *payload;
+    ngx_buf_t                     *b;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    if (slcf->livy) {
+        return ngx_http_sparkjob_livy_reply_error(r, refusal->status, msg);
+    }
 
     b = ngx_create_temp_buf(r->pool, sizeof("{\"status\":\"\",\"result\":")
                                      + ngx_strlen(refusal->label));
@@ -408,29 +452,28 @@ ngx_http_sparkjob_reply_payload(ngx_http_request_t *r,
     b->last = ngx_sprintf(b->last, "{\"status\":\"%s\",\"result\":",
                           refusal->label);
 
-    payload = ngx_http_sparkjob_payload(r, msg);
-    if (payload == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_reply_around(r, refusal->status, b, payload);
+    return ngx_http_sparkjob_reply_around(r, refusal->status, b,
+                                          ngx_http_sparkjob_payload(r, msg));
 }
 
 
-/* "head" begins an object whose last member's value is the payload */
+/*
+ * "head" begins an object whose last member's value is the payload, which is
+ * NULL where there was no memory for it
+ */
 
 ngx_int_t
 ngx_http_sparkjob_reply_around(ngx_http_request_t *r, ngx_uint_t status,
     ngx_buf_t *head, ngx_chain_t *payload)
 {
     ngx_buf_t    *b;
-    ngx_chain_t  *first, *last;
+    ngx_chain_t  *first, *last, *cl;
 
     b = ngx_create_temp_buf(r->pool, 1);
     first = ngx_alloc_chain_link(r->pool);
     last = ngx_alloc_chain_link(r->pool);
 
-    if (b == NULL || first == NULL || last == NULL) {
+    if (payload == NULL || b == NULL || first == NULL || last == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -439,7 +482,9 @@ ngx_http_sparkjob_reply_around(ngx_http_request_t *r, ngx_uint_t status,
     first->buf = head;
     first->next = payload;
 
-    payload->next = last;
+    for (cl = payload; cl->next; cl = cl->next) { /* void */ }
+
+    cl->next = last;
 
     last->buf = b;
     last->next = NULL;
@@ -686,7 +731,7 @@ ngx_http_sparkjob_file_payload(ngx_http_request_t *r,
 
 /* bytes that came from a client, or from a format that cut them, may be any */
 
-static void
+void
 ngx_http_sparkjob_clean_utf8(ngx_str_t *s)
 {
     size_t   n;

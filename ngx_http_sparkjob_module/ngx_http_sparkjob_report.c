@@ -94,7 +94,7 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
     ch = ctx->zone->channel;
 
     if (rc == NGX_OK && rec->payload != NGX_HTTP_SPARKJOB_NO_ROOM
-        && (rec->queue == 0 || ch == NULL || !ch->up))
+        && (rec->of.job.queue == 0 || ch == NULL || !ch->up))
     {
         return ngx_http_sparkjob_job_known(r, rec);
     }
@@ -152,13 +152,23 @@ static ngx_int_t
 ngx_http_sparkjob_job_known(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec)
 {
-    ngx_http_sparkjob_ctx_t  *ctx;
+    ngx_chain_t                 *place;
+    ngx_http_sparkjob_ctx_t     *ctx;
+    ngx_http_sparkjob_format_t  *format;
 
     if (rec->payload != NGX_HTTP_SPARKJOB_STORED) {
         return ngx_http_sparkjob_report(r, NGX_HTTP_OK, rec, NULL);
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    format = ngx_http_sparkjob_format(rec);
+
+    if (format != ngx_http_sparkjob_formats) {
+        place = ngx_http_sparkjob_result_place(r, &ctx->name, format);
+
+        return place ? ngx_http_sparkjob_report(r, NGX_HTTP_OK, rec, place)
+                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ctx->data = rec;
 
@@ -172,32 +182,12 @@ ngx_http_sparkjob_job_told(ngx_http_request_t *r,
 {
     ngx_http_sparkjob_record_t  *rec;
 
-    rec = ngx_http_sparkjob_job_record(r, msg);
+    rec = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_sparkjob_job_known(r, rec);
-}
-
-
-/* the job of a reply; NULL: none, which has been logged */
-
-ngx_http_sparkjob_record_t *
-ngx_http_sparkjob_job_record(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg)
-{
-    ngx_http_sparkjob_ctx_t     *ctx;
-    ngx_http_sparkjob_record_t  *rec;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool,
-                                    NGX_HTTP_SPARKJOB_JOB,
-                                    json_object_get(msg->meta, "record"),
-                                    &msg->payload, &rec);
-
-    return rec;
 }
 
 
@@ -230,14 +220,7 @@ static ngx_int_t
 ngx_http_sparkjob_job_configured(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_chain_t  *payload;
-
-    payload = ngx_http_sparkjob_payload(r, msg);
-    if (payload == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_reply(r, NGX_HTTP_OK, payload);
+    return ngx_http_sparkjob_reply_payload(r, NGX_HTTP_OK, msg);
 }
 
 
@@ -261,7 +244,7 @@ ngx_http_sparkjob_job_killed(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    rec = ngx_http_sparkjob_job_record(r, msg);
+    rec = ngx_http_sparkjob_record_told(r, NGX_HTTP_SPARKJOB_JOB, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -442,8 +425,9 @@ ngx_http_sparkjob_job_render(u_char *p, ngx_uint_t n,
     p = ngx_sprintf(p, "\",\"status\":\"%V\"",
                     ngx_http_sparkjob_state_name(rec->kind, rec->state));
 
-    return rec->queue ? ngx_sprintf(p, ",\"queuePosition\":%uD", rec->queue)
-                      : p;
+    return rec->of.job.queue ? ngx_sprintf(p, ",\"queuePosition\":%uD",
+                                           rec->of.job.queue)
+                             : p;
 }
 
 
@@ -481,7 +465,7 @@ ngx_http_sparkjob_progress(u_char *p, ngx_http_sparkjob_record_t *rec)
     uint32_t    *n;
     ngx_uint_t   percent;
 
-    n = rec->progress;
+    n = rec->of.job.progress;
     last = p + NGX_HTTP_SPARKJOB_PROGRESS_LEN;
 
     if (n[NGX_HTTP_SPARKJOB_STAGES]) {

@@ -25,8 +25,6 @@ static ngx_int_t ngx_http_sparkjob_resource_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_resource_made(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
-static ngx_int_t ngx_http_sparkjob_resource_say(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg, ngx_uint_t status);
 static ngx_int_t ngx_http_sparkjob_resource_deleted(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 
@@ -325,7 +323,7 @@ static ngx_int_t
 ngx_http_sparkjob_resource_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    return ngx_http_sparkjob_resource_say(r, msg, NGX_HTTP_OK);
+    return ngx_http_sparkjob_reply_payload(r, NGX_HTTP_OK, msg);
 }
 
 
@@ -333,22 +331,7 @@ static ngx_int_t
 ngx_http_sparkjob_resource_made(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    return ngx_http_sparkjob_resource_say(r, msg, NGX_HTTP_CREATED);
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_resource_say(ngx_http_request_t *r,
-    ngx_http_sparkjob_message_t *msg, ngx_uint_t status)
-{
-    ngx_chain_t  *payload;
-
-    payload = ngx_http_sparkjob_payload(r, msg);
-    if (payload == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_sparkjob_reply(r, status, payload);
+    return ngx_http_sparkjob_reply_payload(r, NGX_HTTP_CREATED, msg);
 }
 
 

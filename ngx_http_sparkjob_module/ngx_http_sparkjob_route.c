@@ -7,11 +7,8 @@
  */
 
 
-#include <ngx_http_sparkjob_module.h>
+#include <ngx_http_sparkjob_route.h>
 
-
-#define NGX_HTTP_SPARKJOB_BODY_NONE  0
-#define NGX_HTTP_SPARKJOB_BODY_READ  1
 
 /* a control character: no name may have it */
 #define NGX_HTTP_SPARKJOB_SLASH      0x01
@@ -36,6 +33,7 @@ static ngx_int_t ngx_http_sparkjob_method(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t method, ngx_uint_t *allowed);
+static void ngx_http_sparkjob_trim(ngx_str_t *path);
 static ngx_int_t ngx_http_sparkjob_path(ngx_http_request_t *r,
     ngx_str_t *path);
 static ngx_uint_t ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path,
@@ -56,35 +54,14 @@ static ngx_int_t ngx_http_sparkjob_health_heard(ngx_http_request_t *r);
 
 
 #define ngx_http_sparkjob_is_rest(route)                                      \
-    ((route)->pattern.data[(route)->pattern.len - 2] == '*'                   \
+    ((route)->pattern.len > 1                                                 \
+     && (route)->pattern.data[(route)->pattern.len - 2] == '*'                \
      && !ngx_http_sparkjob_is_context(route))
 
 #define ngx_http_sparkjob_is_context(route)                                   \
     (ngx_strlchr((route)->pattern.data,                                       \
                  (route)->pattern.data + (route)->pattern.len, '~')           \
      != NULL)
-
-#define ngx_http_sparkjob_get(pattern, handler, role)                         \
-    { NGX_HTTP_GET, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,         \
-      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
-#define ngx_http_sparkjob_delete(pattern, handler, role)                      \
-    { NGX_HTTP_DELETE, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,      \
-      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
-#define ngx_http_sparkjob_replace(pattern, handler, role)                     \
-    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ,         \
-      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
-#define ngx_http_sparkjob_post(pattern, handler, role)                        \
-    { NGX_HTTP_POST, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_READ,        \
-      handler, NGX_HTTP_SPARKJOB_##role, NGX_HTTP_SPARKJOB_##role }
-
-/* what concerns all that there is, or all that the user has */
-
-#define ngx_http_sparkjob_put(pattern, handler, role)                         \
-    { NGX_HTTP_PUT, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,         \
-      handler, NGX_HTTP_SPARKJOB_ADMIN, NGX_HTTP_SPARKJOB_##role }
-#define ngx_http_sparkjob_purge(pattern, handler, role)                       \
-    { NGX_HTTP_DELETE, ngx_string(pattern), NGX_HTTP_SPARKJOB_BODY_NONE,      \
-      handler, NGX_HTTP_SPARKJOB_ADMIN, NGX_HTTP_SPARKJOB_##role }
 
 
 ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
@@ -94,9 +71,12 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
     ngx_http_sparkjob_get("/jobs/*/config", ngx_http_sparkjob_job_config, READ),
     ngx_http_sparkjob_get("/jobs/*/events", ngx_http_sparkjob_job_events, READ),
     ngx_http_sparkjob_get("/jobs/*/log", ngx_http_sparkjob_job_log, READ),
+    ngx_http_sparkjob_get("/jobs/*/result", ngx_http_sparkjob_result_get, READ),
     ngx_http_sparkjob_get("/jobs", ngx_http_sparkjob_job_list, READ),
     ngx_http_sparkjob_post("/jobs", ngx_http_sparkjob_job_post, SUBMIT),
     ngx_http_sparkjob_purge("/jobs", ngx_http_sparkjob_job_purge, SUBMIT),
+
+    ngx_http_sparkjob_post("/sql", ngx_http_sparkjob_sql_post, SUBMIT),
 
     ngx_http_sparkjob_get("/contexts", ngx_http_sparkjob_context_list, READ),
     ngx_http_sparkjob_put("/contexts", ngx_http_sparkjob_context_put, CONTEXTS),
@@ -107,12 +87,23 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_routes[] = {
                           READ),
     ngx_http_sparkjob_get("/contexts/~/ui/**", ngx_http_sparkjob_context_ui,
                           READ),
+    ngx_http_sparkjob_post("/contexts/~/token", ngx_http_sparkjob_thrift_token,
+                           SUBMIT),
+    ngx_http_sparkjob_post("/contexts/~/jdbc", ngx_http_sparkjob_thrift_jdbc,
+                           SUBMIT),
+    ngx_http_sparkjob_replace("/contexts/~/thrift-server",
+                              ngx_http_sparkjob_thrift_put, CONTEXTS),
+    ngx_http_sparkjob_delete("/contexts/~/thrift-server",
+                             ngx_http_sparkjob_thrift_delete, CONTEXTS),
     ngx_http_sparkjob_post("/contexts/~", ngx_http_sparkjob_context_post,
                            CONTEXTS),
     ngx_http_sparkjob_replace("/contexts/~", ngx_http_sparkjob_context_replace,
                               CONTEXTS),
     ngx_http_sparkjob_delete("/contexts/~", ngx_http_sparkjob_context_delete,
                              CONTEXTS),
+
+    ngx_http_sparkjob_post("/contexts/~/binaries",
+                           ngx_http_sparkjob_context_add, SUBMIT),
 
     ngx_http_sparkjob_get("/binaries", ngx_http_sparkjob_binary_list, READ),
     ngx_http_sparkjob_get("/binaries/*", ngx_http_sparkjob_binary_get, READ),
@@ -343,6 +334,10 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
         path.len -= slcf->prefix.len;
     }
 
+    if (slcf->livy) {
+        ngx_http_sparkjob_trim(&path);
+    }
+
     for (route = slcf->routes; route->handler; route++) {
 
         if (!ngx_http_sparkjob_match(&route->pattern, &path, &name, &rest)) {
@@ -361,6 +356,20 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* to Livy it is the same with a slash behind; of nothing but that one stays */
+
+static void
+ngx_http_sparkjob_trim(ngx_str_t *path)
+{
+    if (path->len == 0) {
+        ngx_str_set(path, "/");
+
+    } else if (path->len > 1 && path->data[path->len - 1] == '/') {
+        path->len--;
+    }
 }
 
 
@@ -445,7 +454,8 @@ static ngx_uint_t
 ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name,
     ngx_str_t *rest)
 {
-    u_char  *p, *end, *s, *last;
+    u_char     *p, *end, *s, *last;
+    ngx_str_t  *segment;
 
     p = path->data;
     end = p + path->len;
@@ -466,27 +476,22 @@ ngx_http_sparkjob_match(ngx_str_t *pattern, ngx_str_t *path, ngx_str_t *name,
             continue;
         }
 
-        if (name->len) {
-            rest->data = p;
-            rest->len = end - p;
+        segment = name->len ? rest : name;
+        segment->data = p;
 
-            return 1;
-        }
+        if (last - s == sizeof("**") - 1 && s[1] == '*') {
+            segment->len = end - p;
 
-        name->data = p;
-
-        if (last - s == sizeof("**") - 1) {
-            p = end;
-            s++;
+            return segment == rest || segment->len;
         }
 
         while (p < end && *p != '/') {
             p++;
         }
 
-        name->len = p - name->data;
+        segment->len = p - segment->data;
 
-        if (name->len == 0) {
+        if (segment->len == 0) {
             return 0;
         }
     }
@@ -646,6 +651,10 @@ ngx_http_sparkjob_user(ngx_http_request_t *r,
 
     if (rc == NGX_OK) {
         rc = ngx_http_sparkjob_allowed(r, slcf, ctx);
+    }
+
+    if (rc == NGX_OK && slcf->livy) {
+        rc = ngx_http_sparkjob_livy_prepare(r, slcf, ctx);
     }
 
     if (rc == NGX_OK) {

@@ -29,6 +29,9 @@ ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows, ngx_pool_t *pool,
     rows->row = row;
     rows->n = 0;
     rows->more = 0;
+    rows->skip = 0;
+    rows->page = NGX_MAX_INT_T_VALUE;
+    rows->total = 0;
     rows->need = ngx_max(size, NGX_HTTP_SPARKJOB_ROWS_MIN);
 }
 
@@ -89,6 +92,13 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     ngx_buf_t  *b;
     ngx_str_t   progress, error;
 
+    /* before the page the difference is larger than any page */
+
+    if (rows->total - rows->skip >= rows->page) {
+        rows->total++;
+        return NGX_OK;
+    }
+
     progress = ngx_http_sparkjob_record_progress(rec);
 
     ngx_str_null(&error);
@@ -135,6 +145,7 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     }
 
     b->last = p;
+    rows->total++;
 
     return NGX_OK;
 }
@@ -144,18 +155,28 @@ u_char *
 ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
     ngx_str_t *own)
 {
+    size_t     at;
     ngx_str_t  row, name;
 
     row = ngx_http_sparkjob_record_string(rec, n);
 
-    if (own->len == 0 || rec->own == 0 || n != NGX_HTTP_SPARKJOB_ROW) {
+    /* most have nothing to be left out */
+
+    if (own->len == 0) {
         return ngx_cpymem(p, row.data, row.len);
     }
 
-    name.data = row.data + rec->own;
-    name.len = row.len - rec->own;
+    at = (n == NGX_HTTP_SPARKJOB_ROW) ? rec->own
+         : (n == NGX_HTTP_SPARKJOB_SESSION) ? rec->of.session.name : 0;
 
-    p = ngx_cpymem(p, row.data, rec->own);
+    if (at == 0) {
+        return ngx_cpymem(p, row.data, row.len);
+    }
+
+    name.data = row.data + at;
+    name.len = row.len - at;
+
+    p = ngx_cpymem(p, row.data, at);
 
     if (ngx_http_sparkjob_is_own(own, name.data, name.len)) {
         name.data += own->len;
@@ -170,11 +191,25 @@ ngx_int_t
 ngx_http_sparkjob_rows_reply(ngx_http_request_t *r,
     ngx_http_sparkjob_rows_t *rows)
 {
+    ngx_chain_t  *out;
+
+    out = ngx_http_sparkjob_rows_chain(rows);
+
+    return out ? ngx_http_sparkjob_reply(r, NGX_HTTP_OK, out)
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* all of them, with both brackets; NULL: no memory */
+
+ngx_chain_t *
+ngx_http_sparkjob_rows_chain(ngx_http_sparkjob_rows_t *rows)
+{
     if (rows->out == NULL && ngx_http_sparkjob_rows_grow(rows) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     *rows->last->buf->last++ = rows->brackets.data[1];
 
-    return ngx_http_sparkjob_reply(r, NGX_HTTP_OK, rows->out);
+    return rows->out;
 }

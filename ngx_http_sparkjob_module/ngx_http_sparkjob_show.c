@@ -13,6 +13,8 @@
 
 static ngx_int_t ngx_http_sparkjob_show_record(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec);
+static ngx_int_t ngx_http_sparkjob_show_ui(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *ui);
 
 
 ngx_int_t
@@ -48,14 +50,9 @@ ngx_int_t
 ngx_http_sparkjob_show_told(ngx_http_request_t *r,
     ngx_http_sparkjob_kind_e kind, ngx_http_sparkjob_message_t *msg)
 {
-    ngx_http_sparkjob_ctx_t     *ctx;
     ngx_http_sparkjob_record_t  *rec;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
-
-    (void) ngx_http_sparkjob_record(ctx->zone->channel, r->pool, kind,
-                                    json_object_get(msg->meta, "record"), NULL,
-                                    &rec);
+    rec = ngx_http_sparkjob_record_told(r, kind, msg);
     if (rec == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -68,19 +65,64 @@ static ngx_int_t
 ngx_http_sparkjob_show_record(ngx_http_request_t *r,
     ngx_http_sparkjob_record_t *rec)
 {
+    size_t                    len;
+    ngx_str_t                 ui;
     ngx_buf_t                *b;
     ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    b = ngx_create_temp_buf(r->pool, ngx_http_sparkjob_report_len(rec));
+    if (ngx_http_sparkjob_show_ui(r, rec, &ui) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    len = ngx_http_sparkjob_report_len(rec) + sizeof(",\"uiUrl\":\"\"") - 1
+          + ngx_http_sparkjob_json_len(&ui);
+
+    b = ngx_create_temp_buf(r->pool, len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     b->last = ngx_http_sparkjob_tell(b->last, rec, &ctx->own_json);
 
+    if (ui.len) {
+        b->last = ngx_cpymem(b->last - 1, ",\"uiUrl\":\"",
+                             sizeof(",\"uiUrl\":\"") - 1);
+        b->last = ngx_http_sparkjob_json(b->last, &ui);
+        b->last = ngx_cpymem(b->last, "\"}", 2);
+    }
+
     return ngx_http_sparkjob_reply_buf(r, NGX_HTTP_OK, b);
+}
+
+
+/* "url" is the driver's own, which clients seldom reach; empty: none */
+
+static ngx_int_t
+ngx_http_sparkjob_show_ui(ngx_http_request_t *r,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *ui)
+{
+    ngx_str_t                      url;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ngx_str_null(ui);
+
+    if (rec->kind != NGX_HTTP_SPARKJOB_CONTEXT
+        || rec->state != SJP_CONTEXT_RUNNING || slcf->ui.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    url = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_CONTEXT_URL);
+
+    return url.len ? ngx_http_sparkjob_reply_path(r, "/contexts/", &ctx->name,
+                                                  "/ui/", ui)
+                   : NGX_OK;
 }
 
 

@@ -6,7 +6,8 @@
  * The tables in shared memory.  ngx_http_sparkjob_zone.c tells who may write
  * to them, and when.
  *
- * Records are found by their key, jobs also by their start.  When the pool is
+ * Records are found by their key, jobs also by their start, contexts that are
+ * sessions by their number.  When the pool is
  * full the records that have been final for the longest go first.  "horizon" is
  * the latest start of a job that may be missing: a list that comes down to
  * there, and the look-up of an unknown id while there is a horizon, are the
@@ -18,6 +19,10 @@
 
 
 #define NGX_HTTP_SPARKJOB_EVICT_MAX  64
+
+
+#define ngx_http_sparkjob_table_is_session(rec)                               \
+    ((rec)->kind == NGX_HTTP_SPARKJOB_CONTEXT && (rec)->of.session.number >= 0)
 
 
 static void ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
@@ -54,6 +59,9 @@ ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool)
     }
 
     ngx_rbtree_init(&sh->by_start, &sh->start_sentinel,
+                    ngx_http_sparkjob_table_insert);
+
+    ngx_rbtree_init(&sh->by_session, &sh->session_sentinel,
                     ngx_http_sparkjob_table_insert);
 
     SPARKJOB_FAULT("zone.rebuild");
@@ -261,6 +269,11 @@ ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
         node->by_start.key = ~(ngx_rbtree_key_t) rec->start;
         node->by_start.data = 1;
         ngx_rbtree_insert(&sh->by_start, &node->by_start);
+
+    } else if (ngx_http_sparkjob_table_is_session(rec)) {
+        node->by_start.key = (ngx_rbtree_key_t) rec->of.session.number;
+        node->by_start.data = 1;
+        ngx_rbtree_insert(&sh->by_session, &node->by_start);
     }
 
     if (rec->final) {
@@ -349,6 +362,9 @@ ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
 
     if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
         ngx_rbtree_delete(&sh->by_start, &node->by_start);
+
+    } else if (ngx_http_sparkjob_table_is_session(&node->record)) {
+        ngx_rbtree_delete(&sh->by_session, &node->by_start);
     }
 
     ngx_queue_remove(&node->queue);
@@ -375,8 +391,20 @@ ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
 
     if (s.len == room.len) {
         ngx_memcpy(room.data, s.data, s.len);
-        ngx_memcpy(node->record.progress, rec->progress,
-                   sizeof(rec->progress));
+        ngx_memcpy(node->record.of.job.progress, rec->of.job.progress,
+                   sizeof(rec->of.job.progress));
+    }
+}
+
+
+/* "rec" has nothing but whose statements run, or do so no longer */
+
+void
+ngx_http_sparkjob_table_busy_locked(ngx_http_sparkjob_node_t *node,
+    ngx_http_sparkjob_record_t *rec)
+{
+    if (ngx_http_sparkjob_record_same(&node->record, rec)) {
+        ngx_http_sparkjob_livy_mark(&node->record, rec->of.session.busy);
     }
 }
 

@@ -17,7 +17,8 @@
 
 typedef struct {
     ngx_rbtree_node_t           by_key;
-    ngx_rbtree_node_t           by_start;       /* jobs only */
+    ngx_rbtree_node_t           by_start;       /* jobs, and sessions by
+                                                   number */
     ngx_queue_t                 queue;          /* of final ones, or others */
     ngx_uint_t                  generation;
     uint64_t                    order;          /* of jobs of one millisecond */
@@ -50,6 +51,8 @@ typedef struct {
     ngx_rbtree_node_t           key_sentinel[NGX_HTTP_SPARKJOB_NKINDS];
     ngx_rbtree_t                by_start;       /* the latest one first */
     ngx_rbtree_node_t           start_sentinel;
+    ngx_rbtree_t                by_session;     /* the oldest one first */
+    ngx_rbtree_node_t           session_sentinel;
     ngx_queue_t                 final;          /* the latest one first */
     ngx_queue_t                 alive;          /* likewise */
     uint64_t                    order;
@@ -100,6 +103,8 @@ void ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
 void ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node);
 void ngx_http_sparkjob_table_progress_locked(ngx_http_sparkjob_node_t *node,
+    ngx_http_sparkjob_record_t *rec);
+void ngx_http_sparkjob_table_busy_locked(ngx_http_sparkjob_node_t *node,
     ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_table_sweep_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh);

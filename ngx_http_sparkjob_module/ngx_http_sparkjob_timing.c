@@ -121,7 +121,7 @@ ngx_http_sparkjob_timing(ngx_http_request_t *r,
     ngx_str_t    value;
     ngx_uint_t   i, last;
 
-    if (rec->micros == 0) {
+    if (rec->of.job.micros == 0) {
         return NGX_OK;
     }
 
@@ -132,7 +132,8 @@ ngx_http_sparkjob_timing(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    p = ngx_http_sparkjob_timing_metric(value.data, "driver", rec->micros);
+    p = ngx_http_sparkjob_timing_metric(value.data, "driver",
+                                       rec->of.job.micros);
 
     if (last) {
         t = trace->times;

@@ -6,25 +6,18 @@
  * The Spark UI of a context: sparkjob_ui.
  *
  * Who may see it is found out here, as for any other route.  The launcher tells
- * where it is; then the request goes to a named location of the configuration,
- * whose proxy_pass takes what is to be asked from $sparkjob_ui.  Only this file
- * gives that variable a value, so there is no other way to have nginx ask, and
- * nothing else that it asks.
+ * where it is; then nginx asks, see ngx_http_sparkjob_pass.c.
  */
 
 
 #include <ngx_http_sparkjob_module.h>
 
 
-static ngx_int_t ngx_http_sparkjob_ui_none(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_sparkjob_ui_check(ngx_http_sparkjob_ctx_t *ctx);
 static ngx_int_t ngx_http_sparkjob_ui_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_ui_pass(ngx_http_request_t *r,
-    ngx_str_t *url);
-static void ngx_http_sparkjob_ui_set(ngx_http_request_t *r, ngx_int_t index,
-    u_char *data, size_t len);
+    ngx_str_t *url, ngx_str_t *root);
 
 
 /* what changes something within Spark's UI, in any path of it */
@@ -49,95 +42,6 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_ui_call = {
     ngx_http_sparkjob_ui_refusals,
     0
 };
-
-
-static struct {
-    ngx_str_t   name;
-    size_t      offset;
-} ngx_http_sparkjob_ui_variables[] = {
-    { ngx_string("sparkjob_ui"),
-      offsetof(ngx_http_sparkjob_main_conf_t, ui) },
-    { ngx_string("sparkjob_ui_base"),
-      offsetof(ngx_http_sparkjob_main_conf_t, ui_base) },
-    { ngx_null_string, 0 }
-};
-
-
-/* nobody can "set" them: they may not be changed */
-
-ngx_int_t
-ngx_http_sparkjob_ui_add_variables(ngx_conf_t *cf)
-{
-    ngx_int_t                       *index;
-    ngx_str_t                       *name;
-    ngx_uint_t                       i;
-    ngx_http_variable_t             *var;
-    ngx_http_sparkjob_main_conf_t   *smcf;
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_sparkjob_module);
-
-    for (i = 0; ngx_http_sparkjob_ui_variables[i].name.len; i++) {
-
-        name = &ngx_http_sparkjob_ui_variables[i].name;
-        index = (ngx_int_t *) ((u_char *) smcf
-                               + ngx_http_sparkjob_ui_variables[i].offset);
-
-        var = ngx_http_add_variable(cf, name, 0);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = ngx_http_sparkjob_ui_none;
-
-        *index = ngx_http_get_variable_index(cf, name);
-
-        if (*index == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sparkjob_ui_none(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    v->not_found = 1;
-
-    return NGX_OK;
-}
-
-
-char *
-ngx_http_sparkjob_ui(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_sparkjob_loc_conf_t  *slcf = conf;
-
-    ngx_str_t  *value;
-
-    if (slcf->ui.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
-        ngx_str_set(&slcf->ui, "");
-        return NGX_CONF_OK;
-    }
-
-    if (value[1].len < 2 || value[1].data[0] != '@') {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a named location", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    slcf->ui = value[1];
-
-    return NGX_CONF_OK;
-}
 
 
 /* the pages have relative links, too */
@@ -243,7 +147,7 @@ static ngx_int_t
 ngx_http_sparkjob_ui_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg)
 {
-    ngx_str_t                 url;
+    ngx_str_t                 url, root;
     ngx_http_sparkjob_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
@@ -257,7 +161,11 @@ ngx_http_sparkjob_ui_told(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_sparkjob_ui_pass(r, &url);
+    /* what is behind a proxy of its cluster has links that begin with that */
+
+    ngx_http_sparkjob_meta_string(msg->meta, "root", &root);
+
+    return ngx_http_sparkjob_ui_pass(r, &url, &root);
 }
 
 
@@ -267,18 +175,17 @@ ngx_http_sparkjob_ui_told(ngx_http_request_t *r,
  */
 
 static ngx_int_t
-ngx_http_sparkjob_ui_pass(ngx_http_request_t *r, ngx_str_t *url)
+ngx_http_sparkjob_ui_pass(ngx_http_request_t *r, ngx_str_t *url,
+    ngx_str_t *root)
 {
-    u_char                         *p, *uri;
-    size_t                          len;
-    ngx_str_t                       base;
-    ngx_http_sparkjob_ctx_t        *ctx;
-    ngx_http_sparkjob_loc_conf_t   *slcf;
-    ngx_http_sparkjob_main_conf_t  *smcf;
+    u_char                        *p, *uri;
+    size_t                         len;
+    ngx_str_t                      base, what, kept;
+    ngx_http_sparkjob_ctx_t       *ctx;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-    smcf = ngx_http_get_module_main_conf(r, ngx_http_sparkjob_module);
 
     /* links of the UI's own pages begin with that */
 
@@ -293,7 +200,7 @@ ngx_http_sparkjob_ui_pass(ngx_http_request_t *r, ngx_str_t *url)
                                NGX_ESCAPE_URI)
           + 1 + r->args.len;
 
-    uri = ngx_pnalloc(r->pool, len);
+    uri = ngx_pnalloc(r->pool, len + root->len);
     if (uri == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -308,39 +215,20 @@ ngx_http_sparkjob_ui_pass(ngx_http_request_t *r, ngx_str_t *url)
         p = ngx_cpymem(p, r->args.data, r->args.len);
     }
 
-    ngx_http_sparkjob_ui_set(r, smcf->ui, uri, p - uri);
-    ngx_http_sparkjob_ui_set(r, smcf->ui_base, base.data, base.len);
+    what.data = uri;
+    what.len = p - uri;
+
+    kept.data = p;
+    kept.len = root->len;
+    ngx_memcpy(p, root->data, root->len);
+
+    ngx_http_sparkjob_pass_set(r, NGX_HTTP_SPARKJOB_PASS_UI, &what);
+    ngx_http_sparkjob_pass_set(r, NGX_HTTP_SPARKJOB_PASS_UI_BASE, &base);
+    ngx_http_sparkjob_pass_set(r, NGX_HTTP_SPARKJOB_PASS_UI_ROOT, &kept);
 
     /* see ngx_http_sparkjob_finish() */
 
     ctx->passed = slcf->ui;
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_sparkjob_ui_set(ngx_http_request_t *r, ngx_int_t index, u_char *data,
-    size_t len)
-{
-    ngx_http_variable_value_t  *v;
-
-    v = &r->variables[index];
-
-    v->data = data;
-    v->len = len;
-    v->valid = 1;
-    v->not_found = 0;
-    v->no_cacheable = 0;
-}
-
-
-ngx_uint_t
-ngx_http_sparkjob_ui_passed(ngx_http_request_t *r)
-{
-    ngx_http_sparkjob_main_conf_t  *smcf;
-
-    smcf = ngx_http_get_module_main_conf(r, ngx_http_sparkjob_module);
-
-    return r->variables[smcf->ui].valid && r->variables[smcf->ui].len;
 }

@@ -59,6 +59,8 @@ static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
 static void ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_walk_t *walk);
+static ngx_uint_t ngx_http_sparkjob_zone_is_shown(
+    ngx_http_sparkjob_record_t *rec);
 static ngx_uint_t ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n, ngx_str_t *wanted);
 static ngx_pid_t ngx_http_sparkjob_zone_lost_loader(
@@ -282,6 +284,9 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
     if (query->kind == NGX_HTTP_SPARKJOB_JOB) {
         walk.cursor.key = ~(ngx_rbtree_key_t) query->to;
         walk.cursor.order = (uint64_t) -1;
+
+    } else if (query->sessions) {
+        walk.cursor.order = (uint64_t) -1;
     }
 
     do {
@@ -335,7 +340,8 @@ ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_record_t  *rec;
 
     jobs = (query->kind == NGX_HTTP_SPARKJOB_JOB);
-    tree = jobs ? &sh->by_start : &sh->by_key[query->kind];
+    tree = jobs ? &sh->by_start
+                : query->sessions ? &sh->by_session : &sh->by_key[query->kind];
 
     last = NULL;
     rbnode = ngx_http_sparkjob_table_after_locked(tree, &walk->cursor);
@@ -412,10 +418,29 @@ ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
                                             &query->class);
     }
 
+    if (query->sessions && !ngx_http_sparkjob_zone_is_shown(rec)) {
+        return 0;
+    }
+
     key = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_KEY);
 
     return query->own.len == 0
            || ngx_http_sparkjob_is_own(&query->own, key.data, key.len);
+}
+
+
+/* a session that has died is shown for a while */
+
+static ngx_uint_t
+ngx_http_sparkjob_zone_is_shown(ngx_http_sparkjob_record_t *rec)
+{
+    ngx_http_sparkjob_session_part_t  *session;
+
+    session = &rec->of.session;
+
+    return session->number >= 0
+           && (!rec->final
+               || (json_int_t) session->until > ngx_http_sparkjob_now());
 }
 
 
@@ -482,6 +507,9 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
             if (ngx_http_sparkjob_record_same(&node->record, rec)) {
                 ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
             }
+
+        } else if (node && op == NGX_HTTP_SPARKJOB_OP_BUSY) {
+            ngx_http_sparkjob_table_busy_locked(node, rec);
 
         } else if (node) {
             ngx_http_sparkjob_table_progress_locked(node, rec);

@@ -11,7 +11,7 @@ launcher('main',
     dao => 'sqlite',
     context_settings => {'spark.ui.enabled' => 'false', 'spark.executor.memory' => '1g'},
     clusters => {
-        near => {master => 'spark://near:7077', settings => {'spark.executor.memory' => '2g'}, hadoop_conf => "$dir/near"},
+        near => {master => 'spark://near:7077', settings => {'spark.executor.memory' => '2g', 'spark.driver.memory' => '300M'}, hadoop_conf => "$dir/near"},
         far => {master => 'spark://far:7077', deploy_mode => 'client', library_set => 'other'},
     },
     library_sets => {
@@ -21,7 +21,7 @@ launcher('main',
     contexts => {there => {cluster => 'far'}, gone => {cluster => 'nowhere'}},
     driver => {environment => {WHICH => 'default', ALL => '1'}},
 );
-run_tests();
+run_server();
 
 sub job {
     my ($context, $class) = @_;
@@ -46,6 +46,7 @@ my $told = job('one', 'context');
 is($told->{settings}{'spark.executor.memory'}, '2g', "a cluster's settings win over the configuration's");
 is($told->{settings}{'spark.ui.enabled'}, 'false', 'which are there as well');
 is_deeply([sort @{$told->{fixed}}], ['spark.master', 'spark.submit.deployMode'], 'where it is cannot be changed');
+is($told->{options}[-1], '-Xmx300m', 'its first driver has the memory that they say');
 is(job('one', 'environ')->{HADOOP_CONF_DIR}, "$dir/near", 'the driver finds its Hadoop configuration');
 
 context('two?cluster=far');
@@ -106,7 +107,7 @@ is(http('POST', '/clusters/near', JSON::PP::encode_json($made))->{json}{result},
    'also one of the configuration');
 is_deeply([map { $_->{name} } @{http('GET', '/clusters')->{json}}], [qw(far late near)], 'all are listed, by name');
 json_like(http('GET', '/clusters/near')->{body},
-          '{"name": "near", "fixed": true, "usedBy": ["one", "four"], "spec": {"master": "spark://near:7077", "...": 1}}',
+          '{"name": "near", "fixed": true, "usedBy": ["one", "four"], "spec": {"master": "spark://near:7077", "...": 1}, "...": 1}',
           'those of the configuration as well');
 
 my $shown = $answer = http('GET', '/clusters/late')->{json}{spec};
@@ -140,10 +141,15 @@ for (['PUT', 'near', 409, 'of the configuration'], ['DELETE', 'near', 409, 'of t
 }
 
 for (['', 'no JSON'], ['[]', 'the body is no JSON object'], ['{}', 'master: expected the URL of a master, got nothing'],
-     ['{"master": ""}', 'master: expected a string that is not empty, got ""'], ['{"master": "a", "master": "b"}', 'duplicate'],
+     ['{"master": ""}', 'master: expected a string that is not empty, got ""'],
+     ['{"master": "spark://a:1\n2"}', 'master: expected a string without control characters, got "spark://a:1'],
+     ['{"master": "' . 'a' x 60000 . '"}', 'master: expected a string of at most 4096 bytes, got "aaa'],
+     ['{"master": "a", "rest": "file:///etc/passwd"}', 'rest: expected a URL that begins with http:// or https://, got "file:'],
+     ['{"master": "a", "web": "http://a,gopher://b"}', 'web: expected a URL that begins with http:// or https://, got "http:'], ['{"master": "a", "master": "b"}', 'duplicate'],
      ['{"master": "a", "x": 1}', 'x: no such member'],
      ['{"master": "a", "deploy_mode": "both"}', 'deploy_mode: expected "client" or "cluster", got "both"'],
      ['{"master": "a", "settings": {"n": 1}}', 'settings: expected an object with strings'],
+     ['{"master": "a", "hadoop_conf": "/nowhere"}', 'hadoop_conf: expected the path of a folder, got "/nowhere"'],
      ['{"master": "a", "library_set": "nothing"}', 'library_set: there is no library set "nothing"'])
 {
     my ($body, $words) = @$_;
@@ -165,14 +171,3 @@ is(http('DELETE', '/clusters/late')->{status}, 409, 'which uses it as before');
 http('DELETE', '/contexts/seven');
 is(http('DELETE', '/clusters/late')->{status}, 200, 'until it ends');
 is(http('GET', '/clusters/late')->{status}, 404, 'then it is gone');
-
-__DATA__
-
-=== TEST 1: a server
---- config
-    location / {
-        sparkjob main;
-    }
---- request
-GET /healthz
---- error_code: 200

@@ -28,7 +28,7 @@ launcher('main',
     library_sets => {set => {}},
     driver => {environment => {KRB5_CONFIG => '/its/krb5.conf'}, kerberos => {kinit => "$dir/kinit", renewal => 1}},
 );
-run_tests();
+run_server();
 
 sub file {
     my ($name, $text, $mode) = @_;
@@ -181,14 +181,3 @@ for ([{principal => 'me@REALM'}, 'keytab: expected the path of a keytab of me@RE
 }
 is(http('POST', '/clusters/right', JSON::PP::encode_json({master => 'local', principal => 'a/b@R', keytab => $keytab}))->{status}, 201,
    'others are made');
-
-__DATA__
-
-=== TEST 1: a server
---- config
-    location / {
-        sparkjob main;
-    }
---- request
-GET /healthz
---- error_code: 200

@@ -90,6 +90,8 @@ for (['{"spark_home": "/nowhere"}', 'spark_home: expected the path of a folder t
      ['{"order": "any"}', 'order: expected "spark-first" or "hadoop-first", got "any"'],
      ['{"options": "-Dx"}', 'options: expected an array of strings'],
      ['{"environment": {"A": 1}}', 'environment: expected an object with strings'],
+     ['{"environment": {"A=B": "1"}}', 'environment: expected names that are not empty and have no "=", got {"A=B":"1"}'],
+     ['{"environment": {"": "1"}}', 'environment: expected names that are not empty'],
      ['{"scala": 2}', 'scala: expected a string that is not empty, got 2'],
      ['{"jars": []}', 'jars: no such member'])
 {

@@ -27,6 +27,10 @@ is($asked->{path}, '/stages/stage/?id=1&attempt=0%2f', 'path and query are passe
 is_deeply([sort keys %{$asked->{headers}}], [qw(host x-forwarded-context)], 'and nothing else of the request: no password, no cookie');
 is($asked->{headers}{'x-forwarded-context'}, '/contexts/a/ui', 'but where the pages are to be found');
 
+is(as('ann', 'GET', '/contexts/a')->{json}{uiUrl}, '/contexts/a/ui/', 'the context says where it is');
+is(as('root', 'GET', '/contexts/ann~a')->{json}{uiUrl}, '/contexts/ann~a/ui/', 'to others under their name of it');
+is(as('ann', 'GET', '/off/contexts/a')->{json}{uiUrl}, undef, 'but not where it cannot be seen');
+
 is(as('ann', 'GET', '/contexts/a/ui')->{headers}{location}, '/contexts/a/ui/', 'without a slash it leads to where relative links work');
 like(as('ann', 'GET', '/contexts/a/ui/')->{headers}{location}, qr{^http://localhost(?::\d+)?/contexts/a/ui/jobs/$}, 'redirects stay below the interface');
 like(as('ann', 'GET', '/contexts/a/ui/local')->{headers}{location}, qr{/contexts/a/ui/stages/$}, 'also those without a host');
@@ -145,9 +149,9 @@ invalid URL prefix
 --- config eval
 "location /spark/ { sparkjob main; sparkjob_ui \@ui; } location $::Ui"
 --- request eval
-["POST /spark/contexts/a%20b?script.ui=on", "GET /spark/contexts/a%20b/ui/x", "DELETE /spark/contexts/a%20b"]
+["POST /spark/contexts/a%20b?script.ui=on", "GET /spark/contexts/a%20b", "GET /spark/contexts/a%20b/ui/x", "DELETE /spark/contexts/a%20b"]
 --- json eval
-['{"...": 1}', '{"path": "/x", "method": "GET", "headers": {"x-forwarded-context": "/spark/contexts/a%20b/ui", "...": 1}}', '{"...": 1}']
+['{"...": 1}', '{"uiUrl": "/spark/contexts/a%20b/ui/", "...": 1}', '{"path": "/x", "method": "GET", "headers": {"x-forwarded-context": "/spark/contexts/a%20b/ui", "...": 1}}', '{"...": 1}']
 
 
 === TEST 6: for what follows: users, roles, and to each only what is the user's own
@@ -158,6 +162,7 @@ invalid URL prefix
     sparkjob_allow read,contexts ann bob;
     sparkjob_allow submit eve;
 }
+location /off/ { sparkjob main; sparkjob_user \$http_x_user; sparkjob_owner on; }
 location $::Ui"
 --- request
 GET /healthz

@@ -38,8 +38,17 @@
 #define SJP_NAME_MAX       255
 #define SJP_CLASS_MAX      1024
 
+/*
+ * Drivers have this class built in; with a format behind a dot the result is
+ * not JSON, and comes as a file.
+ */
+#define SJP_CLASS_SQL      "sparkjob.sql"
+
 /* of what the names of a user's contexts begin with: more has to follow */
 #define SJP_OWN_MAX        (SJP_NAME_MAX - 32)
+
+/* bytes of a statement's code that are told with its record */
+#define SJP_CODE_MAX       (16 * 1024)
 
 /* the payload is the content of the descriptor that came with the frame */
 #define SJP_FLAG_FD        0x0001
@@ -77,6 +86,7 @@
     X(CONTEXT_LOG,     28, "context-log",      M)                             \
     X(CONTEXT_GET,     29, "context-get",      M)                             \
     X(CONTEXT_UI,      30, "context-ui",       M)                             \
+    X(CONTEXT_THRIFT,  31, "context-thrift",   M)                             \
     X(JOB_SUBMIT,      32, "job-submit",       M)                             \
     X(JOB_KILL,        33, "job-kill",         M)                             \
     X(JOB_GET,         34, "job-get",          M)                             \
@@ -85,6 +95,14 @@
     X(JOB_CONFIG,      37, "job-config",       M)                             \
     X(JOB_LOG,         38, "job-log",          M)                             \
     X(JOB_PURGE,       39, "job-purge",        M)                             \
+    X(STATEMENT_SUBMIT, 40, "statement-submit", M)                            \
+    X(STATEMENT_GET,   41, "statement-get",    M)                             \
+    X(STATEMENT_LIST,  42, "statement-list",   M)                             \
+    X(STATEMENT_CANCEL, 43, "statement-cancel", M)                            \
+    X(STATEMENT_CODE,  44, "statement-code",   M)                             \
+    X(SESSION_COMPLETE, 45, "session-complete", M)                            \
+    X(CONTEXT_TOKEN,   46, "context-token",    M)                             \
+    X(CONTEXT_JDBC,    47, "context-jdbc",     M)                             \
     X(DATA_PUT,        48, "data-put",         M)                             \
     X(DATA_LIST,       49, "data-list",        M)                             \
     X(DATA_DELETE,     50, "data-delete",      M)                             \
@@ -96,6 +114,11 @@
     X(LIBRARY_PUT,     56, "library-put",      M)                             \
     X(LIBRARY_DELETE,  57, "library-delete",   M)                             \
     X(LIBRARY_PROBE,   58, "library-probe",    M)                             \
+    X(BATCH_CREATE,   104, "batch-create",     M)                             \
+    X(BATCH_GET,      105, "batch-get",        M)                             \
+    X(BATCH_LIST,     106, "batch-list",       M)                             \
+    X(BATCH_LOG,      107, "batch-log",        M)                             \
+    X(BATCH_DELETE,   108, "batch-delete",     M)                             \
     X(LINK_HELLO,      64, "link-hello",       D)                             \
     X(LINK_CONTEXT,    65, "link-context",     C)                             \
     X(LINK_READY,      66, "link-ready",       D)                             \
@@ -117,7 +140,13 @@
     X(LINK_BLOB,       82, "link-blob",        C)                             \
     X(LINK_LOG,        83, "link-log",         D)                             \
     X(LINK_STATUS,     84, "link-status",      D)                             \
-    X(LINK_LOGGED,     85, "link-logged",      C)
+    X(LINK_LOGGED,     85, "link-logged",      C)                             \
+    X(LINK_COMPLETE,   86, "link-complete",    C)                             \
+    X(LINK_COMPLETED,  87, "link-completed",   D)                             \
+    X(LINK_THRIFT,     88, "link-thrift",      C)                             \
+    X(LINK_THRIFT_IS,  89, "link-thrift-is",   D)                             \
+    X(LINK_LOGIN,      90, "link-login",       D)                             \
+    X(LINK_LOGGED_IN,  91, "link-logged-in",   C)
 
 
 /* X(symbol, name, final) */
@@ -138,6 +167,28 @@
     X(FINISHED,   "FINISHED",   1)                                            \
     X(ERROR,      "ERROR",      1)                                            \
     X(KILLED,     "KILLED",     1)
+
+/* by the names of Livy's API */
+
+#define SJP_BATCH_STATES(X)                                                   \
+    X(STARTING,   "starting",   0)                                            \
+    X(RUNNING,    "running",    0)                                            \
+    X(SUCCESS,    "success",    1)                                            \
+    X(DEAD,       "dead",       1)                                            \
+    X(KILLED,     "killed",     1)
+
+
+/*
+ * X(symbol, name): what a session is for, and what a statement is written in;
+ * any of the latter runs in a shared one.
+ */
+
+#define SJP_KINDS(X)                                                          \
+    X(SHARED,     "shared")                                                   \
+    X(SPARK,      "spark")                                                    \
+    X(PYSPARK,    "pyspark")                                                  \
+    X(SQL,        "sql")                                                      \
+    X(SPARKR,     "sparkr")
 
 
 /*
@@ -179,11 +230,17 @@
     X(OVERLOADED,           "overloaded")                                     \
     X(BAD_CALLBACK,         "bad-callback")                                   \
     X(NO_UI,                "no-ui")                                          \
+    X(NO_THRIFT,            "no-thrift")                                      \
     X(RESOURCE_EXISTS,      "resource-exists")                                \
     X(NO_SUCH_RESOURCE,     "no-such-resource")                               \
     X(RESOURCE_FIXED,       "resource-fixed")                                 \
     X(RESOURCE_IN_USE,      "resource-in-use")                                \
-    X(BAD_RESOURCE,         "bad-resource")
+    X(BAD_RESOURCE,         "bad-resource")                                   \
+    X(NO_SUCH_STATEMENT,    "no-such-statement")                              \
+    X(SESSION_ENDED,        "session-ended")                                  \
+    X(BAD_BATCH,            "bad-batch")                                      \
+    X(NO_SUCH_BATCH,        "no-such-batch")                                  \
+    X(NOT_ALLOWED,          "not-allowed")
 
 
 /*
@@ -216,6 +273,14 @@ typedef enum {
 
 #define SJP_X(sym, name, final)  SJP_JOB_##sym,
 typedef enum { SJP_JOB_STATES(SJP_X) SJP_JOB_NSTATES } sjp_job_state_e;
+#undef SJP_X
+
+#define SJP_X(sym, name)  SJP_KIND_##sym,
+typedef enum { SJP_KINDS(SJP_X) SJP_NKINDS } sjp_kind_e;
+#undef SJP_X
+
+#define SJP_X(sym, name, final)  SJP_BATCH_##sym##_STATE,
+typedef enum { SJP_BATCH_STATES(SJP_X) SJP_BATCH_NSTATES } sjp_batch_state_e;
 #undef SJP_X
 
 #define SJP_X(sym)  SJP_TRACE_##sym,

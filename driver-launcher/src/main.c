@@ -6,9 +6,12 @@
 
 
 #include "sjl_backup.h"
+#include "sjl_batch.h"
 #include "sjl_check.h"
+#include "sjl_cluster.h"
 #include "sjl_config.h"
 #include "sjl_dump.h"
+#include "sjl_library.h"
 #include "sjl_server.h"
 
 #include <getopt.h>
@@ -53,6 +56,12 @@ main(int argc, char *const *argv)
     (void) umask(0077);
 
     json_set_alloc_funcs(sjl_alloc_raw, free);
+
+    /* only the launcher itself starts that, see sjl_batch_wait.c */
+
+    if (argc > 3 && strcmp(argv[1], "wait") == 0) {
+        return sjl_batch_wait(argv + 2);
+    }
 
     for (opt = getopt(argc, argv, "c:tV"); opt != -1;
          opt = getopt(argc, argv, "c:tV"))
@@ -141,14 +150,35 @@ sjl_main_run(char *const *args)
 }
 
 
+/* a launcher starts without them all the same, for contexts of the others */
+
 static int
 sjl_main_test(char *const *args)
 {
+    int      rc;
+    size_t   i;
+    json_t  *wrong, *sentence;
+
     (void) args;
 
-    (void) printf("configuration file %s is fine\n", sjl_conf->file);
+    sjl_library_configure();
+    sjl_cluster_configure();
 
-    return SJL_OK;
+    wrong = sjl_resource_look_fixed();
+    rc = json_array_size(wrong) ? SJL_ERROR : SJL_OK;
+
+    json_array_foreach(wrong, i, sentence) {
+        (void) fprintf(stderr, "%s: %s\n", sjl_conf->file,
+                       json_string_value(sentence));
+    }
+
+    json_decref(wrong);
+
+    if (rc == SJL_OK) {
+        (void) printf("configuration file %s is fine\n", sjl_conf->file);
+    }
+
+    return rc;
 }
 
 

@@ -38,6 +38,7 @@ struct sjl_archive_s {
     char           *file;               /* NULL: there is none yet */
     double          pause;              /* after a failure */
     int64_t         due;                /* not made before, since one failed */
+    const char     *watched;            /* by whom, which has been said */
     sjl_archive_t  *next;
 };
 
@@ -55,6 +56,7 @@ static int sjl_archive_newest(const struct dirent **a,
 static int sjl_archive_check(sjl_file_op_t *op, const char *name);
 static void sjl_archive_remove(sjl_file_op_t *op, const char *name);
 static void sjl_archive_found(sjl_file_op_t *op);
+static int sjl_archive_is_useless(sjl_archive_t *archive);
 static void sjl_archive_make(void);
 static int sjl_archive_folder(sjl_file_op_t *op);
 static void sjl_archive_spawn(sjl_file_op_t *op);
@@ -140,8 +142,6 @@ sjl_archive_wait(double seconds)
 }
 
 
-/* of one that is being made the timer says how long it may take */
-
 static void
 sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -154,14 +154,7 @@ sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
     (void) timer;
     (void) events;
 
-    if (sjl_archive_process.pid) {
-        sjl_log(SJL_LOG_ERR, "making an archive of classes has taken %d s, it "
-                "is given up", (int) SJL_ARCHIVE_MAX);
-        sjl_process_signal(&sjl_archive_process, SIGKILL);
-        return;
-    }
-
-    if (sjl_archive_looking) {
+    if (sjl_archive_looking || sjl_archive_process.pid) {
         return;
     }
 
@@ -189,7 +182,10 @@ sjl_archive_look(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 
-/* the set whose turn it is; those that are not there any longer have none */
+/*
+ * The set whose turn it is; those that are not there any longer have none, nor
+ * have those that somebody else has put in the place of one that was ours.
+ */
 
 static sjl_library_t *
 sjl_archive_library(void)
@@ -205,7 +201,7 @@ sjl_archive_library(void)
 
         library = sjl_library_find(sjl_archive_now->library);
 
-        if (library) {
+        if (library && sjl_library_is_ours(library)) {
             return library;
         }
 
@@ -398,7 +394,9 @@ sjl_archive_found(sjl_file_op_t *op)
     archive->file = sjl_strdup(op->to);
     memcpy(sjl_archive_for, op->sha256, sizeof(sjl_archive_for));
 
-    if (op->rc == SJL_OK && op->to == NULL && sjl_now() >= archive->due) {
+    if (op->rc == SJL_OK && op->to == NULL && sjl_now() >= archive->due
+        && !sjl_archive_is_useless(archive))
+    {
         sjl_archive_make();
 
     } else {
@@ -406,6 +404,29 @@ sjl_archive_found(sjl_file_op_t *op)
     }
 
     sjl_file_op_free(op);
+}
+
+
+/* no driver with these options could have it, nor can one be made with them */
+
+static int
+sjl_archive_is_useless(sjl_archive_t *archive)
+{
+    const char     *watched;
+    sjl_library_t  *library;
+
+    library = sjl_library_find(archive->library);
+    watched = library ? sjl_command_watched(library, NULL) : NULL;
+
+    if (watched && archive->watched != watched) {
+        sjl_log(SJL_LOG_NOTICE, "drivers with library set %s start without an "
+                "archive of their classes: they have \"%s\" among their "
+                "options", archive->library, watched);
+    }
+
+    archive->watched = watched;
+
+    return watched != NULL;
 }
 
 
@@ -452,7 +473,7 @@ sjl_archive_spawn(sjl_file_op_t *op)
     } else {
         sjl_log(SJL_LOG_INFO, "process %d makes an archive of the classes that "
                 "drivers share", (int) sjl_archive_process.pid);
-        sjl_archive_wait(SJL_ARCHIVE_MAX);
+        sjl_process_within(&sjl_archive_process, SJL_ARCHIVE_MAX);
     }
 
     sjl_file_op_free(op);
@@ -472,7 +493,7 @@ sjl_archive_run(const char *folder)
 
     library = sjl_library_find(sjl_archive_now->library);
 
-    if (library == NULL) {
+    if (library == NULL || !sjl_library_is_ours(library)) {
         return SJL_ERROR;
     }
 
@@ -514,17 +535,15 @@ sjl_archive_exited(sjl_process_t *p, int status)
 {
     sjl_file_op_t  *op;
 
-    (void) p;
-
-    ev_timer_stop(sjl_loop, &sjl_archive_timer);
-
     op = sjl_file_op_make(sjl_archive_keep, sjl_archive_kept, NULL);
     op->from = sjl_format("%s/archives/%s", sjl_files_root, sjl_archive_id);
     op->body = sjl_strdup(sjl_archive_for);
     op->bad = status != 0;
 
     if (status) {
-        op->to = sjl_process_words(status);
+        op->to = p->late ? sjl_format("its JVM has not ended within %d s",
+                                      (int) SJL_ARCHIVE_MAX)
+                         : sjl_process_words(status);
     }
 
     sjl_archive_looking = 1;

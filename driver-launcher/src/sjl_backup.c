@@ -237,7 +237,8 @@ sjl_backup_database(sjl_backup_t *b)
 
 /*
  * The drivers that are alive are those of the original: a launcher that starts
- * on the copy may not wait for them, and even less end them.
+ * on the copy may not wait for them, and even less end them.  Nor may it run
+ * batches again, which are not shown for long anyway.
  */
 
 static int
@@ -245,7 +246,8 @@ sjl_backup_rows(sjl_backup_t *b)
 {
     if (sqlite3_exec(b->copy, "PRAGMA synchronous = FULL;"
                               "UPDATE contexts SET process = 'elsewhere',"
-                              " secret = '', token = '' WHERE final = 0",
+                              " secret = '', token = '' WHERE final = 0;"
+                              "DELETE FROM batches",
                      NULL, NULL, NULL)
         != SQLITE_OK)
     {

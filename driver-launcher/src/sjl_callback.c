@@ -339,7 +339,11 @@ sjl_callback_post(sjl_callback_t *cb, const sjl_job_row_t *job)
 
     fd = -1;
 
-    if (job->payload == SJL_PAYLOAD_STORED) {
+    /* what is no JSON has to be fetched */
+
+    if (job->payload == SJL_PAYLOAD_STORED
+        && strncmp(job->class, SJP_CLASS_SQL ".", sizeof(SJP_CLASS_SQL)) != 0)
+    {
         path = sjl_path_result(job->id, "");
         fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
         free(path);

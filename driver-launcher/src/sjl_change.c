@@ -362,7 +362,7 @@ sjl_change_checked(sjl_change_t *change)
     change->type->check(spec, wrong);
 
     if (json_array_size(wrong) == 0) {
-        change->type->look(spec, wrong);
+        change->type->look(spec, 0, wrong);
     }
 
     json_decref(spec);

@@ -204,6 +204,7 @@ sjl_check_pass(sjl_check_t *check)
                        check)
            == SJL_ERROR
         || sjl_kept_query(db, "SELECT id FROM contexts UNION ALL"
+                          " SELECT id FROM batches UNION ALL"
                           " SELECT id || '.conf' FROM replacements",
                           sjl_check_context, check)
            == SJL_ERROR

@@ -16,8 +16,9 @@ static sjl_resource_t *sjl_cluster_make(const char *name, json_t *spec);
 static const char *sjl_cluster_text(const sjl_cluster_t *cluster,
     const char *member);
 static void sjl_cluster_free(sjl_resource_t *resource);
-static void sjl_cluster_look(const json_t *spec, json_t *wrong);
+static void sjl_cluster_look(const json_t *spec, int fixed, json_t *wrong);
 static json_t *sjl_cluster_users(const char *name, int remove);
+static const char *sjl_cluster_unchecked(const sjl_resource_t *resource);
 
 
 static const char *const  sjl_cluster_modes[] = { "client", "cluster", NULL };
@@ -30,8 +31,8 @@ static const sjl_resource_member_t  sjl_cluster_members[] = {
     { "library_set", SJL_RESOURCE_TEXT, NULL },
     { "principal", SJL_RESOURCE_TEXT, NULL },
     { "keytab", SJL_RESOURCE_TEXT, NULL },
-    { "rest", SJL_RESOURCE_TEXT, NULL },
-    { "web", SJL_RESOURCE_TEXT, NULL }
+    { "rest", SJL_RESOURCE_URL, NULL },
+    { "web", SJL_RESOURCE_URL, NULL }
 };
 
 
@@ -46,7 +47,8 @@ const sjl_resource_type_t  sjl_clusters_type = {
     sjl_cluster_look,
     sjl_cluster_make,
     sjl_cluster_free,
-    sjl_cluster_users
+    sjl_cluster_users,
+    sjl_cluster_unchecked
 };
 
 
@@ -174,11 +176,15 @@ sjl_cluster_text(const sjl_cluster_t *cluster, const char *member)
 static void
 sjl_cluster_free(sjl_resource_t *resource)
 {
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_container(resource, sjl_cluster_t, resource);
     HASH_DEL(sjl_clusters, resource);
 
     sjl_row_clear(&sjl_clusters_table, &resource->row);
     json_decref(resource->spec);
-    free(sjl_container(resource, sjl_cluster_t, resource));
+    free(cluster->unchecked);
+    free(cluster);
 }
 
 
@@ -200,14 +206,24 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
 
 
 static void
-sjl_cluster_look(const json_t *spec, json_t *wrong)
+sjl_cluster_look(const json_t *spec, int fixed, json_t *wrong)
 {
     char        *text;
-    const char  *library;
+    const char  *library, *folder;
+
+    folder = json_string_value(json_object_get(spec, "hadoop_conf"));
+
+    if (folder && access(folder, R_OK|X_OK) == -1) {
+        text = sjl_format("hadoop_conf: expected the path of a folder, "
+                          "got \"%.300s\"", folder);
+        sjl_text_clean(text);
+        (void) json_array_append_new(wrong, json_string(text));
+        free(text);
+    }
 
     library = json_string_value(json_object_get(spec, "library_set"));
 
-    if (library && sjl_library_find(library) == NULL) {
+    if (library && !fixed && sjl_library_find(library) == NULL) {
         text = sjl_format("library_set: there is no library set \"%.300s\"",
                           library);
         sjl_text_clean(text);
@@ -223,6 +239,13 @@ sjl_cluster_users(const char *name, int remove)
     (void) remove;
 
     return sjl_setup_users(name, NULL);
+}
+
+
+static const char *
+sjl_cluster_unchecked(const sjl_resource_t *resource)
+{
+    return sjl_container(resource, sjl_cluster_t, resource)->unchecked;
 }
 
 

@@ -30,6 +30,7 @@ typedef struct {
     unsigned         deploys:1;         /* drivers: deploy mode "cluster" */
 
     const char      *web;               /* pages of a standalone master */
+    char            *unchecked;         /* why it was asked nothing, or NULL */
 } sjl_cluster_t;
 
 

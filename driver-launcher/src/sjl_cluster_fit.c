@@ -8,13 +8,17 @@
 #include "sjl_cluster_fit.h"
 #include "sjl_cluster_want.h"
 #include "sjl_http.h"
+#include "sjl_kubernetes.h"
 #include "sjl_setup.h"
 #include "sjl_yarn.h"
 
 
 #define SJL_FIT_TIMEOUT   5             /* seconds for an answer */
 #define SJL_FIT_SPARK     "spark://"
-#define SJL_FIT_WEB_PORT  "8080"        /* of a standalone master's pages */
+
+/* of a standalone master's pages, and where Spark goes if that one is taken */
+#define SJL_FIT_WEB_PORT  8080
+#define SJL_FIT_WEB_LAST  8084
 
 
 typedef struct sjl_fit_question_s  sjl_fit_question_t;
@@ -26,6 +30,7 @@ struct sjl_fit_s {
     const sjl_fit_question_t  *question;
     char                      *rest;    /* URLs, commas between them */
     size_t                     others;  /* of these, not asked yet */
+    ev_tstamp                  until;   /* for others that are guesses */
     sjl_http_t                *http;
 };
 
@@ -45,11 +50,14 @@ struct sjl_fit_question_s {
 
 static char *sjl_fit_yarn(sjl_context_t *ctx, char **why);
 static char *sjl_fit_standalone(sjl_context_t *ctx, char **why);
+static char *sjl_fit_kubernetes(sjl_context_t *ctx, char **why);
+static char *sjl_fit_guess(const sjl_cluster_t *cluster, const char *host);
 static int sjl_fit_is_off(const sjl_context_t *ctx);
 static void sjl_fit_ask(sjl_fit_t *fit);
 static void sjl_fit_answered(void *data, long status, const char *why,
     json_t *answer);
 static void sjl_fit_silent(sjl_fit_t *fit, long status, const char *why);
+static void sjl_fit_untold(const sjl_fit_t *fit, const char *why);
 static int sjl_fit_is_other(const sjl_fit_t *fit, const json_t *answer);
 static void sjl_fit_end(sjl_fit_t *fit, sjp_error_e code, char *why);
 static void sjl_fit_free(sjl_fit_t *fit);
@@ -77,7 +85,8 @@ static const struct {
     const sjl_fit_question_t  *question;
 } sjl_fit_masters[] = {
     { "yarn", sjl_fit_yarn, &sjl_fit_scheduler },
-    { SJL_FIT_SPARK, sjl_fit_standalone, &sjl_fit_workers }
+    { SJL_FIT_SPARK, sjl_fit_standalone, &sjl_fit_workers },
+    { SJL_KUBERNETES_SCHEME, sjl_fit_kubernetes, NULL }
 };
 
 
@@ -115,6 +124,7 @@ sjl_cluster_fit(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
     fit->done = done;
     fit->question = sjl_fit_masters[i].question;
     fit->rest = rest;
+    fit->until = ev_now(sjl_loop) + SJL_FIT_TIMEOUT;
 
     for (p = strchr(rest, ','); p; p = strchr(p + 1, ',')) {
         fit->others++;
@@ -146,7 +156,7 @@ sjl_fit_yarn(sjl_context_t *ctx, char **why)
 }
 
 
-/* where its pages are a master's URL does not tell; most have them there */
+/* where its pages are a master's URL does not tell */
 
 static char *
 sjl_fit_standalone(sjl_context_t *ctx, char **why)
@@ -163,10 +173,55 @@ sjl_fit_standalone(sjl_context_t *ctx, char **why)
     }
 
     host = sjl_cluster_host(sjl_want_setting(ctx, "spark.master"));
-    rest = host ? sjl_format("http://%s:" SJL_FIT_WEB_PORT, host) : NULL;
+    rest = host ? sjl_fit_guess(cluster, host) : NULL;
     free(host);
 
     return rest;
+}
+
+
+/*
+ * A request is to have only that one port asked of whatever host it names as a
+ * master's.
+ */
+
+static char *
+sjl_fit_guess(const sjl_cluster_t *cluster, const char *host)
+{
+    char        *rest, *more;
+    unsigned     port;
+    const char  *told;
+
+    told = cluster ? json_string_value(json_object_get(cluster->settings,
+                                                       "spark.master.ui.port"))
+                   : NULL;
+
+    if (told && *told && told[strspn(told, "0123456789")] == '\0') {
+        return sjl_format("http://%s:%s", host, told);
+    }
+
+    rest = sjl_format("http://%s:%u", host, SJL_FIT_WEB_PORT);
+
+    for (port = SJL_FIT_WEB_PORT + 1; cluster && port <= SJL_FIT_WEB_LAST;
+         port++)
+    {
+        more = sjl_format("%s,http://%s:%u", rest, host, port);
+        free(rest);
+        rest = more;
+    }
+
+    return rest;
+}
+
+
+/* nobody is asked: what Spark waits for there nobody could tell */
+
+static char *
+sjl_fit_kubernetes(sjl_context_t *ctx, char **why)
+{
+    *why = sjl_want_kubernetes(ctx);
+
+    return NULL;
 }
 
 
@@ -177,7 +232,9 @@ sjl_fit_ask(sjl_fit_t *fit)
 
     url = fit->question->path ? sjl_yarn_url(fit->rest, "%s",
                                              fit->question->path)
-                              : sjl_format("%s/json/", fit->rest);
+                              : sjl_format("%.*s/json/",
+                                           (int) strcspn(fit->rest, ","),
+                                           fit->rest);
 
     fit->http = sjl_http_ask("GET", url, NULL, SJL_FIT_TIMEOUT,
                              sjl_fit_answered, fit);
@@ -194,14 +251,22 @@ sjl_fit_answered(void *data, long status, const char *why, json_t *answer)
     fit = data;
     fit->http = NULL;
 
-    if (status != 200 || !json_is_object(answer)
-        || sjl_fit_is_other(fit, answer))
+    if (status == 200 && json_is_object(answer)
+        && sjl_fit_is_other(fit, answer))
     {
+        sjl_fit_silent(fit, 0, "these are no pages of this master");
+        return;
+    }
+
+    if (status != 200 || !json_is_object(answer)) {
         sjl_fit_silent(fit, status, why);
         return;
     }
 
-    where = sjl_format("the cluster at %s", fit->rest);
+    sjl_fit_untold(fit, NULL);
+
+    where = sjl_format("the cluster at %.*s", (int) strcspn(fit->rest, ","),
+                       fit->rest);
     wrong = fit->question->wrong(fit->context, where, answer);
     free(where);
 
@@ -223,20 +288,36 @@ sjl_fit_answered(void *data, long status, const char *why, json_t *answer)
 static void
 sjl_fit_silent(sjl_fit_t *fit, long status, const char *why)
 {
+    int    guessed;
     char  *words;
 
-    if (status == 0 && fit->others) {
+    guessed = fit->question == &sjl_fit_workers;
+
+    if (fit->others
+        && (guessed ? ev_now(sjl_loop) < fit->until : status == 0))
+    {
         fit->others--;
         sjl_yarn_rotate(fit->rest);
         sjl_fit_ask(fit);
         return;
     }
 
+    if (guessed) {
+
+        /* all were asked: the first one is the first again */
+
+        sjl_yarn_rotate(fit->rest);
+    }
+
     words = status ? sjl_format("status %ld", status) : sjl_strdup(why);
 
-    sjl_log(SJL_LOG_INFO, "context %s %s: %s at %s does not tell what it has: "
-            "%s", fit->context->row.name, fit->context->row.id,
-            fit->question->who, fit->rest, words);
+    sjl_log(guessed ? SJL_LOG_WARN : SJL_LOG_INFO,
+            "context %s %s: %s at %s does not tell what it has: %s%s",
+            fit->context->row.name, fit->context->row.id, fit->question->who,
+            fit->rest, words, guessed ? " (\"web\" of a cluster says where "
+            "its pages are)" : "");
+
+    sjl_fit_untold(fit, words);
 
     if (status == 0 && fit->question->must) {
         sjl_fit_end(fit, SJP_ERR_CONTEXT_INIT_FAILED,
@@ -248,6 +329,26 @@ sjl_fit_silent(sjl_fit_t *fit, long status, const char *why)
     }
 
     free(words);
+}
+
+
+/* for people who look at the cluster; NULL: it has told */
+
+static void
+sjl_fit_untold(const sjl_fit_t *fit, const char *why)
+{
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_setup_cluster(fit->context);
+
+    if (cluster == NULL) {
+        return;
+    }
+
+    free(cluster->unchecked);
+    cluster->unchecked = why ? sjl_format("%s at %s does not tell what it has: "
+                                          "%s", fit->question->who, fit->rest,
+                                          why) : NULL;
 }
 
 

@@ -10,6 +10,8 @@
 #include "sjl_setup.h"
 
 #include <ctype.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 
 #define SJL_WANT_DEPTH     16           /* of queues within queues */
@@ -31,6 +33,8 @@ typedef struct {
 } sjl_want_process_t;
 
 
+static const char *sjl_want_either(const sjl_context_t *ctx, const char *name,
+    const char *other);
 static int64_t sjl_want_memory(const sjl_context_t *ctx,
     const sjl_want_process_t *p);
 static int64_t sjl_want_total(const sjl_context_t *ctx,
@@ -54,6 +58,8 @@ static char *sjl_want_worker(const sjl_context_t *ctx,
     const sjl_want_process_t *p, const char *where, int64_t memory,
     int64_t cores);
 static int64_t sjl_want_number(const json_t *object, const char *name);
+static char *sjl_want_template(const sjl_context_t *ctx, const char *name);
+static const char *sjl_want_no_file(const char *path);
 
 
 static const sjl_want_process_t  sjl_want_executor = {
@@ -83,6 +89,15 @@ static const char *const  sjl_want_prefixes[] = { "", "launcher." };
 const char *
 sjl_want_setting(const sjl_context_t *ctx, const char *name)
 {
+    return sjl_want_either(ctx, name, NULL);
+}
+
+
+/* what the request says by either name wins over the cluster's by the first */
+
+static const char *
+sjl_want_either(const sjl_context_t *ctx, const char *name, const char *other)
+{
     char           *whole;
     size_t          i, j;
     json_t         *value;
@@ -110,6 +125,10 @@ sjl_want_setting(const sjl_context_t *ctx, const char *name)
             text = json_string_value(value);
             free(whole);
         }
+
+        if (text == NULL && other) {
+            text = json_string_value(json_object_get(layers[i], other));
+        }
     }
 
     return text;
@@ -123,11 +142,7 @@ sjl_want_memory(const sjl_context_t *ctx, const sjl_want_process_t *p)
 {
     const char  *text;
 
-    text = sjl_want_setting(ctx, p->memory);
-
-    if (text == NULL && p->other) {
-        text = sjl_want_setting(ctx, p->other);
-    }
+    text = sjl_want_either(ctx, p->memory, p->other);
 
     return text ? sjl_want_size(text, 1024 * 1024) : p->usual;
 }
@@ -515,4 +530,66 @@ static int64_t
 sjl_want_number(const json_t *object, const char *name)
 {
     return (int64_t) json_number_value(json_object_get(object, name));
+}
+
+
+/* the driver's own is read by who submits it */
+
+char *
+sjl_want_kubernetes(const sjl_context_t *ctx)
+{
+    char  *wrong;
+
+    wrong = sjl_want_template(ctx, "spark.kubernetes.executor.podTemplateFile");
+
+    return wrong || ctx->row.remote == NULL ? wrong
+           : sjl_want_template(ctx, "spark.kubernetes.driver.podTemplateFile");
+}
+
+
+/* with the rights of whom the driver runs as; Spark fetches other URIs */
+
+static char *
+sjl_want_template(const sjl_context_t *ctx, const char *name)
+{
+    const char  *path, *why;
+
+    path = sjl_want_setting(ctx, name);
+
+    if (path && strncmp(path, "file:", 5) == 0) {
+        path += strncmp(path, "file:///", 8) == 0 ? 7 : 5;
+    }
+
+    if (path == NULL || *path != '/') {
+        return NULL;
+    }
+
+    sjl_owner_enter_user(&ctx->owner);
+    why = sjl_want_no_file(path);
+    sjl_owner_leave();
+
+    return why ? sjl_format("%s: \"%s\" %s", name, path, why) : NULL;
+}
+
+
+static const char *
+sjl_want_no_file(const char *path)
+{
+    int          fd;
+    const char  *why;
+    struct stat  sb;
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+
+    if (fd == -1) {
+        return errno == ENOENT || errno == ENOTDIR
+               ? "is not there" : "cannot be read by the driver's user";
+    }
+
+    why = fstat(fd, &sb) == -1 || !S_ISREG(sb.st_mode)
+          ? "is no file" : sb.st_size == 0 ? "is empty" : NULL;
+
+    (void) close(fd);
+
+    return why;
 }

@@ -31,5 +31,8 @@ char *sjl_want_yarn_nodes(const sjl_context_t *ctx, const char *where,
 char *sjl_want_standalone(const sjl_context_t *ctx, const char *where,
     const json_t *answer);
 
+/* the same of files that are to be read on this host for Kubernetes */
+char *sjl_want_kubernetes(const sjl_context_t *ctx);
+
 
 #endif /* _SJL_CLUSTER_WANT_H_INCLUDED_ */

@@ -9,13 +9,15 @@
 #include "sjl_archive.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
+#include "sjl_krb5.h"
 #include "sjl_listen_link.h"
-#include "sjl_ticket.h"
 
 #include <sys/stat.h>
 
 
 #define SJL_COMMAND_PROBE_MEMORY  "-Xmx640m"
+#define SJL_COMMAND_LOG           "-Dlog4j2.configurationFile=" \
+                                  "sparkjob-log4j2.properties"
 
 
 typedef struct {
@@ -28,11 +30,16 @@ static void sjl_command_add(sjl_words_t *words, char *word);
 static void sjl_command_add_all(sjl_words_t *words, const json_t *array);
 static int sjl_command_driver(sjl_words_t *argv, const char *context,
     const json_t *options, const sjl_library_t *library, const char *hadoop);
-static int sjl_command_watched(const sjl_library_t *library,
-    const json_t *options);
+static int sjl_command_spark(sjl_command_t *cmd, const char *context,
+    const char *path, const json_t *options, const json_t *words,
+    const sjl_library_t *library, const sjl_cluster_t *cluster,
+    const sjl_login_t *login);
 static int sjl_command_java(sjl_words_t *argv, char *archive,
     const char *tmp, const json_t *options, const sjl_library_t *library,
     const char *hadoop, const char *class);
+static int sjl_command_java_with(sjl_words_t *argv, char *archive,
+    const char *tmp, const json_t *options, const sjl_library_t *library,
+    const char *path, const char *hadoop, const char *class);
 static int sjl_command_finish(sjl_command_t *cmd, const sjl_words_t *argv,
     const sjl_words_t *envp, int rc);
 static const char *sjl_command_hadoop(const sjl_library_t *library,
@@ -119,6 +126,46 @@ sjl_command_submit(sjl_command_t *cmd, const char *context,
     const json_t *words, const sjl_library_t *library,
     const sjl_cluster_t *cluster, const sjl_login_t *login)
 {
+    int      rc;
+    char    *path;
+    json_t  *options;
+
+    /* its log is the beginning of the driver's, and has YARN's id for us */
+
+    options = json_pack("[s]", SJL_COMMAND_LOG);
+
+    path = sjl_library_class_path(library);
+    rc = sjl_command_spark(cmd, context, path, options, words, library,
+                           cluster, login);
+    json_decref(options);
+    free(path);
+
+    return rc;
+}
+
+
+int
+sjl_command_batch(sjl_command_t *cmd, const char *batch, const json_t *options,
+    const json_t *words, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login)
+{
+    int    rc;
+    char  *path;
+
+    path = sjl_library_spark_path(library);
+    rc = sjl_command_spark(cmd, batch, path, options, words, library, cluster,
+                           login);
+    free(path);
+
+    return rc;
+}
+
+
+static int
+sjl_command_spark(sjl_command_t *cmd, const char *context, const char *path,
+    const json_t *options, const json_t *words, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login)
+{
     int           rc;
     char         *tmp;
     const char   *hadoop;
@@ -135,8 +182,9 @@ sjl_command_submit(sjl_command_t *cmd, const char *context,
 
     } else {
         tmp = sjl_path_context(context, "/tmp");
-        rc = sjl_command_java(&argv, NULL, tmp, NULL, library, hadoop,
-                              "org.apache.spark.deploy.SparkSubmit");
+        rc = sjl_command_java_with(&argv, NULL, tmp, options, library, path,
+                                   hadoop,
+                                   "org.apache.spark.deploy.SparkSubmit");
         free(tmp);
     }
 
@@ -144,6 +192,29 @@ sjl_command_submit(sjl_command_t *cmd, const char *context,
     sjl_command_environment(&envp, context, library, hadoop, login);
 
     return sjl_command_finish(cmd, &argv, &envp, rc);
+}
+
+
+/* the program may have been replaced since, this is what runs */
+
+void
+sjl_command_wrap(sjl_command_t *cmd, const char *mode, const char *word)
+{
+    char         **p;
+    sjl_words_t    argv;
+
+    memset(&argv, 0, sizeof(argv));
+
+    sjl_command_add(&argv, sjl_strdup("/proc/self/exe"));
+    sjl_command_add(&argv, sjl_strdup(mode));
+    sjl_command_add(&argv, sjl_strdup(word));
+
+    for (p = cmd->argv; *p; p++) {
+        sjl_command_add(&argv, *p);
+    }
+
+    free(cmd->argv);
+    cmd->argv = argv.list;
 }
 
 
@@ -283,26 +354,23 @@ sjl_command_driver(sjl_words_t *argv, const char *context,
 }
 
 
-/*
- * A JVM 17 crashes when it is to show somebody the bytes of a class that an
- * archive like ours has: agents and recordings that begin with it do without.
- */
-
-static int
+const char *
 sjl_command_watched(const sjl_library_t *library, const json_t *options)
 {
-    int            found;
     char          *text;
     size_t         i, j;
+    const char    *found;
     const json_t  *said[] = { library->options, library->environment, options };
 
-    found = 0;
+    found = NULL;
 
     for (i = 0; i < sjl_nelts(said); i++) {
         text = said[i] ? sjl_json_text(said[i]) : sjl_strdup("");
 
         for (j = 0; j < sjl_nelts(sjl_command_watchers); j++) {
-            found |= strstr(text, sjl_command_watchers[j]) != NULL;
+            if (strstr(text, sjl_command_watchers[j])) {
+                found = sjl_command_watchers[j];
+            }
         }
 
         free(text);
@@ -319,9 +387,27 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     const json_t *options, const sjl_library_t *library, const char *hadoop,
     const char *class)
 {
-    char        *path;
-    size_t       i;
-    const char  *conf;
+    int    rc;
+    char  *path;
+
+    path = sjl_library_class_path(library);
+    rc = sjl_command_java_with(argv, archive, tmp, options, library, path,
+                               hadoop, class);
+    free(path);
+
+    return rc;
+}
+
+
+/* a path of NULL: there is none */
+
+static int
+sjl_command_java_with(sjl_words_t *argv, char *archive, const char *tmp,
+    const json_t *options, const sjl_library_t *library, const char *path,
+    const char *hadoop, const char *class)
+{
+    char    *conf;
+    size_t   i;
 
     sjl_command_add(argv, sjl_strdup(library->java));
 
@@ -340,18 +426,17 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
 
     /* Java reads the variable of Kerberos' own programs not */
 
-    conf = sjl_ticket_conf(library->environment);
+    conf = sjl_krb5_java(library->environment);
 
     if (conf) {
         sjl_command_add(argv, sjl_format("-Djava.security.krb5.conf=%s", conf));
+        free(conf);
     }
 
     /* of two that say different things the JVM takes the last */
 
     sjl_command_add_all(argv, library->options);
     sjl_command_add_all(argv, options);
-
-    path = sjl_library_class_path(library);
 
     if (path == NULL) {
         return SJL_ERROR;
@@ -363,8 +448,6 @@ sjl_command_java(sjl_words_t *argv, char *archive, const char *tmp,
     sjl_command_add(argv, hadoop ? sjl_format("%s:%s", path, hadoop)
                                  : sjl_strdup(path));
     sjl_command_add(argv, sjl_strdup(class));
-
-    free(path);
 
     return SJL_OK;
 }

@@ -41,12 +41,31 @@ int sjl_command_submit(sjl_command_t *cmd, const char *context,
     const sjl_cluster_t *cluster, const sjl_login_t *login);
 
 /*
+ * The same for a batch, which has no classes of ours; "options" is an array of
+ * JVM options of its own.
+ */
+int sjl_command_batch(sjl_command_t *cmd, const char *batch,
+    const json_t *options, const json_t *words, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login);
+
+/* has this program of ours, with a mode and a word, start a command */
+void sjl_command_wrap(sjl_command_t *cmd, const char *mode, const char *word);
+
+/*
  * The command that makes an archive of the classes that drivers share: the file
  * "archive".  It works in "folder", and is known by that id.
  */
 int sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
     const char *archive, const sjl_library_t *library,
     const sjl_login_t *login);
+
+/*
+ * A JVM 17 crashes when it is to show somebody the bytes of a class that such
+ * an archive has: agents and recordings that begin with it do without.  The
+ * option that says so, or NULL.
+ */
+const char *sjl_command_watched(const sjl_library_t *library,
+    const json_t *options);
 
 /*
  * The command that looks at libraries, with little memory: what it finds goes

@@ -57,6 +57,7 @@ typedef struct {
     json_t   *command;                  /* empty: a JVM */
     int64_t   archive;                  /* of shared classes: is one made */
     int64_t   spares;
+    int64_t   spare_interpreter;        /* they have one of Scala ready */
     int64_t   spare_memory;             /* available before one is started */
     char     *run_as;                   /* NULL: ourselves */
     json_t   *run_as_users;             /* that contexts may name */
@@ -89,6 +90,8 @@ typedef struct {
     int64_t   max_queued;
     int64_t   retention_jobs;
     int64_t   retention_contexts;
+    int64_t   max_batches;
+    int64_t   batch_log;
     int64_t   sync_commit_delay;
     int64_t   limit_channels;
     int64_t   limit_requests;
@@ -104,6 +107,11 @@ typedef struct {
     json_t   *library_sets;             /* likewise, see sjl_library.h */
     json_t   *outbound_hosts;
     json_t   *outbound_files;
+    char     *thrift_listen;            /* where drivers serve JDBC */
+    char     *thrift_address;           /* as clients know it; NULL: listen */
+    int64_t   livy_retain;
+    int64_t   livy_skip_busy;
+    int64_t   livy_statements;          /* of a session, that have not ended */
     int64_t   callback_attempts;
     int64_t   callback_interval;
     int64_t   callback_timeout;
@@ -111,6 +119,7 @@ typedef struct {
     int64_t   supervise_period;
 
     sjl_config_ports_t  ports;
+    sjl_config_ports_t  thrift_ports;   /* none: there is no JDBC */
 } sjl_config_t;
 
 

@@ -8,20 +8,17 @@
 
 
 #include "sjl_context.h"
-#include "sjl_channel.h"
 #include "sjl_cluster_fit.h"
 #include "sjl_config.h"
 #include "sjl_create.h"
-#include "sjl_db.h"
 #include "sjl_failure.h"
 #include "sjl_folder.h"
 #include "sjl_job.h"
 #include "sjl_kill.h"
 #include "sjl_lifetime.h"
 #include "sjl_ports.h"
-#include "sjl_predefined.h"
-#include "sjl_record.h"
 #include "sjl_remote.h"
+#include "sjl_session.h"
 #include "sjl_setup.h"
 #include "sjl_spare.h"
 #include "sjl_state.h"
@@ -37,29 +34,9 @@
 #define SJL_CONTEXT_GRACE   5.          /* seconds */
 
 
-typedef struct {
-    sjl_db_op_t         op;
-    sjl_context_t      *context;
-    sjl_context_row_t   row;
-    int                 kept;           /* the context's is the loop's */
-} sjl_context_op_t;
-
-
 static void sjl_context_index(sjl_context_t *ctx);
 static void sjl_context_renew(char **secret, char **kept);
 static void sjl_context_made(sjl_file_op_t *fop);
-static void sjl_context_queue(sjl_context_t *ctx, int lazy,
-    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), unsigned retry);
-static int sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao);
-static int sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
-static void sjl_context_saved(sjl_db_op_t *op);
-static void sjl_context_publish(sjl_context_t *ctx,
-    const sjl_context_row_t *row);
-static void sjl_context_answer(sjl_context_t *ctx,
-    const sjl_context_row_t *row);
-static void sjl_context_deleted(sjl_context_t *ctx);
-static void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
-static void sjl_context_durable(sjl_context_t *ctx);
 static void sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why);
 static void sjl_context_spawn(sjl_context_t *ctx);
 static void sjl_context_ticket(sjl_context_t *ctx, char *why);
@@ -97,6 +74,14 @@ sjl_context_find_name(const char *name)
 }
 
 
+void
+sjl_context_leave_name(sjl_context_t *ctx)
+{
+    HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
+    sjl_session_leave(ctx);
+}
+
+
 size_t
 sjl_context_count(void)
 {
@@ -116,7 +101,7 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->options = spec->options;
 
     ctx->row.id = sjl_strdup(spec->id);
-    ctx->row.name = sjl_strdup(spec->name);
+    sjl_session_begin(ctx, spec);
     ctx->row.user = sjl_strdup(spec->user);
     ctx->row.proxy_user = sjl_strdup(spec->proxy_user);
     ctx->row.request = sjl_strdup(spec->request);
@@ -126,7 +111,6 @@ sjl_context_make(sjl_context_spec_t *spec)
     ctx->row.rev = 1;
     ctx->row.start = sjl_now();
     ctx->row.settings = sjl_json_text(ctx->settings);
-    ctx->row.options = sjl_json_text(ctx->options);
     ctx->row.max_jobs = sjl_conf->max_jobs;
     ctx->row.max_queued = sjl_conf->max_queued;
     ctx->row.code = -1;
@@ -139,8 +123,11 @@ sjl_context_make(sjl_context_spec_t *spec)
                          json_string_value(json_object_get(ctx->settings,
                                            SJL_SETUP_LIBRARY)));
 
-    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.cluster,
-                                        &ctx->misfit);
+    sjl_context_options_else(ctx);
+    ctx->row.options = sjl_json_text(ctx->options);
+
+    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.proxy_user,
+                                        ctx->row.cluster, &ctx->misfit);
 
     sjl_context_index(ctx);
     sjl_context_renew(&ctx->secret, &ctx->row.secret);
@@ -191,6 +178,7 @@ sjl_context_index(sjl_context_t *ctx)
     HASH_ADD_KEYPTR(hh, sjl_contexts, ctx->row.id, SJL_ID_LEN, ctx);
     HASH_ADD_KEYPTR(hh_name, sjl_contexts_by_name, ctx->row.name,
                     strlen(ctx->row.name), ctx);
+    sjl_session_enter(ctx);
 }
 
 
@@ -239,279 +227,17 @@ sjl_context_made(sjl_file_op_t *fop)
         sjl_context_not_added(ctx, &fop->why);
 
     } else {
-        sjl_context_queue(ctx, 0, sjl_context_run_add, ctx->kept);
+        sjl_context_add(ctx);
     }
 
     sjl_file_op_free(fop);
 }
 
 
-/*
- * What is kept has a "rev" of its own each time, so that a change that has to
- * be tried again does not take a later one back.
- */
-
 void
-sjl_context_save(sjl_context_t *ctx, int lazy)
-{
-    ctx->row.rev++;
-
-    /* until it is durable the row that is added has it, or durable() sees it */
-
-    if (ctx->durable) {
-        sjl_context_queue(ctx, lazy, sjl_context_run_put, 1);
-    }
-}
-
-
-void
-sjl_context_save_first(sjl_context_t *ctx, void (*then)(sjl_context_t *ctx))
-{
-    sjl_context_save(ctx, 0);
-
-    ctx->awaited = ctx->row.rev;
-    ctx->awaiting = then;
-}
-
-
-static void
-sjl_context_queue(sjl_context_t *ctx, int lazy,
-    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), unsigned retry)
-{
-    sjl_context_op_t  *cop;
-
-    cop = sjl_alloc(sizeof(sjl_context_op_t));
-    cop->context = ctx;
-    cop->kept = ctx->kept;
-    cop->op.run = run;
-    cop->op.done = sjl_context_saved;
-    cop->op.retry = retry;
-    cop->op.keeps = 1;
-
-    sjl_row_copy(&sjl_contexts_table, &cop->row, &ctx->row);
-
-    ctx->nops++;
-    sjl_db_add(&cop->op, lazy);
-}
-
-
-static int
-sjl_context_run_add(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    int                rc;
-    sjl_context_op_t  *cop;
-
-    if (SPARKJOB_FAILS("create.row")) {
-        return SJL_ERROR;
-    }
-
-    cop = sjl_container(op, sjl_context_op_t, op);
-    rc = dao->type->context_add(dao, &cop->row);
-
-    if (rc == SJL_OK && cop->kept) {
-        rc = dao->type->row_delete(dao, &sjl_replacements_table, cop->row.id);
-    }
-
-    return rc;
-}
-
-
-static int
-sjl_context_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    if (SPARKJOB_FAILS("context.row")) {
-        return SJL_ERROR;
-    }
-
-    return dao->type->context_put(dao, &sjl_container(op, sjl_context_op_t,
-                                                      op)->row);
-}
-
-
-static void
-sjl_context_saved(sjl_db_op_t *op)
-{
-    void             (*then)(sjl_context_t *ctx);
-    sjl_context_t     *ctx;
-    sjl_context_op_t  *cop;
-
-    cop = sjl_container(op, sjl_context_op_t, op);
-    ctx = cop->context;
-
-    ctx->nops--;
-
-    SPARKJOB_FAULT(cop->row.final ? "delete.saved" : "create.saved");
-
-    if (op->rc != SJL_OK) {
-        if (op->rc == SJL_DAO_EXISTS) {
-            sjl_why_set(&op->why, 0, "the context's id was used before");
-
-        } else {
-            sjl_folder_remove(sjl_path_context(ctx->row.id, ""));
-        }
-
-        sjl_context_not_added(ctx, &op->why);
-
-    } else {
-        if (cop->row.rev > ctx->published) {
-            sjl_context_publish(ctx, &cop->row);
-            sjl_context_answer(ctx, &cop->row);
-        }
-
-        if (!ctx->durable) {
-            ctx->durable = 1;
-
-            if (ctx->kept) {
-                sjl_files_delete(sjl_path_context(ctx->row.id, ".conf"));
-            }
-
-            sjl_context_durable(ctx);
-
-        } else if (ctx->awaiting && cop->row.rev >= ctx->awaited) {
-            then = ctx->awaiting;
-            ctx->awaiting = NULL;
-            then(ctx);
-        }
-
-        sjl_context_release(ctx);
-    }
-
-    sjl_row_clear(&sjl_contexts_table, &cop->row);
-    free(cop);
-}
-
-
-static void
-sjl_context_publish(sjl_context_t *ctx, const sjl_context_row_t *row)
-{
-    ctx->published = row->rev;
-
-    sjl_channel_publish("put", "context", sjl_record_context(row), NULL, 0);
-}
-
-
-static void
-sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
-{
-    sjl_request_t  *r, *next;
-
-    if (row->state == SJP_CONTEXT_RUNNING || row->final) {
-        ctx->answered = 1;
-
-        while (ctx->creators) {
-            r = ctx->creators;
-            LL_DELETE2(ctx->creators, r, waiting);
-            sjl_context_reply(r, row);
-        }
-
-        if (ctx->round) {
-            sjl_predefined_answered(ctx, row->final ? row->reason : NULL,
-                                    row->error.data, row->error.len);
-        }
-
-        sjl_replace_check();
-    }
-
-    LL_FOREACH_SAFE2(ctx->creators, r, next, waiting) {
-        if (r->early) {
-            LL_DELETE2(ctx->creators, r, waiting);
-            sjl_context_reply(r, row);
-        }
-    }
-
-    if (row->final && ctx->reap == NULL) {
-        sjl_context_deleted(ctx);
-    }
-}
-
-
-static void
-sjl_context_deleted(sjl_context_t *ctx)
-{
-    sjl_request_t  *r;
-
-    while (ctx->deleters) {
-        r = ctx->deleters;
-        LL_DELETE2(ctx->deleters, r, waiting);
-        sjl_request_reply(r, NULL, NULL, 0);
-    }
-}
-
-
-/* its row may be on the way to the disk yet, and answers then */
-
-void
-sjl_context_reaped(sjl_context_t *ctx)
-{
-    ctx->reap = NULL;
-    ctx->nops--;
-
-    if (ctx->published == ctx->row.rev) {
-        sjl_context_deleted(ctx);
-    }
-
-    sjl_context_release(ctx);
-}
-
-
-void
-sjl_context_reply(sjl_request_t *r, const sjl_context_row_t *row)
-{
-    if (row->code >= 0) {
-        sjl_request_refuse_error(r, (sjp_error_e) row->code,
-                                 sjl_error_explained(row->code) ? row->name
-                                                                : row->reason,
-                                 row->error.data, row->error.len);
-        return;
-    }
-
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_context(row)),
-                      NULL, 0);
-}
-
-
-/* nothing has begun yet: there is no driver, and its jobs have no rows */
-
-static void
-sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why)
-{
-    sjl_request_t  *r;
-
-    sjl_log(SJL_LOG_CRIT, "context %s %s cannot be kept: %s", ctx->row.name,
-            ctx->row.id, why->text);
-
-    HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
-    ctx->row.final = 1;
-    ctx->gone = 1;
-    ctx->nops++;
-
-    sjl_spare_leave(ctx);
-
-    while (ctx->creators) {
-        r = ctx->creators;
-        LL_DELETE2(ctx->creators, r, waiting);
-        sjl_request_storage_failed(r, why);
-    }
-
-    sjl_context_deleted(ctx);
-
-    if (ctx->round) {
-        sjl_predefined_answered(ctx, why->text, NULL, 0);
-    }
-
-    sjl_job_context_gone(ctx, why);
-
-    ctx->nops--;
-    sjl_context_release(ctx);
-}
-
-
-static void
-sjl_context_durable(sjl_context_t *ctx)
+sjl_context_begin(sjl_context_t *ctx)
 {
     sjl_failure_t  why;
-
-    sjl_job_context_durable(ctx);
 
     if (ctx->row.state == SJP_CONTEXT_STOPPING) {
         sjl_failure_words(&why, sjl_strdup("it was stopped before its driver "
@@ -653,8 +379,8 @@ sjl_context_spawn_again(sjl_context_t *ctx)
 
     free(ctx->row.remote);
     free(ctx->misfit);
-    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.cluster,
-                                        &ctx->misfit);
+    ctx->row.remote = sjl_remote_choose(ctx->settings, ctx->row.proxy_user,
+                                        ctx->row.cluster, &ctx->misfit);
 
     sjl_context_save_first(ctx, sjl_context_spawn);
 }
@@ -851,10 +577,11 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     free(ctx->row.reason);
     ctx->row.reason = sjl_strdup(why->reason);
     ctx->row.end = sjl_now();
+    ctx->row.until = state == SJP_CONTEXT_FINISHED ? 0
+                                                   : sjl_session_until(ctx);
 
     sjl_context_credentials_void(ctx);
-
-    HASH_DELETE(hh_name, sjl_contexts_by_name, ctx);
+    sjl_context_leave_name(ctx);
 
     if (ctx->driver) {
         sjl_kill_keep(ctx->driver);
@@ -869,7 +596,7 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
 
     } else {
         sjl_folder_sweep(sjl_path_context(ctx->row.id, ""),
-                        sjl_context_forgettable(ctx));
+                         sjl_context_forgettable(ctx));
     }
 
     sjl_failure_clear(why);

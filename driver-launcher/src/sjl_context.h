@@ -29,6 +29,22 @@ typedef struct sjl_reap_s     sjl_reap_t;
 typedef struct sjl_ticket_s   sjl_ticket_t;
 
 
+/* a queue of jobs, and the places in the driver that it leads to */
+
+typedef struct {
+    size_t              nslots;         /* taken */
+    size_t              nwaiting;       /* jobs that were not sent yet */
+    sjl_turn_t         *turns;          /* see sjl_job_queue.h */
+    sjl_turn_t         *users;
+} sjl_lane_t;
+
+typedef enum {
+    SJL_LANE_JOBS = 0,                  /* row.max_jobs at once */
+    SJL_LANE_STATEMENTS,                /* one at a time */
+    SJL_NLANES
+} sjl_lane_e;
+
+
 struct sjl_context_s {
     sjl_context_row_t   row;
     sjl_driver_t       *driver;
@@ -42,11 +58,12 @@ struct sjl_context_s {
     sjl_job_t          *jobs;
     sjl_stray_t        *strays;         /* see sjl_stray.h */
     size_t              nstrays;
-    size_t              nslots;         /* taken, of row.max_jobs */
-    size_t              nwaiting;       /* jobs that were not sent yet */
+    sjl_lane_t          lanes[SJL_NLANES];
     size_t              bodies;         /* bytes of what its jobs were given */
-    sjl_turn_t         *turns;          /* see sjl_job_queue.h */
-    sjl_turn_t         *users;
+    int64_t             sessions;       /* of JDBC, that are open */
+    unsigned            http;           /* port of JDBC by HTTP; 0: none */
+    size_t              nbusy;          /* statements that are told of, and not
+                                           final */
 
     sjl_request_t      *creators;
     sjl_request_t      *deleters;
@@ -73,11 +90,13 @@ struct sjl_context_s {
     ev_timer            idle;           /* see sjl_lifetime.h */
     ev_timer            ttl;
     ev_timer            hard;           /* when its ttl is long over */
+    ev_timer            beat;           /* of its heartbeat */
     ev_timer            restart;        /* see sjl_supervise.h */
     double              pause;
 
     UT_hash_handle      hh;             /* by id */
     UT_hash_handle      hh_name;        /* by name, while not final */
+    UT_hash_handle      hh_session;     /* by row.session, likewise */
 
     sjl_fit_t          *fit;            /* see sjl_cluster_fit.h */
     sjl_reap_t         *reap;           /* see sjl_yarn_reap() */
@@ -105,6 +124,9 @@ void sjl_context_reaped(sjl_context_t *ctx);
 /* one that is not final */
 sjl_context_t *sjl_context_find_name(const char *name);
 
+/* it is that no longer: another may have its name */
+void sjl_context_leave_name(sjl_context_t *ctx);
+
 /* how many are not final, with those that are about to be made */
 size_t sjl_context_count(void);
 
@@ -115,13 +137,17 @@ size_t sjl_context_count(void);
 
 typedef struct {
     const char  *id;
-    const char  *name;
+    const char  *name;                  /* "": by the number of its session */
     const char  *user;
     const char  *proxy_user;            /* or NULL */
     const char  *request;               /* hash, or NULL */
     json_t      *settings;              /* an object of strings */
     json_t      *options;               /* see sjl_context_options() */
     int          adhoc;
+    const char  *kind;                  /* NULL: shared */
+    const char  *own;                   /* what a name made here begins with */
+    json_t      *livy;                  /* see sjl_context_row_t, or NULL */
+    int64_t      heartbeat;
     int          kept;                  /* see sjl_replacement_row_t */
     char        *wrong;                 /* why it cannot be made, or NULL */
     char        *body;
@@ -131,6 +157,9 @@ typedef struct {
 
 /* makes a context, whose row is on its way to the disk; see "durable" */
 sjl_context_t *sjl_context_make(sjl_context_spec_t *spec);
+
+/* starts it, once its row is durable */
+void sjl_context_begin(sjl_context_t *ctx);
 
 /*
  * Puts a row that another launcher has left in memory.  Once the jobs are there
@@ -144,6 +173,12 @@ void sjl_context_adopted_all(void);
  * they are wrong, and then *why, to be freed, tells how.
  */
 json_t *sjl_context_options(const json_t *settings, char **why);
+
+/*
+ * Adds what its cluster and the configuration ask for, if the request asks for
+ * nothing: a driver that has to find that out takes another start.
+ */
+void sjl_context_options_else(sjl_context_t *ctx);
 
 /*
  * The only place where a context's state is set.  SJL_ERROR: the one it has may
@@ -206,6 +241,12 @@ void sjl_context_stop_all(int force);
  * have to stop some time after their last job.
  */
 void sjl_context_idle(sjl_context_t *ctx);
+
+/* keeps the row of a new one */
+void sjl_context_add(sjl_context_t *ctx);
+
+/* that cannot be: it ends, and those who wait for it are refused */
+void sjl_context_not_added(sjl_context_t *ctx, const sjl_why_t *why);
 
 /* keeps the row as it is now */
 void sjl_context_save(sjl_context_t *ctx, int lazy);

@@ -8,6 +8,7 @@
 
 
 #include "sjl_create.h"
+#include "sjl_cluster_want.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
 #include "sjl_limit.h"
@@ -15,7 +16,9 @@
 #include "sjl_remote.h"
 #include "sjl_server.h"
 #include "sjl_setup.h"
+#include "sjl_state.h"
 
+#include <ctype.h>
 #include <utlist.h>
 
 
@@ -24,10 +27,14 @@
 
 static void sjl_create_begin(sjl_conn_t *c, sjl_frame_t *f, int replace);
 static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
-static int sjl_create_place(sjl_request_t *r, const json_t *settings);
+static int sjl_create_session(sjl_create_t *create, sjl_frame_t *f);
+static int sjl_create_place(sjl_request_t *r,
+    const sjl_context_spec_t *spec);
+static char *sjl_create_memory(const char *memory);
 static int sjl_create_settings(sjl_create_t *create, sjl_request_t *r,
     json_t *settings);
 static void sjl_create_hash(sjl_create_t *create, const char *body);
+static char *sjl_create_hash_session(const sjl_context_spec_t *spec);
 static void sjl_create_hashed(sjl_file_op_t *fop);
 static void sjl_create_look(sjl_create_t *create);
 static void sjl_create_looked(void *data, const void *found,
@@ -124,12 +131,17 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     spec->user = sjl_strdup(user);
     spec->proxy_user = *proxy ? sjl_strdup(proxy) : NULL;
 
-    if (!sjl_id_ok(id) || *name == '\0' || strlen(name) > SJP_NAME_MAX
+    if (!sjl_id_ok(id) || strlen(name) > SJP_NAME_MAX
+        || (*name == '\0' && create->replace)
         || strlen(proxy) > SJP_NAME_MAX)
     {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, !sjl_id_ok(id) ? "id"
                            : strlen(proxy) > SJP_NAME_MAX ? "proxyUser"
                            : "name");
+        return SJL_ERROR;
+    }
+
+    if (sjl_create_session(create, f) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
@@ -145,7 +157,7 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    if (sjl_create_place(r, spec->settings) == SJL_ERROR) {
+    if (sjl_create_place(r, spec) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
@@ -162,13 +174,62 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
 }
 
 
+/* what it is as a session; one that replaces another is shared */
+
+static int
+sjl_create_session(sjl_create_t *create, sjl_frame_t *f)
+{
+    json_t              *livy;
+    json_int_t           heartbeat;
+    const char          *kind, *own, *wrong;
+    sjl_request_t       *r;
+    sjl_context_spec_t  *spec;
+
+    r = create->requests;
+    spec = &create->spec;
+    livy = NULL;
+    kind = "";
+    own = "";
+    heartbeat = 0;
+
+    if (sjl_request_unpack(r, f, "{s?s, s?s, s?o, s?I}", "kind", &kind, "own",
+                           &own, "livy", &livy, "heartbeat", &heartbeat)
+        == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    wrong = strlen(own) > SJP_OWN_MAX ? "own"
+            : livy && !json_is_object(livy) ? "livy"
+            : heartbeat < 0 || heartbeat > INT32_MAX ? "heartbeat"
+            : (*kind && sjl_name_find(sjl_kinds, kind) == -1) ? "kind"
+            : create->replace && (*kind || livy || heartbeat)
+            ? "a session that replaces another" : NULL;
+
+    if (wrong) {
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, wrong);
+        return SJL_ERROR;
+    }
+
+    spec->kind = *kind ? sjl_strdup(kind) : NULL;
+    spec->own = sjl_strdup(own);
+    spec->livy = json_incref(livy);
+    spec->heartbeat = heartbeat;
+
+    return SJL_OK;
+}
+
+
 /* which cluster and libraries its driver has, and whose it is */
 
 static int
-sjl_create_place(sjl_request_t *r, const json_t *settings)
+sjl_create_place(sjl_request_t *r, const sjl_context_spec_t *spec)
 {
     char         *why;
+    json_t       *settings;
     sjl_owner_t   owner;
+
+    settings = spec->settings;
 
     if (sjl_setup_known(settings, &why) == SJL_ERROR) {
         sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, why);
@@ -176,7 +237,7 @@ sjl_create_place(sjl_request_t *r, const json_t *settings)
         return SJL_ERROR;
     }
 
-    free(sjl_remote_choose(settings,
+    free(sjl_remote_choose(settings, spec->proxy_user,
                            json_string_value(json_object_get(
                                settings, SJL_SETUP_CLUSTER)), &why));
 
@@ -219,7 +280,6 @@ json_t *
 sjl_context_options(const json_t *settings, char **why)
 {
     char        *option;
-    size_t       n;
     json_t      *options;
     const char  *memory;
 
@@ -230,11 +290,9 @@ sjl_context_options(const json_t *settings, char **why)
         return options;
     }
 
-    n = strspn(memory, "0123456789");
+    option = sjl_create_memory(memory);
 
-    if (n == 0 || n > 12
-        || (memory[n] && (strchr("kmgt", memory[n]) == NULL || memory[n + 1])))
-    {
+    if (option == NULL) {
         *why = sjl_format(SJL_CONTEXT_MEMORY ": expected a number with k, m, g "
                           "or t behind it, got \"%.100s\"", memory);
         sjl_text_clean(*why);
@@ -242,13 +300,48 @@ sjl_context_options(const json_t *settings, char **why)
         return NULL;
     }
 
-    /* a number alone is in MiB to Spark, and in bytes to the JVM */
-
-    option = sjl_format("-Xmx%s%s", memory, memory[n] ? "" : "m");
     (void) json_array_append_new(options, json_string(option));
     free(option);
 
     return options;
+}
+
+
+/* a number alone is in MiB to Spark, in bytes to the JVM; NULL: it is none */
+
+static char *
+sjl_create_memory(const char *memory)
+{
+    size_t  n;
+
+    n = strspn(memory, "0123456789");
+
+    if (n == 0 || n > 12
+        || (memory[n] && (strchr("kmgtKMGT", memory[n]) == NULL
+                          || memory[n + 1])))
+    {
+        return NULL;
+    }
+
+    return sjl_format("-Xmx%.*s%c", (int) n, memory,
+                      memory[n] ? tolower((unsigned char) memory[n]) : 'm');
+}
+
+
+void
+sjl_context_options_else(sjl_context_t *ctx)
+{
+    char        *option;
+    const char  *memory;
+
+    memory = json_array_size(ctx->options) ? NULL
+             : sjl_want_setting(ctx, "spark.driver.memory");
+    option = memory ? sjl_create_memory(memory) : NULL;
+
+    if (option) {
+        (void) json_array_append_new(ctx->options, json_string(option));
+        free(option);
+    }
 }
 
 
@@ -257,20 +350,47 @@ sjl_context_options(const json_t *settings, char **why)
 static void
 sjl_create_hash(sjl_create_t *create, const char *body)
 {
-    char  *text, *settings;
+    char  *text, *settings, *session;
 
+    session = sjl_create_hash_session(&create->spec);
     settings = json_dumps(create->spec.settings, JSON_COMPACT|JSON_SORT_KEYS);
 
-    text = sjl_format("%d %s %s %s", (int) create->replace, body,
+    text = sjl_format("%d %s %s %s%s", (int) create->replace, body,
                       create->spec.proxy_user ? create->spec.proxy_user : "",
-                      settings ? settings : "");
+                      settings ? settings : "", session ? session : "");
 
     create->hash = sjl_alloc(SJL_HASH_LEN + 1);
     sjl_hash(create->hash, text, strlen(text));
     create->spec.request = create->hash;
 
+    free(session);
     free(settings);
     free(text);
+}
+
+
+/* NULL: there is nothing of a session, as in what earlier launchers kept */
+
+static char *
+sjl_create_hash_session(const sjl_context_spec_t *spec)
+{
+    char  *livy, *text;
+
+    if (*spec->name && spec->kind == NULL && spec->livy == NULL
+        && spec->heartbeat == 0)
+    {
+        return NULL;
+    }
+
+    livy = spec->livy ? json_dumps(spec->livy, JSON_COMPACT|JSON_SORT_KEYS)
+                      : NULL;
+
+    text = sjl_format(" %s %lld %s %s", spec->kind ? spec->kind : "",
+                      (long long) spec->heartbeat, livy ? livy : "",
+                      *spec->name ? "" : spec->own);
+    free(livy);
+
+    return text;
 }
 
 
@@ -344,8 +464,8 @@ sjl_create_reused(const sjl_create_t *create, const char *name,
     const char *hash)
 {
     return create->again
-           && (strcmp(create->spec.name, name) != 0 || hash == NULL
-               || strcmp(create->hash, hash) != 0);
+           && ((*create->spec.name && strcmp(create->spec.name, name) != 0)
+               || hash == NULL || strcmp(create->hash, hash) != 0);
 }
 
 
@@ -413,8 +533,8 @@ sjl_create_go(sjl_create_t *create)
 
     spec = &create->spec;
     why = sjl_db_trouble();
-    taken = sjl_context_find_name(spec->name) != NULL
-            || sjl_replace_reserved(spec->name);
+    taken = *spec->name && (sjl_context_find_name(spec->name) != NULL
+                            || sjl_replace_reserved(spec->name));
 
     if (sjl_server_ending()) {
         sjl_create_refuse(create, SJP_ERR_UNAVAILABLE,
@@ -489,6 +609,9 @@ sjl_create_free(sjl_create_t *create)
     free((char *) (uintptr_t) create->spec.name);
     free((char *) (uintptr_t) create->spec.user);
     free((char *) (uintptr_t) create->spec.proxy_user);
+    free((char *) (uintptr_t) create->spec.kind);
+    free((char *) (uintptr_t) create->spec.own);
+    json_decref(create->spec.livy);
     free(create->spec.body);
     free(create->spec.wrong);
     free(create->settings);

@@ -11,8 +11,8 @@
 #include "sjl_files.h"
 #include "sjl_look.h"
 #include "sjl_predefined.h"
-#include "sjl_record.h"
 #include "sjl_server.h"
+#include "sjl_session.h"
 
 #include <utlist.h>
 
@@ -40,6 +40,8 @@ typedef struct {
 static int sjl_reset_over(const sjl_reset_t *reset);
 static void sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_context_row_t *row));
+static void sjl_context_read_session(void *data, sjl_request_t *r,
+    const sjl_context_row_t *row);
 static void sjl_context_read_done(void *data, const void *row,
     const sjl_why_t *why);
 static void sjl_context_answer_record(sjl_request_t *r,
@@ -56,23 +58,35 @@ sjl_context_delete(sjl_conn_t *c, sjl_frame_t *f)
 {
     int             force;
     json_int_t      asked;
-    const char     *name, *user;
+    const char     *name, *session, *own, *user;
     sjl_request_t  *r;
     sjl_context_t  *ctx;
 
     r = sjl_request_make(c, f);
+    name = "";
+    session = NULL;
+    own = NULL;
     force = 0;
     asked = 0;
     user = "";
 
-    if (sjl_request_unpack(r, f, "{s:s, s?b, s?I, s?s}", "name", &name,
-                           "force", &force, "asked", &asked, "user", &user)
+    if (sjl_request_unpack(r, f, "{s?s, s?s, s?s, s?b, s?I, s?s}", "name",
+                           &name, "session", &session, "own", &own, "force",
+                           &force, "asked", &asked, "user", &user)
         == SJL_ERROR)
     {
         return;
     }
 
-    ctx = sjl_context_find_name(name);
+    ctx = session ? sjl_session_find(session, own)
+                  : sjl_context_find_name(name);
+
+    if (ctx == NULL && session) {
+        sjl_session_forget(r, session, own);
+        return;
+    }
+
+    name = session ? session : name;
 
     if (ctx == NULL || sjl_request_is_before(r, asked, ctx->row.start)) {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT, name);
@@ -211,13 +225,19 @@ static void
 sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_context_row_t *row))
 {
-    const char          *name;
+    const char          *name, *session, *own;
     sjl_request_t       *r;
     sjl_context_read_t  *read;
 
     r = sjl_request_make(c, f);
+    name = "";
+    session = NULL;
+    own = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s}", "name", &name) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s?s, s?s, s?s}", "name", &name, "session",
+                           &session, "own", &own)
+        == SJL_ERROR)
+    {
         return;
     }
 
@@ -226,7 +246,38 @@ sjl_context_read(sjl_conn_t *c, sjl_frame_t *f,
     read->name = sjl_strdup(name);
     read->answer = answer;
 
-    sjl_look_context_named(name, sjl_context_read_done, read);
+    if (session) {
+        sjl_session_look(r, session, own, sjl_context_read_session, read);
+
+    } else {
+        sjl_look_context_named(name, sjl_context_read_done, read);
+    }
+}
+
+
+/* of one that is alive the row that is durable */
+
+static void
+sjl_context_read_session(void *data, sjl_request_t *r,
+    const sjl_context_row_t *row)
+{
+    sjl_context_read_t  *read;
+
+    (void) r;
+
+    read = data;
+
+    if (row && !row->final) {
+        sjl_look_context(row->id, sjl_context_read_done, read);
+        return;
+    }
+
+    if (row) {
+        read->answer(read->request, row);
+    }
+
+    free(read->name);
+    free(read);
 }
 
 
@@ -255,7 +306,7 @@ sjl_context_read_done(void *data, const void *row, const sjl_why_t *why)
 static void
 sjl_context_answer_record(sjl_request_t *r, const sjl_context_row_t *row)
 {
-    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_record_context(row)),
+    sjl_request_reply(r, json_pack("{s:o}", "record", sjl_session_record(row)),
                       NULL, 0);
 }
 

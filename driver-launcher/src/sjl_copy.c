@@ -15,13 +15,13 @@ static int sjl_copy_whole(int from, int to);
 
 
 int
-sjl_copy(int from, int to, off_t size)
+sjl_copy(int from, off_t at, int to, off_t size)
 {
-    off_t    at;
+    off_t    end;
     ssize_t  n;
 
-    for (at = 0; at < size; /* void */ ) {
-        n = sendfile(to, from, &at, (size_t) (size - at));
+    for (end = at + size; at < end; /* void */ ) {
+        n = sendfile(to, from, &at, (size_t) (end - at));
 
         if (n == 0) {
             errno = ENODATA;
@@ -70,7 +70,7 @@ sjl_copy_whole(int from, int to)
     struct stat  sb;
 
     if (fstat(from, &sb) == -1
-        || (sjl_copy(from, to, sb.st_size) == SJL_ERROR && errno != ENODATA)
+        || (sjl_copy(from, 0, to, sb.st_size) == SJL_ERROR && errno != ENODATA)
         || fsync(to) == -1)
     {
         return SJL_ERROR;

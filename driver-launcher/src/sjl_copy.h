@@ -15,10 +15,11 @@
 
 
 /*
- * So many bytes, from one descriptor's beginning to another's place.  Returns
- * SJL_OK, or SJL_ERROR with errno; ENODATA: there are fewer.
+ * So many bytes, from a place of one descriptor, which may be one of memory, to
+ * that which another is at.  Returns SJL_OK, or SJL_ERROR with errno; ENODATA:
+ * there are fewer.
  */
-int sjl_copy(int from, int to, off_t size);
+int sjl_copy(int from, off_t at, int to, off_t size);
 
 /*
  * To a new file of ours, synchronised; `flags` are more ones to open() the

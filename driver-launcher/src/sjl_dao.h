@@ -63,6 +63,17 @@ typedef struct {
 } sjl_page_t;
 
 
+/* a part of the statements of a context, by their numbers */
+
+typedef struct {
+    const char  *context;               /* id */
+    int64_t      after;                 /* a number, see "down" */
+    int64_t      skip;                  /* so many behind it are passed over */
+    int64_t      limit;
+    int          down;                  /* from the highest number on */
+} sjl_statements_t;
+
+
 /* whether a job is one of a filter; "start" is not looked at */
 int sjl_filter_has(const sjl_filter_t *filter, const sjl_job_row_t *row);
 
@@ -99,7 +110,11 @@ typedef struct {
     int         (*commit)(sjl_dao_t *dao);
     void        (*rollback)(sjl_dao_t *dao);
 
-    /* a new row; SJL_DAO_EXISTS when its id is taken */
+    /*
+     * A new row; SJL_DAO_EXISTS when its id is taken.  With a statement its
+     * context's "statements" becomes larger than its number: in the same
+     * transaction, and nothing else changes it.
+     */
     int         (*context_add)(sjl_dao_t *dao, const sjl_context_row_t *row);
     int         (*job_add)(sjl_dao_t *dao, const sjl_job_row_t *row);
 
@@ -123,6 +138,13 @@ typedef struct {
     int         (*context_named)(sjl_dao_t *dao, const char *name,
                                  sjl_dao_row_pt fn, void *data);
 
+    /* the context that is the session of a number, if there is one */
+    int         (*context_session)(sjl_dao_t *dao, int64_t session,
+                                   sjl_dao_row_pt fn, void *data);
+
+    /* one that is final is not shown as a session any longer */
+    int         (*session_forget)(sjl_dao_t *dao, const char *id);
+
     /* the contexts that are not final, oldest first */
     int         (*context_alive)(sjl_dao_t *dao, sjl_dao_row_pt fn,
                                  void *data);
@@ -138,6 +160,18 @@ typedef struct {
     /* jobs from a "seq" on, oldest first, "limit" at most */
     int         (*job_scan)(sjl_dao_t *dao, int64_t from, int64_t limit,
                             sjl_dao_row_pt fn, void *data);
+
+    /* the statement of a number in a context, if there is one */
+    int         (*statement_get)(sjl_dao_t *dao, const char *context,
+                                 int64_t number, sjl_dao_row_pt fn,
+                                 void *data);
+
+    /* statements of a context, and how many it has */
+    int         (*statement_list)(sjl_dao_t *dao,
+                                  const sjl_statements_t *statements,
+                                  sjl_dao_row_pt fn, void *data);
+    int         (*statement_count)(sjl_dao_t *dao, const char *context,
+                                   int64_t *count);
 
     /* jobs of a filter behind a place, by "start", newest first */
     int         (*job_list)(sjl_dao_t *dao, sjl_page_t *page,
@@ -177,9 +211,9 @@ typedef struct {
 
     /*
      * Rows of the tables that have a key and nothing more to be found by: data,
-     * callbacks, replacements, kills, clusters and library sets.  "add" is
-     * SJL_DAO_EXISTS when the key is taken, "put" changes what there is
-     * already, "all" is in the order of adding.
+     * callbacks, replacements, kills, batches, clusters, library sets, numbers.
+     * "add" is SJL_DAO_EXISTS when the key is taken, "put" changes what there
+     * is already, "all" is in the order of adding.
      */
     int         (*row_add)(sjl_dao_t *dao, const sjl_table_t *table,
                            const void *row);

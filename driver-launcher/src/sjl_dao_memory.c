@@ -73,10 +73,15 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_context_get,
     sjl_memory_job_get,
     sjl_memory_context_named,
+    sjl_memory_context_session,
+    sjl_memory_session_forget,
     sjl_memory_context_alive,
     sjl_memory_context_last,
     sjl_memory_job_alive,
     sjl_memory_job_scan,
+    sjl_memory_statement_get,
+    sjl_memory_statement_list,
+    sjl_memory_statement_count,
     sjl_memory_job_list,
     sjl_memory_job_purge,
     sjl_memory_context_purge,
@@ -114,6 +119,8 @@ sjl_memory_open(const char *folder, int *whole, char **why)
     m->clusters.table = &sjl_clusters_table;
     m->libraries.table = &sjl_libraries_table;
     m->kills.table = &sjl_kills_table;
+    m->numbers.table = &sjl_numbers_table;
+    m->batches.table = &sjl_batches_table;
 
     return &m->dao;
 }
@@ -133,6 +140,8 @@ sjl_memory_close(sjl_dao_t *dao)
     sjl_memory_close_store(&sjl_memory(dao)->clusters);
     sjl_memory_close_store(&sjl_memory(dao)->libraries);
     sjl_memory_close_store(&sjl_memory(dao)->kills);
+    sjl_memory_close_store(&sjl_memory(dao)->numbers);
+    sjl_memory_close_store(&sjl_memory(dao)->batches);
 
     free(dao);
 }
@@ -379,7 +388,7 @@ sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
 {
     sjl_entry_t        *entry;
     sjl_memory_t       *m;
-    sjl_context_row_t  *old;
+    sjl_context_row_t  *old, next;
 
     m = sjl_memory(dao);
     entry = sjl_memory_find(&m->contexts, row->id);
@@ -391,7 +400,9 @@ sjl_memory_context_put(sjl_dao_t *dao, const sjl_context_row_t *row)
     old = entry->row;
 
     if (row->rev >= old->rev && !old->final) {
-        sjl_memory_replace(m, &m->contexts, entry, row);
+        next = *row;
+        next.statements = old->statements;
+        sjl_memory_replace(m, &m->contexts, entry, &next);
     }
 
     return SJL_OK;
@@ -671,6 +682,8 @@ sjl_memory_store(sjl_memory_t *m, const sjl_table_t *table)
            : table == &sjl_clusters_table ? &m->clusters
            : table == &sjl_libraries_table ? &m->libraries
            : table == &sjl_kills_table ? &m->kills
+           : table == &sjl_numbers_table ? &m->numbers
+           : table == &sjl_batches_table ? &m->batches
            : &m->replacements;
 }
 

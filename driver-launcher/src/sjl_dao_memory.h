@@ -58,6 +58,8 @@ typedef struct {
     sjl_store_t   clusters;
     sjl_store_t   libraries;
     sjl_store_t   kills;
+    sjl_store_t   numbers;
+    sjl_store_t   batches;
     sjl_undo_t   *undo;
 } sjl_memory_t;
 
@@ -92,6 +94,18 @@ int sjl_memory_job_purge(sjl_dao_t *dao, sjl_page_t *page, sjl_dao_row_pt fn,
 int sjl_memory_context_purge(sjl_dao_t *dao, sjl_page_t *page,
     sjl_dao_row_pt fn, void *data);
 int sjl_memory_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
+int sjl_memory_context_session(sjl_dao_t *dao, int64_t session,
+    sjl_dao_row_pt fn, void *data);
+int sjl_memory_session_forget(sjl_dao_t *dao, const char *id);
+int sjl_memory_statement_get(sjl_dao_t *dao, const char *context,
+    int64_t number, sjl_dao_row_pt fn, void *data);
+int sjl_memory_statement_list(sjl_dao_t *dao,
+    const sjl_statements_t *statements, sjl_dao_row_pt fn, void *data);
+int sjl_memory_statement_count(sjl_dao_t *dao, const char *context,
+    int64_t *count);
+
+/* a statement's row is added: its context's counts it */
+void sjl_memory_statement_added(sjl_memory_t *m, const sjl_job_row_t *row);
 
 
 #endif /* _SJL_DAO_MEMORY_H_INCLUDED_ */

@@ -35,6 +35,7 @@ sjl_memory_job_add(sjl_dao_t *dao, const sjl_job_row_t *row)
     }
 
     sjl_memory_add(m, &m->jobs, sjl_strdup(row->id), row);
+    sjl_memory_statement_added(m, row);
 
     return SJL_OK;
 }

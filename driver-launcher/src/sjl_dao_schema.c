@@ -199,7 +199,57 @@ static const char *const  sjl_migrations[] = {
     " seq INTEGER PRIMARY KEY,"
     " driver TEXT NOT NULL UNIQUE,"
     " time INTEGER NOT NULL,"
-    " remote TEXT NOT NULL);"
+    " remote TEXT NOT NULL);",
+
+    /*
+     * A context is a session, a job may be a statement.  How many statements
+     * there were is counted with the row of each, so that the numbers of those
+     * that were deleted are not given again; the same holds for sessions.
+     */
+
+    "ALTER TABLE contexts ADD COLUMN session INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE contexts ADD COLUMN kind TEXT;"
+    "ALTER TABLE contexts ADD COLUMN livy TEXT;"
+    "ALTER TABLE contexts ADD COLUMN heartbeat INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN statements INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contexts ADD COLUMN until INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN statement INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE jobs ADD COLUMN kind TEXT;"
+
+    "CREATE TABLE numbers ("
+    " seq INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " next INTEGER NOT NULL);"
+
+    "UPDATE contexts SET kind = 'shared', session = (SELECT count(*)"
+    " FROM contexts o WHERE o.adhoc = 0 AND o.final = 0"
+    " AND o.seq < contexts.seq) WHERE adhoc = 0 AND final = 0;"
+    "INSERT INTO numbers (name, next) SELECT 'session', count(*)"
+    " FROM contexts WHERE session >= 0;"
+
+    "CREATE INDEX contexts_session ON contexts (session) WHERE session >= 0;"
+    "CREATE INDEX jobs_statement ON jobs (context_id, statement)"
+    " WHERE statement >= 0;"
+
+    "CREATE TRIGGER jobs_added AFTER INSERT ON jobs WHEN NEW.statement >= 0"
+    " BEGIN UPDATE contexts SET statements = max(statements,"
+    " NEW.statement + 1) WHERE id = NEW.context_id; END;",
+
+    "CREATE TABLE batches ("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " number INTEGER NOT NULL UNIQUE,"
+    " name TEXT,"
+    " user TEXT NOT NULL,"
+    " proxy_user TEXT,"
+    " state TEXT NOT NULL,"
+    " start INTEGER NOT NULL,"
+    " \"end\" INTEGER NOT NULL,"
+    " stopping INTEGER NOT NULL,"
+    " application TEXT,"
+    " url TEXT,"
+    " reason TEXT,"
+    " spec TEXT NOT NULL);"
 };
 
 

@@ -77,10 +77,15 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_context_get,
     sjl_sqlite_job_get,
     sjl_sqlite_context_named,
+    sjl_sqlite_context_session,
+    sjl_sqlite_session_forget,
     sjl_sqlite_context_alive,
     sjl_sqlite_context_last,
     sjl_sqlite_job_alive,
     sjl_sqlite_job_scan,
+    sjl_sqlite_statement_get,
+    sjl_sqlite_statement_list,
+    sjl_sqlite_statement_count,
     sjl_sqlite_job_list,
     sjl_sqlite_job_purge,
     sjl_sqlite_context_purge,
@@ -134,7 +139,11 @@ static const struct {
     { SJL_SQL_LIBRARY_ADD, &sjl_libraries_table, NULL },
     { SJL_SQL_LIBRARY_PUT, &sjl_libraries_table, "1" },
     { SJL_SQL_KILL_ADD, &sjl_kills_table, NULL },
-    { SJL_SQL_KILL_PUT, &sjl_kills_table, "1" }
+    { SJL_SQL_KILL_PUT, &sjl_kills_table, "1" },
+    { SJL_SQL_NUMBER_ADD, &sjl_numbers_table, NULL },
+    { SJL_SQL_NUMBER_PUT, &sjl_numbers_table, "1" },
+    { SJL_SQL_BATCH_ADD, &sjl_batches_table, NULL },
+    { SJL_SQL_BATCH_PUT, &sjl_batches_table, "1" }
 };
 
 
@@ -159,7 +168,11 @@ static const struct {
     { &sjl_libraries_table, SJL_SQL_LIBRARY_ADD, SJL_SQL_LIBRARY_PUT,
       SJL_SQL_LIBRARY_DELETE, SJL_SQL_LIBRARY_ALL },
     { &sjl_kills_table, SJL_SQL_KILL_ADD, SJL_SQL_KILL_PUT,
-      SJL_SQL_KILL_DELETE, SJL_SQL_KILL_ALL }
+      SJL_SQL_KILL_DELETE, SJL_SQL_KILL_ALL },
+    { &sjl_numbers_table, SJL_SQL_NUMBER_ADD, SJL_SQL_NUMBER_PUT,
+      SJL_SQL_NUMBER_DELETE, SJL_SQL_NUMBER_ALL },
+    { &sjl_batches_table, SJL_SQL_BATCH_ADD, SJL_SQL_BATCH_PUT,
+      SJL_SQL_BATCH_DELETE, SJL_SQL_BATCH_ALL }
 };
 
 

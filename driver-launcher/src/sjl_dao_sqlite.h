@@ -23,6 +23,12 @@
     " AND t.start BETWEEN ?3 AND ?4 ORDER BY t.start DESC, t.seq DESC"        \
     " LIMIT ?5"
 
+/* statements by the index that has no other rows */
+
+#define SJL_SQL_STATEMENT(which, order)                                       \
+    "SELECT %c FROM jobs t WHERE t.context_id = ?1 AND t.statement >= 0"      \
+    " AND t.statement " which order
+
 /* how many jobs there are of a kind, as far as that matters */
 
 #define SJL_SQL_SOME(of)                                                      \
@@ -39,6 +45,11 @@
       "SELECT %c FROM contexts t WHERE id = ?1")                              \
     X(CONTEXT_NAMED,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE name = ?1 ORDER BY seq DESC LIMIT 1")  \
+    X(CONTEXT_SESSION, &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE session >= 0 AND session = ?1")        \
+    X(SESSION_FORGET,  NULL,                                                  \
+      "UPDATE contexts SET until = 0, rev = rev + 1"                          \
+      " WHERE id = ?1 AND final = 1")                                         \
     X(CONTEXT_ALIVE,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE final = 0 ORDER BY seq")               \
     X(CONTEXT_LAST,    &sjl_contexts_table,                                   \
@@ -59,6 +70,15 @@
       " ORDER BY t.seq")                                                      \
     X(JOB_SCAN,        &sjl_jobs_table,                                       \
       "SELECT %c FROM jobs t WHERE t.seq >= ?1 ORDER BY t.seq LIMIT ?2")      \
+    X(STATEMENT_GET,   &sjl_jobs_table,                                       \
+      SJL_SQL_STATEMENT("= ?2", ""))                                          \
+    X(STATEMENT_UP,    &sjl_jobs_table,                                       \
+      SJL_SQL_STATEMENT("> ?2", " ORDER BY t.statement LIMIT ?3 OFFSET ?4"))  \
+    X(STATEMENT_DOWN,  &sjl_jobs_table,                                       \
+      SJL_SQL_STATEMENT("< ?2",                                               \
+                        " ORDER BY t.statement DESC LIMIT ?3 OFFSET ?4"))     \
+    X(STATEMENT_COUNT, NULL,                                                  \
+      "SELECT count(*) FROM jobs WHERE context_id = ?1 AND statement >= 0")   \
     X(JOB_LIST,         &sjl_jobs_table, SJL_SQL_LIST(""))                    \
     X(JOB_LIST_STATE,   &sjl_jobs_table, SJL_SQL_LIST("t.state = ?6 AND "))   \
     X(JOB_LIST_CONTEXT, &sjl_jobs_table, SJL_SQL_LIST("t.context = ?6 AND ")) \
@@ -101,7 +121,13 @@
       "SELECT %c FROM libraries t ORDER BY seq")                              \
     X(KILL_DELETE,     NULL, "DELETE FROM kills WHERE driver = ?1")           \
     X(KILL_ALL,        &sjl_kills_table,                                      \
-      "SELECT %c FROM kills t ORDER BY seq")
+      "SELECT %c FROM kills t ORDER BY seq")                                  \
+    X(NUMBER_DELETE,   NULL, "DELETE FROM numbers WHERE name = ?1")           \
+    X(NUMBER_ALL,      &sjl_numbers_table,                                    \
+      "SELECT %c FROM numbers t ORDER BY seq")                                \
+    X(BATCH_DELETE,    NULL, "DELETE FROM batches WHERE id = ?1")             \
+    X(BATCH_ALL,       &sjl_batches_table,                                    \
+      "SELECT %c FROM batches t ORDER BY seq")
 
 
 #define SJL_X(sym, table, text)  SJL_SQL_##sym,
@@ -126,6 +152,10 @@ typedef enum {
     SJL_SQL_LIBRARY_PUT,
     SJL_SQL_KILL_ADD,
     SJL_SQL_KILL_PUT,
+    SJL_SQL_NUMBER_ADD,
+    SJL_SQL_NUMBER_PUT,
+    SJL_SQL_BATCH_ADD,
+    SJL_SQL_BATCH_PUT,
 
     SJL_NSTATEMENTS
 } sjl_sql_e;
@@ -201,6 +231,15 @@ int sjl_sqlite_job_purge(sjl_dao_t *dao, sjl_page_t *page, sjl_dao_row_pt fn,
 int sjl_sqlite_context_purge(sjl_dao_t *dao, sjl_page_t *page,
     sjl_dao_row_pt fn, void *data);
 int sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
+int sjl_sqlite_context_session(sjl_dao_t *dao, int64_t session,
+    sjl_dao_row_pt fn, void *data);
+int sjl_sqlite_session_forget(sjl_dao_t *dao, const char *id);
+int sjl_sqlite_statement_get(sjl_dao_t *dao, const char *context,
+    int64_t number, sjl_dao_row_pt fn, void *data);
+int sjl_sqlite_statement_list(sjl_dao_t *dao,
+    const sjl_statements_t *statements, sjl_dao_row_pt fn, void *data);
+int sjl_sqlite_statement_count(sjl_dao_t *dao, const char *context,
+    int64_t *count);
 
 
 #endif /* _SJL_DAO_SQLITE_H_INCLUDED_ */

@@ -6,9 +6,11 @@
 
 
 #include "sjl_dispatch.h"
+#include "sjl_batch.h"
 #include "sjl_binary.h"
 #include "sjl_change.h"
 #include "sjl_channel.h"
+#include "sjl_complete.h"
 #include "sjl_context.h"
 #include "sjl_data.h"
 #include "sjl_dump.h"
@@ -19,6 +21,8 @@
 #include "sjl_purge.h"
 #include "sjl_read.h"
 #include "sjl_spool.h"
+#include "sjl_statement.h"
+#include "sjl_thrift.h"
 #include "sjl_ui.h"
 
 
@@ -62,6 +66,12 @@ typedef struct {
 #define SJL_ON_CONTEXT_UI      sjl_ui_find
 #define SJL_ON_JOB_LOG         sjl_read_log
 #define SJL_ON_JOB_PURGE       sjl_purge_jobs
+#define SJL_ON_STATEMENT_SUBMIT sjl_statement_submit
+#define SJL_ON_STATEMENT_GET   sjl_statement_get
+#define SJL_ON_STATEMENT_LIST  sjl_statement_list
+#define SJL_ON_STATEMENT_CANCEL sjl_statement_cancel
+#define SJL_ON_STATEMENT_CODE  sjl_statement_code
+#define SJL_ON_SESSION_COMPLETE sjl_complete_ask
 #define SJL_ON_DATA_PUT        sjl_data_put
 #define SJL_ON_DATA_LIST       sjl_data_list
 #define SJL_ON_DATA_DELETE     sjl_data_delete
@@ -73,12 +83,23 @@ typedef struct {
 #define SJL_ON_LIBRARY_PUT     sjl_change_put
 #define SJL_ON_LIBRARY_DELETE  sjl_change_delete
 #define SJL_ON_LIBRARY_PROBE   sjl_change_probe
+#define SJL_ON_BATCH_CREATE    sjl_batch_create
+#define SJL_ON_BATCH_GET       sjl_batch_get
+#define SJL_ON_BATCH_LIST      sjl_batch_list
+#define SJL_ON_BATCH_LOG       sjl_batch_log
+#define SJL_ON_BATCH_DELETE    sjl_batch_delete
 #define SJL_ON_LINK_RESOLVE    sjl_link_resolve
 #define SJL_ON_LINK_PROGRESS   sjl_link_progress
 #define SJL_ON_LINK_PIECE      sjl_spool_piece
 #define SJL_ON_LINK_STATUS     sjl_link_status
 #define SJL_ON_LINK_FETCH      sjl_link_fetch
 #define SJL_ON_LINK_LOG        sjl_link_log
+#define SJL_ON_LINK_COMPLETED  sjl_complete_answered
+#define SJL_ON_CONTEXT_TOKEN   sjl_thrift_token
+#define SJL_ON_CONTEXT_THRIFT  sjl_thrift_switch
+#define SJL_ON_CONTEXT_JDBC    sjl_thrift_find
+#define SJL_ON_LINK_THRIFT_IS  sjl_thrift_switched
+#define SJL_ON_LINK_LOGIN      sjl_thrift_login
 
 
 /* what we send ourselves has a name only */

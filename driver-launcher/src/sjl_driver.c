@@ -42,6 +42,7 @@ static void sjl_driver_timeout(struct ev_loop *loop, ev_timer *timer,
 static void sjl_driver_come_expired(sjl_driver_t *d);
 static void sjl_driver_start_expired(sjl_driver_t *d);
 static void sjl_driver_away_expired(sjl_driver_t *d);
+static void sjl_driver_again(sjl_driver_t *d);
 static void sjl_driver_stop_expired(sjl_driver_t *d);
 static void sjl_driver_term_expired(sjl_driver_t *d);
 static void sjl_driver_kill_expired(sjl_driver_t *d);
@@ -218,6 +219,12 @@ sjl_driver_adopt(sjl_context_t *ctx, const char *process)
     d = sjl_driver_make(id ? id : ctx->row.id, ctx);
     d->spare = id != NULL;
     d->remote = ctx->row.remote ? sjl_remote_make(d, ctx->row.remote) : NULL;
+
+    /* who has come has used its secret up */
+
+    if (d->remote && *ctx->row.secret) {
+        sjl_remote_adopt(d->remote);
+    }
 
     if (process && sjl_process_adopt(&d->process, process) == SJL_ERROR) {
         sjl_driver_free(d);
@@ -450,6 +457,30 @@ sjl_driver_away_expired(sjl_driver_t *d)
                                          "%lld s", (long long) seconds));
         return;
     }
+
+    sjl_driver_again(d);
+}
+
+
+void
+sjl_driver_unstarted(sjl_driver_t *d)
+{
+    if (d->context && d->context->row.state != SJP_CONTEXT_STOPPING) {
+        sjl_driver_again(d);
+        sjl_driver_ended(d, -1);
+        return;
+    }
+
+    sjl_driver_over(d, sjl_strdup("its cluster knows no driver of it"));
+}
+
+
+static void
+sjl_driver_again(sjl_driver_t *d)
+{
+    sjl_context_t  *ctx;
+
+    ctx = d->context;
 
     sjl_log(SJL_LOG_WARN, "context %s %s: a launcher ended before it had "
             "started its driver", ctx->row.name, ctx->row.id);

@@ -116,6 +116,9 @@ void sjl_driver_note(sjl_driver_t *d);
 /* one of a cluster has ended; it is freed, the words are taken over */
 void sjl_driver_over(sjl_driver_t *d, char *words);
 
+/* a launcher that died had not started it, as its cluster says */
+void sjl_driver_unstarted(sjl_driver_t *d);
+
 /*
  * The driver of a context that another launcher has started; "process" may be
  * NULL when that was not told.  Returns NULL when the process is gone.

@@ -146,7 +146,8 @@ sjl_driver_start_spare(const char *id, const char *secret,
         return NULL;
     }
 
-    sjl_command_setenv(&cmd, "SPARKJOB_SPARE", "1");
+    sjl_command_setenv(&cmd, "SPARKJOB_SPARE",
+                       sjl_conf->spare_interpreter ? "interpreter" : "1");
 
     d = sjl_driver_make(id, NULL);
     d->spare = 1;

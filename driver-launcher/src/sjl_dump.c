@@ -26,6 +26,7 @@ static json_t *sjl_dump_launcher(void);
 static json_t *sjl_dump_memory(void);
 static json_t *sjl_dump_queues(void);
 static json_t *sjl_dump_contexts(void);
+static size_t sjl_dump_statements(const sjl_context_t *ctx);
 static json_t *sjl_dump_jobs(void);
 static json_t *sjl_dump_drivers(void);
 static json_t *sjl_dump_connections(void);
@@ -144,21 +145,36 @@ sjl_dump_contexts(void)
     HASH_ITER(hh, sjl_contexts, ctx, next) {
         (void) json_array_append_new(list,
             json_pack("{s:s, s:s, s:s, s:b, s:I, s:i, s:I, s:I, s:I, s:I,"
-                      " s:I}",
+                      " s:I, s:I, s:I}",
                       "name", ctx->row.name, "id", ctx->row.id,
                       "state", sjl_context_states[ctx->row.state],
                       "adhoc", (int) ctx->row.adhoc,
                       "age", (json_int_t) ((sjl_now() - ctx->row.start) / 1000),
                       "driver", ctx->driver ? (int) ctx->driver->process.pid
                                             : 0,
-                      "slotsTaken", (json_int_t) ctx->nslots,
+                      "slotsTaken",
+                      (json_int_t) ctx->lanes[SJL_LANE_JOBS].nslots,
                       "maxJobs", (json_int_t) ctx->row.max_jobs,
-                      "waiting", (json_int_t) ctx->nwaiting,
+                      "waiting",
+                      (json_int_t) ctx->lanes[SJL_LANE_JOBS].nwaiting,
                       "maxQueued", (json_int_t) ctx->row.max_queued,
+                      "session", (json_int_t) ctx->row.session,
+                      "statements",
+                      (json_int_t) sjl_dump_statements(ctx),
                       "changesOnTheWay", (json_int_t) ctx->nops));
     }
 
     return list;
+}
+
+
+/* that run or wait */
+
+static size_t
+sjl_dump_statements(const sjl_context_t *ctx)
+{
+    return ctx->lanes[SJL_LANE_STATEMENTS].nslots
+           + ctx->lanes[SJL_LANE_STATEMENTS].nwaiting;
 }
 
 

@@ -40,7 +40,9 @@ static const struct {
     { "Could not find or load main class", 0,
       "the driver's classes were not found" },
     { "The SparkContext was stopped, not by the launcher", 0,
-      "its SparkContext is gone" }
+      "its SparkContext is gone" },
+    { "The interpreter of the session has ended", 0,
+      "its interpreter is gone" }
 };
 
 

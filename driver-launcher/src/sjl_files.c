@@ -704,7 +704,7 @@ sjl_files_take(sjl_file_op_t *op, int fd)
 
     from = op->from;
 
-    if (sjl_copy(fd, out, (off_t) op->size) == SJL_ERROR) {
+    if (sjl_copy(fd, 0, out, (off_t) op->size) == SJL_ERROR) {
         rc = sjl_files_fail(op, "sendfile", tmp);
 
     } else {

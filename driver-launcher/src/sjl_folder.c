@@ -135,7 +135,7 @@ sjl_folder_sweep_run(sjl_file_op_t *op)
 
     static const char *const  parts[] = {
         "/ticket", "/" SJL_SUBMITTER_START, "/" SJL_SUBMITTER_PROPERTIES,
-        "/in", "/out", "/tmp", "/context.conf"
+        "/classes", "/in", "/out", "/tmp", "/context.conf"
     };
 
     rc = SJL_OK;
@@ -204,18 +204,25 @@ sjl_folder_remove(char *folder)
 }
 
 
-/* what is in another user's folder he removes, and we the folder */
-
 static int
 sjl_folder_remove_run(sjl_file_op_t *op)
 {
-    if (sjl_owner_enter(op->from)) {
-        (void) sjl_folder_remove_tree(op->from);
+    return sjl_folder_clear(op, op->from);
+}
+
+
+/* what is in another user's folder he removes, and we the folder */
+
+int
+sjl_folder_clear(sjl_file_op_t *op, const char *folder)
+{
+    if (sjl_owner_enter(folder)) {
+        (void) sjl_folder_remove_tree(folder);
         sjl_owner_leave();
     }
 
-    return sjl_folder_remove_tree(op->from) == SJL_ERROR
-           ? sjl_files_fail(op, "remove", op->from) : SJL_OK;
+    return sjl_folder_remove_tree(folder) == SJL_ERROR
+           ? sjl_files_fail(op, "remove", folder) : SJL_OK;
 }
 
 

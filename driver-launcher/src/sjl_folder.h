@@ -31,6 +31,9 @@ void sjl_folder_sweep(char *folder, int whole);
 /* removes the folder with all that is in it, likewise */
 void sjl_folder_remove(char *folder);
 
+/* the same at once, on the file thread; SJL_ERROR: "why" is set */
+int sjl_folder_clear(sjl_file_op_t *op, const char *folder);
+
 /* makes a folder if it is not there; SJL_ERROR: errno tells why not */
 int sjl_folder_add(const char *path);
 

@@ -16,6 +16,8 @@
 #include "sjl_job.h"
 #include "sjl_record.h"
 #include "sjl_request.h"
+#include "sjl_session.h"
+#include "sjl_statement.h"
 
 
 #define SJL_HISTORY_PAGE  64
@@ -41,6 +43,12 @@ struct sjl_reader_s {
     sjl_page_t        reached;          /* with the one where it ends */
     char             *after;            /* id: the cursor's job */
     char             *next;             /* cursor */
+
+    /* of a list of statements */
+    sjl_statements_t  statements;
+    char             *context;          /* id; NULL: it is none */
+    int64_t           session;
+    int64_t           total;
 
     /* a page */
     size_t            n;
@@ -78,6 +86,8 @@ static int sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static void sjl_list_place(void *data, const void *row);
 static int sjl_list_cursor(sjl_reader_t *reader, const char *before);
+static int sjl_list_statements(sjl_reader_t *reader, sjl_dao_t *dao);
+static void sjl_reader_send_statements(sjl_reader_t *reader);
 static void sjl_reader_send_contexts(sjl_reader_t *reader);
 static void sjl_reader_send_jobs(sjl_reader_t *reader);
 static void sjl_reader_send_listed(sjl_reader_t *reader);
@@ -102,6 +112,10 @@ static const sjl_step_t  sjl_step_snapshot = {
 
 static const sjl_step_t  sjl_step_list = {
     sjl_list_jobs, sjl_reader_send_listed, NULL
+};
+
+static const sjl_step_t  sjl_step_statements = {
+    sjl_list_statements, sjl_reader_send_statements, NULL
 };
 
 
@@ -220,6 +234,13 @@ sjl_reader_next(sjl_reader_t *reader)
                                        json_string(reader->next));
         }
 
+        if (reader->context) {
+            (void) json_object_set_new(position, "total",
+                                       json_integer(reader->total));
+            (void) json_object_set_new(position, "session",
+                                       json_integer(reader->session));
+        }
+
         sjl_request_reply(reader->request, position, NULL, 0);
         sjl_reader_free(reader);
         return;
@@ -259,6 +280,7 @@ sjl_reader_free(sjl_reader_t *reader)
     sjl_filter_clear(&reader->page.filter);
     free(reader->after);
     free(reader->next);
+    free(reader->context);
     free(reader);
 }
 
@@ -418,7 +440,7 @@ sjl_reader_send_contexts(sjl_reader_t *reader)
         row = &reader->rows.contexts[reader->step == &sjl_step_snapshot
                                      ? reader->n - 1 - i : i];
 
-        meta = sjl_record_put("context", sjl_record_context(row));
+        meta = sjl_record_put("context", sjl_session_record(row));
         sjl_request_record(reader->request, meta, NULL, 0);
         json_decref(meta);
     }
@@ -435,7 +457,9 @@ sjl_reader_send_jobs(sjl_reader_t *reader)
     for (i = 0; i < reader->n; i++) {
         row = &reader->rows.jobs[i];
 
-        meta = sjl_record_put("job", sjl_job_record(row));
+        meta = sjl_record_put("job", reader->context
+                              ? sjl_statement_record(row)
+                              : sjl_job_record(row));
         sjl_request_record(reader->request, meta, row->data.data,
                            row->data.len);
         json_decref(meta);
@@ -549,4 +573,59 @@ sjl_list_cursor(sjl_reader_t *reader, const char *before)
     reader->after = sjl_strdup(dot + 1);
 
     return SJL_OK;
+}
+
+
+void
+sjl_history_statements(sjl_request_t *r, const sjl_context_row_t *row,
+    int64_t from, int64_t size, int down)
+{
+    sjl_reader_t  *reader;
+
+    reader = sjl_alloc(sizeof(sjl_reader_t));
+    reader->request = r;
+    reader->left = size > 0 ? size : 0;
+    reader->context = sjl_strdup(row->id);
+    reader->session = row->session;
+
+    reader->statements.skip = from > 0 ? from : 0;
+    reader->statements.down = down;
+    reader->statements.after = down ? INT64_MAX : -1;
+
+    sjl_reader_begin(reader, &sjl_step_statements);
+}
+
+
+/* it may be done again after a rollback, from the same place */
+
+static int
+sjl_list_statements(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    reader->statements.context = reader->context;
+    reader->statements.limit = reader->left < SJL_HISTORY_PAGE
+                               ? reader->left : SJL_HISTORY_PAGE;
+
+    if (dao->type->statement_count(dao, reader->context, &reader->total)
+        == SJL_ERROR)
+    {
+        return SJL_ERROR;
+    }
+
+    return dao->type->statement_list(dao, &reader->statements,
+                                     sjl_reader_add_job, reader);
+}
+
+
+static void
+sjl_reader_send_statements(sjl_reader_t *reader)
+{
+    sjl_reader_send_jobs(reader);
+
+    if (reader->n) {
+        reader->statements.after = reader->rows.jobs[reader->n - 1].statement;
+    }
+
+    reader->statements.skip = 0;
+    reader->left -= (int64_t) reader->n;
+    reader->more = reader->left > 0 && reader->n == SJL_HISTORY_PAGE;
 }

@@ -606,6 +606,31 @@ sjl_http_cancel(sjl_http_t *http)
 }
 
 
+char *
+sjl_http_peer(const sjl_http_t *http, long *port)
+{
+    char        *url, *addr;
+    const char  *scheme;
+
+    url = NULL;
+    addr = NULL;
+    *port = 0;
+
+    (void) curl_easy_getinfo(http->easy, CURLINFO_EFFECTIVE_URL, &url);
+    (void) curl_easy_getinfo(http->easy, CURLINFO_PRIMARY_IP, &addr);
+    (void) curl_easy_getinfo(http->easy, CURLINFO_PRIMARY_PORT, port);
+
+    if (url == NULL || addr == NULL || *addr == '\0' || *port == 0) {
+        return NULL;
+    }
+
+    scheme = strncasecmp(url, "https:", 6) == 0 ? "https" : "http";
+
+    return sjl_format(strchr(addr, ':') ? "%s://[%s]:%ld" : "%s://%s:%ld",
+                      scheme, addr, *port);
+}
+
+
 static void
 sjl_http_free(sjl_http_t *http)
 {

@@ -60,6 +60,12 @@ sjl_http_t *sjl_http_ask(const char *method, const char *url, const char *body,
 void sjl_http_cancel(sjl_http_t *http);
 
 /*
+ * While "done" is called: who has answered, as a URL with address and port, to
+ * be freed, or NULL.
+ */
+char *sjl_http_peer(const sjl_http_t *http, long *port);
+
+/*
  * By which right such a question is asked, to be said before the loop goes on:
  * texts, the last three are paths of files.  Any may be NULL.  It is not sent
  * to where a redirection leads.

@@ -11,8 +11,11 @@
 #include "sjl_callback.h"
 #include "sjl_channel.h"
 #include "sjl_lost.h"
+#include "sjl_read.h"
 #include "sjl_record.h"
+#include "sjl_session.h"
 #include "sjl_state.h"
+#include "sjl_statement.h"
 
 #include <utlist.h>
 
@@ -33,6 +36,7 @@ static int sjl_job_run_forget(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_job_saved(sjl_db_op_t *op);
 static int sjl_job_hurries(const sjl_job_t *job);
 static void sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row);
+static void sjl_job_busy(sjl_job_t *job, int busy);
 static void sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row);
 static void sjl_job_not_added(sjl_job_t *job, const sjl_why_t *why);
 static void sjl_job_free(sjl_job_t *job);
@@ -60,7 +64,7 @@ sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row)
     job = sjl_alloc(sizeof(sjl_job_t));
     job->context = ctx;
     job->row = *row;
-    job->body = row->body;
+    job->body = row->statement < 0 ? row->body : row->config;
 
     memset(row, 0, sizeof(sjl_job_row_t));
 
@@ -69,7 +73,7 @@ sjl_job_make(sjl_context_t *ctx, sjl_job_row_t *row)
 
     HASH_ADD_KEYPTR(hh, sjl_jobs, job->row.id, SJL_ID_LEN, job);
     DL_APPEND(ctx->jobs, job);
-    ctx->nwaiting++;
+    sjl_job_lane(job)->nwaiting++;
     ctx->bodies += job->body.len;
 
     return job;
@@ -104,8 +108,10 @@ sjl_job_adopt(const sjl_job_row_t *row)
     /* whether it has got to the driver the driver will tell */
 
     job->sent = 1;
-    ctx->nwaiting--;
-    ctx->nslots++;
+    sjl_job_lane(job)->nwaiting--;
+    sjl_job_lane(job)->nslots++;
+
+    sjl_job_busy(job, 1);
 }
 
 
@@ -378,11 +384,27 @@ sjl_job_publish(sjl_job_t *job, const sjl_job_row_t *row)
         return;
     }
 
+    /* who finds the end of the last statement finds its session idle */
+
+    sjl_job_busy(job, !row->final);
+
     sjl_channel_publish("put", "job", sjl_job_record(row), row->data.data,
                         row->data.len);
 
     if (row->final && job->callback) {
         sjl_callback_due(row, job->callback);
+    }
+}
+
+
+/* one that is over within one commit has never been so */
+
+static void
+sjl_job_busy(sjl_job_t *job, int busy)
+{
+    if (job->row.statement >= 0 && job->busy != (unsigned) busy) {
+        job->busy = busy ? 1 : 0;
+        sjl_session_busy(job->context, busy);
     }
 }
 
@@ -461,6 +483,10 @@ sjl_job_record(const sjl_job_row_t *row)
                                    json_integer((json_int_t) position));
     }
 
+    if (job->killing && row->statement >= 0) {
+        (void) json_object_set_new(record, "killing", json_true());
+    }
+
     if (job->progress) {
         (void) json_object_set_new(record, "progress",
                                    json_loads(job->progress, 0, NULL));
@@ -483,6 +509,14 @@ sjl_job_reply(sjl_request_t *r, const sjl_job_row_t *row)
                                  row->data.data,
                                  sjl_error_explained(row->code)
                                  ? row->data.len : 0);
+        return;
+    }
+
+    /* one that comes again may have ended long ago, with a large output */
+
+    if (row->statement >= 0) {
+        sjl_read_payload(r, json_pack("{s:o}", "record",
+                                      sjl_statement_record(row)), row);
         return;
     }
 
@@ -576,6 +610,7 @@ sjl_job_free(sjl_job_t *job)
     ctx = job->context;
 
     (void) sjl_job_over(job);
+    sjl_job_busy(job, 0);
     ev_timer_stop(sjl_loop, &job->timer);
 
     if (job->spent) {
@@ -588,7 +623,11 @@ sjl_job_free(sjl_job_t *job)
     free(job->callback);
     free(job->trace);
     ctx->bodies -= job->body.len;
-    job->row.body = job->body;
+
+    if (job->row.statement < 0) {
+        job->row.body = job->body;
+    }
+
     sjl_row_clear(&sjl_jobs_table, &job->row);
 
     free(job->progress);

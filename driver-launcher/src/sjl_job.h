@@ -29,7 +29,8 @@ typedef struct sjl_job_op_s  sjl_job_op_t;
 struct sjl_job_s {
     sjl_job_row_t    row;
     sjl_context_t   *context;
-    sjl_bytes_t      body;              /* row.body is it until the job runs */
+    sjl_bytes_t      body;              /* row.body is it until the job runs;
+                                           of a statement row.config is it */
     char            *progress;          /* a JSON object, or NULL */
     int64_t          progress_told;     /* see sjl_job_progress() */
 
@@ -56,6 +57,7 @@ struct sjl_job_s {
     unsigned         known:1;           /* to its driver, from before */
     unsigned         resolved:1;        /* what its body has named */
     unsigned         spent:1;           /* the file of its body is of no use */
+    unsigned         busy:1;            /* see sjl_session_busy() */
 
     /* the end as its driver tells it */
     int64_t          end;
@@ -184,11 +186,11 @@ void sjl_job_context_ended(sjl_context_t *ctx, const sjl_failure_t *why,
 void sjl_job_context_restarting(sjl_context_t *ctx);
 
 /*
- * A driver has connected, and knows these jobs (an array of ids, or NULL).
- * What was lost with the link before is made up for: jobs that it has not got
- * are sent again, kills too.
+ * A driver has connected, and knows these jobs, and of these some as statements
+ * (arrays of ids, or NULL).  What was lost with the link before is made up for:
+ * jobs that it has not got are sent again, kills too.
  */
-void sjl_job_reconcile(sjl_context_t *ctx, json_t *known);
+void sjl_job_reconcile(sjl_context_t *ctx, json_t *known, json_t *statements);
 
 /* the record of a row, with what only memory knows if the job is alive */
 json_t *sjl_job_record(const sjl_job_row_t *row);

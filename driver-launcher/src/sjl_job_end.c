@@ -124,10 +124,10 @@ sjl_job_over(sjl_job_t *job)
     job->ended = 1;
 
     if (job->sent) {
-        job->context->nslots--;
+        sjl_job_lane(job)->nslots--;
 
     } else {
-        job->context->nwaiting--;
+        sjl_job_lane(job)->nwaiting--;
         sjl_job_queue_remove(job);
     }
 
@@ -288,6 +288,13 @@ sjl_job_end(sjl_job_t *job)
     sjl_job_send_id(job, SJP_LINK_KILL);
 
     SPARKJOB_FAULT("kill.sent");
+
+    /* of a statement that is told */
+
+    if (job->row.statement >= 0 && job->added) {
+        job->row.rev++;
+        sjl_job_save(job, 0);
+    }
 
     ev_timer_init(&job->timer, sjl_job_kill_timeout,
                   (double) sjl_conf->kill_timeout, 0.);

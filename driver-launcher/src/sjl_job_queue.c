@@ -10,26 +10,42 @@
 #include <utlist.h>
 
 
-static void sjl_job_queue_drop(sjl_context_t *ctx, sjl_turn_t *turn);
-static int sjl_job_queue_open(const sjl_context_t *ctx);
+static void sjl_job_queue_drop(sjl_lane_t *lane, sjl_turn_t *turn);
+static int sjl_job_queue_open(const sjl_context_t *ctx,
+    const sjl_lane_t *lane);
+static size_t sjl_job_queue_free(const sjl_context_t *ctx,
+    const sjl_lane_t *lane);
+
+
+sjl_lane_t *
+sjl_job_lane(const sjl_job_t *job)
+{
+    return &job->context->lanes[job->row.statement < 0 ? SJL_LANE_JOBS
+                                                       : SJL_LANE_STATEMENTS];
+}
 
 
 void
 sjl_job_queue_add(sjl_job_t *job)
 {
-    sjl_turn_t     *turn;
-    sjl_context_t  *ctx;
+    sjl_lane_t  *lane;
+    sjl_turn_t  *turn;
+    const char  *user;
 
-    ctx = job->context;
+    lane = sjl_job_lane(job);
 
-    HASH_FIND_STR(ctx->users, job->row.user, turn);
+    /* what one statement has left behind the next one sees, whoever's it is */
+
+    user = job->row.statement < 0 ? job->row.user : "";
+
+    HASH_FIND_STR(lane->users, user, turn);
 
     if (turn == NULL) {
         turn = sjl_alloc(sizeof(sjl_turn_t));
-        turn->user = sjl_strdup(job->row.user);
+        turn->user = sjl_strdup(user);
 
-        HASH_ADD_KEYPTR(hh, ctx->users, turn->user, strlen(turn->user), turn);
-        DL_APPEND(ctx->turns, turn);
+        HASH_ADD_KEYPTR(hh, lane->users, turn->user, strlen(turn->user), turn);
+        DL_APPEND(lane->turns, turn);
     }
 
     DL_APPEND2(turn->jobs, job, queue_prev, queue_next);
@@ -66,16 +82,16 @@ sjl_job_queue_remove(sjl_job_t *job)
     job->turn = NULL;
 
     if (turn->n == 0) {
-        sjl_job_queue_drop(job->context, turn);
+        sjl_job_queue_drop(sjl_job_lane(job), turn);
     }
 }
 
 
 static void
-sjl_job_queue_drop(sjl_context_t *ctx, sjl_turn_t *turn)
+sjl_job_queue_drop(sjl_lane_t *lane, sjl_turn_t *turn)
 {
-    HASH_DEL(ctx->users, turn);
-    DL_DELETE(ctx->turns, turn);
+    HASH_DEL(lane->users, turn);
+    DL_DELETE(lane->turns, turn);
 
     free(turn->user);
     free(turn);
@@ -83,12 +99,12 @@ sjl_job_queue_drop(sjl_context_t *ctx, sjl_turn_t *turn)
 
 
 sjl_job_t *
-sjl_job_queue_next(sjl_context_t *ctx)
+sjl_job_queue_next(sjl_lane_t *lane)
 {
     sjl_job_t   *job;
     sjl_turn_t  *turn;
 
-    turn = ctx->turns;
+    turn = lane->turns;
 
     if (turn == NULL) {
         return NULL;
@@ -97,8 +113,8 @@ sjl_job_queue_next(sjl_context_t *ctx)
     job = turn->jobs;
 
     if (turn->n > 1) {
-        DL_DELETE(ctx->turns, turn);
-        DL_APPEND(ctx->turns, turn);
+        DL_DELETE(lane->turns, turn);
+        DL_APPEND(lane->turns, turn);
     }
 
     sjl_job_queue_remove(job);
@@ -132,19 +148,39 @@ sjl_job_queue_fill(sjl_context_t *ctx)
 void
 sjl_job_queue_run(sjl_context_t *ctx)
 {
-    while (ctx->turns && sjl_job_queue_open(ctx)) {
-        sjl_job_send(sjl_job_queue_next(ctx));
+    size_t       i;
+    sjl_lane_t  *lane;
+
+    for (i = 0; i < SJL_NLANES; i++) {
+        lane = &ctx->lanes[i];
+
+        while (lane->turns && sjl_job_queue_open(ctx, lane)) {
+            sjl_job_send(sjl_job_queue_next(lane));
+        }
     }
 }
 
 
 static int
-sjl_job_queue_open(const sjl_context_t *ctx)
+sjl_job_queue_open(const sjl_context_t *ctx, const sjl_lane_t *lane)
 {
     return ctx->row.state == SJP_CONTEXT_RUNNING && !ctx->ending
            && ctx->driver && ctx->driver->conn
            && !sjl_conn_busy(ctx->driver->conn)
-           && (int64_t) ctx->nslots < ctx->row.max_jobs;
+           && sjl_job_queue_free(ctx, lane);
+}
+
+
+/* slots that are not taken */
+
+static size_t
+sjl_job_queue_free(const sjl_context_t *ctx, const sjl_lane_t *lane)
+{
+    int64_t  max;
+
+    max = lane == &ctx->lanes[SJL_LANE_JOBS] ? ctx->row.max_jobs : 1;
+
+    return (int64_t) lane->nslots < max ? (size_t) max - lane->nslots : 0;
 }
 
 
@@ -156,20 +192,19 @@ sjl_job_queue_open(const sjl_context_t *ctx)
 size_t
 sjl_job_queue_position(const sjl_job_t *job)
 {
-    size_t                place, turns, free_slots;
-    sjl_turn_t           *turn;
-    const sjl_context_t  *ctx;
-
-    ctx = job->context;
+    size_t       place, turns, free_slots;
+    sjl_lane_t  *lane;
+    sjl_turn_t  *turn;
 
     if (job->turn == NULL) {
         return 0;
     }
 
+    lane = sjl_job_lane(job);
     turns = job->number - job->turn->first;
     place = 1;
 
-    DL_FOREACH(ctx->turns, turn) {
+    DL_FOREACH(lane->turns, turn) {
 
         if (turn == job->turn) {
             place += turns;
@@ -183,8 +218,7 @@ sjl_job_queue_position(const sjl_job_t *job)
         place += turn->n < turns ? turn->n : turns;
     }
 
-    free_slots = (int64_t) ctx->nslots < ctx->row.max_jobs
-                 ? (size_t) ctx->row.max_jobs - ctx->nslots : 0;
+    free_slots = sjl_job_queue_free(job->context, lane);
 
     return place > free_slots ? place - free_slots : 0;
 }

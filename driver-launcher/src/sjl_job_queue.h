@@ -5,7 +5,8 @@
  *
  * The jobs of a context that were not sent to its driver yet, because it does
  * not run or has no slot free.  Users take turns, and the jobs of one user go
- * in the order in which they came.
+ * in the order in which they came.  Statements have a lane of their own, with
+ * one slot, in the order of their numbers.
  */
 
 
@@ -37,7 +38,10 @@ void sjl_job_queue_add(sjl_job_t *job);
 void sjl_job_queue_remove(sjl_job_t *job);
 
 /* takes the job out whose turn it is; NULL: none waits */
-sjl_job_t *sjl_job_queue_next(sjl_context_t *ctx);
+sjl_job_t *sjl_job_queue_next(sjl_lane_t *lane);
+
+/* the lane of a job */
+sjl_lane_t *sjl_job_lane(const sjl_job_t *job);
 
 /* makes the queue anew, of all that can be sent, in the order they came */
 void sjl_job_queue_fill(sjl_context_t *ctx);

@@ -7,6 +7,7 @@
  */
 
 
+#include "sjl_again.h"
 #include "sjl_binary.h"
 #include "sjl_config.h"
 #include "sjl_create.h"
@@ -15,7 +16,6 @@
 #include "sjl_limit.h"
 #include "sjl_look.h"
 #include "sjl_outbound.h"
-#include "sjl_server.h"
 #include "sjl_record.h"
 #include "sjl_stray.h"
 
@@ -23,8 +23,7 @@
 
 
 typedef struct {
-    sjl_request_t  *request;
-    char           *id;
+    sjl_again_t     base;
     char           *class;
     char           *context;            /* NULL: ad hoc */
     char           *user;
@@ -35,13 +34,6 @@ typedef struct {
     json_t         *names;
     json_t         *dependent;          /* names too, or NULL */
     int             sync;
-    int             again;
-    int             look;               /* the database may know it */
-    int             known;              /* its driver does */
-    char            hash[SJL_HASH_LEN + 1];
-    char           *body;
-    size_t          size;
-    int             fd;
 } sjl_submit_t;
 
 
@@ -55,21 +47,16 @@ typedef struct {
 static int sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f);
 static int sjl_submit_callback(sjl_request_t *r, const char *url);
 static int sjl_submit_names_ok(const json_t *names);
-static void sjl_submit_digested(sjl_file_op_t *fop);
-static void sjl_submit_hash(sjl_submit_t *s, const char *body);
-static void sjl_submit_begin(sjl_submit_t *s);
-static int sjl_submit_attach(sjl_submit_t *s);
-static int sjl_submit_same(sjl_submit_t *s, const char *request);
-static void sjl_submit_looked(void *data, const void *row,
-    const sjl_why_t *why);
-static void sjl_submit_accept(sjl_submit_t *s);
+static char *sjl_submit_key(const sjl_again_t *a, const char *body);
+static void sjl_submit_accept(sjl_again_t *a);
+static void sjl_submit_resolve(sjl_submit_t *s);
 static sjl_context_t *sjl_submit_context(sjl_submit_t *s);
 static int sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx);
 static sjl_context_t *sjl_submit_adhoc(sjl_submit_t *s);
 static void sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
     json_t *dependent);
 static void sjl_submit_copied(sjl_file_op_t *fop);
-static void sjl_submit_free(sjl_submit_t *s);
+static void sjl_submit_free(sjl_again_t *a);
 static void sjl_kill_looked(void *data, const void *row,
     const sjl_why_t *why);
 
@@ -77,35 +64,21 @@ static void sjl_kill_looked(void *data, const void *row,
 void
 sjl_job_submit(sjl_conn_t *c, sjl_frame_t *f)
 {
-    char            hash[SJL_HASH_LEN + 1];
-    sjl_submit_t   *s;
-    sjl_file_op_t  *fop;
+    sjl_submit_t  *s;
 
     s = sjl_alloc(sizeof(sjl_submit_t));
-    s->request = sjl_request_make(c, f);
-    s->fd = -1;
+    s->base.request = sjl_request_make(c, f);
+    s->base.fd = -1;
+    s->base.key = sjl_submit_key;
+    s->base.accept = sjl_submit_accept;
+    s->base.free = sjl_submit_free;
 
     if (sjl_submit_read(s, f) == SJL_ERROR) {
-        sjl_submit_free(s);
+        sjl_submit_free(&s->base);
         return;
     }
 
-    s->look = s->again || sjl_now() - c->since < SJL_REQUEST_AGAIN;
-
-    if (s->again && s->fd != -1) {
-        fop = sjl_file_op_make(sjl_files_hash, sjl_submit_digested, s);
-        fop->fd = s->fd;
-        s->fd = -1;
-        sjl_file_op_add(fop);
-        return;
-    }
-
-    if (s->again) {
-        sjl_hash(hash, s->body ? s->body : "", s->size);
-        sjl_submit_hash(s, hash);
-    }
-
-    sjl_submit_begin(s);
+    sjl_again_begin(&s->base, c);
 }
 
 
@@ -120,7 +93,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     const char     *wrong;
     sjl_request_t  *r;
 
-    r = s->request;
+    r = s->base.request;
     early = 0;
     trace = 0;
     callback = NULL;
@@ -134,9 +107,9 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
                            " s?o, s?s, s?s, s?s, s?b}", "id", &id, "cp", &cp,
                            "class", &class, "context", &context, "sync",
                            &s->sync, "user", &user, "early", &early, "again",
-                           &s->again, "dependent", &dependent, "proxyUser",
-                           &proxy, "own", &own, "callback", &callback, "trace",
-                           &trace)
+                           &s->base.again, "dependent", &dependent,
+                           "proxyUser", &proxy, "own", &own, "callback",
+                           &callback, "trace", &trace)
         == SJL_ERROR)
     {
         return SJL_ERROR;
@@ -164,7 +137,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
         return SJL_ERROR;
     }
 
-    s->id = sjl_strdup(id);
+    s->base.id = sjl_strdup(id);
     s->class = sjl_strdup(class);
     s->context = sjl_strdup(context);
     s->user = sjl_strdup(user);
@@ -174,16 +147,7 @@ sjl_submit_read(sjl_submit_t *s, sjl_frame_t *f)
     s->names = json_incref(cp);
     s->dependent = json_incref(dependent);
 
-    if (sjl_request_body(r, f, &s->body, &s->size) == SJL_ERROR) {
-        return SJL_ERROR;
-    }
-
-    if (s->body == NULL && s->size) {
-        s->fd = f->fd;
-        f->fd = -1;
-    }
-
-    return SJL_OK;
+    return sjl_again_body(&s->base, f);
 }
 
 
@@ -229,162 +193,48 @@ sjl_submit_names_ok(const json_t *names)
 }
 
 
-static void
-sjl_submit_digested(sjl_file_op_t *fop)
+static char *
+sjl_submit_key(const sjl_again_t *a, const char *body)
 {
-    sjl_submit_t  *s;
+    const sjl_submit_t  *s;
 
-    s = fop->data;
-    s->fd = fop->fd;
-    fop->fd = -1;
+    s = sjl_container(a, sjl_submit_t, base);
 
-    if (fop->rc == SJL_OK) {
-        sjl_submit_hash(s, fop->sha256);
-        sjl_submit_begin(s);
-
-    } else {
-        sjl_request_storage_failed(s->request, &fop->why);
-        sjl_submit_free(s);
-    }
-
-    sjl_file_op_free(fop);
-}
-
-
-/* what a key stands for */
-
-static void
-sjl_submit_hash(sjl_submit_t *s, const char *body)
-{
-    char  *text;
-
-    text = sjl_format("%zu %s\n%s\n%s", strlen(s->class), s->class,
+    return sjl_format("%zu %s\n%s\n%s", strlen(s->class), s->class,
                       s->context ? s->context : "", body);
-    sjl_hash(s->hash, text, strlen(text));
-    free(text);
 }
 
 
 static void
-sjl_submit_begin(sjl_submit_t *s)
+sjl_submit_accept(sjl_again_t *a)
 {
-    if (sjl_submit_attach(s)) {
-        sjl_submit_free(s);
-        return;
+    if (sjl_again_open(a)) {
+        sjl_submit_resolve(sjl_container(a, sjl_submit_t, base));
     }
 
-    if (sjl_job_find(s->id) || s->look) {
-        sjl_look_job(s->id, sjl_submit_looked, s);
-        return;
-    }
-
-    sjl_submit_accept(s);
-    sjl_submit_free(s);
-}
-
-
-/*
- * Whether the job is on its way already, submitted by the same id before; the
- * request waits for it then, or is answered.
- */
-
-static int
-sjl_submit_attach(sjl_submit_t *s)
-{
-    sjl_job_t  *job;
-
-    job = sjl_job_find(s->id);
-
-    if (job == NULL) {
-        return 0;
-    }
-
-    return !sjl_submit_same(s, job->row.request)
-           || sjl_job_attach(job, s->request);
-}
-
-
-/* a key that stood for something else is refused */
-
-static int
-sjl_submit_same(sjl_submit_t *s, const char *request)
-{
-    if (!s->again || (request && strcmp(request, s->hash) == 0)) {
-        return 1;
-    }
-
-    sjl_request_refuse(s->request, SJP_ERR_KEY_REUSED, s->id);
-
-    return 0;
+    sjl_submit_free(a);
 }
 
 
 static void
-sjl_submit_looked(void *data, const void *row, const sjl_why_t *why)
+sjl_submit_resolve(sjl_submit_t *s)
 {
-    sjl_submit_t         *s;
-    const sjl_job_row_t  *job;
-
-    s = data;
-    job = row;
-
-    if (why) {
-        sjl_request_storage_failed(s->request, why);
-
-    } else if (job) {
-        if (sjl_submit_same(s, job->request)) {
-            sjl_job_reply(s->request, job);
-        }
-
-    } else if (!sjl_submit_attach(s)) {
-        sjl_submit_accept(s);
-    }
-
-    sjl_submit_free(s);
-}
-
-
-static void
-sjl_submit_accept(sjl_submit_t *s)
-{
-    char             *missing;
-    json_t           *cp, *dependent;
-    sjl_context_t    *ctx;
-    sjl_why_t         wrong;
-    const char       *damage;
-    const sjl_why_t  *why;
-
-    if (sjl_server_ending()) {
-        sjl_request_refuse(s->request, SJP_ERR_UNAVAILABLE,
-                           "the launcher is ending");
-        return;
-    }
-
-    why = sjl_db_trouble();
-
-    if (why) {
-        sjl_request_storage_failed(s->request, why);
-        return;
-    }
-
-    /* its record was deleted, or could not be kept, before its thread ended */
-
-    if (sjl_job_find(s->id)) {
-        sjl_request_refuse(s->request, SJP_ERR_UNAVAILABLE,
-                           "a job of this id has not ended in its driver yet");
-        return;
-    }
+    char           *missing;
+    json_t         *cp, *dependent;
+    sjl_context_t  *ctx;
+    sjl_why_t       wrong;
+    const char     *damage;
 
     damage = sjl_binary_damage(s->names);
     damage = damage ? damage : sjl_binary_damage(s->dependent);
 
     if (damage) {
         sjl_why_set(&wrong, 0, "%s", damage);
-        sjl_request_storage_failed(s->request, &wrong);
+        sjl_request_storage_failed(s->base.request, &wrong);
         return;
     }
 
-    if (!sjl_limit_take(s->request, s->fd)) {
+    if (!sjl_limit_take(s->base.request, s->base.fd)) {
         return;
     }
 
@@ -396,7 +246,7 @@ sjl_submit_accept(sjl_submit_t *s)
     }
 
     if (cp == NULL || (s->dependent && dependent == NULL)) {
-        sjl_request_refuse(s->request, SJP_ERR_NO_SUCH_BINARY, missing);
+        sjl_request_refuse(s->base.request, SJP_ERR_NO_SUCH_BINARY, missing);
         json_decref(cp);
         free(missing);
         return;
@@ -425,21 +275,22 @@ sjl_submit_context(sjl_submit_t *s)
     ctx = sjl_context_find_name(s->context);
 
     if (ctx == NULL) {
-        sjl_request_refuse(s->request, sjl_replace_reserved(s->context)
+        sjl_request_refuse(s->base.request, sjl_replace_reserved(s->context)
                            ? SJP_ERR_CONTEXT_STOPPING
                            : SJP_ERR_NO_SUCH_CONTEXT, s->context);
         return NULL;
     }
 
     if (ctx->row.state == SJP_CONTEXT_STOPPING) {
-        sjl_request_refuse(s->request, SJP_ERR_CONTEXT_STOPPING, s->context);
+        sjl_request_refuse(s->base.request, SJP_ERR_CONTEXT_STOPPING,
+                           s->context);
         return NULL;
     }
 
     /* one that it knows already has its slot */
 
-    if (sjl_stray_found(ctx, s->id)) {
-        s->known = 1;
+    if (sjl_stray_found(ctx, s->base.id)) {
+        s->base.known = 1;
         return ctx;
     }
 
@@ -455,18 +306,19 @@ sjl_submit_room(sjl_submit_t *s, const sjl_context_t *ctx)
     char     *text;
     int64_t   n, max;
 
-    n = (int64_t) (ctx->nslots + ctx->nwaiting);
+    n = (int64_t) (ctx->lanes[SJL_LANE_JOBS].nslots
+                   + ctx->lanes[SJL_LANE_JOBS].nwaiting);
 
     if (n < ctx->row.max_jobs + ctx->row.max_queued) {
-        return sjl_limit_body(s->request, ctx, s->body ? s->size : 0);
+        return sjl_limit_body(s->base.request, ctx,
+                              s->base.body ? s->base.size : 0);
     }
 
     max = ctx->row.max_queued ? ctx->row.max_queued : ctx->row.max_jobs;
     text = sjl_format("%lld %s", (long long) max, s->context);
 
-    sjl_request_refuse(s->request, ctx->row.max_queued ? SJP_ERR_QUEUE_FULL
-                                                       : SJP_ERR_NO_SLOTS,
-                       text);
+    sjl_request_refuse(s->base.request, ctx->row.max_queued
+                       ? SJP_ERR_QUEUE_FULL : SJP_ERR_NO_SLOTS, text);
     free(text);
 
     return 0;
@@ -484,23 +336,24 @@ sjl_submit_adhoc(sjl_submit_t *s)
     if ((int64_t) sjl_context_count() >= sjl_conf->max_contexts) {
         (void) snprintf(limit, sizeof(limit), "%d",
                         (int) sjl_conf->max_contexts);
-        sjl_request_refuse(s->request, SJP_ERR_TOO_MANY_CONTEXTS, limit);
+        sjl_request_refuse(s->base.request, SJP_ERR_TOO_MANY_CONTEXTS, limit);
         return NULL;
     }
 
-    if (!sjl_limit_start(s->request)) {
+    if (!sjl_limit_start(s->base.request)) {
         return NULL;
     }
 
     fd = -1;
 
-    if (s->fd != -1) {
-        fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
+    if (s->base.fd != -1) {
+        fd = fcntl(s->base.fd, F_DUPFD_CLOEXEC, 3);
 
         if (fd == -1) {
             sjl_log(SJL_LOG_CRIT, "fcntl(F_DUPFD_CLOEXEC) failed: %s",
                     strerror(errno));
-            sjl_request_refuse(s->request, SJP_ERR_INTERNAL, strerror(errno));
+            sjl_request_refuse(s->base.request, SJP_ERR_INTERNAL,
+                               strerror(errno));
             return NULL;
         }
     }
@@ -527,8 +380,8 @@ sjl_submit_adhoc(sjl_submit_t *s)
     spec.settings = json_object();
     spec.options = json_array();
     spec.adhoc = 1;
-    spec.body = s->body ? sjl_memdup(s->body, s->size) : NULL;
-    spec.size = s->size;
+    spec.body = s->base.body ? sjl_memdup(s->base.body, s->base.size) : NULL;
+    spec.size = s->base.size;
     spec.fd = fd;
 
     ctx = sjl_context_make(&spec);
@@ -548,33 +401,34 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
 
     memset(&row, 0, sizeof(sjl_job_row_t));
 
-    row.id = sjl_strdup(s->id);
+    row.id = sjl_strdup(s->base.id);
     row.class = sjl_strdup(s->class);
     row.user = sjl_strdup(s->user);
     row.cp = sjl_json_text(cp);
     row.dependent = dependent ? sjl_json_text(dependent) : NULL;
-    row.request = s->again ? sjl_strdup(s->hash) : NULL;
+    row.request = s->base.again ? sjl_strdup(s->base.hash) : NULL;
     row.state = SJP_JOB_STARTED;
     row.rev = 1;
     row.sync = s->sync;
     row.start = sjl_now();
     row.code = -1;
+    row.statement = -1;
 
-    if (s->body) {
-        row.body.data = s->body;
-        row.body.len = s->size;
-        s->body = NULL;
+    if (s->base.body) {
+        row.body.data = s->base.body;
+        row.body.len = s->base.size;
+        s->base.body = NULL;
     }
 
-    row.body_file = s->fd != -1;
+    row.body_file = s->base.fd != -1;
 
     job = sjl_job_make(ctx, &row);
-    job->known = s->known ? 1 : 0;
+    job->known = s->base.known ? 1 : 0;
     job->callback = s->callback;
     s->callback = NULL;
     job->trace = s->trace;
     s->trace = NULL;
-    (void) sjl_job_attach(job, s->request);
+    (void) sjl_job_attach(job, s->base.request);
 
     sjl_log(SJL_LOG_INFO, "job %s: STARTED in context %s %s, class %s, user "
             "\"%s\"", job->row.id, ctx->row.name, ctx->row.id, s->class,
@@ -582,15 +436,15 @@ sjl_submit_make(sjl_submit_t *s, sjl_context_t *ctx, json_t *cp,
 
     SPARKJOB_FAULT("submit.made");
 
-    if (s->fd == -1) {
+    if (s->base.fd == -1) {
         sjl_job_admit(job);
         return;
     }
 
     fop = sjl_file_op_make(sjl_files_copy, sjl_submit_copied, job);
-    fop->fd = s->fd;
+    fop->fd = s->base.fd;
     fop->to = sjl_path_job_body(ctx->row.id, job->row.id);
-    s->fd = -1;
+    s->base.fd = -1;
 
     job->nops++;
     sjl_file_op_add(fop);
@@ -624,9 +478,12 @@ sjl_submit_copied(sjl_file_op_t *fop)
 
 
 static void
-sjl_submit_free(sjl_submit_t *s)
+sjl_submit_free(sjl_again_t *a)
 {
-    free(s->id);
+    sjl_submit_t  *s;
+
+    s = sjl_container(a, sjl_submit_t, base);
+
     free(s->class);
     free(s->context);
     free(s->user);
@@ -634,14 +491,10 @@ sjl_submit_free(sjl_submit_t *s)
     free(s->own);
     free(s->callback);
     free(s->trace);
-    free(s->body);
     json_decref(s->names);
     json_decref(s->dependent);
 
-    if (s->fd != -1) {
-        (void) close(s->fd);
-    }
-
+    sjl_again_clear(a);
     free(s);
 }
 

@@ -12,6 +12,7 @@
 #include "sjl_channel.h"
 #include "sjl_config.h"
 #include "sjl_spool.h"
+#include "sjl_statement.h"
 #include "sjl_stray.h"
 
 #include <utlist.h>
@@ -60,14 +61,15 @@ sjl_job_send(sjl_job_t *job)
     sjl_trace_mark(job->trace, SJP_TRACE_LINK_OUT);
 
     job->sent = 1;
-    job->context->nwaiting--;
-    job->context->nslots++;
+    sjl_job_lane(job)->nwaiting--;
+    sjl_job_lane(job)->nslots++;
 
     sjl_log(SJL_LOG_DEBUG, "job %s: sent to its driver, body of %zu bytes%s",
             job->row.id, job->body.len,
             job->row.body_file ? ", in a file" : "");
 
-    meta = sjl_job_frame(job);
+    meta = job->row.statement < 0 ? sjl_job_frame(job)
+                                  : sjl_statement_frame(job);
 
     if (job->row.body_file) {
         path = sjl_job_body_file(job);
@@ -181,7 +183,7 @@ sjl_job_send_id(sjl_job_t *job, sjp_type_e type)
 
 
 void
-sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
+sjl_job_reconcile(sjl_context_t *ctx, json_t *known, json_t *statements)
 {
     size_t       i;
     json_t      *id, *ids;
@@ -192,11 +194,28 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 
     json_array_foreach(known, i, id) {
         if (json_is_string(id)) {
-            (void) json_object_set_new(ids, json_string_value(id), json_true());
+            (void) json_object_set_new(ids, json_string_value(id),
+                                       json_integer(SJL_LANE_JOBS));
+        }
+    }
+
+    json_array_foreach(statements, i, id) {
+        if (json_is_string(id) && json_object_get(ids, json_string_value(id))) {
+            (void) json_object_set_new(ids, json_string_value(id),
+                                       json_integer(SJL_LANE_STATEMENTS));
         }
     }
 
     DL_FOREACH_SAFE(ctx->jobs, job, next) {
+
+        if (job->turn && json_object_get(ids, job->row.id)) {
+
+            /* it was submitted again before its driver has come back */
+
+            sjl_job_queue_remove(job);
+            sjl_job_send(job);
+            continue;
+        }
 
         if (!job->sent || job->ended) {
             continue;
@@ -218,7 +237,7 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
         } else if (job->row.state != SJP_JOB_RUNNING) {
             sjl_job_unsend(job);
 
-        } else if (ctx->row.supervise) {
+        } else if (ctx->row.supervise && job->row.statement < 0) {
 
             /* it was an earlier driver's, and both who knew its end are gone */
 
@@ -235,7 +254,9 @@ sjl_job_reconcile(sjl_context_t *ctx, json_t *known)
 
     json_object_foreach(ids, name, id) {
         if (sjl_job_find(name) == NULL
-            && sjl_stray_heard(ctx, name, 0) == SJL_ERROR)
+            && sjl_stray_heard(ctx, name, (sjl_lane_e) json_integer_value(id),
+                               0)
+               == SJL_ERROR)
         {
             break;
         }
@@ -252,8 +273,8 @@ static void
 sjl_job_unsend(sjl_job_t *job)
 {
     job->sent = 0;
-    job->context->nslots--;
-    job->context->nwaiting++;
+    sjl_job_lane(job)->nslots--;
+    sjl_job_lane(job)->nwaiting++;
 }
 
 
@@ -265,6 +286,11 @@ sjl_job_context_restarting(sjl_context_t *ctx)
     sjl_strays_free(ctx);
 
     DL_FOREACH_SAFE(ctx->jobs, job, next) {
+
+        if (job->row.statement >= 0 && !job->row.final && !job->moving) {
+            sjl_statement_lost(job);
+            continue;
+        }
 
         if (!job->sent || job->ended) {
             continue;
@@ -371,9 +397,10 @@ sjl_job_started(sjl_job_t *job, const char *config, size_t size,
         return;
     }
 
-    if (job->row.config.data || job->row.config_file) {
-
-        /* it has run before, in a driver that is gone */
+    if (job->row.config.data || job->row.config_file
+        || job->row.statement >= 0)
+    {
+        /* it has run before, in a driver that is gone, or has none */
 
         sjl_spool_remove(file);
         sjl_job_running(job);

@@ -24,6 +24,7 @@ typedef struct {
 } sjl_kill_op_t;
 
 
+static void sjl_kill_later(const char *key);
 static void sjl_kill_save(const sjl_driver_t *d);
 static int sjl_kill_run_put(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_kill_delete(const char *key);
@@ -31,6 +32,10 @@ static int sjl_kill_run_delete(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_kill_queue(sjl_kill_op_t *kop,
     int (*run)(sjl_db_op_t *op, sjl_dao_t *dao));
 static void sjl_kill_saved(sjl_db_op_t *op);
+
+
+/* rows that are of no use, found when the database takes no operations yet */
+static json_t  *sjl_kill_stale;
 
 
 void
@@ -72,6 +77,10 @@ sjl_kill_save(const sjl_driver_t *d)
 static int
 sjl_kill_run_put(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    if (SPARKJOB_FAILS("remote.row")) {
+        return SJL_ERROR;
+    }
+
     return dao->type->row_put(dao, &sjl_kills_table,
                               &sjl_container(op, sjl_kill_op_t, op)->row);
 }
@@ -101,6 +110,10 @@ sjl_kill_delete(const char *key)
 static int
 sjl_kill_run_delete(sjl_db_op_t *op, sjl_dao_t *dao)
 {
+    if (SPARKJOB_FAILS("remote.forget")) {
+        return SJL_ERROR;
+    }
+
     return dao->type->row_delete(dao, &sjl_kills_table,
                                  sjl_container(op, sjl_kill_op_t,
                                                op)->row.driver);
@@ -126,6 +139,9 @@ sjl_kill_saved(sjl_db_op_t *op)
 
     kop = sjl_container(op, sjl_kill_op_t, op);
 
+    SPARKJOB_FAULT(op->run == sjl_kill_run_put ? "remote.kept"
+                                               : "remote.forgotten");
+
     sjl_row_clear(&sjl_kills_table, &kop->row);
     free(kop);
 }
@@ -150,7 +166,7 @@ sjl_kill_adopt(const sjl_kill_row_t *row)
     if (ctx && strlen(row->driver) > SJL_ID_LEN
         && atoll(row->driver + SJL_ID_LEN) == ctx->row.generation)
     {
-        sjl_kill_delete(row->driver);
+        sjl_kill_later(row->driver);
         return;
     }
 
@@ -160,16 +176,36 @@ sjl_kill_adopt(const sjl_kill_row_t *row)
     d->kept = sjl_strdup(row->driver);
 
     if (d->remote == NULL || d->remote->id == NULL) {
-        sjl_kill_forget(d);
+        sjl_kill_later(d->kept);
         sjl_driver_free(d);
     }
+}
+
+
+static void
+sjl_kill_later(const char *key)
+{
+    if (sjl_kill_stale == NULL) {
+        sjl_kill_stale = json_array();
+    }
+
+    (void) json_array_append_new(sjl_kill_stale, json_string(key));
 }
 
 
 void
 sjl_kill_start(void)
 {
+    size_t         i;
+    json_t        *key;
     sjl_driver_t  *d, *next;
+
+    json_array_foreach(sjl_kill_stale, i, key) {
+        sjl_kill_delete(json_string_value(key));
+    }
+
+    json_decref(sjl_kill_stale);
+    sjl_kill_stale = NULL;
 
     DL_FOREACH_SAFE(sjl_drivers, d, next) {
 

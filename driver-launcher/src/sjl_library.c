@@ -22,9 +22,9 @@ static char *sjl_library_text(const json_t *spec, const char *member,
 static char *sjl_library_java(const json_t *spec);
 static void sjl_library_clear(sjl_library_t *library);
 static void sjl_library_free(sjl_resource_t *resource);
-static void sjl_library_look(const json_t *spec, json_t *wrong);
+static void sjl_library_look(const json_t *spec, int fixed, json_t *wrong);
 static void sjl_library_look_jars(const json_t *entries, const char *member,
-    json_t *wrong);
+    int fixed, json_t *wrong);
 static void sjl_library_say(json_t *wrong, const char *words,
     const char *value);
 static json_t *sjl_library_users(const char *name, int remove);
@@ -41,7 +41,7 @@ static const sjl_resource_member_t  sjl_library_members[] = {
     { "extra_jars", SJL_RESOURCE_LIST, NULL },
     { "order", SJL_RESOURCE_TEXT, sjl_library_orders },
     { "hadoop_conf", SJL_RESOURCE_TEXT, NULL },
-    { "environment", SJL_RESOURCE_MAP, NULL },
+    { "environment", SJL_RESOURCE_ENVIRONMENT, NULL },
     { "options", SJL_RESOURCE_LIST, NULL },
     { "spares", SJL_RESOURCE_COUNT, NULL },
     { "scala", SJL_RESOURCE_TEXT, NULL }
@@ -59,7 +59,8 @@ const sjl_resource_type_t  sjl_libraries_type = {
     sjl_library_look,
     sjl_library_make,
     sjl_library_free,
-    sjl_library_users
+    sjl_library_users,
+    NULL
 };
 
 
@@ -282,7 +283,7 @@ sjl_library_check(const json_t *spec, json_t *wrong)
 /* what a driver would not even start without */
 
 static void
-sjl_library_look(const json_t *spec, json_t *wrong)
+sjl_library_look(const json_t *spec, int fixed, json_t *wrong)
 {
     char        *path, *java;
     const char  *home;
@@ -312,9 +313,9 @@ sjl_library_look(const json_t *spec, json_t *wrong)
     free(path);
 
     sjl_library_look_jars(json_object_get(spec, "hadoop_jars"), "hadoop_jars",
-                          wrong);
+                          fixed, wrong);
     sjl_library_look_jars(json_object_get(spec, "extra_jars"), "extra_jars",
-                          wrong);
+                          fixed, wrong);
 
     home = json_string_value(json_object_get(spec, "hadoop_conf"));
 
@@ -326,7 +327,8 @@ sjl_library_look(const json_t *spec, json_t *wrong)
 
 
 static void
-sjl_library_look_jars(const json_t *entries, const char *member, json_t *wrong)
+sjl_library_look_jars(const json_t *entries, const char *member, int fixed,
+    json_t *wrong)
 {
     char        *text;
     size_t       i;
@@ -336,7 +338,7 @@ sjl_library_look_jars(const json_t *entries, const char *member, json_t *wrong)
     json_array_foreach(entries, i, entry) {
         path = json_string_value(entry);
 
-        if (sjl_library_entry_there(path)) {
+        if (sjl_library_entry_there(path, fixed)) {
             continue;
         }
 

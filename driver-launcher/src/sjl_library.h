@@ -67,8 +67,11 @@ void sjl_library_check(const json_t *spec, json_t *wrong);
  */
 char *sjl_library_class_path(const sjl_library_t *library);
 
-/* whether one of the jars that a set names is there now */
-int sjl_library_entry_there(const char *entry);
+/* the same without our own, for programs that are none of ours */
+char *sjl_library_spark_path(const sjl_library_t *library);
+
+/* whether one of the jars that a set names is there now; fixed: or a binary */
+int sjl_library_entry_there(const char *entry, int fixed);
 
 /* a set that has a binary, in words to be freed; NULL: there is none */
 char *sjl_library_with_binary(const char *name);

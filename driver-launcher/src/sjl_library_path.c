@@ -51,7 +51,7 @@ static sjl_jars_t  *sjl_library_folders;
 char *
 sjl_library_class_path(const sjl_library_t *library)
 {
-    char  *path, *scala, *ours, *spark, *hadoop, *extra;
+    char  *path, *scala, *ours, *theirs;
 
     scala = sjl_library_scala(library->spark_home);
 
@@ -62,17 +62,37 @@ sjl_library_class_path(const sjl_library_t *library)
     }
 
     ours = sjl_library_ours(scala);
+    theirs = sjl_library_spark_path(library);
+
+    path = sjl_format("%s%s%s", ours, *theirs ? ":" : "", theirs);
+    free(scala);
+    free(ours);
+    free(theirs);
+
+    return path;
+}
+
+
+/* each list begins with a colon */
+
+char *
+sjl_library_spark_path(const sjl_library_t *library)
+{
+    char  *path, *spark, *hadoop, *extra;
+
     spark = sjl_library_spark(library);
     hadoop = sjl_library_list(library->hadoop_jars);
     extra = sjl_library_list(library->extra_jars);
 
-    path = sjl_format("%s%s%s%s", ours, library->hadoop_first ? hadoop : spark,
+    path = sjl_format("%s%s%s", library->hadoop_first ? hadoop : spark,
                       library->hadoop_first ? spark : hadoop, extra);
-    free(scala);
-    free(ours);
     free(spark);
     free(hadoop);
     free(extra);
+
+    if (*path == ':') {
+        memmove(path, path + 1, strlen(path));
+    }
 
     return path;
 }
@@ -232,12 +252,12 @@ sjl_library_entry(const char *entry)
 
 
 int
-sjl_library_entry_there(const char *entry)
+sjl_library_entry_there(const char *entry, int fixed)
 {
     if (strncmp(entry, SJL_LIBRARY_BINARY, sizeof(SJL_LIBRARY_BINARY) - 1)
         == 0)
     {
-        return sjl_binary_find(entry + sizeof(SJL_LIBRARY_BINARY) - 1) != NULL;
+        return fixed || sjl_binary_find(entry + sizeof(SJL_LIBRARY_BINARY) - 1);
     }
 
     return access(entry, R_OK) == 0;

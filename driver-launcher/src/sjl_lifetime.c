@@ -17,12 +17,12 @@
 
 static void sjl_lifetime_idle_over(struct ev_loop *loop, ev_timer *timer,
     int events);
-static void sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer,
+static void sjl_lifetime_over(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_lifetime_hard_over(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_lifetime_arm(ev_timer *timer, double seconds);
-static void sjl_lifetime_check_ttl(sjl_context_t *ctx);
+static void sjl_lifetime_check(sjl_context_t *ctx);
 
 
 void
@@ -31,11 +31,14 @@ sjl_lifetime_init(sjl_context_t *ctx)
     ev_init(&ctx->idle, sjl_lifetime_idle_over);
     ctx->idle.data = ctx;
 
-    ev_init(&ctx->ttl, sjl_lifetime_ttl_over);
+    ev_init(&ctx->ttl, sjl_lifetime_over);
     ctx->ttl.data = ctx;
 
     ev_init(&ctx->hard, sjl_lifetime_hard_over);
     ctx->hard.data = ctx;
+
+    ev_init(&ctx->beat, sjl_lifetime_over);
+    ctx->beat.data = ctx;
 }
 
 
@@ -53,6 +56,21 @@ sjl_lifetime_begin(sjl_context_t *ctx)
 
     if (ctx->row.idle_timeout) {
         sjl_lifetime_arm(&ctx->idle, (double) ctx->row.idle_timeout);
+    }
+
+    sjl_lifetime_beat(ctx);
+}
+
+
+/* as long as it starts nobody can use it */
+
+void
+sjl_lifetime_beat(sjl_context_t *ctx)
+{
+    if (ctx->row.heartbeat && (ctx->row.state == SJP_CONTEXT_RUNNING
+                               || ctx->row.state == SJP_CONTEXT_RESTARTING))
+    {
+        sjl_lifetime_arm(&ctx->beat, (double) ctx->row.heartbeat);
     }
 }
 
@@ -72,12 +90,14 @@ sjl_lifetime_busy(const sjl_context_t *ctx)
     sjl_job_t  *job;
 
     DL_FOREACH(ctx->jobs, job) {
-        if (!job->row.final) {
+        if (!job->row.final
+            && (job->row.statement < 0 || sjl_conf->livy_skip_busy))
+        {
             return 1;
         }
     }
 
-    return ctx->strays != NULL;
+    return ctx->strays != NULL || ctx->sessions;
 }
 
 
@@ -92,7 +112,7 @@ sjl_lifetime_idle(sjl_context_t *ctx)
         sjl_lifetime_arm(&ctx->idle, (double) ctx->row.idle_timeout);
     }
 
-    sjl_lifetime_check_ttl(ctx);
+    sjl_lifetime_check(ctx);
 }
 
 
@@ -121,8 +141,10 @@ sjl_lifetime_idle_over(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 
+/* its time to live, or that without a sign of life */
+
 static void
-sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer, int events)
+sjl_lifetime_over(struct ev_loop *loop, ev_timer *timer, int events)
 {
     sjl_context_t  *ctx;
 
@@ -135,7 +157,7 @@ sjl_lifetime_ttl_over(struct ev_loop *loop, ev_timer *timer, int events)
         sjl_lifetime_arm(timer, SJL_LIFETIME_STRAYS);
 
     } else if (!sjl_lifetime_busy(ctx)) {
-        sjl_lifetime_check_ttl(ctx);
+        sjl_lifetime_check(ctx);
     }
 }
 
@@ -160,12 +182,17 @@ sjl_lifetime_hard_over(struct ev_loop *loop, ev_timer *timer, int events)
 
 
 static void
-sjl_lifetime_check_ttl(sjl_context_t *ctx)
+sjl_lifetime_check(sjl_context_t *ctx)
 {
     if (ctx->row.ttl && !ev_is_active(&ctx->ttl)) {
         sjl_context_stop_because(ctx,
             sjl_format("its time to live of %lld s is over",
                        (long long) ctx->row.ttl));
+
+    } else if (ctx->row.heartbeat && !ev_is_active(&ctx->beat)) {
+        sjl_context_stop_because(ctx,
+            sjl_format("no sign of life for %lld s",
+                       (long long) ctx->row.heartbeat));
     }
 }
 
@@ -176,4 +203,5 @@ sjl_lifetime_end(sjl_context_t *ctx)
     ev_timer_stop(sjl_loop, &ctx->idle);
     ev_timer_stop(sjl_loop, &ctx->ttl);
     ev_timer_stop(sjl_loop, &ctx->hard);
+    ev_timer_stop(sjl_loop, &ctx->beat);
 }

@@ -3,8 +3,9 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * How long a context may live: without a job, and in all.  Neither limit ends
- * one that has a job which runs or is queued.
+ * How long a context may live: without a job, without a sign of life of who
+ * uses it, and in all.  No limit ends one that has a job which runs or is
+ * queued.
  */
 
 
@@ -20,11 +21,17 @@ void sjl_lifetime_init(sjl_context_t *ctx);
 /* it runs: what its row says of limits holds from now on */
 void sjl_lifetime_begin(sjl_context_t *ctx);
 
-/* whether it has a job that is not final, or one that is not ours yet */
+/*
+ * Whether it has a job that is not final, or one that is not ours yet;
+ * statements count as the configuration says.
+ */
 int sjl_lifetime_busy(const sjl_context_t *ctx);
 
-/* its last job has ended */
+/* its last job has ended, or a statement has come */
 void sjl_lifetime_idle(sjl_context_t *ctx);
+
+/* somebody uses it yet: its heartbeat begins anew */
+void sjl_lifetime_beat(sjl_context_t *ctx);
 
 void sjl_lifetime_end(sjl_context_t *ctx);
 

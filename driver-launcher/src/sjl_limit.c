@@ -28,7 +28,8 @@ static void sjl_limit_refuse(sjl_request_t *r, const char *what, int64_t max);
 static const sjp_type_e  sjl_limit_always[] = {
     SJP_HELLO, SJP_PING, SJP_PONG, SJP_SNAPSHOT, SJP_DUMP, SJP_JOB_GET,
     SJP_JOB_KILL, SJP_CONTEXT_DELETE, SJP_JOB_SUBMIT, SJP_CONTEXT_CREATE,
-    SJP_CONTEXT_REPLACE
+    SJP_CONTEXT_REPLACE, SJP_STATEMENT_SUBMIT, SJP_STATEMENT_GET,
+    SJP_STATEMENT_CANCEL, SJP_BATCH_CREATE, SJP_BATCH_DELETE
 };
 
 

@@ -7,6 +7,7 @@
 
 #include "sjl_link.h"
 #include "sjl_binary.h"
+#include "sjl_complete.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
@@ -17,6 +18,7 @@
 #include "sjl_spool.h"
 #include "sjl_state.h"
 #include "sjl_stray.h"
+#include "sjl_thrift.h"
 
 
 /* a parser may quote the whole of a long body */
@@ -594,8 +596,9 @@ sjl_link_job_find(sjl_conn_t *c, sjl_frame_t *f, const char *id)
     job = sjl_job_find(id);
 
     if (job == NULL) {
-        if (sjl_stray_heard(ctx, id, f->type == SJP_LINK_REFUSED
-                                      || f->type == SJP_LINK_RESULT)
+        if (sjl_stray_heard(ctx, id, SJL_LANE_JOBS,
+                            f->type == SJP_LINK_REFUSED
+                            || f->type == SJP_LINK_RESULT)
             == SJL_ERROR)
         {
             sjl_link_violation(c, f, "it is about a job that nobody knows");
@@ -643,6 +646,11 @@ sjl_link_closed(sjl_conn_t *c)
 
     if (d == NULL || d->conn != c) {
         return;
+    }
+
+    if (d->context) {
+        sjl_complete_lost(d->context);
+        sjl_thrift_lost(d->context);
     }
 
     sjl_driver_detach(d);

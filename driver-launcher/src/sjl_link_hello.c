@@ -16,6 +16,7 @@
 #include "sjl_remote.h"
 #include "sjl_setup.h"
 #include "sjl_spare.h"
+#include "sjl_thrift.h"
 
 
 /* what a driver says of itself */
@@ -29,6 +30,7 @@ typedef struct {
     const char  *instance;
     const char  *submission;
     json_t      *jobs;
+    json_t      *statements;            /* those of them that are such */
 } sjl_link_hello_t;
 
 
@@ -53,12 +55,13 @@ sjl_link_hello(sjl_conn_t *c, sjl_frame_t *f)
     memset(&hello, 0, sizeof(sjl_link_hello_t));
     hello.generation = -1;
 
-    if (sjl_link_unpack(c, f, "{s:i, s:s, s?I, s?s, s?s, s?s, s?s, s?o}",
+    if (sjl_link_unpack(c, f, "{s:i, s:s, s?I, s?s, s?s, s?s, s?s, s?o, s?o}",
                         "protocol", &hello.protocol, "context", &hello.id,
                         "generation", &hello.generation,
                         "secret", &hello.secret, "token", &hello.token,
                         "instance", &hello.instance,
-                        "submission", &hello.submission, "jobs", &hello.jobs)
+                        "submission", &hello.submission, "jobs", &hello.jobs,
+                        "statements", &hello.statements)
         == SJL_ERROR)
     {
         return;
@@ -162,7 +165,7 @@ sjl_link_accept(sjl_conn_t *c, sjl_context_t *ctx,
         sjl_driver_stop(ctx->driver, 0);
     }
 
-    sjl_job_reconcile(ctx, hello->jobs);
+    sjl_job_reconcile(ctx, hello->jobs, hello->statements);
 }
 
 
@@ -210,7 +213,7 @@ sjl_link_welcome(sjl_context_t *ctx)
 {
     char           *why, *body;
     size_t          size;
-    json_t         *meta, *options, *settings, *fixed;
+    json_t         *meta, *options, *settings, *fixed, *thrift;
     sjl_library_t  *library;
 
     /* who has gone meanwhile comes back with the secret */
@@ -247,6 +250,16 @@ sjl_link_welcome(sjl_context_t *ctx)
                                json_pack("{s:O, s:O}",
                                          "hosts", sjl_conf->outbound_hosts,
                                          "files", sjl_conf->outbound_files));
+
+    if (ctx->row.kind) {
+        (void) json_object_set_new(meta, "kind", json_string(ctx->row.kind));
+    }
+
+    thrift = sjl_thrift_place();
+
+    if (thrift) {
+        (void) json_object_set_new(meta, "thrift", thrift);
+    }
 
     if (ctx->row.proxy_user) {
         (void) json_object_set_new(meta, "proxyUser",

@@ -8,10 +8,16 @@
 #include "sjl_look.h"
 
 
-typedef struct {
+typedef struct sjl_look_s  sjl_look_t;
+
+typedef int (*sjl_look_find_pt)(sjl_look_t *look, sjl_dao_t *dao);
+
+struct sjl_look_s {
     sjl_db_op_t          op;
     const sjl_table_t   *table;
+    sjl_look_find_pt     find;
     char                *key;
+    int64_t              number;
     sjl_look_pt          done;
     void                *data;
     int                  found;
@@ -20,16 +26,17 @@ typedef struct {
         sjl_job_row_t      job;
         sjl_context_row_t  context;
     } row;
-} sjl_look_t;
+};
 
 
-static void sjl_look(const sjl_table_t *table,
-    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), const char *key,
-    sjl_look_pt done, void *data);
-static int sjl_look_run_job(sjl_db_op_t *op, sjl_dao_t *dao);
-static int sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao);
-static int sjl_look_run_context_named(sjl_db_op_t *op, sjl_dao_t *dao);
-static sjl_look_t *sjl_look_begin(sjl_db_op_t *op);
+static void sjl_look(const sjl_table_t *table, sjl_look_find_pt find,
+    const char *key, int64_t number, sjl_look_pt done, void *data);
+static int sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao);
+static int sjl_look_find_job(sjl_look_t *look, sjl_dao_t *dao);
+static int sjl_look_find_context(sjl_look_t *look, sjl_dao_t *dao);
+static int sjl_look_find_context_named(sjl_look_t *look, sjl_dao_t *dao);
+static int sjl_look_find_session(sjl_look_t *look, sjl_dao_t *dao);
+static int sjl_look_find_statement(sjl_look_t *look, sjl_dao_t *dao);
 static void sjl_look_found(void *data, const void *row);
 static void sjl_look_done(sjl_db_op_t *op);
 
@@ -37,81 +44,67 @@ static void sjl_look_done(sjl_db_op_t *op);
 void
 sjl_look_job(const char *id, sjl_look_pt done, void *data)
 {
-    sjl_look(&sjl_jobs_table, sjl_look_run_job, id, done, data);
+    sjl_look(&sjl_jobs_table, sjl_look_find_job, id, 0, done, data);
 }
 
 
 void
 sjl_look_context(const char *id, sjl_look_pt done, void *data)
 {
-    sjl_look(&sjl_contexts_table, sjl_look_run_context, id, done, data);
+    sjl_look(&sjl_contexts_table, sjl_look_find_context, id, 0, done,
+             data);
 }
 
 
 void
 sjl_look_context_named(const char *name, sjl_look_pt done, void *data)
 {
-    sjl_look(&sjl_contexts_table, sjl_look_run_context_named, name, done,
+    sjl_look(&sjl_contexts_table, sjl_look_find_context_named, name, 0, done,
+             data);
+}
+
+
+void
+sjl_look_session(int64_t session, sjl_look_pt done, void *data)
+{
+    sjl_look(&sjl_contexts_table, sjl_look_find_session, NULL, session, done,
+             data);
+}
+
+
+void
+sjl_look_statement(const char *context, int64_t number, sjl_look_pt done,
+    void *data)
+{
+    sjl_look(&sjl_jobs_table, sjl_look_find_statement, context, number, done,
              data);
 }
 
 
 static void
-sjl_look(const sjl_table_t *table,
-    int (*run)(sjl_db_op_t *op, sjl_dao_t *dao), const char *key,
-    sjl_look_pt done, void *data)
+sjl_look(const sjl_table_t *table, sjl_look_find_pt find, const char *key,
+    int64_t number, sjl_look_pt done, void *data)
 {
     sjl_look_t  *look;
 
     look = sjl_alloc(sizeof(sjl_look_t));
     look->table = table;
+    look->find = find;
     look->key = sjl_strdup(key);
+    look->number = number;
     look->done = done;
     look->data = data;
-    look->op.run = run;
+    look->op.run = sjl_look_run;
     look->op.done = sjl_look_done;
 
     sjl_db_add(&look->op, 0);
 }
 
 
-static int
-sjl_look_run_job(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    sjl_look_t  *look;
-
-    look = sjl_look_begin(op);
-
-    return dao->type->job_get(dao, look->key, sjl_look_found, look);
-}
-
-
-static int
-sjl_look_run_context(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    sjl_look_t  *look;
-
-    look = sjl_look_begin(op);
-
-    return dao->type->context_get(dao, look->key, sjl_look_found, look);
-}
-
-
-static int
-sjl_look_run_context_named(sjl_db_op_t *op, sjl_dao_t *dao)
-{
-    sjl_look_t  *look;
-
-    look = sjl_look_begin(op);
-
-    return dao->type->context_named(dao, look->key, sjl_look_found, look);
-}
-
-
 /* it may be the second time, after a rollback */
 
-static sjl_look_t *
-sjl_look_begin(sjl_db_op_t *op)
+static int
+sjl_look_run(sjl_db_op_t *op, sjl_dao_t *dao)
 {
     sjl_look_t  *look;
 
@@ -120,7 +113,43 @@ sjl_look_begin(sjl_db_op_t *op)
     sjl_row_clear(look->table, &look->row);
     look->found = 0;
 
-    return look;
+    return look->find(look, dao);
+}
+
+
+static int
+sjl_look_find_job(sjl_look_t *look, sjl_dao_t *dao)
+{
+    return dao->type->job_get(dao, look->key, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_find_context(sjl_look_t *look, sjl_dao_t *dao)
+{
+    return dao->type->context_get(dao, look->key, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_find_context_named(sjl_look_t *look, sjl_dao_t *dao)
+{
+    return dao->type->context_named(dao, look->key, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_find_session(sjl_look_t *look, sjl_dao_t *dao)
+{
+    return dao->type->context_session(dao, look->number, sjl_look_found, look);
+}
+
+
+static int
+sjl_look_find_statement(sjl_look_t *look, sjl_dao_t *dao)
+{
+    return dao->type->statement_get(dao, look->key, look->number,
+                                    sjl_look_found, look);
 }
 
 

@@ -29,5 +29,10 @@ void sjl_look_context(const char *id, sjl_look_pt done, void *data);
 /* the newest context of a name */
 void sjl_look_context_named(const char *name, sjl_look_pt done, void *data);
 
+/* the context that is a session, and a statement of one */
+void sjl_look_session(int64_t session, sjl_look_pt done, void *data);
+void sjl_look_statement(const char *context, int64_t number, sjl_look_pt done,
+    void *data);
+
 
 #endif /* _SJL_LOOK_H_INCLUDED_ */

@@ -7,10 +7,12 @@
 
 #include "sjl_orphan.h"
 #include "sjl_archive.h"
+#include "sjl_batch.h"
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_probe.h"
+#include "sjl_remote.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -285,7 +287,9 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
 
     ctx = sjl_context_find(id);
 
-    if (ctx && ctx->driver) {
+    /* of a driver elsewhere nothing is here, but who submits it */
+
+    if (ctx && ctx->driver && ctx->driver->remote == NULL) {
 
         if (pid == session) {
             sjl_orphan_found(ctx, pid);
@@ -296,13 +300,15 @@ sjl_orphan_owned(pid_t pid, pid_t session, const char *id)
 
     DL_FOREACH(sjl_drivers, d) {
         if (d->process.pid == session
-            || (d->context && strcmp(d->id, id) == 0))
+            || (d->context && d->remote && d->remote->submitter == session)
+            || (d->context && d->remote == NULL && strcmp(d->id, id) == 0))
         {
             return 1;
         }
     }
 
-    return sjl_archive_owns(session) || sjl_probe_owns(session);
+    return sjl_archive_owns(session) || sjl_probe_owns(session)
+           || sjl_batch_lives(id);
 }
 
 
@@ -364,6 +370,28 @@ int
 sjl_orphan_looked(void)
 {
     return sjl_orphan_has_looked;
+}
+
+
+/* what was found by the last look is being ended, and may not have been yet */
+
+int
+sjl_orphan_cleared(const char *id)
+{
+    json_t      *value;
+    const char  *key;
+
+    if (!sjl_orphan_has_looked) {
+        return 0;
+    }
+
+    json_object_foreach(sjl_orphans, key, value) {
+        if (strcmp(strchr(key, ' ') + 1, id) == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

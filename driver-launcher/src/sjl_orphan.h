@@ -23,5 +23,8 @@ void sjl_orphan_stop(void);
 /* whether all processes were looked at since the start */
 int sjl_orphan_looked(void);
 
+/* whether no process of a context was left that is to end */
+int sjl_orphan_cleared(const char *id);
+
 
 #endif /* _SJL_ORPHAN_H_INCLUDED_ */

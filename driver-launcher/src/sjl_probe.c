@@ -33,9 +33,7 @@ struct sjl_probe_s {
     char           *uri;
     sjl_owner_t     owner;
     sjl_process_t   process;
-    ev_timer        timer;
     unsigned        started:1;          /* it is no longer in the queue */
-    unsigned        late:1;
     sjl_probe_pt    done;
     void           *data;
     sjl_probe_t    *next;
@@ -46,8 +44,6 @@ struct sjl_probe_s {
 static void sjl_probe_go_on(void);
 static void sjl_probe_made(sjl_file_op_t *op);
 static int sjl_probe_run(sjl_probe_t *probe);
-static void sjl_probe_timeout(struct ev_loop *loop, ev_timer *timer,
-    int events);
 static void sjl_probe_exited(sjl_process_t *p, int status);
 static int sjl_probe_read(sjl_file_op_t *op);
 static void sjl_probe_was_read(sjl_file_op_t *op);
@@ -81,9 +77,6 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
     probe->data = data;
     probe->process.exited = sjl_probe_exited;
     sjl_id_make(probe->id);
-
-    ev_init(&probe->timer, sjl_probe_timeout);
-    probe->timer.data = probe;
 
     DL_APPEND(sjl_probes, probe);
 
@@ -156,8 +149,7 @@ sjl_probe_made(sjl_file_op_t *op)
         sjl_log(SJL_LOG_INFO, "process %d looks at library set %s",
                 (int) probe->process.pid, probe->name);
 
-        ev_timer_set(&probe->timer, (double) sjl_conf->start_timeout, 0.);
-        ev_timer_start(sjl_loop, &probe->timer);
+        sjl_process_within(&probe->process, (double) sjl_conf->start_timeout);
 
         SPARKJOB_FAULT("probe.spawned");
     }
@@ -224,24 +216,6 @@ sjl_probe_run(sjl_probe_t *probe)
 
 
 static void
-sjl_probe_timeout(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    sjl_probe_t  *probe;
-
-    (void) loop;
-    (void) events;
-
-    probe = timer->data;
-    probe->late = 1;
-
-    sjl_log(SJL_LOG_ERR, "looking at library set %s has taken %d s, it is "
-            "given up", probe->name, (int) sjl_conf->start_timeout);
-
-    sjl_process_signal(&probe->process, SIGKILL);
-}
-
-
-static void
 sjl_probe_exited(sjl_process_t *p, int status)
 {
     sjl_probe_t    *probe;
@@ -249,13 +223,16 @@ sjl_probe_exited(sjl_process_t *p, int status)
 
     probe = sjl_container(p, sjl_probe_t, process);
 
-    ev_timer_stop(sjl_loop, &probe->timer);
+    if (p->late) {
+        sjl_log(SJL_LOG_ERR, "looking at library set %s has taken %d s, it is "
+                "given up", probe->name, (int) sjl_conf->start_timeout);
+    }
 
     op = sjl_file_op_make(sjl_probe_read, sjl_probe_was_read, probe);
     op->from = sjl_path_context(probe->id, "");
-    op->to = probe->late ? sjl_format("its JVM has not ended within %d s",
-                                      (int) sjl_conf->start_timeout)
-                         : sjl_process_words(status);
+    op->to = p->late ? sjl_format("its JVM has not ended within %d s",
+                                  (int) sjl_conf->start_timeout)
+                     : sjl_process_words(status);
     sjl_file_op_add(op);
 }
 
@@ -406,7 +383,6 @@ sjl_probe_stop(void)
     sjl_probe_ending = 1;
 
     DL_FOREACH(sjl_probes, probe) {
-        ev_timer_stop(sjl_loop, &probe->timer);
         sjl_process_signal(&probe->process, SIGKILL);
     }
 }

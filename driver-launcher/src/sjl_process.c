@@ -23,6 +23,8 @@ static uint64_t sjl_process_ticks(pid_t pid);
 static int sjl_process_is_over(const sjl_process_t *p);
 static void sjl_process_boot(char *id, size_t size);
 static void sjl_process_ended(struct ev_loop *loop, ev_io *io, int events);
+static void sjl_process_expired(struct ev_loop *loop, ev_timer *timer,
+    int events);
 
 
 int
@@ -60,6 +62,7 @@ sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn)
     p->pid = pid;
     p->group = pid;
     p->child = 1;
+    p->late = 0;
     p->ticks = sjl_process_ticks(pid);
 
     /* one that cannot be known again would be lost by the next launcher */
@@ -267,6 +270,19 @@ sjl_process_text(const sjl_process_t *p)
 }
 
 
+char *
+sjl_process_self(void)
+{
+    sjl_process_t  p;
+
+    p.pid = getpid();
+    p.group = getpgrp();
+    p.ticks = sjl_process_ticks(p.pid);
+
+    return sjl_process_text(&p);
+}
+
+
 int
 sjl_process_adopt(sjl_process_t *p, const char *text)
 {
@@ -383,6 +399,30 @@ sjl_process_ended(struct ev_loop *loop, ev_io *io, int events)
 
 
 void
+sjl_process_within(sjl_process_t *p, double seconds)
+{
+    ev_timer_init(&p->limit, sjl_process_expired, seconds, 0.);
+    p->limit.data = p;
+    ev_timer_start(sjl_loop, &p->limit);
+}
+
+
+static void
+sjl_process_expired(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    sjl_process_t  *p;
+
+    (void) loop;
+    (void) events;
+
+    p = timer->data;
+    p->late = 1;
+
+    sjl_process_signal(p, SIGKILL);
+}
+
+
+void
 sjl_process_signal(const sjl_process_t *p, int signo)
 {
     if (p->pid == 0) {
@@ -412,6 +452,7 @@ sjl_process_forget(sjl_process_t *p)
     }
 
     ev_io_stop(sjl_loop, &p->watch);
+    ev_timer_stop(sjl_loop, &p->limit);
     (void) close(p->fd);
     p->pid = 0;
 }

@@ -3,9 +3,9 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * A driver's process: started by us, or by a launcher before us.  Both are
- * watched by a descriptor of the process (Linux 5.3), which tells the one from
- * another process that has got the same number later.
+ * A process, of a driver or a batch: started by us, or by a launcher before us.
+ * Both are watched by a descriptor of the process (Linux 5.3), which tells the
+ * one from another process that has got the same number later.
  */
 
 
@@ -24,7 +24,9 @@ struct sjl_process_s {
     uint64_t   ticks;                   /* when it was started, since boot */
     int        fd;
     unsigned   child:1;
+    unsigned   late:1;                  /* killed by sjl_process_within() */
     ev_io      watch;
+    ev_timer   limit;
 
     /*
      * Called once when the process has ended: its status as waitpid() tells
@@ -60,11 +62,17 @@ int sjl_process_spawn(sjl_process_t *p, const sjl_spawn_t *spawn);
 char *sjl_process_text(const sjl_process_t *p);
 int sjl_process_adopt(sjl_process_t *p, const char *text);
 
+/* the same text of this process itself, which leads its group */
+char *sjl_process_self(void);
+
 /* what stands behind a process in a text that begins with one, or NULL */
 const char *sjl_process_rest(const char *text);
 
 /* the same for a process that is known by its number only */
 int sjl_process_adopt_pid(sjl_process_t *p, pid_t pid);
+
+/* kills it, with its group, unless it has ended after so many seconds */
+void sjl_process_within(sjl_process_t *p, double seconds);
 
 /* sends a signal to the process and all of its group */
 void sjl_process_signal(const sjl_process_t *p, int signo);

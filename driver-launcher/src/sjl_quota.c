@@ -6,6 +6,7 @@
 
 
 #include "sjl_quota.h"
+#include "sjl_batch.h"
 #include "sjl_config.h"
 #include "sjl_driver.h"
 #include "sjl_probe.h"
@@ -232,7 +233,8 @@ sjl_quota_sweep(void)
     for (entry = readdir(dir); entry; entry = readdir(dir)) {
 
         if (!sjl_id_ok(entry->d_name) || sjl_driver_known(entry->d_name)
-            || sjl_probe_known(entry->d_name))
+            || sjl_probe_known(entry->d_name)
+            || sjl_batch_lives(entry->d_name))
         {
             continue;
         }

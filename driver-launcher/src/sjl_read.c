@@ -28,7 +28,7 @@ static void sjl_read_done(void *data, const void *row,
 static void sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row);
-static void sjl_read_file(sjl_request_t *r, const char *id,
+static void sjl_read_file(sjl_request_t *r, json_t *meta, const char *id,
     const char *suffix, const char *what, int64_t size);
 static void sjl_read_answer_log(sjl_request_t *r, const sjl_job_row_t *row);
 
@@ -124,12 +124,31 @@ sjl_read_answer_job(sjl_request_t *r, const sjl_job_row_t *row)
 static void
 sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row)
 {
+    sjl_read_payload(r, NULL, row);
+}
+
+
+void
+sjl_read_payload(sjl_request_t *r, json_t *meta, const sjl_job_row_t *row)
+{
     if (row->payload == SJL_PAYLOAD_STORED) {
-        sjl_read_file(r, row->id, "", "result", row->size);
+        sjl_read_file(r, meta, row->id, "", "result", row->size);
         return;
     }
 
-    sjl_request_reply(r, NULL, row->data.data, row->data.len);
+    sjl_request_reply(r, meta, row->data.data, row->data.len);
+}
+
+
+void
+sjl_read_code(sjl_request_t *r, const sjl_job_row_t *row)
+{
+    if (row->config_file) {
+        sjl_read_file(r, NULL, row->id, ".config", "code", -1);
+        return;
+    }
+
+    sjl_request_reply(r, NULL, row->config.data, row->config.len);
 }
 
 
@@ -138,10 +157,10 @@ sjl_read_answer_result(sjl_request_t *r, const sjl_job_row_t *row)
 static void
 sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
 {
-    if (row->config_file) {
-        sjl_read_file(r, row->id, ".config", "configuration", -1);
+    if (row->config_file && row->statement < 0) {
+        sjl_read_file(r, NULL, row->id, ".config", "configuration", -1);
 
-    } else if (row->config.data == NULL) {
+    } else if (row->config.data == NULL || row->statement >= 0) {
         sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
 
     } else {
@@ -151,8 +170,8 @@ sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
 
 
 static void
-sjl_read_file(sjl_request_t *r, const char *id, const char *suffix,
-    const char *what, int64_t size)
+sjl_read_file(sjl_request_t *r, json_t *meta, const char *id,
+    const char *suffix, const char *what, int64_t size)
 {
     int          fd;
     char        *path;
@@ -173,10 +192,11 @@ sjl_read_file(sjl_request_t *r, const char *id, const char *suffix,
                     (long long) size);
 
     } else {
-        sjl_request_reply_file(r, NULL, fd);
+        sjl_request_reply_file(r, meta, fd);
         return;
     }
 
+    json_decref(meta);
     sjl_log(SJL_LOG_CRIT, "%s", why.text);
     sjl_request_storage_failed(r, &why);
 

@@ -34,7 +34,7 @@ sjl_record_context(const sjl_context_row_t *row)
                                                         : "default"));
 
     return json_pack("{s:s, s:I, s:s, s:s, s:b, s:s, s:I, s:I, s:s*, s:s*,"
-                     " s:s*, s:I, s:I, s:o}",
+                     " s:s*, s:I, s:I, s:s*, s:o}",
                      "id", row->id, "rev", (json_int_t) row->rev,
                      "name", row->name, "user", row->user,
                      "adhoc", (int) row->adhoc,
@@ -45,6 +45,7 @@ sjl_record_context(const sjl_context_row_t *row)
                      "reason", row->reason,
                      "maxJobs", (json_int_t) row->max_jobs,
                      "maxQueued", (json_int_t) row->max_queued,
+                     "proxyUser", row->proxy_user,
                      "shown", shown);
 }
 
@@ -52,23 +53,31 @@ sjl_record_context(const sjl_context_row_t *row)
 json_t *
 sjl_record_job(const sjl_job_row_t *row)
 {
-    json_t  *progress;
+    json_t  *progress, *record;
 
     progress = row->progress ? json_loads(row->progress, 0, NULL) : NULL;
 
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:s,"
-                     " s:I, s:I, s:o*}",
-                     "id", row->id, "rev", (json_int_t) row->rev,
-                     "class", row->class, "context", row->context,
-                     "contextId", row->context_id, "user", row->user,
-                     "cp", sjl_record_names(row->cp),
-                     "state", sjl_job_states[row->state],
-                     "start", (json_int_t) row->start,
-                     "end", (json_int_t) row->end,
-                     "payload", sjl_payloads[row->payload],
-                     "size", (json_int_t) row->size,
-                     "runMicros", (json_int_t) row->run_micros,
-                     "progress", progress);
+    record = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I,"
+                       " s:s, s:I, s:I, s:o*}",
+                       "id", row->id, "rev", (json_int_t) row->rev,
+                       "class", row->class, "context", row->context,
+                       "contextId", row->context_id, "user", row->user,
+                       "cp", sjl_record_names(row->cp),
+                       "state", sjl_job_states[row->state],
+                       "start", (json_int_t) row->start,
+                       "end", (json_int_t) row->end,
+                       "payload", sjl_payloads[row->payload],
+                       "size", (json_int_t) row->size,
+                       "runMicros", (json_int_t) row->run_micros,
+                       "progress", progress);
+
+    if (row->statement >= 0) {
+        (void) json_object_set_new(record, "statement",
+                                   json_integer(row->statement));
+        (void) json_object_set_new(record, "kind", json_string(row->kind));
+    }
+
+    return record;
 }
 
 

@@ -10,9 +10,12 @@
 #include "sjl_context.h"
 #include "sjl_files.h"
 #include "sjl_listen_link.h"
+#include "sjl_orphan.h"
 #include "sjl_setup.h"
+#include "sjl_ticket.h"
 #include "sjl_tls.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 
@@ -23,6 +26,8 @@
 
 static int sjl_remote_wanted(const json_t *settings,
     const sjl_cluster_t *cluster);
+static char *sjl_remote_keytab(const sjl_remote_kind_t *kind,
+    const sjl_cluster_t *cluster, const char *user);
 static const sjl_library_t *sjl_remote_library(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
@@ -35,9 +40,11 @@ static const char *sjl_remote_home(void);
 static char *sjl_remote_scala(const sjl_library_t *library);
 static void sjl_remote_tick(struct ev_loop *loop, ev_timer *timer, int events);
 static void sjl_remote_next(sjl_remote_t *r);
+static int sjl_remote_settled(sjl_remote_t *r);
 static int sjl_remote_asks(const sjl_remote_t *r);
 static int sjl_remote_id_ok(const char *id);
 static void sjl_remote_known(sjl_remote_t *r, const char *id, int changed);
+static void sjl_remote_silent(sjl_remote_t *r, const char *words);
 
 
 static const sjl_remote_kind_t *const  sjl_remote_kinds[] = {
@@ -46,7 +53,8 @@ static const sjl_remote_kind_t *const  sjl_remote_kinds[] = {
 
 
 char *
-sjl_remote_choose(const json_t *settings, const char *name, char **why)
+sjl_remote_choose(const json_t *settings, const char *user,
+    const char *name, char **why)
 {
     char                     *rest, *text;
     const char               *master;
@@ -85,10 +93,55 @@ sjl_remote_choose(const json_t *settings, const char *name, char **why)
         return NULL;
     }
 
+    user = user ? user : sjl_remote_setting(settings, cluster,
+                                            "spark.proxy.user");
+    *why = sjl_remote_keytab(kind, cluster, user);
+
+    if (*why) {
+        free(rest);
+        return NULL;
+    }
+
     text = sjl_remote_pack(kind, master, rest, name, NULL, 0);
     free(rest);
 
     return text;
+}
+
+
+/*
+ * The one way of a keytab to a driver elsewhere is Spark's own, of YARN, where
+ * executors are given tokens of the keytab's principal.
+ */
+
+static char *
+sjl_remote_keytab(const sjl_remote_kind_t *kind, const sjl_cluster_t *cluster,
+    const char *user)
+{
+    if (!sjl_ticket_wanted(cluster)) {
+        return NULL;
+    }
+
+    if (kind != &sjl_remote_yarn) {
+        return sjl_format("cluster: %s has a keytab, and drivers that %s "
+                          "starts cannot log in by it: take client mode",
+                          cluster->resource.row.name, cluster->master);
+    }
+
+    if (user && *user) {
+        return sjl_format("spark.proxy.user: in cluster mode contexts of %s "
+                          "act for %s alone, and not for %.255s: take client "
+                          "mode", cluster->resource.row.name,
+                          cluster->principal, user);
+    }
+
+    if (sjl_owner_any()) {
+        return sjl_format("cluster: in cluster mode %s would have its keytab "
+                          "read by the users of drivers (driver.run_as): take "
+                          "client mode", cluster->resource.row.name);
+    }
+
+    return NULL;
 }
 
 
@@ -225,6 +278,13 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
     ev_timer_start(sjl_loop, &r->timer);
 
     return r;
+}
+
+
+void
+sjl_remote_adopt(sjl_remote_t *r)
+{
+    r->unsure = 1;
 }
 
 
@@ -409,19 +469,36 @@ sjl_remote_tick(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 sjl_remote_next(sjl_remote_t *r)
 {
-    if (r->busy || r->id == NULL || !sjl_remote_asks(r)) {
+    if (r->busy || !sjl_remote_asks(r) || !sjl_remote_settled(r)
+        || (r->id == NULL && (!r->unsure || r->kind->find == NULL)))
+    {
         return;
     }
 
     r->busy = 1;
 
+    if (r->id == NULL) {
+        r->kind->find(r);
+        return;
+    }
+
     if (r->kill) {
+        SPARKJOB_FAULT("remote.kill");
         r->kill = 0;
         r->kind->kill(r);
         return;
     }
 
     r->kind->status(r);
+}
+
+
+/* who submits yet may have it made after we were told that there is none */
+
+static int
+sjl_remote_settled(sjl_remote_t *r)
+{
+    return !r->unsure || sjl_orphan_cleared(r->driver->id);
 }
 
 
@@ -435,11 +512,19 @@ sjl_remote_asks(const sjl_remote_t *r)
 }
 
 
-/* it may be on its way yet: then it is killed when that has ended */
+/*
+ * It may be on its way yet: then it is killed when that has ended, which a
+ * submitter of ours has to at once.
+ */
 
 void
 sjl_remote_kill(sjl_remote_t *r)
 {
+    if (r->submitter && kill(-r->submitter, SIGKILL) == -1 && errno != ESRCH) {
+        sjl_log(SJL_LOG_CRIT, "kill(%d) failed: %s", (int) -r->submitter,
+                strerror(errno));
+    }
+
     r->kill = 1;
     sjl_remote_next(r);
 }
@@ -456,6 +541,8 @@ sjl_remote_come(sjl_remote_t *r, const char *id, int first)
         r->log = stat(path, &sb) == 0 ? sb.st_size : 0;
         free(path);
     }
+
+    r->unsure = 0;
 
     /* what its manager has said counts for more */
 
@@ -539,17 +626,18 @@ sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
     r->busy = 0;
 
     if (state == SJL_REMOTE_SILENT) {
-
-        if (!r->told) {
-            sjl_log(SJL_LOG_ERR, "%s cannot be asked about driver %s: %s",
-                    r->rest, r->id, words);
-        }
-
-        r->told = 1;
+        sjl_remote_silent(r, words);
         return;
     }
 
     r->told = 0;
+
+    if (state == SJL_REMOTE_NONE && r->unsure && r->driver->conn == NULL) {
+        sjl_driver_unstarted(r->driver);
+        return;
+    }
+
+    r->unsure = 0;
 
     /* what it has said before it ended by itself may be on its way yet */
 
@@ -566,10 +654,49 @@ sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
 }
 
 
+static void
+sjl_remote_silent(sjl_remote_t *r, const char *words)
+{
+    if (!r->told) {
+        sjl_log(SJL_LOG_ERR, "%s cannot be asked about driver %s: %s", r->rest,
+                r->id ? r->id : "of another launcher", words);
+    }
+
+    r->told = 1;
+}
+
+
+void
+sjl_remote_found(sjl_remote_t *r, const char *id, const char *why)
+{
+    r->busy = 0;
+
+    if (why || (id && !sjl_remote_id_ok(id))) {
+        sjl_remote_silent(r, why ? why : "what it says is no id of a driver");
+        return;
+    }
+
+    r->told = 0;
+
+    if (id == NULL) {
+        sjl_driver_unstarted(r->driver);
+        return;
+    }
+
+    sjl_log(SJL_LOG_INFO, "driver %s of context %s was submitted to %s by "
+            "another launcher", id, r->driver->id, r->rest);
+    r->unsure = 0;
+    sjl_remote_known(r, id, 0);
+    sjl_remote_next(r);
+}
+
+
 void
 sjl_remote_killed(sjl_remote_t *r, const char *why)
 {
     r->busy = 0;
+
+    SPARKJOB_FAULT("remote.killed");
 
     if (why) {
         sjl_log(SJL_LOG_ERR, "%s does not kill driver %s: %s", r->rest, r->id,

@@ -29,7 +29,8 @@
 typedef enum {
     SJL_REMOTE_SILENT = 0,              /* nothing: it cannot be asked */
     SJL_REMOTE_ALIVE,
-    SJL_REMOTE_OVER
+    SJL_REMOTE_OVER,
+    SJL_REMOTE_NONE                     /* it knows no such driver */
 } sjl_remote_state_e;
 
 
@@ -68,6 +69,12 @@ typedef struct {
 
     void       (*submit)(sjl_remote_t *r, const sjl_remote_start_t *start);
     void       (*status)(sjl_remote_t *r);
+
+    /*
+     * Looks for one that another launcher may have had submitted, and tells
+     * sjl_remote_found(); NULL: it cannot be found without its id.
+     */
+    void       (*find)(sjl_remote_t *r);
     void       (*kill)(sjl_remote_t *r);
 
     /* releases what it has in "data", may be NULL */
@@ -89,6 +96,9 @@ struct sjl_remote_s {
     unsigned                  busy:1;
     unsigned                  kill:1;   /* to be asked next */
     unsigned                  told:1;   /* that it cannot be asked */
+    unsigned                  unsure:1; /* whether it was ever submitted */
+
+    pid_t                     submitter;   /* of ours that runs, or 0 */
 
     void                     *data;     /* the kind's own */
 };
@@ -96,13 +106,13 @@ struct sjl_remote_s {
 
 /*
  * Whether a context's driver is a cluster's to start, by the settings of the
- * request, its cluster's (NULL: it names none), and those of the configuration.
- * The text for the context's row, to
- * be freed; or NULL, and *why, to be freed, says what is wrong if it is to be
- * but cannot.
+ * request, the user for whom it acts (or NULL), its cluster's (NULL: it names
+ * none), and those of the configuration.  The text for the context's row, to be
+ * freed; or NULL, and *why, to be freed, says what is wrong if it is to be but
+ * cannot.
  */
-char *sjl_remote_choose(const json_t *settings, const char *cluster,
-    char **why);
+char *sjl_remote_choose(const json_t *settings, const char *user,
+    const char *cluster, char **why);
 
 /*
  * A setting: the request's (or NULL: what it says does not count), or else the
@@ -114,6 +124,13 @@ const char *sjl_remote_setting(const json_t *settings,
 /* NULL: the text is none, which was logged */
 sjl_remote_t *sjl_remote_make(sjl_driver_t *d, const char *text);
 void sjl_remote_free(sjl_remote_t *r);
+
+/*
+ * Another launcher was about to have it submitted, and may have died on the
+ * way: what is left of its submitter is ended first, and then the cluster is
+ * asked what has become of that.
+ */
+void sjl_remote_adopt(sjl_remote_t *r);
 
 /* what the row has to say of it, to be freed */
 char *sjl_remote_text(const sjl_remote_t *r);
@@ -155,7 +172,10 @@ void sjl_remote_stated(sjl_remote_t *r, sjl_remote_state_e state,
     const char *words);
 void sjl_remote_killed(sjl_remote_t *r, const char *why);
 
-/* the kinds, see sjl_standalone.c, sjl_yarn_driver.c and sjl_kubernetes.c */
+/* the id of what was found, or NULL; why: it cannot be asked */
+void sjl_remote_found(sjl_remote_t *r, const char *id, const char *why);
+
+/* see sjl_standalone.c, sjl_yarn_driver.c and sjl_kubernetes_driver.c */
 extern const sjl_remote_kind_t  sjl_remote_standalone;
 extern const sjl_remote_kind_t  sjl_remote_yarn;
 extern const sjl_remote_kind_t  sjl_remote_kubernetes;

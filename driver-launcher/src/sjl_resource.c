@@ -12,6 +12,7 @@
 
 
 #define SJL_RESOURCE_GOT     100
+#define SJL_RESOURCE_LONG    4096
 #define SJL_RESOURCE_HIDDEN  "*********"
 
 
@@ -43,6 +44,9 @@ static int sjl_resource_is_mark(const char *key, const json_t *value);
 static int sjl_resource_by_name(sjl_resource_t *a, sjl_resource_t *b);
 static const char *sjl_resource_wrong(const sjl_resource_member_t *m,
     const json_t *value);
+static const char *sjl_resource_wrong_text(const char *text);
+static const char *sjl_resource_wrong_url(const char *url);
+static const char *sjl_resource_wrong_environment(const json_t *value);
 static char *sjl_resource_values(const sjl_resource_member_t *m);
 
 
@@ -85,8 +89,9 @@ json_t *
 sjl_resource_show(const sjl_resource_type_t *type,
     const sjl_resource_t *resource, const char *own)
 {
-    size_t   i;
-    json_t  *json, *spec, *report, *users;
+    size_t       i;
+    json_t      *json, *spec, *report, *users;
+    const char  *unchecked;
 
     users = type->users(resource->row.name, 1);
 
@@ -113,6 +118,12 @@ sjl_resource_show(const sjl_resource_type_t *type,
                                    json_string(resource->row.user));
         (void) json_object_set_new(json, "time",
                                    json_integer(resource->row.time));
+    }
+
+    unchecked = type->unchecked ? type->unchecked(resource) : NULL;
+
+    if (unchecked) {
+        (void) json_object_set_new(json, "unchecked", json_string(unchecked));
     }
 
     report = resource->row.report ? json_loads(resource->row.report, 0, NULL)
@@ -441,8 +452,16 @@ sjl_resource_wrong(const sjl_resource_member_t *m, const json_t *value)
             }
         }
 
-        return m->values || json_string_length(value) == 0
-               ? "a string that is not empty" : NULL;
+        return m->values ? "one of these"
+               : sjl_resource_wrong_text(json_string_value(value));
+
+    case SJL_RESOURCE_URL:
+
+        return sjl_resource_wrong_url(json_string_value(value));
+
+    case SJL_RESOURCE_ENVIRONMENT:
+
+        return sjl_resource_wrong_environment(value);
 
     case SJL_RESOURCE_COUNT:
 
@@ -476,6 +495,69 @@ sjl_resource_wrong(const sjl_resource_member_t *m, const json_t *value)
 }
 
 
+static const char *
+sjl_resource_wrong_text(const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        return "a string that is not empty";
+    }
+
+    if (strlen(text) > SJL_RESOURCE_LONG) {
+        return "a string of at most 4096 bytes";
+    }
+
+    for ( ; *text; text++) {
+        if (iscntrl((unsigned char) *text)) {
+            return "a string without control characters";
+        }
+    }
+
+    return NULL;
+}
+
+
+/* nothing else may be asked for by these, files least of all */
+
+static const char *
+sjl_resource_wrong_url(const char *url)
+{
+    const char  *wrong, *p, *next;
+
+    wrong = sjl_resource_wrong_text(url);
+
+    for (p = url; wrong == NULL && p; p = next ? next + 1 : NULL) {
+        next = strchr(p, ',');
+
+        if (strncmp(p, "http://", 7) != 0 && strncmp(p, "https://", 8) != 0) {
+            wrong = "a URL that begins with http:// or https://";
+        }
+    }
+
+    return wrong;
+}
+
+
+static const char *
+sjl_resource_wrong_environment(const json_t *value)
+{
+    json_t      *item;
+    const char  *name;
+
+    json_object_foreach((json_t *) (uintptr_t) value, name, item) {
+
+        if (!json_is_string(item)) {
+            return "an object with strings";
+        }
+
+        if (*name == '\0' || strchr(name, '=')) {
+            return "names that are not empty and have no \"=\"";
+        }
+    }
+
+    return json_is_object(value) ? NULL : "an object with strings";
+}
+
+
 static char *
 sjl_resource_values(const sjl_resource_member_t *m)
 {
@@ -492,6 +574,53 @@ sjl_resource_values(const sjl_resource_member_t *m)
     }
 
     return text;
+}
+
+
+json_t *
+sjl_resource_look_fixed(void)
+{
+    char            *text;
+    size_t           i, j;
+    json_t          *all, *wrong, *sentence;
+    sjl_resource_t  *resource, *next;
+
+    static const struct {
+        const char                 *member;
+        const sjl_resource_type_t  *type;
+    } members[] = {
+        { "clusters", &sjl_clusters_type },
+        { "library_sets", &sjl_libraries_type }
+    };
+
+    all = json_array();
+
+    for (i = 0; i < sjl_nelts(members); i++) {
+        HASH_ITER(hh, *members[i].type->all, resource, next) {
+
+            wrong = json_array();
+
+            /* the default set is what driver.* says, and looked at with it */
+
+            if (resource->fixed
+                && strcmp(resource->row.name, SJL_LIBRARY_DEFAULT) != 0)
+            {
+                members[i].type->look(resource->spec, 1, wrong);
+            }
+
+            json_array_foreach(wrong, j, sentence) {
+                text = sjl_format("%s.%s.%s", members[i].member,
+                                  resource->row.name,
+                                  json_string_value(sentence));
+                (void) json_array_append_new(all, json_string(text));
+                free(text);
+            }
+
+            json_decref(wrong);
+        }
+    }
+
+    return all;
 }
 
 

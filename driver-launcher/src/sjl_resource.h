@@ -30,9 +30,11 @@ typedef struct {
 
 typedef enum {
     SJL_RESOURCE_TEXT,
+    SJL_RESOURCE_URL,                   /* of HTTP, or several with commas */
     SJL_RESOURCE_COUNT,                 /* from 0 to SJL_RESOURCE_MOST */
     SJL_RESOURCE_LIST,                  /* of strings */
-    SJL_RESOURCE_MAP                    /* with strings */
+    SJL_RESOURCE_MAP,                   /* with strings */
+    SJL_RESOURCE_ENVIRONMENT
 } sjl_resource_kind_e;
 
 
@@ -55,8 +57,9 @@ typedef struct {
     /* adds sentences about what is wrong in what is told of one */
     void               (*check)(const json_t *spec, json_t *wrong);
 
-    /* likewise, about what is not there now */
-    void               (*look)(const json_t *spec, json_t *wrong);
+    /* likewise, about what is not there now; fixed: binaries and other
+       resources, which may be in the database, do not count */
+    void               (*look)(const json_t *spec, int fixed, json_t *wrong);
 
     /* makes one, under a name that is free; the spec is taken over */
     sjl_resource_t    *(*make)(const char *name, json_t *spec);
@@ -64,6 +67,9 @@ typedef struct {
 
     /* who needs one to be as it is, or to be there at all: names, an array */
     json_t            *(*users)(const char *name, int remove);
+
+    /* why nobody looks whether it has what contexts want; NULL: somebody does */
+    const char        *(*unchecked)(const sjl_resource_t *resource);
 } sjl_resource_type_t;
 
 
@@ -101,6 +107,9 @@ json_t *sjl_resource_show_all(const sjl_resource_type_t *type,
  */
 void sjl_resource_check(const sjl_resource_member_t *members, size_t n,
     const json_t *spec, json_t *wrong);
+
+/* what those of the configuration name that is not there: sentences, an array */
+json_t *sjl_resource_look_fixed(void);
 
 /* whether it may be the name of one: as binaries have */
 int sjl_resource_name_ok(const char *name);

@@ -15,6 +15,10 @@
 
 #define SJL_FIXED  SJL_COLUMN_FIXED
 
+#define SJL_TABLE(type, name)                                                 \
+    { name, sizeof(sjl_##type##_row_t), sjl_nelts(sjl_##type##_columns),      \
+      sjl_##type##_columns }
+
 
 static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "id", id, TEXT, SJL_FIXED, NULL),
@@ -50,7 +54,15 @@ static const sjl_column_t  sjl_context_columns[] = {
     SJL_C(context, "master", master, TEXT, 0, NULL),
     SJL_C(context, "generation", generation, NUMBER, 0, NULL),
     SJL_C(context, "remote", remote, TEXT, 0, NULL),
-    SJL_C(context, "shown", shown, TEXT, 0, NULL)
+    SJL_C(context, "shown", shown, TEXT, 0, NULL),
+    SJL_C(context, "session", session, NUMBER, SJL_FIXED, NULL),
+    SJL_C(context, "kind", kind, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "livy", livy, TEXT, SJL_FIXED, NULL),
+    SJL_C(context, "heartbeat", heartbeat, NUMBER, SJL_FIXED, NULL),
+
+    /* a statement's row counts it, see migration 8 */
+    SJL_C(context, "statements", statements, NUMBER, SJL_FIXED, NULL),
+    SJL_C(context, "until", until, NUMBER, 0, NULL)
 };
 
 
@@ -79,7 +91,9 @@ static const sjl_column_t  sjl_job_columns[] = {
     SJL_C(job, "code", code, NUMBER, 0, NULL),
     SJL_C(job, "code_name", code_name, TEXT, 0, NULL),
     SJL_C(job, "request", request, TEXT, SJL_FIXED, NULL),
-    SJL_C(job, "progress", progress, TEXT, 0, NULL)
+    SJL_C(job, "progress", progress, TEXT, 0, NULL),
+    SJL_C(job, "statement", statement, NUMBER, SJL_FIXED, NULL),
+    SJL_C(job, "kind", kind, TEXT, SJL_FIXED, NULL)
 };
 
 
@@ -125,6 +139,23 @@ static const sjl_column_t  sjl_kill_columns[] = {
 };
 
 
+static const sjl_column_t  sjl_batch_columns[] = {
+    SJL_C(batch, "id", id, TEXT, SJL_FIXED, NULL),
+    SJL_C(batch, "number", number, NUMBER, SJL_FIXED, NULL),
+    SJL_C(batch, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(batch, "user", user, TEXT, SJL_FIXED, NULL),
+    SJL_C(batch, "proxy_user", proxy_user, TEXT, SJL_FIXED, NULL),
+    SJL_C(batch, "state", state, NAME, 0, sjl_batch_states),
+    SJL_C(batch, "start", start, NUMBER, SJL_FIXED, NULL),
+    SJL_C(batch, "end", end, NUMBER, 0, NULL),
+    SJL_C(batch, "stopping", stopping, NUMBER, 0, NULL),
+    SJL_C(batch, "application", application, TEXT, 0, NULL),
+    SJL_C(batch, "url", url, TEXT, 0, NULL),
+    SJL_C(batch, "reason", reason, TEXT, 0, NULL),
+    SJL_C(batch, "spec", spec, TEXT, SJL_FIXED, NULL)
+};
+
+
 static const sjl_column_t  sjl_resource_columns[] = {
     SJL_C(resource, "name", name, TEXT, SJL_FIXED, NULL),
     SJL_C(resource, "user", user, TEXT, 0, NULL),
@@ -134,49 +165,34 @@ static const sjl_column_t  sjl_resource_columns[] = {
 };
 
 
-const sjl_table_t  sjl_contexts_table = {
-    "contexts", sizeof(sjl_context_row_t), sjl_nelts(sjl_context_columns),
-    sjl_context_columns
+static const sjl_column_t  sjl_number_columns[] = {
+    SJL_C(number, "name", name, TEXT, SJL_FIXED, NULL),
+    SJL_C(number, "next", next, NUMBER, 0, NULL)
 };
 
-const sjl_table_t  sjl_jobs_table = {
-    "jobs", sizeof(sjl_job_row_t), sjl_nelts(sjl_job_columns), sjl_job_columns
-};
 
-const sjl_table_t  sjl_binaries_table = {
-    "binaries", sizeof(sjl_binary_row_t), sjl_nelts(sjl_binary_columns),
-    sjl_binary_columns
-};
+const sjl_table_t  sjl_contexts_table = SJL_TABLE(context, "contexts");
 
-const sjl_table_t  sjl_data_table = {
-    "data", sizeof(sjl_data_row_t), sjl_nelts(sjl_data_columns),
-    sjl_data_columns
-};
+const sjl_table_t  sjl_jobs_table = SJL_TABLE(job, "jobs");
 
-const sjl_table_t  sjl_callbacks_table = {
-    "callbacks", sizeof(sjl_callback_row_t), sjl_nelts(sjl_callback_columns),
-    sjl_callback_columns
-};
+const sjl_table_t  sjl_binaries_table = SJL_TABLE(binary, "binaries");
 
-const sjl_table_t  sjl_replacements_table = {
-    "replacements", sizeof(sjl_replacement_row_t),
-    sjl_nelts(sjl_replacement_columns), sjl_replacement_columns
-};
+const sjl_table_t  sjl_data_table = SJL_TABLE(data, "data");
 
-const sjl_table_t  sjl_clusters_table = {
-    "clusters", sizeof(sjl_resource_row_t), sjl_nelts(sjl_resource_columns),
-    sjl_resource_columns
-};
+const sjl_table_t  sjl_callbacks_table = SJL_TABLE(callback, "callbacks");
 
-const sjl_table_t  sjl_libraries_table = {
-    "libraries", sizeof(sjl_resource_row_t), sjl_nelts(sjl_resource_columns),
-    sjl_resource_columns
-};
+const sjl_table_t  sjl_replacements_table = SJL_TABLE(replacement,
+                                                      "replacements");
 
-const sjl_table_t  sjl_kills_table = {
-    "kills", sizeof(sjl_kill_row_t), sjl_nelts(sjl_kill_columns),
-    sjl_kill_columns
-};
+const sjl_table_t  sjl_clusters_table = SJL_TABLE(resource, "clusters");
+
+const sjl_table_t  sjl_libraries_table = SJL_TABLE(resource, "libraries");
+
+const sjl_table_t  sjl_kills_table = SJL_TABLE(kill, "kills");
+
+const sjl_table_t  sjl_numbers_table = SJL_TABLE(number, "numbers");
+
+const sjl_table_t  sjl_batches_table = SJL_TABLE(batch, "batches");
 
 
 void

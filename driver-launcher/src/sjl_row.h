@@ -69,6 +69,12 @@ typedef struct {
     int64_t      generation;            /* drivers that were started for it */
     char        *remote;                /* JSON; NULL: a process of ours */
     char        *shown;                 /* see sjl_shown.h, JSON, or NULL */
+    int64_t      session;               /* its number; -1: it is none */
+    char        *kind;                  /* see SJP_KINDS; NULL: ad hoc */
+    char        *livy;                  /* what was asked for, JSON, or NULL */
+    int64_t      heartbeat;             /* seconds, 0: none */
+    int64_t      statements;            /* numbers given, see job_add() */
+    int64_t      until;                 /* it is shown as a session that died */
 } sjl_context_row_t;
 
 
@@ -99,6 +105,8 @@ typedef struct {
     char        *code_name;
     char        *request;               /* hash, if its id is from a key */
     char        *progress;              /* the last, a JSON object, or NULL */
+    int64_t      statement;             /* its number, -1: it is none */
+    char        *kind;                  /* of a statement, or NULL */
 } sjl_job_row_t;
 
 
@@ -155,6 +163,26 @@ typedef struct {
 } sjl_kill_row_t;
 
 
+/* what Spark's own SparkSubmit runs, see sjl_batch.h */
+
+typedef struct {
+    int64_t      seq;
+    char        *id;
+    int64_t      number;
+    char        *name;                  /* or NULL */
+    char        *user;
+    char        *proxy_user;            /* or NULL */
+    int64_t      state;                 /* sjp_batch_state_e */
+    int64_t      start;
+    int64_t      end;
+    int64_t      stopping;              /* since when it is to be deleted */
+    char        *application;           /* NULL: it is not known */
+    char        *url;
+    char        *reason;                /* why it has ended so, or NULL */
+    char        *spec;                  /* how it is started, a JSON object */
+} sjl_batch_row_t;
+
+
 /* a cluster or a library set that was made by a request */
 
 typedef struct {
@@ -165,6 +193,15 @@ typedef struct {
     char        *spec;                  /* what was asked for, a JSON object */
     char        *report;                /* what was found, likewise, or NULL */
 } sjl_resource_row_t;
+
+
+/* numbers that are given once, see sjl_number.h */
+
+typedef struct {
+    int64_t      seq;
+    char        *name;
+    int64_t      next;
+} sjl_number_row_t;
 
 
 typedef enum {
@@ -206,6 +243,8 @@ extern const sjl_table_t  sjl_replacements_table;
 extern const sjl_table_t  sjl_clusters_table;
 extern const sjl_table_t  sjl_libraries_table;
 extern const sjl_table_t  sjl_kills_table;
+extern const sjl_table_t  sjl_numbers_table;
+extern const sjl_table_t  sjl_batches_table;
 
 
 /* fills dst with copies of all that src has */

@@ -7,6 +7,7 @@
 
 #include "sjl_server.h"
 #include "sjl_archive.h"
+#include "sjl_batch.h"
 #include "sjl_binary.h"
 #include "sjl_callback.h"
 #include "sjl_channel.h"
@@ -26,6 +27,7 @@
 #include "sjl_listen.h"
 #include "sjl_listen_link.h"
 #include "sjl_lost.h"
+#include "sjl_number.h"
 #include "sjl_orphan.h"
 #include "sjl_predefined.h"
 #include "sjl_probe.h"
@@ -53,6 +55,7 @@ static int sjl_server_start(void);
 static int sjl_server_lock(void);
 static int sjl_server_try_lock(int fd);
 static int sjl_server_recover(void);
+static void sjl_server_resources(void);
 static void sjl_server_context(void *data, const void *row);
 static void sjl_server_job(void *data, const void *row);
 static void sjl_server_binary(void *data, const void *row);
@@ -62,6 +65,8 @@ static void sjl_server_replacement(void *data, const void *row);
 static void sjl_server_cluster(void *data, const void *row);
 static void sjl_server_library(void *data, const void *row);
 static void sjl_server_kill(void *data, const void *row);
+static void sjl_server_number(void *data, const void *row);
+static void sjl_server_batch(void *data, const void *row);
 static void sjl_server_signals(void);
 static void sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events);
 static void sjl_server_end(struct ev_loop *loop, ev_signal *w, int events);
@@ -123,6 +128,7 @@ sjl_server_run(void)
     sjl_conn_stop();
     sjl_orphan_stop();
     sjl_driver_leave();
+    sjl_batch_leave();
     sjl_archive_leave();
     sjl_probe_leave();
     sjl_ticket_leave();
@@ -175,6 +181,7 @@ sjl_server_start(void)
 
     sjl_context_adopted_all();
     sjl_kill_start();
+    sjl_batch_start_all();
     sjl_replace_check();
     sjl_quota_sweep();
     sjl_orphan_start();
@@ -297,6 +304,16 @@ sjl_server_recover(void)
     }
 
     if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_numbers_table, sjl_server_number,
+                                NULL);
+    }
+
+    if (rc == SJL_OK) {
+        rc = dao->type->row_all(dao, &sjl_batches_table, sjl_server_batch,
+                                NULL);
+    }
+
+    if (rc == SJL_OK) {
         rc = dao->type->commit(dao);
     }
 
@@ -306,10 +323,29 @@ sjl_server_recover(void)
         return SJL_ERROR;
     }
 
+    sjl_server_resources();
+
+    return SJL_OK;
+}
+
+
+static void
+sjl_server_resources(void)
+{
+    size_t   i;
+    json_t  *wrong, *sentence;
+
     sjl_cluster_configure();
     sjl_library_configure();
 
-    return SJL_OK;
+    wrong = sjl_resource_look_fixed();
+
+    json_array_foreach(wrong, i, sentence) {
+        sjl_log(SJL_LOG_WARN, "%s: %s", sjl_conf->file,
+                json_string_value(sentence));
+    }
+
+    json_decref(wrong);
 }
 
 
@@ -395,6 +431,24 @@ sjl_server_kill(void *data, const void *row)
 
 
 static void
+sjl_server_number(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_number_adopt(row);
+}
+
+
+static void
+sjl_server_batch(void *data, const void *row)
+{
+    (void) data;
+
+    sjl_batch_adopt(row);
+}
+
+
+static void
 sjl_server_signals(void)
 {
     size_t  i;
@@ -431,8 +485,7 @@ sjl_server_hangup(struct ev_loop *loop, ev_signal *w, int events)
     binaries = json_incref(sjl_conf->binaries);
 
     sjl_config_reload();
-    sjl_cluster_configure();
-    sjl_library_configure();
+    sjl_server_resources();
     sjl_tls_reload();
     sjl_predefined_start(contexts, binaries);
     sjl_archive_again();
@@ -456,6 +509,7 @@ sjl_server_end(struct ev_loop *loop, ev_signal *w, int events)
 
     if (sjl_conf->at_exit == SJL_AT_EXIT_STOP) {
         sjl_context_stop_all(sjl_server_is_ending);
+        sjl_batch_stop_all(sjl_server_is_ending);
     }
 
     sjl_archive_stop();
@@ -477,7 +531,8 @@ sjl_server_check(struct ev_loop *loop, ev_prepare *w, int events)
     if (sjl_archive_busy() || sjl_probe_count() || sjl_spare_count()
         || sjl_ticket_count() || sjl_kubernetes_removing()
         || (sjl_conf->at_exit == SJL_AT_EXIT_STOP
-            && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping())))
+            && (sjl_drivers || sjl_context_count() || sjl_yarn_reaping()
+                || sjl_batch_stopping())))
     {
         return;
     }

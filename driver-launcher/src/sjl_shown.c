@@ -9,6 +9,8 @@
 
 
 #include "sjl_shown.h"
+#include "sjl_lifetime.h"
+#include "sjl_thrift.h"
 
 
 #define SJL_SHOWN_LINK       1024
@@ -34,14 +36,15 @@ static const struct {
     { "trackingUrl", sjl_shown_link },
     { "executors", sjl_shown_count },
     { "cores", sjl_shown_count },
-    { "logs", sjl_shown_logs }
+    { "logs", sjl_shown_logs },
+    { "thriftServer", sjl_thrift_shown }
 };
 
 
 int
 sjl_shown_take(sjl_context_t *ctx, const json_t *told)
 {
-    int      changed;
+    int      changed, used;
     char    *text;
     size_t   i;
     json_t  *shown, *value;
@@ -66,7 +69,14 @@ sjl_shown_take(sjl_context_t *ctx, const json_t *told)
         text = sjl_json_text(shown);
     }
 
+    used = ctx->sessions > 0;
+    sjl_thrift_told(ctx, json_object_get(shown, "thriftServer"));
+
     json_decref(shown);
+
+    if (used && ctx->sessions == 0) {
+        sjl_lifetime_idle(ctx);
+    }
 
     changed = strcmp(text ? text : "", ctx->row.shown ? ctx->row.shown : "")
               != 0;
@@ -183,8 +193,18 @@ sjl_shown_each(const json_t *value, size_t max,
 }
 
 
+/* a server ends with its driver */
+
 json_t *
 sjl_shown_record(const sjl_context_row_t *row)
 {
-    return row->shown ? json_loads(row->shown, 0, NULL) : NULL;
+    json_t  *shown;
+
+    shown = row->shown ? json_loads(row->shown, 0, NULL) : NULL;
+
+    if (row->final) {
+        (void) json_object_del(shown, "thriftServer");
+    }
+
+    return shown;
 }

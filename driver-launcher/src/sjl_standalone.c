@@ -46,7 +46,7 @@ static void sjl_standalone_killed(void *data, long status, const char *why,
 const sjl_remote_kind_t  sjl_remote_standalone = {
     "standalone", SJL_STANDALONE_SCHEME,
     sjl_standalone_rest, sjl_standalone_submit, sjl_standalone_status,
-    sjl_standalone_kill, NULL
+    NULL, sjl_standalone_kill, NULL
 };
 
 

@@ -12,6 +12,7 @@
 
 const char *const  sjl_context_states[] = { SJP_CONTEXT_STATES(SJL_X) NULL };
 const char *const  sjl_job_states[] = { SJP_JOB_STATES(SJL_X) NULL };
+const char *const  sjl_batch_states[] = { SJP_BATCH_STATES(SJL_X) NULL };
 
 #undef SJL_X
 
@@ -19,6 +20,7 @@ const char *const  sjl_job_states[] = { SJP_JOB_STATES(SJL_X) NULL };
 #define SJL_X(sym, name)  name,
 
 const char *const  sjl_errors[] = { SJP_ERRORS(SJL_X) NULL };
+const char *const  sjl_kinds[] = { SJP_KINDS(SJL_X) NULL };
 
 #undef SJL_X
 

@@ -18,8 +18,10 @@
 /* zero-terminated lists of names */
 extern const char *const  sjl_context_states[];
 extern const char *const  sjl_job_states[];
+extern const char *const  sjl_batch_states[];
 extern const char *const  sjl_payloads[];
 extern const char *const  sjl_errors[];
+extern const char *const  sjl_kinds[];
 
 
 /* whether a state is final, and whether one may be left for another */

@@ -21,6 +21,7 @@ struct sjl_stray_s {
     unsigned        ended:1;
     unsigned        kept:1;             /* its end is in the database */
     unsigned        expired:1;          /* nobody has asked for it again */
+    sjl_lane_t     *slot;               /* of which it has one; NULL: none */
     ev_timer        timer;
     sjl_context_t  *context;
     sjl_stray_t    *next;
@@ -32,11 +33,14 @@ typedef struct {
     sjl_context_t  *context;
     char            id[SJL_ID_LEN + 1];
     unsigned        final:1;
+    unsigned        statement:1;
 } sjl_stray_op_t;
 
 
 static sjl_stray_t *sjl_stray_find(sjl_context_t *ctx, const char *id);
-static void sjl_stray_add(sjl_context_t *ctx, const char *id, int ended);
+static void sjl_stray_add(sjl_context_t *ctx, const char *id, sjl_lane_e lane,
+    int ended);
+static void sjl_stray_hold(sjl_stray_t *stray, sjl_lane_t *lane);
 static int sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao);
 static void sjl_stray_row(void *data, const void *row);
 static void sjl_stray_looked(sjl_db_op_t *op);
@@ -48,7 +52,7 @@ static void sjl_stray_free(sjl_stray_t *stray);
 
 
 int
-sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
+sjl_stray_heard(sjl_context_t *ctx, const char *id, sjl_lane_e lane, int ended)
 {
     sjl_stray_t  *stray;
 
@@ -63,7 +67,9 @@ sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
     if (stray) {
         if (ended) {
             stray->ended = 1;
+            sjl_stray_hold(stray, NULL);
             sjl_stray_check(stray);
+            sjl_job_queue_run(ctx);
         }
 
         return SJL_OK;
@@ -77,7 +83,7 @@ sjl_stray_heard(sjl_context_t *ctx, const char *id, int ended)
         return SJL_ERROR;
     }
 
-    sjl_stray_add(ctx, id, ended);
+    sjl_stray_add(ctx, id, lane, ended);
 
     return SJL_OK;
 }
@@ -99,7 +105,7 @@ sjl_stray_find(sjl_context_t *ctx, const char *id)
 
 
 static void
-sjl_stray_add(sjl_context_t *ctx, const char *id, int ended)
+sjl_stray_add(sjl_context_t *ctx, const char *id, sjl_lane_e lane, int ended)
 {
     sjl_stray_t     *stray;
     sjl_stray_op_t  *sop;
@@ -115,7 +121,7 @@ sjl_stray_add(sjl_context_t *ctx, const char *id, int ended)
 
     LL_PREPEND(ctx->strays, stray);
     ctx->nstrays++;
-    ctx->nslots++;
+    sjl_stray_hold(stray, ended ? NULL : &ctx->lanes[lane]);
 
     sop = sjl_alloc(sizeof(sjl_stray_op_t));
     sop->context = ctx;
@@ -129,6 +135,21 @@ sjl_stray_add(sjl_context_t *ctx, const char *id, int ended)
 }
 
 
+static void
+sjl_stray_hold(sjl_stray_t *stray, sjl_lane_t *lane)
+{
+    if (stray->slot) {
+        stray->slot->nslots--;
+    }
+
+    if (lane) {
+        lane->nslots++;
+    }
+
+    stray->slot = lane;
+}
+
+
 static int
 sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao)
 {
@@ -136,6 +157,7 @@ sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao)
 
     sop = sjl_container(op, sjl_stray_op_t, op);
     sop->final = 0;
+    sop->statement = 0;
 
     return dao->type->job_get(dao, sop->id, sjl_stray_row, sop);
 }
@@ -144,8 +166,14 @@ sjl_stray_run(sjl_db_op_t *op, sjl_dao_t *dao)
 static void
 sjl_stray_row(void *data, const void *row)
 {
-    ((sjl_stray_op_t *) data)->final = ((const sjl_job_row_t *) row)->final
-                                       ? 1 : 0;
+    sjl_stray_op_t       *sop;
+    const sjl_job_row_t  *job;
+
+    sop = data;
+    job = row;
+
+    sop->final = job->final ? 1 : 0;
+    sop->statement = job->statement >= 0 ? 1 : 0;
 }
 
 
@@ -162,6 +190,11 @@ sjl_stray_looked(sjl_db_op_t *op)
 
     if (stray) {
         stray->kept = sop->final;
+
+        if (sop->statement && stray->slot) {
+            sjl_stray_hold(stray, &ctx->lanes[SJL_LANE_STATEMENTS]);
+        }
+
         sjl_stray_check(stray);
     }
 
@@ -200,14 +233,9 @@ sjl_stray_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 sjl_stray_check(sjl_stray_t *stray)
 {
-    sjl_context_t  *ctx;
-
     if (stray->ended && (stray->kept || stray->expired)) {
-        ctx = stray->context;
-
         sjl_stray_send(stray, SJP_LINK_ACK);
         sjl_stray_free(stray);
-        sjl_job_queue_run(ctx);
     }
 }
 
@@ -227,9 +255,16 @@ sjl_stray_free(sjl_stray_t *stray)
 
     LL_DELETE(stray->context->strays, stray);
     stray->context->nstrays--;
-    stray->context->nslots--;
+    sjl_stray_hold(stray, NULL);
 
     free(stray);
+}
+
+
+int
+sjl_stray_is(sjl_context_t *ctx, const char *id)
+{
+    return sjl_stray_find(ctx, id) != NULL;
 }
 
 

@@ -28,15 +28,13 @@ struct sjl_submitter_s {
     sjl_command_t      cmd;
     sjl_login_t        login;
     off_t              said;            /* where its output begins */
-    ev_timer           timer;
+    ev_timer           timer;           /* for what cannot be started */
     unsigned           whole:1;         /* all that it needs is there */
 };
 
 
-static void sjl_submitter_layer(json_t *settings, const json_t *layer);
 static int sjl_submitter_files(const sjl_remote_t *r, const json_t *settings,
     const char *text);
-static char *sjl_submitter_properties(const json_t *settings);
 static char *sjl_submitter_escape(char *p, const char *s,
     const char *special);
 static int sjl_submitter_write(const sjl_remote_t *r, const char *name,
@@ -44,7 +42,7 @@ static int sjl_submitter_write(const sjl_remote_t *r, const char *name,
 static int sjl_submitter_command(sjl_submitter_t *s,
     const sjl_remote_start_t *start, const char *jar, const char *told);
 static int sjl_submitter_spawn(sjl_submitter_t *s);
-static void sjl_submitter_expired(struct ev_loop *loop, ev_timer *timer,
+static void sjl_submitter_lacking(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_submitter_exited(sjl_process_t *p, int status);
 static char *sjl_submitter_said(const sjl_submitter_t *s);
@@ -98,9 +96,7 @@ sjl_submitter_settings(const sjl_remote_t *r, const sjl_remote_start_t *start)
 }
 
 
-/* the names of settings that are Spark's, as drivers know them */
-
-static void
+void
 sjl_submitter_layer(json_t *settings, const json_t *layer)
 {
     char        *whole;
@@ -146,7 +142,7 @@ sjl_submitter_make(sjl_remote_t *r, const sjl_remote_start_t *start,
     s->remote = r;
     s->process.exited = sjl_submitter_exited;
 
-    ev_init(&s->timer, sjl_submitter_expired);
+    ev_timer_init(&s->timer, sjl_submitter_lacking, 0., 0.);
     s->timer.data = s;
 
     sjl_login_make(&s->login, &r->driver->context->owner);
@@ -179,9 +175,7 @@ sjl_submitter_files(const sjl_remote_t *r, const json_t *settings,
 }
 
 
-/* as Java reads them */
-
-static char *
+char *
 sjl_submitter_properties(const json_t *settings)
 {
     char        *text, *p;
@@ -299,16 +293,16 @@ sjl_submitter_command(sjl_submitter_t *s, const sjl_remote_start_t *start,
 void
 sjl_submitter_run(sjl_submitter_t *s, sjl_submitter_pt done)
 {
-    int  rc;
-
     s->done = done;
-    rc = s->whole ? sjl_submitter_spawn(s) : SJL_ERROR;
+
+    if (!s->whole || sjl_submitter_spawn(s) == SJL_ERROR) {
+        ev_timer_start(sjl_loop, &s->timer);
+        return;
+    }
 
     /* the driver has to come within that time, too: nobody waits for it */
 
-    ev_timer_set(&s->timer, rc == SJL_OK ? (double) sjl_conf->start_timeout
-                                         : 0., 0.);
-    ev_timer_start(sjl_loop, &s->timer);
+    sjl_process_within(&s->process, (double) sjl_conf->start_timeout);
 }
 
 
@@ -337,6 +331,7 @@ sjl_submitter_spawn(sjl_submitter_t *s)
     spawn.login = &s->login;
 
     rc = sjl_process_spawn(&s->process, &spawn);
+    s->remote->submitter = s->process.pid;
 
     free(folder);
     free(log);
@@ -346,7 +341,7 @@ sjl_submitter_spawn(sjl_submitter_t *s)
 
 
 static void
-sjl_submitter_expired(struct ev_loop *loop, ev_timer *timer, int events)
+sjl_submitter_lacking(struct ev_loop *loop, ev_timer *timer, int events)
 {
     sjl_submitter_t  *s;
 
@@ -354,11 +349,6 @@ sjl_submitter_expired(struct ev_loop *loop, ev_timer *timer, int events)
     (void) events;
 
     s = timer->data;
-
-    if (s->process.pid) {
-        sjl_process_signal(&s->process, SIGKILL);
-        return;
-    }
 
     s->done(s->remote, -1, "", "it could not be submitted, the launcher's log "
             "tells why");
@@ -377,6 +367,8 @@ sjl_submitter_exited(sjl_process_t *p, int status)
         sjl_submitter_release(s);
         return;
     }
+
+    s->remote->submitter = 0;
 
     said = sjl_submitter_said(s);
     why = sjl_submitter_why(said, status);
@@ -451,6 +443,7 @@ sjl_submitter_free(sjl_submitter_t *s)
     }
 
     sjl_submitter_remove(s->remote);
+    s->remote->submitter = 0;
     s->remote = NULL;
 
     ev_timer_stop(sjl_loop, &s->timer);

@@ -7,6 +7,9 @@
  * log, for clusters to which Spark alone knows how to send a driver.  It gets
  * the settings by a file, since everybody on this host can read its command
  * line.
+ *
+ * Batches are run by SparkSubmit, too, which a process of their own waits for
+ * (sjl_batch_wait.c): settings and their file are the same for both.
  */
 
 
@@ -17,7 +20,7 @@
 #include "sjl_remote.h"
 
 
-/* files of the context's folder, as long as a submission goes on */
+/* files of the context's or batch's folder, as long as a submission goes on */
 #define SJL_SUBMITTER_START       "sparkjob-start.json"
 #define SJL_SUBMITTER_PROPERTIES  "sparkjob-submit.properties"
 
@@ -40,6 +43,15 @@ typedef void (*sjl_submitter_pt)(sjl_remote_t *r, int status,
  */
 json_t *sjl_submitter_settings(const sjl_remote_t *r,
     const sjl_remote_start_t *start);
+
+/*
+ * Adds to settings those of a layer that are Spark's, by the names that Spark
+ * knows them by.
+ */
+void sjl_submitter_layer(json_t *settings, const json_t *layer);
+
+/* settings as a file of properties that Java reads, to be freed */
+char *sjl_submitter_properties(const json_t *settings);
 
 /*
  * Prepares the submission of our driver's jar with these settings.  The driver

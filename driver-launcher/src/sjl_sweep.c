@@ -6,6 +6,7 @@
 
 
 #include "sjl_sweep.h"
+#include "sjl_batch.h"
 #include "sjl_create.h"
 #include "sjl_folder.h"
 #include "sjl_look.h"
@@ -113,7 +114,7 @@ sjl_sweep_has(const char *root, const char *id)
     struct stat   sb;
 
     static const char *const  parts[] = {
-        "/in", "/out", "/tmp", "/context.conf"
+        "/classes", "/in", "/out", "/tmp", "/context.conf"
     };
 
     found = 0;
@@ -153,7 +154,9 @@ sjl_sweep_listed(sjl_file_op_t *op)
     for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_SWEEP_SIZE) {
         id = sjl_memdup(op->body + i, SJL_ID_LEN);
 
-        if (sjl_context_find(id) || sjl_driver_known(id)) {
+        if (sjl_context_find(id) || sjl_driver_known(id)
+            || sjl_batch_known(id))
+        {
             free(id);
 
         } else {
@@ -178,7 +181,9 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     id = data;
     context = row;
 
-    if (why || sjl_context_find(id) || sjl_driver_known(id)) {
+    if (why || sjl_context_find(id) || sjl_driver_known(id)
+        || sjl_batch_known(id))
+    {
         /* it is left to the next start, or not swept at all */
 
     } else if (context == NULL) {
@@ -204,7 +209,7 @@ sjl_sweep_looked_logs(void *data, const void *row, const sjl_why_t *why)
     id = data;
 
     if (why == NULL && row == NULL && sjl_context_find(id) == NULL
-        && !sjl_driver_known(id))
+        && !sjl_driver_known(id) && !sjl_batch_known(id))
     {
         sjl_sweep_remove(id);
     }

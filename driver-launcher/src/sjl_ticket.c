@@ -9,6 +9,7 @@
 #include "sjl_command.h"
 #include "sjl_driver.h"
 #include "sjl_files.h"
+#include "sjl_krb5.h"
 #include "sjl_setup.h"
 
 #include <sys/stat.h>
@@ -28,14 +29,12 @@
 struct sjl_ticket_s {
     sjl_context_t  *context;            /* NULL: nobody wants to know */
     sjl_process_t   process;
-    ev_timer        timer;
     char           *principal;          /* the cluster may go meanwhile */
     char           *keytab;
     char           *file;               /* that kinit writes */
     char           *log;
     char           *conf;
     unsigned        got:1;
-    unsigned        late:1;
     void          (*done)(sjl_context_t *ctx, char *why);
 
     sjl_ticket_t   *next;
@@ -51,8 +50,6 @@ static sjl_ticket_t *sjl_ticket_make(sjl_context_t *ctx);
 static int sjl_ticket_run(sjl_ticket_t *ticket);
 static int sjl_ticket_strict(const sjl_ticket_t *ticket);
 static int sjl_ticket_spawn(sjl_ticket_t *ticket, char *program);
-static void sjl_ticket_timeout(struct ev_loop *loop, ev_timer *timer,
-    int events);
 static void sjl_ticket_exited(sjl_process_t *p, int status);
 static int sjl_ticket_take(sjl_file_op_t *op);
 static void sjl_ticket_taken(sjl_file_op_t *op);
@@ -179,8 +176,7 @@ sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
         return;
     }
 
-    ev_timer_set(&ticket->timer, SJL_TICKET_TIMEOUT, 0.);
-    ev_timer_start(sjl_loop, &ticket->timer);
+    sjl_process_within(&ticket->process, SJL_TICKET_TIMEOUT);
 }
 
 
@@ -202,9 +198,6 @@ sjl_ticket_make(sjl_context_t *ctx)
     ticket->log = sjl_format("%s/tmp/%s.log", sjl_files_root, name);
     ticket->conf = sjl_format("%s/tmp/%s.conf", sjl_files_root, name);
     ticket->process.exited = sjl_ticket_exited;
-
-    ev_init(&ticket->timer, sjl_ticket_timeout);
-    ticket->timer.data = ticket;
 
     ctx->ticket = ticket;
     DL_APPEND(sjl_tickets, ticket);
@@ -288,7 +281,7 @@ sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
     sjl_library_t  *library;
 
     library = sjl_setup_library(ticket->context);
-    told = sjl_ticket_conf(library ? library->environment : NULL);
+    told = sjl_krb5_conf(library ? library->environment : NULL);
 
     folder = sjl_format("%s/tmp", sjl_files_root);
     path = sjl_format("PATH=%s", getenv("PATH") ? getenv("PATH") : "");
@@ -337,21 +330,6 @@ sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
 
 
 static void
-sjl_ticket_timeout(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    sjl_ticket_t  *ticket;
-
-    (void) loop;
-    (void) events;
-
-    ticket = timer->data;
-    ticket->late = 1;
-
-    sjl_process_signal(&ticket->process, SIGKILL);
-}
-
-
-static void
 sjl_ticket_exited(sjl_process_t *p, int status)
 {
     sjl_ticket_t   *ticket;
@@ -359,8 +337,6 @@ sjl_ticket_exited(sjl_process_t *p, int status)
 
     ticket = sjl_container(p, sjl_ticket_t, process);
     ticket->got = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-
-    ev_timer_stop(sjl_loop, &ticket->timer);
 
     op = sjl_file_op_make(sjl_ticket_take, sjl_ticket_taken, ticket);
     op->from = sjl_strdup(ticket->file);
@@ -442,7 +418,7 @@ sjl_ticket_words(const sjl_ticket_t *ticket, const sjl_file_op_t *op)
 
     line = sjl_ticket_line(ticket, ticket->got ? op->why.text
                                                : op->body ? op->body : "");
-    text = ticket->late
+    text = ticket->process.late
            ? sjl_format("Kerberos: there is no ticket for %s: no KDC has "
                         "answered within %d s", ticket->principal,
                         (int) SJL_TICKET_TIMEOUT)
@@ -624,17 +600,6 @@ sjl_ticket_keytab_wrong(const char *path)
     (void) close(fd);
 
     return text;
-}
-
-
-const char *
-sjl_ticket_conf(const json_t *environment)
-{
-    const char  *told;
-
-    told = json_string_value(json_object_get(environment, "KRB5_CONFIG"));
-
-    return told ? told : getenv("KRB5_CONFIG");
 }
 
 

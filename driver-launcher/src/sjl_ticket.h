@@ -40,9 +40,6 @@ void sjl_ticket_forget(sjl_context_t *ctx);
 /* adds sentences about what is wrong with what a cluster logs in by */
 void sjl_ticket_check(const char *principal, const char *keytab, json_t *wrong);
 
-/* where Kerberos is configured, if that is told; for kinit and for JVMs */
-const char *sjl_ticket_conf(const json_t *environment);
-
 /* has all end that are being got, nobody is told; how many have not yet */
 void sjl_ticket_stop(void);
 size_t sjl_ticket_count(void);

@@ -7,7 +7,6 @@
 
 #include "sjl_ui.h"
 #include "sjl_context.h"
-#include "sjl_shown.h"
 #include "sjl_yarn.h"
 
 #include <arpa/inet.h>
@@ -38,7 +37,6 @@ typedef struct {
 
 
 static char *sjl_ui_of(const sjl_context_t *ctx, char **why);
-static char *sjl_ui_tracking(const sjl_context_t *ctx);
 static int sjl_ui_told(const char *url, char *scheme, size_t size,
     unsigned *port);
 static pid_t sjl_ui_process(int fd);
@@ -81,6 +79,13 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
+    if (ctx->driver && ctx->driver->conn && ctx->row.url
+        && sjl_yarn_is(ctx->row.master))
+    {
+        sjl_yarn_ui(r, ctx);
+        return;
+    }
+
     why = NULL;
     url = sjl_ui_of(ctx, &why);
 
@@ -88,9 +93,7 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
         sjl_request_reply(r, json_pack("{s:s}", "url", url), NULL, 0);
 
     } else {
-        sjl_log(SJL_LOG_INFO, "context %s %s has no UI: %s", ctx->row.name,
-                ctx->row.id, why);
-        sjl_request_refuse(r, SJP_ERR_NO_UI, why);
+        sjl_ui_none(r, name, why);
     }
 
     free(url);
@@ -98,11 +101,18 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
 }
 
 
+void
+sjl_ui_none(sjl_request_t *r, const char *name, const char *why)
+{
+    sjl_log(SJL_LOG_INFO, "context %s has no UI: %s", name, why);
+    sjl_request_refuse(r, SJP_ERR_NO_UI, why);
+}
+
+
 static char *
 sjl_ui_of(const sjl_context_t *ctx, char **why)
 {
-    char          *host, *url, *tracking, scheme[sizeof("https")];
-    pid_t          pid;
+    char          *host, *url, scheme[sizeof("https")];
     unsigned       port;
     sjl_driver_t  *d;
 
@@ -116,60 +126,20 @@ sjl_ui_of(const sjl_context_t *ctx, char **why)
         return NULL;
     }
 
-    tracking = sjl_ui_tracking(ctx);
-
-    if (tracking) {
-        *why = sjl_format("YARN's proxy has it, at %s", tracking);
-        free(tracking);
-        return NULL;
-    }
-
     if (sjl_ui_told(ctx->row.url, scheme, sizeof(scheme), &port) == SJL_ERROR) {
         *why = sjl_format("its driver says that it is at \"%.200s\"",
                           ctx->row.url);
         return NULL;
     }
 
-    /*
-     * One that a cluster has started is no process that we know, but may be on
-     * this host all the same, whose other ports are none of its own.
-     */
-
-    pid = d->process.pid ? d->process.pid : sjl_ui_process(d->conn->io.fd);
-    host = pid ? sjl_ui_listener(pid, port) : sjl_ui_peer(d->conn->io.fd);
+    host = sjl_ui_host(d, port, why);
 
     if (host == NULL) {
-        *why = sjl_format("its driver says that it is at port %u, %s", port,
-                          pid ? "but does not listen there"
-                              : "and the driver's address is not known");
         return NULL;
     }
 
     url = sjl_format("%s://%s:%u", scheme, host, port);
     free(host);
-
-    return url;
-}
-
-
-/*
- * YARN's applications have their UI answer its proxy only, and begin all links
- * with that one's path, which is not ours.
- */
-
-static char *
-sjl_ui_tracking(const sjl_context_t *ctx)
-{
-    char    *url;
-    json_t  *shown;
-
-    if (!sjl_yarn_is(ctx->row.master)) {
-        return NULL;
-    }
-
-    shown = sjl_shown_record(&ctx->row);
-    url = sjl_strdup(json_string_value(json_object_get(shown, "trackingUrl")));
-    json_decref(shown);
 
     return url;
 }
@@ -205,6 +175,30 @@ sjl_ui_told(const char *url, char *scheme, size_t size, unsigned *port)
     curl_url_cleanup(u);
 
     return rc;
+}
+
+
+char *
+sjl_ui_host(const sjl_driver_t *d, unsigned port, char **why)
+{
+    char   *host;
+    pid_t   pid;
+
+    /*
+     * One that a cluster has started is no process that we know, but may be on
+     * this host all the same, whose other ports are none of its own.
+     */
+
+    pid = d->process.pid ? d->process.pid : sjl_ui_process(d->conn->io.fd);
+    host = pid ? sjl_ui_listener(pid, port) : sjl_ui_peer(d->conn->io.fd);
+
+    if (host == NULL) {
+        *why = sjl_format("its driver says that it is at port %u, %s", port,
+                          pid ? "but does not listen there"
+                              : "and the driver's address is not known");
+    }
+
+    return host;
 }
 
 

@@ -59,6 +59,17 @@ sjl_yarn_rest_of(const sjl_cluster_t *cluster, const sjl_library_t *library,
 }
 
 
+char *
+sjl_yarn_default_fs(const sjl_cluster_t *cluster, const sjl_library_t *library)
+{
+    const char  *folder;
+
+    folder = sjl_yarn_folder(cluster, library);
+
+    return folder ? sjl_yarn_conf_default_fs(folder) : NULL;
+}
+
+
 static const char *
 sjl_yarn_folder(const sjl_cluster_t *cluster, const sjl_library_t *library)
 {

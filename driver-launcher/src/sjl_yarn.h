@@ -3,8 +3,8 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * YARN's ResourceManager, asked by its REST: where it is, and that it has no
- * application of a context that is over.
+ * YARN's ResourceManager, asked by its REST: where it is, that it has no
+ * application of a context that is over, and where the UI of one is.
  */
 
 
@@ -15,10 +15,14 @@
 #include "sjl_cluster.h"
 #include "sjl_context.h"
 #include "sjl_library.h"
+#include "sjl_request.h"
 
 
 /* what the tag of a context's applications begins with; its id follows */
-#define SJL_YARN_TAG  "sparkjob-"
+#define SJL_YARN_TAG    "sparkjob-"
+
+/* states of applications that are not over */
+#define SJL_YARN_ALIVE  "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
 
 
 /* whether a master is YARN; NULL is none */
@@ -34,6 +38,13 @@ char *sjl_yarn_rest(const sjl_context_t *ctx, char **why);
 char *sjl_yarn_rest_of(const sjl_cluster_t *cluster,
     const sjl_library_t *library, char **why);
 
+/*
+ * The file system that paths without a scheme are of, "hdfs://host:port", to be
+ * freed; NULL: no Hadoop configuration names one.
+ */
+char *sjl_yarn_default_fs(const sjl_cluster_t *cluster,
+    const sjl_library_t *library);
+
 /* the URL of something below the first of them, to be freed */
 char *sjl_yarn_url(const char *rest, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -48,8 +59,22 @@ void sjl_yarn_rotate(char *rest);
  */
 void sjl_yarn_reap(sjl_context_t *ctx);
 
-/* for how many contexts that goes on */
+/*
+ * The same for whatever has an id; "rest", where its cluster is asked, is used
+ * up, and "who" is who it is for people.  "done" is called when nothing is left
+ * or nobody can be asked.
+ */
+void sjl_yarn_reap_of(const char *id, const char *who, char *rest,
+    void (*done)(void *data), void *data);
+
+/* for how many that goes on */
 size_t sjl_yarn_reaping(void);
+
+/*
+ * Answers a request for the Spark UI of a context: it is behind the proxy of
+ * the ResourceManager, which is the only one that applications answer.
+ */
+void sjl_yarn_ui(sjl_request_t *r, const sjl_context_t *ctx);
 
 
 #endif /* _SJL_YARN_H_INCLUDED_ */

@@ -13,15 +13,26 @@
 
 
 #define SJL_YARN_FILE    "yarn-site.xml"
+#define SJL_YARN_CORE    "core-site.xml"
 #define SJL_YARN_SIZE    (4 * 1024 * 1024)
-#define SJL_YARN_DEPTH   20             /* of values within values */
+#define SJL_YARN_VALUE   8192           /* bytes of a name or a value */
+#define SJL_YARN_SUBST   20             /* in a value, as Hadoop has it */
+
+
+/* longer ones than that are for others than us */
+
+typedef struct {
+    size_t   len;
+    char     text[SJL_YARN_VALUE + 1];
+    int      there;
+} sjl_yarn_text_t;
 
 
 typedef struct {
-    json_t   *values;                   /* by name */
-    char     *name;
-    char     *value;
-    char    **text;                     /* the one that is being read */
+    json_t           *values;           /* by name */
+    sjl_yarn_text_t   name;
+    sjl_yarn_text_t   value;
+    sjl_yarn_text_t  *text;             /* the one that is being read */
 } sjl_yarn_xml_t;
 
 
@@ -35,8 +46,7 @@ static void sjl_yarn_conf_text(void *data, const char *text, int n);
 static void sjl_yarn_conf_end(void *data, const char *tag);
 static char *sjl_yarn_conf_get(const json_t *values, const char *name,
     const char *suffix, const char *otherwise);
-static char *sjl_yarn_conf_expand(const json_t *values, const char *text,
-    unsigned depth);
+static char *sjl_yarn_conf_expand(const json_t *values, const char *text);
 static char *sjl_yarn_conf_all(const json_t *values);
 static char *sjl_yarn_conf_url(const json_t *values, const char *suffix);
 
@@ -55,6 +65,31 @@ sjl_yarn_conf_rest(const char *folder, char **why)
     json_decref(values);
 
     return rest;
+}
+
+
+char *
+sjl_yarn_conf_default_fs(const char *folder)
+{
+    char    *path, *fs, *why;
+    size_t   n;
+    json_t  *values;
+
+    why = NULL;
+    path = sjl_format("%s/" SJL_YARN_CORE, folder);
+    values = sjl_yarn_conf_read(path, &why);
+
+    fs = values ? sjl_yarn_conf_get(values, "fs.defaultFS", "", NULL) : NULL;
+
+    for (n = fs ? strlen(fs) : 0; n && fs[n - 1] == '/'; n--) {
+        fs[n - 1] = '\0';
+    }
+
+    json_decref(values);
+    free(path);
+    free(why);
+
+    return fs;
 }
 
 
@@ -141,8 +176,6 @@ sjl_yarn_conf_parse(const char *path, const char *xml, size_t size, char **why)
     }
 
     XML_ParserFree(parser);
-    free(state.name);
-    free(state.value);
 
     return state.values;
 }
@@ -161,8 +194,8 @@ sjl_yarn_conf_begin(void *data, const char *tag, const char **attributes)
                   : strcmp(tag, "value") == 0 ? &state->value : NULL;
 
     if (state->text) {
-        free(*state->text);
-        *state->text = sjl_strdup("");
+        state->text->len = 0;
+        state->text->there = 1;
     }
 }
 
@@ -170,16 +203,21 @@ sjl_yarn_conf_begin(void *data, const char *tag, const char **attributes)
 static void
 sjl_yarn_conf_text(void *data, const char *text, int n)
 {
-    char            *longer;
-    sjl_yarn_xml_t  *state;
+    sjl_yarn_text_t  *whole;
 
-    state = data;
+    whole = ((sjl_yarn_xml_t *) data)->text;
 
-    if (state->text) {
-        longer = sjl_format("%s%.*s", *state->text, n, text);
-        free(*state->text);
-        *state->text = longer;
+    if (whole == NULL || !whole->there) {
+        return;
     }
+
+    if ((size_t) n > SJL_YARN_VALUE - whole->len) {
+        whole->there = 0;
+        return;
+    }
+
+    memcpy(whole->text + whole->len, text, (size_t) n);
+    whole->len += (size_t) n;
 }
 
 
@@ -193,21 +231,23 @@ sjl_yarn_conf_end(void *data, const char *tag)
     state = data;
     state->text = NULL;
 
-    if (strcmp(tag, "property") != 0 || state->name == NULL
-        || state->value == NULL)
-    {
+    if (strcmp(tag, "property") != 0) {
         return;
     }
 
-    value = state->value + strspn(state->value, " \t\r\n");
-    n = strcspn(value, " \t\r\n");
+    if (state->name.there && state->value.there) {
+        state->name.text[state->name.len] = '\0';
+        state->value.text[state->value.len] = '\0';
 
-    (void) json_object_set_new(state->values, state->name,
-                               json_stringn(value, n));
-    free(state->name);
-    free(state->value);
-    state->name = NULL;
-    state->value = NULL;
+        value = state->value.text + strspn(state->value.text, " \t\r\n");
+        n = strcspn(value, " \t\r\n");
+
+        (void) json_object_set_new(state->values, state->name.text,
+                                   json_stringn(value, n));
+    }
+
+    state->name.there = 0;
+    state->value.there = 0;
 }
 
 
@@ -226,41 +266,48 @@ sjl_yarn_conf_get(const json_t *values, const char *name, const char *suffix,
 
     value = value && *value ? value : otherwise;
 
-    return value ? sjl_yarn_conf_expand(values, value, 0) : NULL;
+    return value ? sjl_yarn_conf_expand(values, value) : NULL;
 }
 
 
 /* what stands in ${} is another property, or one of the JVM, which stays */
 
 static char *
-sjl_yarn_conf_expand(const json_t *values, const char *text, unsigned depth)
+sjl_yarn_conf_expand(const json_t *values, const char *text)
 {
     int          n;
-    char        *name, *longer, *inner, *expanded;
-    const char  *begin, *end, *value;
+    char        *whole, *name, *longer, *begin, *end;
+    size_t       at;
+    unsigned     i;
+    const char  *value;
 
-    begin = depth < SJL_YARN_DEPTH ? strstr(text, "${") : NULL;
-    end = begin ? strchr(begin, '}') : NULL;
+    at = 0;
+    whole = sjl_strdup(text);
 
-    if (end == NULL) {
-        return sjl_strdup(text);
+    for (i = 0; i < SJL_YARN_SUBST; i++) {
+        begin = strstr(whole + at, "${");
+        end = begin ? strchr(begin, '}') : NULL;
+
+        if (end == NULL) {
+            break;
+        }
+
+        n = (int) (begin - whole);
+        name = sjl_memdup(begin + 2, (size_t) (end - begin - 2));
+        value = json_string_value(json_object_get(values, name));
+        free(name);
+
+        if (value == NULL) {
+            at = (size_t) (end + 1 - whole);
+            continue;
+        }
+
+        longer = sjl_format("%.*s%s%s", n, whole, value, end + 1);
+        free(whole);
+        whole = longer;
     }
 
-    n = (int) (begin - text);
-    name = sjl_format("%.*s", (int) (end - begin - 2), begin + 2);
-    value = json_string_value(json_object_get(values, name));
-    free(name);
-
-    inner = value ? sjl_yarn_conf_expand(values, value, depth + 1)
-                  : sjl_format("%.*s", (int) (end + 1 - begin), begin);
-    expanded = sjl_yarn_conf_expand(values, end + 1, depth + 1);
-
-    longer = sjl_format("%.*s%s%s", n, text, inner, expanded);
-
-    free(inner);
-    free(expanded);
-
-    return longer;
+    return whole;
 }
 
 

@@ -3,7 +3,7 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * What a Hadoop configuration folder says of YARN.
+ * What a Hadoop configuration folder says of YARN, and of its file system.
  */
 
 
@@ -20,6 +20,9 @@
  * may be the active one.  NULL: *why, to be freed, tells what is wrong.
  */
 char *sjl_yarn_conf_rest(const char *folder, char **why);
+
+/* what its core-site.xml has as fs.defaultFS, to be freed, or NULL */
+char *sjl_yarn_conf_default_fs(const char *folder);
 
 
 #endif /* _SJL_YARN_CONF_H_INCLUDED_ */

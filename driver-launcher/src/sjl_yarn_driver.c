@@ -38,6 +38,9 @@ static void sjl_yarn_driver_forget(sjl_remote_t *r);
 static void sjl_yarn_driver_status(sjl_remote_t *r);
 static void sjl_yarn_driver_stated(void *data, long status, const char *why,
     json_t *answer);
+static void sjl_yarn_driver_find(sjl_remote_t *r);
+static void sjl_yarn_driver_found(void *data, long status, const char *why,
+    json_t *answer);
 static void sjl_yarn_driver_kill(sjl_remote_t *r);
 static void sjl_yarn_driver_killed(void *data, long status, const char *why,
     json_t *answer);
@@ -46,7 +49,7 @@ static void sjl_yarn_driver_killed(void *data, long status, const char *why,
 const sjl_remote_kind_t  sjl_remote_yarn = {
     "yarn", "yarn",
     sjl_yarn_driver_rest, sjl_yarn_driver_submit, sjl_yarn_driver_status,
-    sjl_yarn_driver_kill, sjl_yarn_driver_forget
+    sjl_yarn_driver_find, sjl_yarn_driver_kill, sjl_yarn_driver_forget
 };
 
 
@@ -266,7 +269,7 @@ sjl_yarn_driver_stated(void *data, long status, const char *why,
     diagnostics = json_string_value(json_object_get(app, "diagnostics"));
 
     if (status == 404) {
-        sjl_remote_stated(r, SJL_REMOTE_OVER, "it knows none of that id");
+        sjl_remote_stated(r, SJL_REMOTE_NONE, "it knows none of that id");
         return;
     }
 
@@ -289,6 +292,53 @@ sjl_yarn_driver_stated(void *data, long status, const char *why,
     }
 
     sjl_remote_stated(r, SJL_REMOTE_ALIVE, state);
+}
+
+
+/* one of an earlier generation is looked for by its own row */
+
+static void
+sjl_yarn_driver_find(sjl_remote_t *r)
+{
+    char  *url;
+
+    url = sjl_yarn_url(r->rest, "apps?applicationTags=" SJL_YARN_TAG
+                       "%s&states=" SJL_YARN_ALIVE, r->driver->id);
+    r->http = sjl_http_ask("GET", url, NULL, SJL_YARN_TIMEOUT,
+                           sjl_yarn_driver_found, r);
+    free(url);
+}
+
+
+static void
+sjl_yarn_driver_found(void *data, long status, const char *why,
+    json_t *answer)
+{
+    size_t         i;
+    json_t        *app;
+    const char    *id, *last;
+    sjl_remote_t  *r;
+
+    r = data;
+    r->http = NULL;
+
+    if (status != 200 || !json_is_object(answer)) {
+        sjl_yarn_rotate(r->rest);
+        sjl_remote_found(r, NULL, status == 0 ? why
+                         : "its answer is none of a ResourceManager");
+        return;
+    }
+
+    last = NULL;
+
+    json_array_foreach(json_object_get(json_object_get(answer, "apps"), "app"),
+                       i, app)
+    {
+        id = json_string_value(json_object_get(app, "id"));
+        last = id && (last == NULL || strcmp(id, last) > 0) ? id : last;
+    }
+
+    sjl_remote_found(r, last, NULL);
 }
 
 

@@ -20,12 +20,13 @@
 #define SJL_REAP_LOOKS    30
 #define SJL_REAP_SILENT   3             /* looks without an answer, at most */
 
-#define SJL_REAP_STATES   "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"
-
 
 struct sjl_reap_s {
-    sjl_context_t  *context;
+    char           *id;                 /* of whose applications these are */
+    char           *who;                /* the same for people */
     char           *rest;
+    void          (*done)(void *data);
+    void           *data;
     ev_timer        timer;
     unsigned        looks;
     unsigned        silent;
@@ -33,6 +34,9 @@ struct sjl_reap_s {
 };
 
 
+static void sjl_reap_context(void *data);
+static sjl_reap_t *sjl_reap_make(const char *id, const char *who, char *rest,
+    void (*done)(void *data), void *data);
 static void sjl_reap_look(sjl_reap_t *reap);
 static void sjl_reap_looked(void *data, long status, const char *why,
     json_t *answer);
@@ -60,8 +64,7 @@ sjl_yarn_reaping(void)
 void
 sjl_yarn_reap(sjl_context_t *ctx)
 {
-    char        *rest, *why;
-    sjl_reap_t  *reap;
+    char  *rest, *why, *who;
 
     if (!sjl_yarn_is(ctx->row.master ? ctx->row.master
                                      : sjl_want_setting(ctx, "spark.master")))
@@ -79,18 +82,50 @@ sjl_yarn_reap(sjl_context_t *ctx)
         return;
     }
 
+    ctx->nops++;
+
+    who = sjl_format("context %s %s", ctx->row.name, ctx->row.id);
+    ctx->reap = sjl_reap_make(ctx->row.id, who, rest, sjl_reap_context, ctx);
+    free(who);
+
+    sjl_reap_look(ctx->reap);
+}
+
+
+static void
+sjl_reap_context(void *data)
+{
+    sjl_context_reaped(data);
+}
+
+
+void
+sjl_yarn_reap_of(const char *id, const char *who, char *rest,
+    void (*done)(void *data), void *data)
+{
+    sjl_reap_look(sjl_reap_make(id, who, rest, done, data));
+}
+
+
+static sjl_reap_t *
+sjl_reap_make(const char *id, const char *who, char *rest,
+    void (*done)(void *data), void *data)
+{
+    sjl_reap_t  *reap;
+
     reap = sjl_alloc(sizeof(sjl_reap_t));
-    reap->context = ctx;
+    reap->id = sjl_strdup(id);
+    reap->who = sjl_strdup(who);
     reap->rest = rest;
+    reap->done = done;
+    reap->data = data;
 
     ev_init(&reap->timer, sjl_reap_timeout);
     reap->timer.data = reap;
 
-    ctx->reap = reap;
-    ctx->nops++;
     sjl_reaps++;
 
-    sjl_reap_look(reap);
+    return reap;
 }
 
 
@@ -102,7 +137,7 @@ sjl_reap_look(sjl_reap_t *reap)
     reap->looks++;
 
     url = sjl_yarn_url(reap->rest, "apps?applicationTags=" SJL_YARN_TAG
-                       "%s&states=" SJL_REAP_STATES, reap->context->row.id);
+                       "%s&states=" SJL_YARN_ALIVE, reap->id);
 
     (void) sjl_http_ask("GET", url, NULL, SJL_REAP_TIMEOUT, sjl_reap_looked,
                         reap);
@@ -129,9 +164,8 @@ sjl_reap_looked(void *data, long status, const char *why, json_t *answer)
         sjl_reap_end(reap);
 
     } else if (reap->looks >= SJL_REAP_LOOKS) {
-        sjl_log(SJL_LOG_ERR, "context %s %s: its application %s is still on "
-                "the cluster at %s", reap->context->row.name,
-                reap->context->row.id,
+        sjl_log(SJL_LOG_ERR, "%s: its application %s is still on the "
+                "cluster at %s", reap->who,
                 json_string_value(json_array_get(reap->left, 0)), reap->rest);
         sjl_reap_end(reap);
 
@@ -153,9 +187,8 @@ sjl_reap_nothing(sjl_reap_t *reap, long status, const char *why)
         return;
     }
 
-    sjl_log(SJL_LOG_ERR, "context %s %s: %s cannot be asked whether its "
-            "application has ended: %s%ld", reap->context->row.name,
-            reap->context->row.id, reap->rest,
+    sjl_log(SJL_LOG_ERR, "%s: %s cannot be asked whether its application "
+            "has ended: %s%ld", reap->who, reap->rest,
             status ? "it answers with status " : why, status);
 
     sjl_reap_end(reap);
@@ -202,8 +235,7 @@ sjl_reap_kill(sjl_reap_t *reap)
 
     id = json_string_value(json_array_get(reap->left, n - 1));
 
-    sjl_log(SJL_LOG_INFO, "context %s %s: its application %s is killed",
-            reap->context->row.name, reap->context->row.id, id);
+    sjl_log(SJL_LOG_INFO, "%s: its application %s is killed", reap->who, id);
 
     url = sjl_yarn_url(reap->rest, "apps/%s/state", id);
     (void) sjl_http_ask("PUT", url, "{\"state\":\"KILLED\"}", SJL_REAP_TIMEOUT,
@@ -224,8 +256,8 @@ sjl_reap_killed(void *data, long status, const char *why, json_t *answer)
     reap = data;
 
     if (status >= 300 || status == 0) {
-        sjl_log(SJL_LOG_ERR, "%s does not kill an application of context %s: "
-                "%s%ld", reap->rest, reap->context->row.id,
+        sjl_log(SJL_LOG_ERR, "%s: %s does not kill its application: %s%ld",
+                reap->who, reap->rest,
                 status ? "it answers with status " : why, status);
     }
 
@@ -257,14 +289,18 @@ sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 sjl_reap_end(sjl_reap_t *reap)
 {
-    sjl_context_t  *ctx;
+    void   *data;
+    void  (*done)(void *data);
 
-    ctx = reap->context;
+    done = reap->done;
+    data = reap->data;
 
     json_decref(reap->left);
+    free(reap->id);
+    free(reap->who);
     free(reap->rest);
     free(reap);
     sjl_reaps--;
 
-    sjl_context_reaped(ctx);
+    done(data);
 }

@@ -17,7 +17,7 @@ NAMES = {"/contexts/": "contexts", "/binaries/": "binaries", "/jars/": "binaries
 
 
 MEDIA = ("application/java-archive", "application/python-egg", "application/python-wheel",
-         "application/python-archive", "text/x-python")
+         "application/python-archive", "application/x-thrift", "text/x-python")
 
 
 @schemathesis.serializer(*MEDIA)
@@ -55,6 +55,10 @@ def before_call(context, case, kwargs):
             if (kind, case.method.upper()) == ("data", "DELETE"):
                 kind = "files"
             case.path_parameters["name"] = pick(name, KNOWN[kind]) or name
+    if case.path == "/sql" and "context" in case.query:
+        case.query["context"] = pick(case.query["context"], KNOWN["contexts"]) or case.query["context"]
+    if case.path == "/contexts/{name}/binaries":
+        case.query["cp"] = pick(case.query.get("cp"), ["b", "b", "b,b2"]) or case.query.get("cp") or "nix"
     if case.path == "/jobs" and case.method.upper() == "POST":
         case.query["cp"] = pick(case.query.get("cp"), ["b", "b", "b,b2"]) or case.query.get("cp") or "nix"
         case.query["mainClass"] = pick(case.query.get("mainClass"), CLASSES) or "nix"

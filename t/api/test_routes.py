@@ -39,17 +39,23 @@ def source():
     return "\n".join(open(path, encoding="utf-8").read() for path in sorted(glob.glob(MODULE + "/*.c")))
 
 
+def table(text, dialect=""):
+    """What stands between the braces of the route table; that of Livy's dialect has its own description."""
+    return re.search(rf"^ngx_http_sparkjob_route_t\s+ngx_http_sparkjob_{dialect}routes\[\] = \{{(.*?)^\}};", text,
+                     re.M | re.S).group(1)
+
+
 def routes(text):
     """{(method, path pattern): handler}"""
     return {(METHODS.get(method, method), re.sub(r"~|\*\*", "*", pattern)): handler
-            for method, pattern, handler, _ in ROUTE.findall(text)}
+            for method, pattern, handler, _ in ROUTE.findall(table(text))}
 
 
 def roles(text):
     """{(method, path pattern): the role that it needs}; what concerns all that there is is for admins"""
     return {(METHODS.get(method, method), re.sub(r"~|\*\*", "*", pattern)):
             "admin" if method in ("put", "purge") else role.lower()
-            for method, pattern, _, role in ROUTE.findall(text) if role != "NO_ROLE"}
+            for method, pattern, _, role in ROUTE.findall(table(text)) if role != "NO_ROLE"}
 
 
 def description():
@@ -93,8 +99,7 @@ def served():
 def test_the_module_is_understood():
     """The expressions above find what they look for; else the other tests would compare nothing."""
     text = source()
-    table = re.search(r"_routes\[\] = \{(.*?)^\};", text, re.M | re.S).group(1)
-    assert len(routes(text)) == table.count('"') // 2
+    assert len(routes(text)) == table(text).count('"') // 2
     assert len(TABLE.findall(text)) == len(re.findall(r"^static ngx_http_sparkjob_param_t", text, re.M))
     assert "limit" in parameters(text, "ngx_http_sparkjob_job_list")
     assert "force" not in parameters(text, "ngx_http_sparkjob_job_list")
@@ -103,6 +108,16 @@ def test_the_module_is_understood():
 def test_a_key_that_stands_twice_is_refused():
     with pytest.raises(yaml.YAMLError, match="found twice: b"):
         yaml.load("a: {b: 1, c: 2, b: 3}", Loader)
+
+
+def test_every_route_of_livy_is_documented():
+    """docs/compatibility.md has them in tables, as `GET /sessions/{id}`."""
+    with open(os.path.join(ROOT, "docs", "compatibility.md"), encoding="utf-8") as f:
+        named = {(method.lower(), re.sub(r"\{\w+\}", "*", path))
+                 for method, path in re.findall(r"`([A-Z]+) (/[\w/{}]*)`", f.read().split("## Livy's API")[1])}
+    found = [(method, pattern) for method, pattern, _, _ in ROUTE.findall(table(source(), "livy_"))]
+    assert len(found) == table(source(), "livy_").count('"') // 2
+    assert sorted(set(found) - named) == []
 
 
 def test_every_route_is_documented():

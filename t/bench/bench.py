@@ -24,8 +24,9 @@ from picture import picture  # noqa: E402
 from sparkjob_server import BUILD  # noqa: E402
 from table import Table  # noqa: E402
 
-ORDER = ("read-job", "read-jobs", "read-contexts", "sync-noop", "sync-noop-p99", "sync-count", "sync-python", "async-accept", "async-done",
-         "context-cold", "context-spare", "upload", "upload-memory", "download", "parked", "parked-p99", "watchers", "watchers-memory",
+ORDER = ("read-job", "read-jobs", "read-contexts", "read-sessions", "sync-noop", "sync-noop-p99", "sync-count", "sync-python", "async-accept", "async-done",
+         "context-cold", "context-spare", "statement-scala", "statement-python", "session-spare",
+         "upload", "upload-memory", "download", "parked", "parked-p99", "watchers", "watchers-memory",
          "history", "history-list", "history-submit", "restart", "footprint-launcher", "footprint-worker",
          "job-driver", "job-launcher", "job-worker",
          "growth-read", "growth-list", "growth-context", "growth-sync", "growth-accept")

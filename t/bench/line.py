@@ -59,7 +59,7 @@ class Seen:
             self.peers.setdefault(name, []).append((ours, value))
 
     def ours(self):
-        return statistics.median(a for a, _ in self.rounds)
+        return middle(a for a, _ in self.rounds)
 
     def reference(self):
         return middle(b for _, b in self.rounds)
@@ -76,7 +76,7 @@ class Seen:
         return [(a, b) for a, b in self.rounds if b]
 
     def room(self):
-        return statistics.median_low(self.rooms()) if self.line.goal else None
+        return middle(self.rooms())
 
     def rooms(self):
         return [self.line.goal.room(a, b) for a, b in self.rounds] if self.line.goal else []
@@ -87,8 +87,8 @@ class Seen:
         if not rounds:
             return None
         goal = self.line.peers.get(name)
-        return (statistics.median(b for _, b in rounds), statistics.median(a / b for a, b in rounds),
-                goal and statistics.median_low(goal.room(a, b) for a, b in rounds))
+        return (middle(b for _, b in rounds), middle(a / b for a, b in rounds),
+                goal and middle(goal.room(a, b) for a, b in rounds))
 
     def met(self):
         """Whether all goals are met; None: there is none."""

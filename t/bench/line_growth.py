@@ -5,9 +5,9 @@ import contextlib
 import json
 import subprocess
 
-from line import Line, at_least, at_most, measures
+from line import Line, at_least, at_most, measures, middle
 from line_history import recorded
-from load import call, middle, small_binary, wrk
+from load import call, small_binary, wrk
 from sparkjob_channel import Channel
 from sparkjob_server import cpu_seconds, memory_kb, wait_until
 from watchers import compiled

@@ -6,7 +6,7 @@ import subprocess
 
 from line import Line, at_most, measures, no_more
 from load import call, small_binary
-from soak import jcmd
+from soak_rounds import jcmd
 from sparkjob_server import EXAMPLES, NGINX, Server, children, free_port, memory_kb, wait_until
 
 JOBS, MOST = 20000, 16

@@ -11,15 +11,17 @@ JOBS, CONTEXTS = 60, 20
 @measures(
     Line("read-job", "GET /jobs/<id> of a finished job, 64 connections", "requests/s", PLAIN, at_least(0.90)),
     Line("read-jobs", "GET /jobs?limit=50, 64 connections", "requests/s", PLAIN, at_least(0.70)),
-    Line("read-contexts", f"GET /contexts, {CONTEXTS} contexts, 64 connections", "requests/s", PLAIN, at_least(0.90)))
+    Line("read-contexts", f"GET /contexts, {CONTEXTS} contexts, 64 connections", "requests/s", PLAIN, at_least(0.90)),
+    Line("read-sessions", f"GET /livy/sessions, {CONTEXTS} sessions, 64 connections", "requests/s", PLAIN, at_least(0.90)))
 def reads(run):
     with Server(scripted=True, workers=1, launcher={"log": {"level": "info"}}) as s:
         small_binary(s)
-        for n in range(CONTEXTS if run.wants("read-contexts") else 1):
+        for n in range(CONTEXTS if run.wants("read-contexts") or run.wants("read-sessions") else 1):
             s.context(f"context-{n}")
         jobs = [s.run("noop", context="context-0", cp="b")[1]["jobId"] for _ in range(JOBS)]
         wait_until("all jobs are over", lambda: all(j["status"] == "FINISHED" for j in s.get("/jobs?limit=100")[1]))
-        for name, path in (("read-job", f"/jobs/{jobs[0]}"), ("read-jobs", "/jobs?limit=50"), ("read-contexts", "/contexts")):
+        for name, path in (("read-job", f"/jobs/{jobs[0]}"), ("read-jobs", "/jobs?limit=50"), ("read-contexts", "/contexts"),
+                           ("read-sessions", "/livy/sessions")):
             if run.wants(name):
                 size, cost = len(s.request("GET", path)[2]), {}
                 for ours, reference in read_rounds(s, path, size, run, cost):

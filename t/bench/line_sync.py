@@ -2,8 +2,8 @@
 
 import os
 
-from line import Goal, Line, at_most, measures
-from load import Commits, call, middle, p99
+from line import Goal, Line, at_most, measures, middle
+from load import Commits, call, p99
 from sparkjob_server import BUILD, EXAMPLES, Server, scalac
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inside.scala")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sqlite3
-import statistics
 import subprocess
 import time
 import zipfile
@@ -34,10 +33,6 @@ def call(server, method, path, count=1, connections=1, body="", port=None):
     seen = json.loads(out.stdout)
     assert seen["refused"] == 0, f"{method} {path}: {seen['refused']} of {count} refused"
     return {**seen, "rest": [took - inside for took, inside in zip(seen["took"], seen["inside"])]}
-
-
-def middle(values):
-    return statistics.median(values)
 
 
 def p99(values):

@@ -96,13 +96,13 @@ class Jobserver(Http):
 class Livy(Http):
     """Livy's interactive sessions."""
 
-    def session(self):
+    def session(self, kind="spark"):
         """(seconds until it is idle, its id)"""
         began = time.perf_counter()
-        number = self.ask("POST", "/sessions", b'{"kind": "spark"}', "application/json")["id"]
+        number = self.ask("POST", "/sessions", json.dumps({"kind": kind}).encode(), "application/json")["id"]
         while (state := self.ask("GET", f"/sessions/{number}")["state"]) != "idle":
             assert state in ("not_started", "starting"), f"the session is {state}"
-            time.sleep(0.1)
+            time.sleep(0.01)
         return time.perf_counter() - began, number
 
     def statement(self, number, code):
@@ -115,7 +115,9 @@ class Livy(Http):
             assert answer["state"] in ("waiting", "running"), f"the statement is {answer['state']}"
             time.sleep(0.001)
             answer = self.ask("GET", path)
-        return (time.perf_counter() - began) * 1000, answer["output"]["data"]["text/plain"]
+        took = (time.perf_counter() - began) * 1000
+        assert answer["output"]["status"] == "ok", answer
+        return took, answer["output"]["data"]["text/plain"]
 
     def stop(self, number):
         self.ask("DELETE", f"/sessions/{number}")

@@ -17,8 +17,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 
+from line import middle  # noqa: E402
 from line_submit import quick_driver  # noqa: E402
-from load import call, middle, small_binary, wrk  # noqa: E402
+from load import call, small_binary, wrk  # noqa: E402
 from machine import machine  # noqa: E402
 from sparkjob_server import BUILD, Server, cpu_seconds, wait_until  # noqa: E402
 

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
-from soak import Soak  # noqa: E402
+from soak_rounds import Soak  # noqa: E402
 
 
 def number(name, default):

@@ -11,6 +11,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 
+from line import Line, Seen, at_least  # noqa: E402
 from line_memory import Plain  # noqa: E402
 from sparkjob_server import Server, free_port  # noqa: E402
 from table import number, ratio  # noqa: E402
@@ -57,6 +58,14 @@ def test_table_json_and_picture_tell_the_same(tmp_path):
     picture = xml.dom.minidom.parse(str(tmp_path / "bench.svg"))
     told = [text.firstChild.data for text in picture.getElementsByTagName("text")]
     assert told[-2] == "footprint-worker" and told[-1].startswith(f"{number(line['ours'])} MiB, {ratio(line['ratio'])} × ")
+
+
+def test_the_verdict_is_about_the_ratio_that_the_table_shows():
+    seen = Seen(Line("x", "work", "unit", "reference", at_least(0.80), peers={"sjs": at_least(0.80)}))
+    for ours in (0.70, 1.00):
+        seen.add(ours, 1.0, sjs=1.0)
+    assert seen.ratio() == 0.85 and seen.room() == pytest.approx(0.85 / 0.80) and seen.met()
+    assert seen.peer("sjs")[1:] == (0.85, pytest.approx(0.85 / 0.80))
 
 
 def test_an_nginx_without_the_module_that_does_not_start_is_told_at_once(tmp_path):

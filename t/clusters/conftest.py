@@ -11,6 +11,6 @@ from hadoop import Hadoop  # noqa: E402
 
 @pytest.fixture(scope="session")
 def hadoop():
-    """HDFS and YARN with two nodes."""
-    with Hadoop(nodes=2) as h:
+    """HDFS and YARN with two nodes, of which one has a label."""
+    with Hadoop(nodes=2, labels=["fast"]) as h:
         yield h

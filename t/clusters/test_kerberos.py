@@ -8,8 +8,7 @@ import time
 import urllib.parse
 
 import pytest
-from hadoop import Hadoop
-from kdc import REALM, Kdc
+from kdc import REALM, Kdc, secure_hadoop
 from sparkjob_server import PATIENCE, Server, free_port, scalac, wait_until
 
 LIFE = 60
@@ -53,35 +52,7 @@ def kdc():
 
 @pytest.fixture(scope="module")
 def secure(kdc):
-    """HDFS that believes only the KDC; delegation tokens have to be renewed within a minute, too."""
-    core = {
-        "hadoop.security.authentication": "kerberos",
-        "hadoop.security.authorization": "true",
-        "hadoop.kerberos.min.seconds.before.relogin": 5,
-        "hadoop.security.auth_to_local": f"RULE:[2:$1@$0](.*@{REALM})s/@.*// DEFAULT",
-        "hadoop.proxyuser.jobserver.hosts": "*",
-        "hadoop.proxyuser.jobserver.users": "alice,bob",
-    }
-    hdfs = {
-        "dfs.permissions.superusergroup": "hdfs",
-        "dfs.datanode.hostname": "localhost",
-        "dfs.namenode.datanode.registration.ip-hostname-check": "false",
-        "dfs.block.access.token.enable": "true",
-        "dfs.data.transfer.protection": "authentication",
-        "ignore.secure.ports.for.testing": "true",
-        "dfs.namenode.delegation.token.renew-interval": LIFE * 1000,
-        "dfs.web.authentication.kerberos.principal": kdc.principal("HTTP", "localhost"),
-        "dfs.web.authentication.kerberos.keytab": kdc.keytab("HTTP", "localhost"),
-    }
-    keytab = kdc.keytab("hdfs", "localhost")
-    for daemon in ("namenode", "datanode"):
-        hdfs[f"dfs.{daemon}.kerberos.principal"] = kdc.principal("hdfs", "localhost")
-        hdfs[f"dfs.{daemon}.keytab.file"] = keytab
-    # the shell is who asks the KDC by this cache
-    environment = {**kdc.environment, "KRB5CCNAME": kdc.dir + "/cache"}
-    with Hadoop(yarn=False, host="localhost", core_site=core, hdfs_site=hdfs, options=kdc.options, environment=environment) as h:
-        subprocess.run(["kinit", "-kt", keytab, kdc.principal("hdfs", "localhost")], env={**os.environ, **environment}, check=True)
-        h.fs("-chmod", "777", "/")
+    with secure_hadoop(kdc, LIFE, yarn=False) as h:
         yield h
 
 
@@ -135,7 +106,7 @@ def server(kdc, secure, broken, tmp_path_factory):
     with open(kinit, "w") as f:
         f.write('#!/bin/sh\ncase $* in *late@*) exec faketime -f -10m kinit "$@" ;; esac\nexec kinit "$@"\n')
     os.chmod(kinit, 0o755)
-    s = Server(launcher={"clusters": clusters, "driver": {"kerberos": {"kinit": kinit, "renewal": LIFE // 3}}}, location=acting)
+    s = Server(launcher={"clusters": clusters, "driver": {"kerberos": {"kinit": kinit, "renewal": LIFE // 3}}}, locations=acting)
     s.environment = kdc.environment
     with s:
         s.upload("krb", str(folder / "job.jar"))
@@ -150,12 +121,12 @@ def written(server, secure, context, user=None):
     return body
 
 
-def owners(server, secure, context, user=None):
-    """Whose these files are."""
+def owners(server, secure, context, user=None, settings=()):
+    """Whose these files are; no setting but these says where a keytab is."""
     body = written(server, secure, context, user)
     found = body["result"]
     assert "files" in found, body
-    assert (found["files"], found["lines"], found["keytab"], found["settings"]) == (2, 3, False, []), found
+    assert (found["files"], found["lines"], found["keytab"], found["settings"]) == (2, 3, False, [*settings]), found
     return found["owners"]
 
 

@@ -1,12 +1,13 @@
 """Contexts on real YARN daemons, in cluster mode: their drivers are application masters."""
 
 import os
+import re
 import signal
 
 import pytest
 from sparkjob_server import EXAMPLES, Server, free_port, wait_until
 from test_local import COUNTED, TEXT
-from test_yarn import ALIVE, SETTINGS
+from test_yarn import ALIVE, SETTINGS, shows_its_ui
 
 FAR = {name: value for name, value in SETTINGS.items() if name != "spark.driver.host"}
 
@@ -49,8 +50,12 @@ def test_a_driver_runs_jobs_outlives_the_launcher_and_ends_in_order(server, hado
     told = hadoop.application(app)
     assert (told["state"], told["applicationTags"]) == ("RUNNING", "sparkjob-" + shown["id"])
     assert shown["trackingUrl"].endswith("/proxy/" + app) and not server.drivers()
+    wait_until("its executor is there", lambda: server.get("/contexts/c")[1].get("executors") == 1)
+    shows_its_ui(server, told)
     log = server.request("GET", "/contexts/c/log")[2].decode()
-    assert f"Submitted application {app}" in log
+    assert f"INFO  YarnClientImpl: Submitted application {app}" in log and f"The context c runs as {app}" in log
+    # neither what Spark and YARN tell all the time, nor a line in another form
+    assert "Uploading resource" not in log and "Created broadcast" not in log and not re.search(r"(?m)^\d\d/\d\d/\d\d ", log), log
 
     pid = master(hadoop)
     server.launcher.kill()

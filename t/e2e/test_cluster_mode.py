@@ -1,5 +1,6 @@
 """Drivers that a real standalone master starts: none of the launcher's files is theirs, all goes over the link."""
 
+import concurrent.futures
 import contextlib
 import glob
 import hashlib
@@ -39,7 +40,16 @@ object Helper { def one = 1 }
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def jar(tmp_path_factory):
+    """A jar of JOB, made while the cluster starts: what is to be waited for."""
+    folder = str(tmp_path_factory.mktemp("away"))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        compiled = pool.submit(scalac, folder, JOB, folder + "/away.jar")
+        yield lambda: compiled.result() or folder + "/away.jar"
+
+
+@pytest.fixture(scope="module")
+def cluster(jar, tmp_path_factory):
     with Standalone(tmp_path_factory.mktemp("standalone")) as cluster:
         yield cluster
 
@@ -47,7 +57,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(cluster):
     with Server(launcher={"driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}, "options": ["-Xmx700m", "-XX:TieredStopAtLevel=1"]},
-                          "context_settings": cluster.settings()}) as s:
+                          "context_settings": {**cluster.settings(), "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}}) as s:
         s.upload("examples", EXAMPLES)
         s.context("c")
         yield s
@@ -65,9 +75,8 @@ def test_a_job_runs_in_a_driver_of_the_cluster(server, cluster):
     assert not server.drivers(), "no driver is a process of the launcher's"
 
 
-def test_files_and_logs_go_over_the_link(server, cluster, tmp_path):
-    scalac(str(tmp_path), JOB, str(tmp_path / "away.jar"))
-    server.upload("away", str(tmp_path / "away.jar"))
+def test_files_and_logs_go_over_the_link(server, cluster, jar):
+    server.upload("away", jar())
     code, answer = server.post("/data/in", "some data")
     assert code in (200, 201), answer
     code, body = server.run("Away", f'file = "{answer["result"]["filename"]}"', cp="away")
@@ -78,7 +87,9 @@ def test_files_and_logs_go_over_the_link(server, cluster, tmp_path):
     job = server.get("/jobs?limit=1")[1][0]["jobId"]
     for path, text in ((f"/jobs/{job}/log", b"printed elsewhere"), ("/contexts/c/log", b"The context c runs as app-")):
         wait_until("it is here", lambda path=path, text=text: text in server.request("GET", path)[2])
-    with open(tmp_path / "away.jar", "rb") as f:
+        # what Spark tells of each stage is no line of anybody's here
+        assert b"Created broadcast" not in server.request("GET", path)[2]
+    with open(jar(), "rb") as f:
         sha256 = hashlib.sha256(f.read()).hexdigest()
     assert len(glob.glob(f"{cluster.folder}/work/driver-*/sparkjob-*/binaries/{sha256}.jar")) == 1
 
@@ -118,7 +129,8 @@ def test_one_that_is_deleted_ends_on_the_cluster(server, cluster):
 
 
 def test_one_that_died_is_told_of(server, cluster):
-    server.context("d")
+    # no worker has room for an executor of it, which would be one more JVM for nobody
+    server.context("d", **{"spark.executor.memory": "3500m"})
     (driver,) = cluster.drivers()
     for pid in cluster.pids(driver):
         os.kill(pid, signal.SIGKILL)

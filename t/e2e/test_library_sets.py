@@ -1,9 +1,13 @@
 """A library set of a real Spark, over REST: looked at by a JVM, used by a context, changed, deleted."""
 
+import contextlib
 import glob
+import http.server
 import os
 import re
+import ssl
 import subprocess
+import threading
 import zipfile
 
 import pytest
@@ -100,3 +104,45 @@ def test_a_java_that_this_spark_does_not_support_is_refused():
         assert re.fullmatch(rf"Spark \d[\d.]+ does not support Java {major}: it runs on Java [\d, ]+", answer["result"]["message"])
         assert answer["result"]["java"].startswith(f"{major}.")
         assert s.json("GET", "/library-sets/new")[0] == 404
+
+
+def certificates(folder):
+    """An authority, a certificate that it gave to 127.0.0.1, one that nobody gave, and a trust store that has the authority."""
+    def run(*words):
+        subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    new = ("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    address = ("-addext", "subjectAltName=IP:127.0.0.1")
+    run(*new, "-x509", "-subj", "/CN=the authority", "-keyout", "ca.key", "-out", "ca.crt")
+    run(*new, "-x509", "-subj", "/CN=a stranger", *address, "-keyout", "stranger.key", "-out", "stranger.crt")
+    run(*new, "-subj", "/CN=a server", *address, "-keyout", "server.key", "-out", "server.csr")
+    run("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+        "-copy_extensions", "copy", "-out", "server.crt")
+    run("keytool", "-importcert", "-noprompt", "-alias", "own", "-file", "ca.crt", "-keystore", "trust.p12", "-storepass", "changeit")
+
+
+@contextlib.contextmanager
+def https(folder, name):
+    """The URL of a server of that file, which shows that certificate."""
+    def handler(*arguments):
+        return http.server.SimpleHTTPRequestHandler(*arguments, directory=os.path.dirname(EXAMPLES))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/{name}.crt", f"{folder}/{name}.key")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}/{os.path.basename(EXAMPLES)}"
+        server.shutdown()
+
+
+def test_jobs_come_by_https_from_whom_the_sets_trust_store_trusts(tmp_path):
+    certificates(tmp_path)
+    options = [f"-Djavax.net.ssl.trustStore={tmp_path}/trust.p12", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    with https(tmp_path, "server") as known, https(tmp_path, "stranger") as stranger, Server(launcher={
+            "library_sets": {"own": {"options": options}}, "outbound": {"hosts": ["127.0.0.1"]}}) as s:
+        s.context("c", **{"library-set": "own"})
+        status, answer = s.run("spark.jobserver.WordCountExample", TEXT, cp=known)
+        assert status == 200 and answer["result"] == COUNTED, answer
+        status, answer = s.run("spark.jobserver.WordCountExample", TEXT, cp=stranger)
+        assert status == 400 and answer["status"] == "JOB LOADING FAILED", answer
+        assert f'{stranger} cannot be fetched: the certificate "CN=a stranger", issued by "CN=a stranger", is not trusted: ' in (
+            answer["result"]["message"]), answer

@@ -12,6 +12,7 @@ from sparkjob_server import BUILD, EXAMPLES, SPARK_HOME, Server, free_port, wait
 from test_kinds import FACTORY, check_versions_in_a_session
 from test_local import COUNTED, TEXT, check_versions_of_a_jar
 from test_python import SESSION, WHEEL, check_versions, job, result
+from test_statements import Session
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,32 @@ def test_word_count_on_executors_of_a_real_cluster(server):
 
 def test_executors_use_the_newer_jar_too_and_both_at_once(server, tmp_path):
     check_versions_of_a_jar(server, tmp_path)
+
+
+def test_classes_of_statements_reach_executors(server):
+    session = Session(server, "c")
+    try:
+        assert session.text("spark", "case class N(n: Int)\nval two = 2\nsc.parallelize(1 to 4).map(n => N(n * two)).map(_.n).sum") \
+            .endswith(": Double = 20.0\n")
+        assert session.text("spark", "val here = ProcessHandle.current.pid\n"
+                            "sc.parallelize(1 to 4).filter(_ => ProcessHandle.current.pid == here).count").endswith(": Long = 0\n")
+    finally:
+        session.close()
+
+
+def test_jars_for_a_live_context_reach_its_executors(server):
+    """They run already, jobs with that binary, too, and the interpreter has looked for the class before."""
+    session = Session(server, "c")
+    example = "_root_.spark.jobserver.WordCountExample"
+    try:
+        assert session.text("spark", "sc.parallelize(1 to 4, 4).map(_ + 1).sum").endswith(": Double = 14.0\n")
+        assert "WordCountExample is not a member" in session.output("spark", example)["evalue"]
+        status, answer = server.post("/contexts/c/binaries?cp=examples&timeout=100")
+        assert (status, answer["result"]) == (200, ["examples"])
+        assert "WordCountExample$" in session.text(
+            "spark", f"sc.parallelize(1 to 4, 4).map(_ => {example}.getClass.getName).distinct.collect().mkString")
+    finally:
+        session.close()
 
 
 def test_deleting_the_context_ends_its_application(server, master):

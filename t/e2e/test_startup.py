@@ -13,8 +13,9 @@ def archives(server):
     return glob.glob(server.dir + "/data/archives/*.jsa")
 
 
-def test_drivers_share_an_archive_of_classes():
-    with Server(launcher={"driver": {"archive": "on", "options": ["-Xmx1g", "-XX:TieredStopAtLevel=1"]}}) as s:
+def test_drivers_share_an_archive_of_classes(tmp_path):
+    options = ["-Xmx1g", "-XX:TieredStopAtLevel=1", f"-Xlog:class+load:file={tmp_path}/%p"]
+    with Server(launcher={"driver": {"archive": "on", "options": options}}) as s:
         s.upload("examples", EXAMPLES)
         path = wait_until("an archive is made", lambda: archives(s), 600)[0]
         wait_until("it is used", lambda: path in s.read("launcher.log"), 60)
@@ -29,6 +30,10 @@ def test_drivers_share_an_archive_of_classes():
                 status, body = s.run("spark.jobserver.SessionTestJob", 'sql = "select 40 + 2"')
                 assert (status, body["result"]) == (200, [[42]])
             assert s.delete("/contexts/c")[0] == 200
+        number = s.post("/livy/sessions", '{"kind": "spark"}')[1]["id"]
+        wait_until("its interpreter is made", lambda: s.get(f"/livy/sessions/{number}")[1]["state"] == "idle", 300)
+        with open(tmp_path / str(s.drivers()[0])) as f:
+            assert " scala.tools.nsc.Global source: shared objects file (top)\n" in f.read()
         wait_until("what it was made in is gone", lambda: os.listdir(s.dir + "/data/archives") == [os.path.basename(path)], 60)
 
 

@@ -117,6 +117,23 @@ def test_a_jvm_that_shows_its_classes_to_somebody_starts_without():
         assert s.wait_used() == path
 
 
+def test_none_is_made_that_no_driver_could_have():
+    with Archives() as s:
+        path = s.wait_used()
+        s.overrides["driver"]["options"] = ["-Xss2m", "-javaagent:/a.jar=b"]
+        s.restart()
+        for _ in range(3):              # however often it is looked for
+            wait_until("it is said", lambda: "start without an archive of their classes" in s.read("launcher.log"), 60)
+            assert s.used() is None
+            s.launcher.send_signal(signal.SIGHUP)
+        said = s.read("launcher.log")
+        assert said.count('they have "-javaagent:" among their options') == 1 and "no archive of classes was made" not in said
+        assert len(s.made()) == 1
+        del s.overrides["driver"]["options"]
+        s.restart()
+        assert s.wait_used() == path
+
+
 def test_contexts_start_though_no_archive_can_be_made():
     with Archives("fail") as s:
         wait_until("it has failed", lambda: "no archive of classes was made" in s.read("launcher.log"), 30)

@@ -108,12 +108,16 @@ def test_ends_are_posted(server, receiver):
         assert (body["jobId"], body["status"], body["result"]["message"]) == (job["id"], "ERROR", "no")
         job = c.submit("noop", sync=True, callback=receiver.url("/sync"))
         assert receiver.wait(1, "/sync") == [{"jobId": job["id"], "result": True}]
+        # what is no JSON cannot be part of it, small or large
+        for path, query in ("/small", "q"), ("/large", "q" * 100000):
+            job = c.submit("sparkjob.sql.csv", json.dumps({"query": query}).encode(), callback=receiver.url(path))
+            assert receiver.wait(1, path) == [{"jobId": job["id"], "result": None}]
         with pytest.raises(Refused):
             c.submit("invalid", callback=receiver.url("/invalid"))
         assert receiver.wait(1, "/invalid")[0]["status"] == "ERROR"
         assert receiver.headers[0]["Content-Type"] == "application/json" and "Expect" not in receiver.headers[0]
         idle(c)
-        assert len(receiver.got) == 4
+        assert len(receiver.got) == 6
 
 
 def test_a_result_that_lies_in_a_file_is_posted_whole(server, receiver):

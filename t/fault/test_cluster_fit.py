@@ -27,7 +27,8 @@ def server(rm):
                 "away": {"master": "yarn", "rest": f"http://127.0.0.1:{free_port()}"},
                 "second": {"master": "yarn", "rest": f"http://127.0.0.1:{free_port()},{rm.url}"},
                 "none": {"master": "yarn", "hadoop_conf": "/no/such/folder"},
-                "cut": {"master": "yarn", "hadoop_conf": rm.folder}}
+                "cut": {"master": "yarn", "hadoop_conf": rm.folder},
+                "small": {"master": "yarn", "rest": rm.url, "settings": {"spark.executor.memory": "1g"}}}
     with open(rm.folder + "/yarn-site.xml", "w") as f:
         f.write("<configuration><property>")
     with Server(scripted=True, launcher={"clusters": clusters, "driver": {"environment": {"HADOOP_CONF_DIR": rm.conf}}}) as s:
@@ -60,6 +61,7 @@ def test_what_is_there_is_had(server, rm):
                                       "gives a container at most 8192 MiB"),
     ({"memory-per-node": "6000"}, "an executor needs 6600 MiB with its overhead, and the cluster at URL has no node with more "
                                   "than 6144 MiB"),
+    ({"memory-per-node": "6000", "cluster": "small"}, "an executor needs 6600 MiB"),
     ({"spark.executor.memory": "1g", "spark.executor.memoryOverhead": "7g"}, "needs 8192 MiB .* no node with more"),
     ({"launcher.spark.executor.memory": "1t"}, "needs 1153433 MiB"),
     ({"spark.executor.cores": 5}, "spark.executor.cores: an executor needs 5 cores, and the cluster at URL gives a container "
@@ -202,7 +204,99 @@ def test_workers_of_a_standalone_master_too(master):
             assert "the driver needs 4096 MiB" in refused(s, cluster="s", **{name: "4g", "spark.submit.deployMode": "cluster"})
         s.context("c", cluster="s", **{"spark.executor.memory": "2g", "spark.executor.cores": 2, "spark.driver.memory": "4g"})
         assert s.delete("/contexts/c")[0] == 200
+        assert "unchecked" not in s.get("/clusters/s")[1]
         # pages of another master, and none: who is there the driver will find
-        for name in ("other", "silent"):
+        for name, words in (("other", "these are no pages of this master"), ("silent", "onnect")):
             s.context("c", cluster=name, **{"memory-per-node": "3g"})
             assert s.delete("/contexts/c")[0] == 200
+            told = s.get(f"/clusters/{name}")[1]["unchecked"]
+            assert told.startswith(f"the master at {clusters[name]['web']} does not tell what it has: ") and words in told, told
+            assert f"{told} (\"web\" of a cluster says where its pages are)" in s.read("launcher.log")
+
+
+def test_pages_of_a_standalone_master_are_looked_for(master):
+    """Where Spark's own setting says, or at the ports that are next if the usual one is taken."""
+    wanted = {"memory-per-node": "3g"}
+    port = master.split(":")[2]
+    clusters = {"told": {"master": "spark://127.0.0.1:7077", "settings": {"spark.master.ui.port": port}},
+                "guessed": {"master": "spark://127.0.0.1:1"}}
+    with Server(scripted=True, launcher={"clusters": clusters}) as s:
+        assert f"the cluster at {master} has no worker" in refused(s, cluster="told", **wanted)
+        s.context("c", cluster="guessed", **wanted)
+        told = s.get("/clusters/guessed")[1]["unchecked"]
+        assert all(f"http://127.0.0.1:{port}" in told for port in range(8080, 8085)), told
+        # a request may not have it ask others
+        s.delete("/contexts/c")
+        s.context("c", **{"spark.master": "spark://127.0.0.1:7077", "spark.master.ui.port": port, **wanted})
+
+
+@pytest.mark.parametrize("text, words", [(None, "is not there"), ("", "is empty"), ("folder", "is no file"),
+                                         ("/dev/null", "is no file")])
+@pytest.mark.parametrize("prefix", ["", "file:", "file://"])
+def test_a_pod_template_that_is_none_is_named(server, tmp_path, prefix, text, words):
+    path = tmp_path / "a.yaml"
+    if text == "folder":
+        path.mkdir()
+    elif text == "/dev/null":
+        path = text
+    elif text is not None:
+        path.write_text(text)
+    name = "spark.kubernetes.executor.podTemplateFile"
+    message = refused(server, **{"spark.master": "k8s://https://127.0.0.1:1", name: f"{prefix}{path}"})
+    assert message == f'{name}: "{path}" {words}'
+
+
+def test_what_else_may_be_a_pod_template_spark_reads(server, tmp_path):
+    (tmp_path / "a.yaml").write_text("kind: Pod")
+    for n, path in enumerate([tmp_path / "a.yaml", "hdfs://nn/a.yaml", "a.yaml"]):
+        server.context(f"t{n}", **{"spark.master": "k8s://https://127.0.0.1:1", "spark.kubernetes.executor.podTemplateFile": str(path),
+                                   # which is for drivers in pods only
+                                   "spark.kubernetes.driver.podTemplateFile": "/no/such"})
+        server.delete(f"/contexts/t{n}")
+
+
+@pytest.fixture
+def base(server, rm):
+    """The path of the interface of a context on YARN, whose application is none of the cluster's yet."""
+    server.context("u", cluster="second", **{"script.ui": "on"})
+    yield "/contexts/u/ui"
+    rm.status.clear()
+    server.delete("/contexts/u")
+
+
+def interface(server, path, wanted=200):
+    status, headers, body = server.request("GET", path, headers={"Cookie": "a=b"})
+    assert status == wanted, body
+    return headers if status == 302 else body.decode() if status == 200 else json.loads(body)["result"]
+
+
+def test_the_interface_of_an_application_is_behind_the_proxy_of_its_cluster(server, rm, base):
+    none = f"The context has no UI: the ResourceManager at {rm.url} "
+    context = server.get("/contexts/u")[1]
+    app = context["applicationId"]
+    # an application that its driver tells of is not believed to be its own
+    rm.apps[app] = {"tags": "sparkjob-other", "state": "RUNNING"}
+    assert interface(server, base + "/jobs/", 404) == none + "has no such application of it"
+    rm.apps[app]["tags"] = "mine,sparkjob-" + context["id"]
+    rm.apps["application_1_1"] = {**rm.apps[app]}
+    page = interface(server, base + "/jobs/job/?id=2")
+    assert page == f"""<a href="{base}/stages/?id=1">s</a> setUIRoot('{base}') <p title="{base}/jobs/job/ None">"""
+    assert interface(server, base + "/moved", 302)["Location"] == f"http://127.0.0.1:{server.port}{base}/jobs/?a=b"
+    # what says that the proxy is another daemon
+    rm.apps[app]["trackingUrl"] = "http://elsewhere:1/proxy/x/"
+    assert interface(server, base + "/jobs/", 404) == "The context has no UI: YARN's proxy has it, at http://elsewhere:1/proxy/x/"
+    rm.apps[app]["trackingUrl"] = f"http://localhost:{rm.server.server_port}/proxy/{app}/"
+    interface(server, base + "/jobs/")
+    rm.status["apps"] = 401
+    assert interface(server, base + "/jobs/", 404) == none + "answers with status 401"
+    rm.status.clear()
+    rm.apps.pop("application_1_1")
+    rm.apps[app]["state"] = "FINISHED"
+    assert interface(server, base + "/jobs/", 404) == none + "has no such application of it"
+
+
+def test_an_interface_that_nobody_tells_of_says_who_was_asked(server, rm):
+    server.context("u", cluster="away", **{"cluster-check": "off", "script.ui": "on"})
+    assert re.fullmatch(r"The context has no UI: the ResourceManager at http://127.0.0.1:\d+ does not answer: .*[Cc]onnect.*",
+                        interface(server, "/contexts/u/ui/", 404))
+    server.delete("/contexts/u?force=true")

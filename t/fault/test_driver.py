@@ -82,7 +82,14 @@ def test_driver_killed_from_outside(server):
     context = server.get("/contexts/killed")[1]
     assert context["state"] == "ERROR"
     folder = f"{server.dir}/data/contexts/{context['id']}"
-    wait_until("its folder is swept", lambda: sorted(os.listdir(folder)) == ["driver.log", "logs"], 10)
+    wait_until("its folder is swept", lambda: set(os.listdir(folder)) <= {"driver.log", "logs"}, 10)
+
+
+def test_a_job_without_a_context_leaves_no_folder(server):
+    contexts = f"{server.dir}/data/contexts"
+    there = set(os.listdir(contexts))
+    assert server.run("spark.jobserver.NoOpJob", context=None)[0] == 200
+    wait_until("its folder is gone", lambda: set(os.listdir(contexts)) <= there, 10)
 
 
 def test_bad_jvm_option_says_so_with_the_last_lines_of_the_log(server):

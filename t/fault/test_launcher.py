@@ -56,6 +56,26 @@ def test_a_configuration_is_checked_without_starting(server, tmp_path):
     assert "max_contexts" in done.stderr and "more" in done.stderr and str(wrong) in done.stderr
 
 
+def test_what_clusters_and_library_sets_name_has_to_be_there(server, tmp_path):
+    """To be fine; a launcher that comes back without it goes on with all others."""
+    gone = str(tmp_path / "gone")
+    named = {"clusters": {"a": {"master": "yarn", "hadoop_conf": gone}, "b": {"master": "local", "library_set": "kept"}},
+             "library_sets": {"c": {"spark_home": gone, "java": gone, "hadoop_conf": gone, "extra_jars": [gone, "binary:kept"]}}}
+    file = tmp_path / "gone.json"
+    file.write_text(json.dumps({**server.config(), **named}))
+    done = launcher("-t", "-c", str(file))
+    assert done.returncode == 1 and done.stdout == ""
+    expected = [f'clusters.a.hadoop_conf: expected the path of a folder, got "{gone}"',
+                f'library_sets.c.spark_home: expected the path of a folder that holds "jars", got "{gone}"',
+                f'library_sets.c.java: expected the folder of a Java, or its program, got "{gone}"',
+                f'library_sets.c.extra_jars: expected a jar, a folder of jars or "binary:" with a binary\'s name, got "{gone}"',
+                f'library_sets.c.hadoop_conf: expected the path of a folder, got "{gone}"']
+    assert sorted(done.stderr.splitlines()) == sorted(f"{file}: {line}" for line in expected)
+    assert " read again" in reload(server, **named)
+    wait_until("it says what is missing", lambda: all(line in server.read("launcher.log") for line in expected))
+    assert " read again" in reload(server)
+
+
 def test_dump_tells_what_the_launcher_has(server):
     server.context("seen")
     done = launcher("dump", "-c", server.dir + "/launcher.json")

@@ -159,6 +159,23 @@ def test_a_cluster_starts_the_driver(world):
     assert not [r for r in world.cluster.requests if "/kill/" in r]
 
 
+def test_only_its_own_port_is_the_interface_of_a_driver_on_this_host(tmp_path):
+    with FakeStandalone(tmp_path) as cluster, Server(scripted=True, launcher={
+            "driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}},
+            "context_settings": {"spark.master": "spark://127.0.0.1:7077", "spark.submit.deployMode": "cluster",
+                                 "spark.master.rest.port": str(cluster.port)}}) as s:
+        def shown(ui):
+            s.context("u", **{"script.ui": ui})
+            try:
+                return s.get("/contexts/u/ui/jobs/")
+            finally:
+                s.delete("/contexts/u")
+        status, page = shown("on")
+        assert status == 200 and page["path"] == "/jobs/", page
+        status, refused = shown(f"http://127.0.0.1:{s.port}")
+        assert status == 404 and refused["result"].endswith(f"at port {s.port}, but does not listen there"), refused
+
+
 def test_what_is_submitted(world):
     """All that Spark needs on another host with Java 17, and the secret nowhere but in the environment."""
     world.channel.create("c", settings={"launcher.spark.driver.memory": "700m", "launcher.spark.driver.extraJavaOptions":
@@ -268,16 +285,22 @@ def kills(world, driver):
     return sum(r == f"POST /v1/submissions/kill/{driver.identity}" for r in world.cluster.requests)
 
 
+def left_alive(world):
+    """A driver that the cluster should have killed, but was deaf, when the launcher died."""
+    world.wire.cut()
+    world.cluster.deaf = True
+    with pytest.raises(Refused):
+        world.channel.create("c")
+    driver = world.drivers()[0]
+    wait_until("it is to be killed", lambda: kills(world, driver))
+    world.crash()
+    return driver
+
+
 def test_the_next_launcher_goes_on_with_killing(tmp_path):
     """Its context is over, so nobody else would; but once it is over itself it is nobody's affair any longer."""
     with World(tmp_path, start_timeout=2) as world:
-        world.wire.cut()
-        world.cluster.deaf = True
-        with pytest.raises(Refused):
-            world.channel.create("c")
-        driver = world.drivers()[0]
-        wait_until("it is to be killed", lambda: kills(world, driver))
-        world.crash()
+        driver = left_alive(world)
         world.cluster.deaf = False
         world.start()
         wait_until("it was killed", lambda: driver.killed)
@@ -289,15 +312,23 @@ def test_the_next_launcher_goes_on_with_killing(tmp_path):
         assert world.log().count("as another launcher had begun to") == 1 and kills(world, driver) == before
 
 
+def test_a_row_that_is_older_than_its_contexts_end_is_of_no_use(world):
+    """The launcher died between both, so that the driver is the context's yet; and of another one nobody was told the id."""
+    world.channel.create("c")
+    (driver,) = world.drivers()
+    world.crash()
+    (remote, context), = sql(world, "SELECT remote, id FROM contexts WHERE name = 'c'")[0]
+    nobody = json.dumps({name: value for name, value in json.loads(remote).items() if name != "id"})
+    for key, text in ((f"{context} 1", remote), (f"{uuid.uuid4()} 1", nobody)):
+        assert sql(world, f"INSERT INTO kills (driver, time, remote) VALUES ('{key}', {int(time.time() * 1000)}, '{text}')")[1] == 1
+    world.start()
+    wait_until("the rows are gone", lambda: not sql(world, "SELECT 1 FROM kills")[0])
+    assert json.loads(world.run("pid")[1]) == driver.process.pid and not kills(world, driver)
+
+
 def test_a_cluster_that_does_not_come_back_is_not_asked_for_ever(tmp_path):
     with World(tmp_path, start_timeout=2) as world:
-        world.wire.cut()
-        world.cluster.deaf = True
-        with pytest.raises(Refused):
-            world.channel.create("c")
-        driver = world.drivers()[0]
-        wait_until("it is to be killed", lambda: kills(world, driver))
-        world.crash()
+        driver = left_alive(world)
         assert sql(world, "UPDATE kills SET time = time - 8 * 86400000")[1] == 1
         before = kills(world, driver)
         world.start()
@@ -319,6 +350,7 @@ def test_a_context_that_was_to_stop_is_not_waited_for_any_longer(tmp_path):
         world.cluster.deaf = True
         world.channel.send("context-delete", {"name": "c", "user": "u"})
         wait_until("it is to be killed", lambda: kills(world, driver))
+        wait_until("that is written down", lambda: sql(world, "SELECT 1 FROM contexts WHERE state = 'STOPPING'")[0])
         world.crash()
         world.cluster.deaf = False
         world.start()
@@ -373,6 +405,43 @@ def test_nor_is_one_that_the_configuration_names():
         s.start_launcher()
         wait_until("it fails", lambda: "drivers of clusters need driver.link.listen" in s.read("launcher.log"))
         assert "was started" not in s.read("launcher.log")
+
+
+@pytest.fixture
+def login(tmp_path):
+    """Members of a cluster with a keytab, whose drivers are started there."""
+    keytab = tmp_path / "keytab"
+    keytab.write_bytes(b"\5\2")
+    keytab.chmod(0o600)
+    return {"deploy_mode": "cluster", "principal": "me@REALM", "keytab": str(keytab)}
+
+
+def test_a_keytab_reaches_no_driver_of_a_master_or_of_kubernetes(login):
+    """A context without a login that its cluster promises would fail at its first file."""
+    masters = {"alone": "spark://127.0.0.1:7077", "pods": "k8s://https://127.0.0.1:6443"}
+    image = {"spark.kubernetes.container.image": "i"}
+    with Server(scripted=True, start=False, launcher={
+            "driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}},
+            "clusters": {name: {"master": master, "settings": image, **login} for name, master in masters.items()}}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            for name, master in masters.items():
+                with pytest.raises(Refused) as refused:
+                    c.create("c", settings={"cluster": name})
+                assert refused.value.name == (f"cluster: {name} has a keytab, and drivers that {master} starts cannot log in by it: "
+                                              "take client mode")
+
+
+def test_who_has_the_keytab_itself_acts_for_nobody_else(login):
+    """Spark would give executors tokens of its principal."""
+    words = "spark.proxy.user: in cluster mode contexts of far act for me@REALM alone, and not for alice: take client mode"
+    acting = "location /as/ { sparkjob spark; sparkjob_user $http_x_user; sparkjob_proxy_user on; }"
+    with Server(scripted=True, locations=acting, launcher={
+            "driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}},
+            "clusters": {"far": {"master": "yarn", "rest": "http://127.0.0.1:1", **login}}}) as s:
+        for status, body in (s.post("/contexts/c?cluster=far&spark.proxy.user=alice"),
+                             s.json("POST", "/as/contexts/c?cluster=far", "", {"X-User": "alice"})):
+            assert status == 400 and words in str(body), body
 
 
 def test_where_contexts_run_may_be_the_clusters_affair_alone():
@@ -567,12 +636,13 @@ def test_the_log_of_the_next_driver_is_behind_that_of_the_first(world):
 
 def test_a_log_is_bounded(world):
     world.channel.create("c")
-    folder = f"{world.server.dir}/data/contexts/{world.drivers()[0].start['context']}"
-    before = os.path.getsize(folder + "/driver.log")
+    context = world.drivers()[0].start["context"]
+    log = f"{world.server.dir}/data/contexts/{context}/driver.log"
+    before = wait_until("what it says itself is there", lambda: os.path.exists(log) and os.path.getsize(log))
     for at in (1 << 26, (1 << 26) - 1, 1 << 60):
-        body = json.dumps({"id": os.path.basename(folder), "at": at, "text": "xy"}).encode()
+        body = json.dumps({"id": context, "at": at, "text": "xy"}).encode()
         assert world.run("log", body)[1] == b"true"
-    assert os.path.getsize(folder + "/driver.log") == before
+    assert os.path.getsize(log) == before
 
 
 def test_pieces_that_come_too_fast_are_told_of(world):

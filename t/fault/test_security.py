@@ -19,8 +19,9 @@ import zipfile
 
 import pytest
 from sparkjob_channel import HEADER, TYPES, Channel
-from sparkjob_server import LAUNCHER, ROOT, Server, alive, scalac, wait_until
+from sparkjob_server import LAUNCHER, ROOT, Server, alive, free_port, scalac, wait_until
 from storage import Disk
+from test_archive import Archives
 from test_library_sets import Sets
 
 SCRIPTED = ROOT + "/t/lib/scripted_driver.py"
@@ -120,6 +121,18 @@ def test_secret_of_a_driver_is_good_once():
         assert hello(s.socket, context=context, pid=1, secret=secret) == b""
 
 
+def with_scripts(folder, **scripts):
+    """A copy of the scripted driver that any user can read, unlike a checkout maybe, and scripts beside it: where it is."""
+    lib = folder + "/lib"
+    os.makedirs(lib, exist_ok=True)
+    for name in ("scripted_driver", "scripted_interpreter", "scripted_jobs", "scripted_link", "scripted_ui", "driver_link"):
+        shutil.copyfile(f"{ROOT}/t/lib/{name}.py", f"{lib}/{name}.py")
+    for name, text in scripts.items():
+        with open(f"{lib}/{name}.py", "w") as f:
+            f.write(text)
+    return lib
+
+
 # users of drivers
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root can start processes of other users")
@@ -133,11 +146,8 @@ class Users(Server):
         driver = {"run_as": str(ALICE), "run_as_users": [str(ALICE), str(BOB)], **(launcher or {}).get("driver", {})}
         super().__init__(launcher={"user": str(LAUNCHER_USER), **(launcher or {}), "driver": driver}, **more)
         if self.scripted:
-            # a checkout may lie where other users cannot read
-            script = self.dir + "/scripted_driver.py"
-            with open(SCRIPTED) as source, open(script, "w") as f:
-                f.write(source.read())
-            self.overrides["driver"].setdefault("command", ["/usr/bin/python3", script])
+            lib = with_scripts(self.dir)
+            self.overrides["driver"].setdefault("command", ["/usr/bin/python3", lib + "/scripted_driver.py"])
         os.makedirs(self.dir + "/run")
         os.chown(self.dir + "/run", LAUNCHER_USER, LAUNCHER_USER)
         self.socket = self.dir + "/run/launcher.sock"
@@ -241,11 +251,18 @@ def test_keytab_is_not_for_drivers():
         with open(kinit, "w") as f:
             f.write('#!/bin/sh\nread x <"$3"; id -u >"$5"\n')
         os.chmod(kinit, 0o755)
-        s.overrides["clusters"] = {"c": {"master": "local", "principal": "me@REALM", "keytab": keytab}}
+        login = {"principal": "me@REALM", "keytab": keytab}
+        s.overrides["clusters"] = {"c": {"master": "local", **login},
+                                   "far": {"master": "yarn", "deploy_mode": "cluster", "rest": "http://127.0.0.1:1", **login}}
+        s.overrides["driver"]["link"] = {"listen": f"127.0.0.1:{free_port()}"}
         s.overrides["driver"]["kerberos"] = {"kinit": kinit, "renewal": 1}
         s.start_launcher()
         s.start_nginx()
         s.wait_ready()
+        # where Spark itself would read it, as the driver's user
+        status_, body = s.post("/contexts/x?cluster=far")
+        assert status_ == 400 and ("cluster: in cluster mode far would have its keytab read by the users of drivers (driver.run_as): "
+                                   "take client mode") in str(body), body
         s.context("c", cluster="c")
         _, folder = driver_of(s, "c")
         tickets = folder + "/ticket"
@@ -377,9 +394,9 @@ print(len(s.recv(1000)))
 
 
 THIEF = """
-import os, sys, types
-d = types.ModuleType("scripted_driver")
-exec(open(sys.argv[1]).read(), d.__dict__)
+import os
+from scripted_driver import Driver
+from scripted_jobs import JOBS, now
 
 def steal(job, config):
     # what the launcher is to take for the result lies behind a link
@@ -387,21 +404,19 @@ def steal(job, config):
     os.rename(folder + "/out", folder + "/gone")
     os.symlink(config["folder"], folder + "/out")
     name = folder + "/out/" + config["name"]
-    job.driver.link.send("link-result", {"id": job.id, "state": "FINISHED", "start": d.now(), "end": d.now(),
+    job.driver.link.send("link-result", {"id": job.id, "state": "FINISHED", "start": now(), "end": now(),
                                          "runMicros": 1, "size": 1, "file": name})
     job.pause(60000)
 
-d.JOBS["steal"] = steal
-d.Driver().run()
+JOBS["steal"] = steal
+Driver().run()
 """
 
 
 @ROOT_ONLY
 def test_links_in_a_context_lead_the_launcher_nowhere():
     with Users(scripted=True) as s:
-        with open(s.dir + "/thief.py", "w") as f:
-            f.write(THIEF)
-        s.overrides["driver"]["command"] = ["/usr/bin/python3", s.dir + "/thief.py", s.dir + "/scripted_driver.py"]
+        s.overrides["driver"]["command"] = ["/usr/bin/python3", with_scripts(s.dir, thief=THIEF) + "/thief.py"]
         s.launcher.terminate()
         s.launcher.wait()
         s.start_launcher()
@@ -553,9 +568,9 @@ def test_root_itself_starts_no_drivers_of_other_users(tmp_path):
 # limits of drivers
 
 PROBE = """
-import os, subprocess, sys, types
-d = types.ModuleType("scripted_driver")
-exec(open(sys.argv[1]).read(), d.__dict__)
+import os, subprocess
+from scripted_driver import Driver
+from scripted_jobs import JOBS
 
 def limits(job, config):
     return open("/proc/self/limits").read()
@@ -595,18 +610,15 @@ def stray(job, config):
     return True
 
 for name in ("limits", "memory", "processes", "stray"):
-    d.JOBS[name] = globals()[name]
-d.Driver().run()
+    JOBS[name] = globals()[name]
+Driver().run()
 """
 
 
 def probe(kind, **driver):
     """A server whose drivers look at their limits."""
     s = kind(scripted=True, launcher={"driver": driver}, start=False)
-    for name, text in (("probe.py", PROBE), ("driver.py", open(SCRIPTED).read())):
-        with open(f"{s.dir}/{name}", "w") as f:
-            f.write(text)
-    s.overrides["driver"]["command"] = ["/usr/bin/python3", s.dir + "/probe.py", s.dir + "/driver.py"]
+    s.overrides["driver"]["command"] = ["/usr/bin/python3", with_scripts(s.dir, probe=PROBE) + "/probe.py"]
     s.start_at_once = True
     return s
 
@@ -688,6 +700,39 @@ def test_group_of_a_context_has_all_of_its_processes():
             wait_until("the group is gone", lambda: not os.path.exists(f"{folder}/{context}"), 10)
     finally:
         os.rmdir(folder)
+
+
+class UsersSets(Users):
+    """Library sets of drivers that have users of their own; their JVM is t/lib/scripted_java.py."""
+
+    used = Archives.used
+
+    def __init__(self):
+        super().__init__(start=False, launcher={"library_sets": {"fixed": {"options": ["-Dfixed=1"]}}})
+        for folder in ("home/lib_2.12", "spark/jars"):
+            os.makedirs(f"{self.dir}/{folder}")
+        for path in ("home/sparkjob-driver_2.12.jar", "spark/jars/scala-library-2.12.18.jar", "made", "probes"):
+            with open(f"{self.dir}/{path}", "w"):
+                os.chmod(f"{self.dir}/{path}", 0o666)
+        lib = with_scripts(self.dir)
+        shutil.copy(f"{ROOT}/t/lib/scripted_java.py", lib)
+        self.overrides["driver"] |= {
+            "archive": "on", "java": lib + "/scripted_java.py", "home": self.dir + "/home", "spark_home": self.dir + "/spark",
+            "environment": {"SPARKJOB_ARCHIVE_LOG": self.dir + "/made", "SPARKJOB_PROBE_LOG": self.dir + "/probes"}}
+        self.start_at_once = True
+
+
+@ROOT_ONLY
+def test_no_archive_is_made_of_what_users_may_choose_where_drivers_have_users():
+    """The maker is the launcher's own user, and a set that was made by request names jars and options."""
+    with UsersSets() as s:
+        assert s.json("POST", "/library-sets/other", {"options": ["-Dother=1"]})[0] == 201
+        assert s.used(**{"library-set": "other"}) is None
+        # its turn would have come before that of the one that begins to be used now
+        path = wait_until("the set of the configuration has one", lambda: s.used(**{"library-set": "fixed"}), 60)
+        assert os.path.dirname(path) == s.dir + "/data/archives"
+        assert s.used(**{"library-set": "other"}) is None
+        assert len(s.read("made").splitlines()) == 2, "one of the default set, one of the configuration's"
 
 
 @ROOT_ONLY

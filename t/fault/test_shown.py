@@ -52,13 +52,6 @@ def test_what_the_driver_says_when_ready_and_later_is_shown_and_kept(server):
     assert server.run("noop", cp="b")[0] == 200 and shown(server) == less
 
 
-def test_the_interface_of_an_application_of_yarn_is_at_its_proxy(server):
-    server.context("y", **{"spark.master": "yarn", "script.ui": "on", "script.status": json.dumps(TOLD), "cluster-check": "off"})
-    status, refused = server.get("/contexts/y/ui/jobs/")
-    assert status == 404 and refused["result"] == "The context has no UI: YARN's proxy has it, at " + TOLD["trackingUrl"], refused
-    assert server.delete("/contexts/y")[0] == 200
-
-
 def test_it_stays_when_the_context_is_over(server):
     server.context("over", **{"script.status": json.dumps(TOLD)})
     server.delete("/contexts/over")

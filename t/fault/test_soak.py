@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from soak import FIGURES, Soak
+from soak_rounds import FIGURES, Soak
 
 pytestmark = pytest.mark.alone
 SANITIZED = "asan" in os.environ.get("SPARKJOB_LAUNCHER", "")

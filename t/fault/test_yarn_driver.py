@@ -72,19 +72,6 @@ def test_a_driver_is_submitted_and_told_in_secret(server, rm, context):
     assert "a line of the submitter's" in server.request("GET", "/contexts/c/log")[2].decode()
 
 
-def test_only_its_own_port_is_the_interface_of_a_driver_on_this_host(server):
-    def shown(ui):
-        server.context("u", cluster="y", **{"script.ui": ui})
-        try:
-            return server.get("/contexts/u/ui/jobs/")
-        finally:
-            server.delete("/contexts/u")
-    status, page = shown("on")
-    assert status == 200 and page["path"] == "/jobs/", page
-    status, refused = shown(f"http://127.0.0.1:{server.port}")
-    assert status == 404 and refused["result"].endswith(f"at port {server.port}, but does not listen there"), refused
-
-
 def test_a_context_that_is_deleted_ends_its_application(server, rm, context):
     assert server.delete("/contexts/c")[0] == 200
     rm.look()
@@ -137,3 +124,45 @@ def test_a_launcher_that_was_killed_finds_its_driver_again(server, rm, context):
     server.start_launcher()
     assert server.wait_job(body["jobId"])["status"] == "FINISHED"
     assert ran(server, "pid") == rm.submitted[context]["process"].pid
+
+
+def dead(server):
+    """The launcher is killed in the middle of a submission; the pid of its submitter, which goes on."""
+    pid = wait_until("it is submitted", lambda: re.search(
+        rb"a line of the submitter's (\d+)", server.request("GET", "/contexts/o/log")[2]))
+    server.launcher.kill()
+    server.launcher.wait()
+    assert alive(int(pid[1]))
+    return int(pid[1])
+
+
+def test_what_a_dead_launcher_was_submitting_is_ended_and_submitted_again(server, rm):
+    """Its submitter had not come so far as to ask the cluster for anything."""
+    before = set(rm.submitted)
+    assert server.post("/contexts/o?cluster=y&async=true&spark.app.hang=1")[0] == 202
+    pid = dead(server)
+    server.start_launcher()
+    wait_until("its submitter has ended", lambda: not alive(pid))
+    again = wait_until("there is another one", lambda: re.findall(
+        r"a line of the submitter's (\d+)", server.request("GET", "/contexts/o/log")[2].decode())[1:], 60)
+    assert set(rm.submitted) == before
+    assert server.delete("/contexts/o")[0] == 200
+    wait_until("nobody is left", lambda: not alive(int(again[0])))
+
+
+def test_what_a_dead_launcher_has_submitted_is_found(server, rm):
+    """An application that waits for room; the submitter had not told of it yet."""
+    rm.runs = False
+    try:
+        before = set(rm.submitted)
+        assert server.post("/contexts/o?cluster=y&async=true&spark.app.slow=1")[0] == 202
+        (app,) = wait_until("it is there", lambda: set(rm.submitted) - before)
+        pid = dead(server)
+        server.start_launcher()
+        wait_until("its submitter has ended", lambda: not alive(pid))
+        wait_until("it is found", lambda: f"driver {app} of context" in server.read("launcher.log"), 60)
+        assert rm.apps[app]["state"] == "ACCEPTED" and set(rm.submitted) - before == {app}
+        assert server.delete("/contexts/o")[0] == 200
+        assert rm.apps[app]["state"] == "KILLED"
+    finally:
+        rm.runs = True

@@ -96,6 +96,7 @@ sub import {
     my $caller = caller;
     no strict 'refs';
     *{"${caller}::$_"} = \&$_ for qw(
+        run_server
         launcher stop_launcher kill_launcher start_launcher launcher_pid
         http http_start http_finish upload context wait_for wait_job expect_log
         saved json_like drivers test_dir http_port
@@ -118,6 +119,23 @@ sub import {
 sub test_dir  { $Dir }
 sub http_port { $Port }
 sub saved     { $Saved{$_[0]} }
+
+
+# A server for what follows, in place of run_tests(): for tests without blocks.
+
+sub run_server {
+    Test::Base::default_object()->spec_string(<<'END');
+=== TEST 1: a server
+--- config
+    location / {
+        sparkjob main;
+    }
+--- request
+GET /healthz
+--- error_code: 200
+END
+    Test::Nginx::Socket::run_tests();
+}
 
 
 # ---------------------------------------------------------------- launchers

@@ -37,6 +37,8 @@ def main(arguments):
         print(f'Exception in thread "main" org.apache.spark.SparkException: {why.read().decode()}', file=sys.stderr)
         print("\tat org.apache.spark.deploy.SparkSubmit", file=sys.stderr)
         return 1
+    if "spark.app.slow" in what["properties"]:
+        time.sleep(3600)
     print(f"26/01/01 00:00:00 INFO YarnClientImpl: Submitted application {application}", file=sys.stderr)
     return 0
 

@@ -5,6 +5,8 @@
         rm.apps["application_1_0001"] = {"tags": "sparkjob-...", "state": "RUNNING"}
         rm.asked                        # [("GET", "scheduler"), ...]
 
+Its proxy answers below /proxy/<application>/ with a page whose links begin so, as Spark's do; at "moved" it leads to another one.
+
 What t/lib/fake_submit.py submits is an application, too: a scripted driver, in a folder with its id as name.
 """
 
@@ -35,6 +37,7 @@ class FakeYarn:
         self.submitted = {}         # id: what was submitted, and its process
         self.refuse = None          # why the next submissions are refused
         self.kills = True           # whether it does as it is told
+        self.runs = True            # there is room for what is submitted
         self.status = {}            # path: what it answers in place of 200
         self.asked = []
         self.folder = tempfile.mkdtemp(prefix="sparkjob-yarn-")
@@ -66,8 +69,9 @@ class FakeYarn:
         self.server.shutdown()
         self.server.server_close()
         for one in self.submitted.values():
-            one["process"].kill()
-            one["process"].wait()
+            if "process" in one:
+                one["process"].kill()
+                one["process"].wait()
         shutil.rmtree(self.folder)
 
     def handle(self, handler):
@@ -75,6 +79,9 @@ class FakeYarn:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         path = url.path.removeprefix(PREFIX)
         self.asked.append((handler.command, path))
+        if path.startswith("/proxy/"):
+            self.proxy(handler, path)
+            return
         status = self.status.get(path, 200)
         if path == "/submit":
             status = 500 if self.refuse else 200
@@ -85,6 +92,18 @@ class FakeYarn:
         handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
         handler.wfile.write(text)
+
+    def proxy(self, handler, path):
+        root = "/".join(path.split("/")[:3])
+        page = f"""<a href="{root}/stages/?id=1">s</a> setUIRoot('{root}') <p title="{path} {handler.headers['Cookie']}">""".encode()
+        moved = path == root + "/moved"
+        handler.send_response(302 if moved else 200)
+        if moved:
+            handler.send_header("Location", f"{self.url}{root}/jobs/?a=b")
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Content-Length", str(len(page)))
+        handler.end_headers()
+        handler.wfile.write(page)
 
     def answer(self, method, path, query, body):
         if path == "scheduler":
@@ -120,16 +139,21 @@ class FakeYarn:
         with open(files[what["arguments"][-1]]) as f:
             what["start"] = f.read()
         what["mode"] = os.stat(files[what["arguments"][-1]]).st_mode & 0o777
+        self.submitted[application] = what
+        self.apps[application] = {"tags": what["properties"]["spark.yarn.tags"], "state": "RUNNING" if self.runs else "ACCEPTED",
+                                  "diagnostics": ""}
+        if not self.runs:
+            return application
         with open(folder + "/stderr", "wb") as err:
             what["process"] = subprocess.Popen(["/usr/bin/python3", SCRIPT], cwd=folder, stdin=subprocess.DEVNULL, stdout=err,
                                                stderr=err, env={"PATH": os.environ["PATH"], "SPARKJOB_START": what["start"]})
-        self.submitted[application] = what
-        self.apps[application] = {"tags": what["properties"]["spark.yarn.tags"], "state": "RUNNING", "diagnostics": ""}
         return application
 
     def look(self):
         """What has become of the processes that were submitted."""
         for application, what in self.submitted.items():
+            if "process" not in what:
+                continue
             code, app = what["process"].poll(), self.apps[application]
             if code is not None and app["state"] == "RUNNING":
                 app.update({"state": "FINISHED"} if code == 0 else {"state": "FAILED", "diagnostics": f"exitCode: {code}"})
@@ -138,6 +162,6 @@ class FakeYarn:
         app = self.apps[application]
         if self.kills:
             app["state"] = state
-            if application in self.submitted:
+            if "process" in self.submitted.get(application, {}):
                 self.submitted[application]["process"].kill()
         return {"state": app["state"]}

@@ -77,8 +77,8 @@ class Faults:
 def points(folder):
     """The fault points in the sources of a folder, and whether they can fail: {name: bool}."""
     found = {}
-    for path in sorted(glob.glob(os.path.join(ROOT, folder, "*.c")) + glob.glob(os.path.join(ROOT, folder, "*driver.py"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, folder, "*.c")) + glob.glob(os.path.join(ROOT, folder, "scripted_*.py"))):
         with open(path) as f:
-            for how, names in re.findall(r'(SPARKJOB_FAULT|SPARKJOB_FAILS|(?:if )?fault)\(([^)]*"[^)]*)\)', f.read()):
+            for how, names in re.findall(r'\b(SPARKJOB_FAULT|SPARKJOB_FAILS|(?:if )?fault)\(([^)]*"[^)]*)\)', f.read()):
                 found.update({point: how in ("SPARKJOB_FAILS", "if fault") for point in re.findall(r'"([a-z.-]+)"', names)})
     return found

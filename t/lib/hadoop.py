@@ -23,7 +23,7 @@ import urllib.error
 import urllib.request
 from xml.sax.saxutils import escape
 
-from sparkjob_server import BUILD, PATIENCE, alive, free_port, wait_until
+from sparkjob_server import BUILD, PATIENCE, Whole, alive, free_port, wait_until
 
 LIB = os.path.join(BUILD, "hadoop", "lib")
 SERVER = "org.apache.hadoop.yarn.server."
@@ -48,14 +48,16 @@ def java_home():
     return os.environ.get("JAVA_HOME") or os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("java"))))
 
 
-class Hadoop:
-    def __init__(self, hdfs=True, yarn=True, nodes=1, memory=6144, cores=4, queues=None, host="127.0.0.1",
+class Hadoop(Whole):
+    def __init__(self, hdfs=True, yarn=True, nodes=1, memory=6144, cores=4, queues=None, labels=(), host="127.0.0.1",
                  core_site=None, hdfs_site=None, yarn_site=None, options=(), environment=None):
         """nodes: NodeManagers, of `memory` MiB and `cores` each; queues: name to properties of the capacity scheduler;
+        labels: of the nodes behind the first, one each, which the queue "default" alone may ask for;
         host: how the daemons are called (an address or a name of it); *_site: properties that replace those of here;
         options, environment: more of it for each JVM."""
         self.has_hdfs, self.has_yarn, self.nodes = hdfs, yarn, nodes
         self.memory, self.cores, self.queues, self.host = memory, cores, queues or QUEUES, host
+        self.labels = labels
         self.more = {"core-site": core_site or {}, "hdfs-site": hdfs_site or {}, "yarn-site": yarn_site or {}}
         self.options, self.environment = list(options), environment or {}
         self.dir = tempfile.mkdtemp(prefix="sparkjob-hadoop-")
@@ -64,17 +66,6 @@ class Hadoop:
         self.processes = {}
         self.hdfs = f"hdfs://{host}:{self.port('namenode')}" if hdfs else None
         self.web = f"http://{host}:{self.port('resourcemanager.webapp')}" if yarn else None
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.stop()
 
     # configuration
 
@@ -126,6 +117,8 @@ class Hadoop:
             # a disk that is nearly full is the machine's affair
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": 100,
             "yarn.nodemanager.disk-health-checker.min-free-space-per-disk-mb": 0,
+            **({"yarn.node-labels.enabled": "true", "yarn.node-labels.fs-store.root-dir": f"file://{self.dir}/labels"}
+               if self.labels else {}),
         }
 
     def capacity_scheduler(self):
@@ -136,6 +129,11 @@ class Hadoop:
                     "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"}
         for queue, properties in self.queues.items():
             site.update({f"{root}{queue}.{name}": value for name, value in properties.items()})
+            if self.labels:
+                site[f"{root}{queue}.accessible-node-labels"] = ",".join(self.labels) if queue == "default" else " "
+        for label in self.labels:
+            for queue in ("", "default."):
+                site[f"{root}{queue}accessible-node-labels.{label}.capacity"] = 100
         return site
 
     def write(self, folder, name, properties):
@@ -189,7 +187,7 @@ class Hadoop:
                 self.command(DAEMONS[name], conf), env=self.env(conf), cwd=self.dir, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
 
-    def start(self):
+    def begin(self):
         assert glob.glob(LIB + "/hadoop-common-*.jar"), f"{LIB} holds no Hadoop: make hadoop"
         for node in range(max(self.nodes, 1)):
             os.mkdir(f"{self.conf}{node or ''}")
@@ -205,6 +203,14 @@ class Hadoop:
             wait_until("HDFS has its DataNode", self.hdfs_ready, 60)
         if self.has_yarn:
             wait_until("YARN has its nodes", self.yarn_ready, 60)
+            self.label_nodes()
+
+    def label_nodes(self):
+        if self.labels:
+            admin = "org.apache.hadoop.yarn.client.cli.RMAdminCLI"
+            self.run(admin, "-addToClusterNodeLabels", ",".join(self.labels))
+            nodes = (f"{self.node(n)['id']}={label}" for n, label in enumerate(self.labels, 1))
+            self.run(admin, "-replaceLabelsOnNode", " ".join(nodes), "-failOnUnknownNodes")
 
     def check_alive(self):
         for name, process in self.processes.items():
@@ -268,6 +274,11 @@ class Hadoop:
     def rest(self, path):
         """What the ResourceManager says: GET /ws/v1/cluster/<path>."""
         return self.get(f"{self.web}/ws/v1/cluster/{path}")
+
+    def node(self, number):
+        """A node as the ResourceManager knows it."""
+        port = f":{self.port(f'nodemanager{number}')}"
+        return next(node for node in self.rest("nodes")["nodes"]["node"] if node["id"].endswith(port))
 
     def application(self, application):
         """An application as the ResourceManager knows it; None if it does not."""

@@ -5,6 +5,8 @@
         kdc.options                               # what a JVM needs to know of it
         kdc.environment                           # what else needs to
 
+    with secure_hadoop(kdc, 60) as h:             # HDFS and YARN that believe only the KDC (t/lib/hadoop.py)
+
 Its programs come by Debian's krb5-kdc, krb5-admin-server and krb5-user; none runs as a service.
 """
 
@@ -15,12 +17,13 @@ import socket
 import subprocess
 import tempfile
 
-from sparkjob_server import free_port, wait_until
+from hadoop import Hadoop
+from sparkjob_server import Whole, free_port, wait_until
 
 REALM = "SPARKJOB.TEST"
 
 
-class Kdc:
+class Kdc(Whole):
     def __init__(self, life=86400):
         """life: seconds that tickets are good for."""
         self.life = life
@@ -31,19 +34,11 @@ class Kdc:
         self.options = [f"-Djava.security.krb5.conf={self.file}"]
         self.process = None
 
-    def __enter__(self):
-        try:
-            self.write()
-            self.run("/usr/sbin/kdb5_util", "create", "-s", "-r", REALM, "-P", "the master's password")
-            self.admin(f"modprinc -maxlife {self.life}sec krbtgt/{REALM}")
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.stop()
+    def begin(self):
+        self.write()
+        self.run("/usr/sbin/kdb5_util", "create", "-s", "-r", REALM, "-P", "the master's password")
+        self.admin(f"modprinc -maxlife {self.life}sec krbtgt/{REALM}")
+        self.start()
 
     def start(self):
         with open(self.dir + "/out", "ab") as out:
@@ -129,3 +124,44 @@ class Kdc:
     def stop(self):
         self.end()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def secure_hadoop(kdc, life, **more):
+    """Hadoop whose daemons believe only the KDC; delegation tokens of HDFS have to be renewed within `life` seconds. Their shell is
+    HDFS's own user. jobserver may act for alice and bob."""
+    keytab, principal = kdc.keytab("hdfs", "localhost"), kdc.principal("hdfs", "localhost")
+    core = {
+        "hadoop.security.authentication": "kerberos",
+        "hadoop.security.authorization": "true",
+        "hadoop.kerberos.min.seconds.before.relogin": 5,
+        "hadoop.security.auth_to_local": f"RULE:[2:$1@$0](.*@{REALM})s/@.*// DEFAULT",
+        "hadoop.proxyuser.jobserver.hosts": "*",
+        "hadoop.proxyuser.jobserver.users": "alice,bob",
+    }
+    hdfs = {
+        "dfs.permissions.superusergroup": "hdfs",
+        "dfs.datanode.hostname": "localhost",
+        "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+        "dfs.block.access.token.enable": "true",
+        "dfs.data.transfer.protection": "authentication",
+        "ignore.secure.ports.for.testing": "true",
+        "dfs.namenode.delegation.token.renew-interval": life * 1000,
+        "dfs.web.authentication.kerberos.principal": kdc.principal("HTTP", "localhost"),
+        "dfs.web.authentication.kerberos.keytab": kdc.keytab("HTTP", "localhost"),
+    }
+    for daemon in ("namenode", "datanode"):
+        hdfs[f"dfs.{daemon}.kerberos.principal"] = principal
+        hdfs[f"dfs.{daemon}.keytab.file"] = keytab
+    yarn, keytab_of_yarn = {}, kdc.keytab("yarn", "localhost")
+    for daemon in ("resourcemanager", "nodemanager"):
+        yarn[f"yarn.{daemon}.principal"] = kdc.principal("yarn", "localhost")
+        yarn[f"yarn.{daemon}.keytab"] = keytab_of_yarn
+    # the shell is who asks the KDC by this cache
+    environment = {**kdc.environment, "KRB5CCNAME": kdc.dir + "/cache"}
+    with Hadoop(host="localhost", core_site=core, hdfs_site=hdfs, yarn_site={**yarn, **more.pop("yarn_site", {})}, options=kdc.options,
+                environment=environment, **more) as h:
+        subprocess.run(["kinit", "-kt", keytab, principal], env={**os.environ, **environment}, check=True)
+        h.fs("-mkdir", "-p", "/user")
+        h.fs("-chmod", "777", "/", "/user")
+        yield h

@@ -43,18 +43,24 @@ class Refused(Exception):
 
 class Channel:
     def __init__(self, path, seconds=120):
-        """Connects, waiting for the launcher for so long, and says hello."""
+        """
+        Connects, waiting for the launcher for so long, and says hello. What one that was killed has begun to start holds
+        its socket for a moment yet: that takes connections, and resets them.
+        """
         end = time.monotonic() + seconds
         while True:
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                self.sock.connect(path)
+                self.connect(path)
                 break
             except OSError:
                 self.sock.close()
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.05)
+
+    def connect(self, path):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(path)
         self.sock.settimeout(300)
         self.data, self.fds = b"", []
         self.stream = 0

@@ -48,14 +48,21 @@ OUR_FAULT = re.compile(
     r"\[(alert|emerg)\]| alert | emerg |[A-Za-z]+Sanitizer|runtime error:|UndefinedBehavior|Assertion")
 
 
+# ports that were given: most are taken later only, and of some dozens two would be the same now and then
+given_ports = set()
+
+
 def free_port():
-    """A TCP port on 127.0.0.1 that nobody has, of those that the system gives to no client meanwhile."""
+    """A TCP port on 127.0.0.1 that nobody has, of those that the system gives to no client meanwhile; each is given once."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         end = int(f.read().split()[0])
     for _ in range(100):
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", random.SystemRandom().randrange(10000, end) if end > 12000 else 0))
-            return s.getsockname()[1]
+            port = s.getsockname()[1]
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
     raise AssertionError("no port is free")
 
 
@@ -112,14 +119,30 @@ def end_nginx(master):
     master.send_signal(signal.SIGCONT)
 
 
-class Server:
+class Whole:
+    """What is there within `with` as a whole: what begins by half is stopped."""
+
+    def __enter__(self):
+        try:
+            self.begin()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Server(Whole):
     launcher_file = LAUNCHER
 
-    def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", zone="", listen="", start=True):
-        """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks;
+    def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", locations="", zone="", listen="",
+                 start=True):
+        """launcher: members that replace those of its configuration; nginx, http, location: lines for these blocks (of both APIs); locations: more of them;
         zone, listen: parameters of sparkjob_zone and listen."""
         self.scripted, self.workers, self.overrides = scripted, workers, launcher or {}
-        self.nginx_lines, self.http_lines, self.location_lines = nginx, http, location
+        self.nginx_lines, self.http_lines, self.location_lines, self.locations = nginx, http, location, locations
         self.zone_parameters, self.listen_parameters = zone, listen
         self.dir = tempfile.mkdtemp(prefix="sparkjob-")
         os.chmod(self.dir, 0o711)
@@ -135,16 +158,11 @@ class Server:
 
     # start and end
 
-    def __enter__(self):
+    def begin(self):
         if self.start_at_once:
-            try:
-                self.start_launcher()
-                self.start_nginx()
-                self.wait_ready()
-            except BaseException:
-                self.stop()
-                raise
-        return self
+            self.start_launcher()
+            self.start_nginx()
+            self.wait_ready()
 
     def __exit__(self, kind, value, trace):
         problems = self.stop()
@@ -156,7 +174,7 @@ class Server:
             "data_dir": self.dir + "/data",
             "channel": {"socket": self.socket, "mode": "0666", "users": ["www-data", "nobody"]},
             "log": {"file": self.dir + "/launcher.log", "level": "debug"},
-            # making an archive of classes takes half a minute of a CPU: for those who look at that
+            # making an archive of classes takes most of a minute of a CPU: for those who look at that
             "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME, "archive": "off",
                        "start_timeout": 60 * PATIENCE, "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
             "context_settings": {"spark.master": "local[2]"},
@@ -207,6 +225,8 @@ http {{
         client_max_body_size 1g;
         sparkjob_sync_timeout 360s; sparkjob_context_timeout 600s; sparkjob_delete_timeout 360s; sparkjob_reply_timeout 360s;
         location / {{ sparkjob spark; sparkjob_ui @sparkjob_ui; {self.location_lines} }}
+        location /livy/ {{ sparkjob_livy spark; {self.location_lines} }}
+        {self.locations}
         location @sparkjob_ui {{ include {ROOT}/conf/nginx-ui.conf; }}
         location = /plain {{ {self.plain()} }}
     }}

@@ -13,10 +13,15 @@ import signal
 import subprocess
 import urllib.request
 
-from sparkjob_server import SPARK_HOME, free_port, wait_until
+from sparkjob_server import SPARK_HOME, Whole, free_port, wait_until
+
+# spark-class would start another JVM first, to find out what this one is to be started with
+JAVA = ["java", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+        *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in
+          ("java.lang", "java.lang.invoke", "java.io", "java.net", "java.nio", "java.util", "java.util.concurrent", "sun.nio.ch"))]
 
 
-class Standalone:
+class Standalone(Whole):
 
     def __init__(self, folder, host="127.0.0.1", prefix=(), cores=4, memory="4g", spark_home=SPARK_HOME):
         """`prefix` is put before each command; the ports are free where this is called."""
@@ -26,31 +31,26 @@ class Standalone:
         self.url = f"spark://{host}:{self.port}"
         self.processes = []
 
-    def __enter__(self):
+    def begin(self):
         # a worker that a test holds is not lost by that
-        options = f"-Dspark.master.rest.enabled=true -Dspark.master.rest.port={self.rest} -Dspark.worker.timeout=3600"
-        self.run("master.Master", "-h", self.host, "-p", self.port, "--webui-port", self.ui, SPARK_MASTER_OPTS=options)
+        options = ["-Dspark.master.rest.enabled=true", f"-Dspark.master.rest.port={self.rest}", "-Dspark.worker.timeout=3600"]
+        self.run("master.Master", "-h", self.host, "-p", self.port, "--webui-port", self.ui, options=options)
         self.worker = self.run("worker.Worker", "-c", self.cores, "-m", self.memory, "-d", self.folder + "/work", "-h", self.host,
                                "--webui-port", self.worker_ui, self.url)
-        try:
-            wait_until("the worker is registered", lambda: self.state().get("aliveworkers") == 1, 90)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+        wait_until("the worker is registered", lambda: self.state().get("aliveworkers") == 1, 90)
 
-    def __exit__(self, *_):
+    def stop(self):
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait(120)
 
-    def run(self, name, *args, **environment):
+    def run(self, name, *args, options=()):
         with open(self.folder + "/daemons.log", "ab") as log:
             self.processes.append(subprocess.Popen(
-                [*self.prefix, self.spark_home + "/bin/spark-class", "org.apache.spark.deploy." + name, *map(str, args)],
+                [*self.prefix, *JAVA, *options, "-cp", self.spark_home + "/jars/*", "org.apache.spark.deploy." + name, *map(str, args)],
                 env={**os.environ, "SPARK_HOME": self.spark_home, "SPARK_LOCAL_IP": self.host,
-                     "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1", **environment},
+                     "SPARK_SCALA_VERSION": "2.13" if glob.glob(self.spark_home + "/jars/scala-library-2.13*") else "2.12"},
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True))
         return self.processes[-1]
 

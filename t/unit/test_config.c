@@ -11,27 +11,6 @@
 #include "sjl_config.h"
 
 
-static char  *folder;
-
-
-static int
-setup(void **state)
-{
-    folder = unit_folder();
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    unit_remove(folder);
-
-    return 0;
-}
-
-
 /* what is wrong with a text, one sentence a line, without the file's name */
 
 static char *
@@ -41,7 +20,7 @@ errors_of(const char *text, sjl_config_t **conf)
     size_t   i;
     json_t  *errors, *error;
 
-    path = sjl_format("%s/c.json", folder);
+    path = sjl_format("%s/c.json", unit_here);
     unit_write(path, text);
 
     *conf = sjl_config_read(path, &errors);
@@ -93,7 +72,7 @@ test_defaults(void **state)
     assert_string_equal(got, "");
     assert_non_null(conf);
 
-    path = sjl_format("%s/data", folder);
+    path = sjl_format("%s/data", unit_here);
     assert_string_equal(conf->data_dir, path);
     free(path);
 
@@ -275,7 +254,7 @@ test_binaries_are_files_of_a_known_kind(void **state)
     char          *got, *path;
     sjl_config_t  *conf;
 
-    path = sjl_format("%s/a.py", folder);
+    path = sjl_format("%s/a.py", unit_here);
     unit_write(path, "");
 
     got = errors_of(WITH("\"binaries\": {\"a\": \"a.py\"}"), &conf);
@@ -468,5 +447,5 @@ main(void)
         cmocka_unit_test(test_a_socket_path_has_a_limit)
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, unit_enter, unit_leave);
 }

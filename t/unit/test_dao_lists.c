@@ -10,13 +10,31 @@
 #include "unit_dao.h"
 
 
+/* all pages, and how many it took */
+
+static size_t
+turn(fixture_t *f, int (*fn)(sjl_dao_t *dao, sjl_page_t *page,
+    sjl_dao_row_pt found, void *data), sjl_page_t *page, found_t *found)
+{
+    size_t  pages;
+
+    pages = 0;
+
+    do {
+        assert_int_equal(fn(f->dao, page, found_job, found), SJL_OK);
+        pages++;
+    } while (page->more);
+
+    return pages;
+}
+
+
 /* a list from its beginning, a page at a time, and how many pages it took */
 
 static size_t
 list(fixture_t *f, sjl_filter_t *filter, int64_t limit, int64_t scan,
     found_t *found)
 {
-    size_t      pages;
     sjl_page_t  page;
 
     memset(&page, 0, sizeof(page));
@@ -25,19 +43,12 @@ list(fixture_t *f, sjl_filter_t *filter, int64_t limit, int64_t scan,
     page.scan = scan;
     page.time = INT64_MAX;
     page.seq = INT64_MAX;
-    pages = 0;
 
     if (page.filter.to == 0) {
         page.filter.to = INT64_MAX;
     }
 
-    do {
-        assert_int_equal(f->type->job_list(f->dao, &page, found_job, found),
-                         SJL_OK);
-        pages++;
-    } while (page.more);
-
-    return pages;
+    return turn(f, f->type->job_list, &page, found);
 }
 
 
@@ -64,35 +75,31 @@ assert_found(found_t *found, const char *ids)
 /* twelve jobs; of each two the later one has begun earlier */
 
 static void
+mixed(sjl_job_row_t *job, int i)
+{
+    job->start = 100 + (i % 2 ? i + 1 : i - 1);
+    job->end = 1000 - i;
+    job->final = i != 12;
+    job->state = i == 12 ? SJP_JOB_RUNNING
+                 : i % 3 ? SJP_JOB_FINISHED : SJP_JOB_ERROR;
+    job->user = i % 4 ? "a" : "b";
+    job->context = i <= 6 ? "x" : "y";
+    job->class = i == 5 ? "Other" : "C";
+}
+
+
+static void
 fill_mixed(fixture_t *f)
 {
-    int                 i;
-    char                id[16];
-    sjl_job_row_t       job;
-    sjl_context_row_t   context;
+    sjl_job_row_t  job;
 
-    assert_int_equal(f->type->begin(f->dao), SJL_OK);
-
-    context_row(&context, "c1", "name");
-    assert_int_equal(f->type->context_add(f->dao, &context), SJL_OK);
-
-    for (i = 1; i <= 12; i++) {
-        (void) snprintf(id, sizeof(id), "j%d", i);
-        job_row(&job, id, "c1");
-        job.start = 100 + (i % 2 ? i + 1 : i - 1);
-        job.end = 1000 - i;
-        job.final = i != 12;
-        job.state = i == 12 ? SJP_JOB_RUNNING
-                    : i % 3 ? SJP_JOB_FINISHED : SJP_JOB_ERROR;
-        job.user = i % 4 ? "a" : "b";
-        job.context = i <= 6 ? "x" : "y";
-        job.class = i == 5 ? "Other" : "C";
-        assert_int_equal(f->type->job_add(f->dao, &job), SJL_OK);
-    }
+    fill_with(f, 12, mixed);
 
     job_row(&job, "j13", "c1");
     job.start = 112;
     job.context = "z";
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
     assert_int_equal(f->type->job_add(f->dao, &job), SJL_OK);
     assert_int_equal(f->type->commit(f->dao), SJL_OK);
 }
@@ -188,16 +195,9 @@ purge(fixture_t *f, sjl_filter_t *filter, int64_t before, int64_t limit,
     page.limit = limit;
     page.scan = 100;
     page.time = INT64_MIN;
-    pages = 0;
 
     assert_int_equal(f->type->begin(f->dao), SJL_OK);
-
-    do {
-        assert_int_equal(f->type->job_purge(f->dao, &page, found_job, found),
-                         SJL_OK);
-        pages++;
-    } while (page.more);
-
+    pages = turn(f, f->type->job_purge, &page, found);
     assert_int_equal(f->type->commit(f->dao), SJL_OK);
 
     return pages;

@@ -84,9 +84,17 @@ static const char  version_1[] =
 
 
 static void
+found_number(void *data, const void *row)
+{
+    *(int64_t *) data = ((const sjl_number_row_t *) row)->next;
+}
+
+
+static void
 test_an_older_database_is_migrated(void **state)
 {
     char       *path;
+    int64_t     number;
     found_t     found;
     sqlite3    *db;
     fixture_t  *f;
@@ -116,7 +124,17 @@ test_an_older_database_is_migrated(void **state)
                      SJL_OK);
     assert_int_equal(found.context.max_jobs, 8);
     assert_int_equal(found.context.max_queued, 0);
+
+    /* what was alive is a session, and its number is not given again */
+
+    assert_int_equal(found.context.session, 0);
+    assert_string_equal(found.context.kind, "shared");
     forget(&found);
+
+    number = 0;
+    assert_int_equal(f->type->row_all(f->dao, &sjl_numbers_table, found_number,
+                                      &number), SJL_OK);
+    assert_int_equal(number, 1);
 }
 
 
@@ -158,7 +176,8 @@ wants_all(size_t n)
            || n == SJL_SQL_DATA_ALL || n == SJL_SQL_CALLBACK_ALL
            || n == SJL_SQL_REPLACEMENT_ALL || n == SJL_SQL_CLUSTER_ALL
            || n == SJL_SQL_LIBRARY_ALL
-           || n == SJL_SQL_KILL_ALL;
+           || n == SJL_SQL_KILL_ALL || n == SJL_SQL_NUMBER_ALL
+           || n == SJL_SQL_BATCH_ALL;
 }
 
 

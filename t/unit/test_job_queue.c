@@ -35,6 +35,13 @@ setup(void **state)
 }
 
 
+static sjl_job_t *
+next(fixture_t *f)
+{
+    return sjl_job_queue_next(&f->context.lanes[SJL_LANE_JOBS]);
+}
+
+
 static int
 teardown(void **state)
 {
@@ -42,10 +49,10 @@ teardown(void **state)
 
     f = *state;
 
-    while (sjl_job_queue_next(&f->context)) { /* void */ }
+    while (next(f)) { /* void */ }
 
-    assert_null(f->context.turns);
-    assert_null(f->context.users);
+    assert_null(f->context.lanes[SJL_LANE_JOBS].turns);
+    assert_null(f->context.lanes[SJL_LANE_JOBS].users);
     free(f);
 
     return 0;
@@ -64,6 +71,7 @@ add(fixture_t *f, const char *users)
         f->users[f->n][0] = *users;
 
         job->row.user = f->users[f->n++];
+        job->row.statement = -1;
         job->context = &f->context;
         job->whole = 1;
 
@@ -88,9 +96,9 @@ assert_order(fixture_t *f, const char *order)
 
     n = 0;
 
-    for (job = sjl_job_queue_next(&f->context);
+    for (job = next(f);
          job;
-         job = sjl_job_queue_next(&f->context))
+         job = next(f))
     {
         i = (size_t) (job - f->jobs);
         text[n++] = (char) ('a' + i);
@@ -127,7 +135,7 @@ test_who_was_served_is_behind_those_who_were_not(void **state)
     f = *state;
     add(f, "aab");
 
-    assert_ptr_equal(sjl_job_queue_next(&f->context), &f->jobs[0]);
+    assert_ptr_equal(next(f), &f->jobs[0]);
 
     add(f, "ab");
     assert_order(f, "cbed");
@@ -159,7 +167,7 @@ test_who_leaves_the_middle_or_the_end_moves_those_behind(void **state)
 
     sjl_job_queue_remove(&f->jobs[2]);
     sjl_job_queue_remove(&f->jobs[6]);
-    assert_ptr_equal(sjl_job_queue_next(&f->context), &f->jobs[0]);
+    assert_ptr_equal(next(f), &f->jobs[0]);
     sjl_job_queue_remove(&f->jobs[4]);
     add(f, "a");
 
@@ -187,6 +195,7 @@ test_a_position_costs_the_same_in_a_long_queue(void **state)
 
     for (i = 0; i < N; i++) {
         jobs[i].row.user = f->users[0];
+        jobs[i].row.statement = -1;
         jobs[i].context = &f->context;
         sjl_job_queue_add(&jobs[i]);
         assert_int_equal(sjl_job_queue_position(&jobs[i]), i + 1);
@@ -194,7 +203,7 @@ test_a_position_costs_the_same_in_a_long_queue(void **state)
 
     assert_true(clock() - began < 20 * CLOCKS_PER_SEC);
 
-    while (sjl_job_queue_next(&f->context)) { /* void */ }
+    while (next(f)) { /* void */ }
     free(jobs);
 }
 
@@ -206,7 +215,7 @@ test_free_slots_are_not_waited_for(void **state)
 
     f = *state;
     f->context.row.max_jobs = 3;
-    f->context.nslots = 1;
+    f->context.lanes[SJL_LANE_JOBS].nslots = 1;
     add(f, "abab");
 
     assert_int_equal(sjl_job_queue_position(&f->jobs[0]), 0);
@@ -216,7 +225,7 @@ test_free_slots_are_not_waited_for(void **state)
 
     /* strays may have taken more than there are */
 
-    f->context.nslots = 9;
+    f->context.lanes[SJL_LANE_JOBS].nslots = 9;
     assert_int_equal(sjl_job_queue_position(&f->jobs[0]), 1);
 }
 
@@ -229,7 +238,7 @@ test_a_new_queue_has_what_can_be_sent(void **state)
     f = *state;
     add(f, "aabcc");
 
-    while (sjl_job_queue_next(&f->context)) { /* void */ }
+    while (next(f)) { /* void */ }
 
     f->jobs[0].sent = 1;
     f->jobs[3].whole = 0;
@@ -253,7 +262,7 @@ test_nothing_is_sent_without_a_driver(void **state)
 
     sjl_job_queue_run(&f->context);
     assert_false(f->jobs[0].sent);
-    assert_int_equal(f->context.nslots, 0);
+    assert_int_equal(f->context.lanes[SJL_LANE_JOBS].nslots, 0);
 
     f->context.row.max_jobs = 0;
     assert_order(f, "ab");

@@ -116,8 +116,8 @@ static int
 begin(void **state)
 {
     assert_null(context.jobs);
-    assert_int_equal(context.nslots, 0);
-    assert_int_equal(context.nwaiting, 0);
+    assert_int_equal(context.lanes[SJL_LANE_JOBS].nslots, 0);
+    assert_int_equal(context.lanes[SJL_LANE_JOBS].nwaiting, 0);
 
     context.row.state = SJP_CONTEXT_RUNNING;
 
@@ -179,6 +179,7 @@ job(const char *id, int running)
     row.cp = sjl_strdup("[]");
     row.rev = 1;
     row.code = -1;
+    row.statement = -1;
     row.body.data = sjl_strdup("body");
     row.body.len = 4;
 
@@ -192,6 +193,13 @@ job(const char *id, int running)
     }
 
     return job;
+}
+
+
+static sjl_job_t *
+next(void)
+{
+    return sjl_job_queue_next(&context.lanes[SJL_LANE_JOBS]);
 }
 
 
@@ -226,14 +234,14 @@ test_jobs_run_again_with_their_bodies(void **state)
 
     assert_kept(runs->row.id, SJP_JOB_RESTARTING, "body");
     assert_kept(validates->row.id, SJP_JOB_STARTED, "body");
-    assert_int_equal(context.nslots, 0);
-    assert_int_equal(context.nwaiting, 3);
+    assert_int_equal(context.lanes[SJL_LANE_JOBS].nslots, 0);
+    assert_int_equal(context.lanes[SJL_LANE_JOBS].nwaiting, 3);
 
     /* what was there first is sent first */
 
-    assert_ptr_equal(sjl_job_queue_next(&context), runs);
-    assert_ptr_equal(sjl_job_queue_next(&context), validates);
-    assert_ptr_equal(sjl_job_queue_next(&context), waits);
+    assert_ptr_equal(next(), runs);
+    assert_ptr_equal(next(), validates);
+    assert_ptr_equal(next(), waits);
 
     sjl_job_send(runs);
     sjl_job_send(validates);
@@ -268,7 +276,7 @@ test_what_was_to_be_killed_is_not_run_again(void **state)
     /* killed while it waits for the driver, at once */
 
     sjl_job_end(late);
-    assert_null(sjl_job_queue_next(&context));
+    assert_null(next());
 
     assert_kept("41234567-89ab-cdef-0123-456789abcdef", SJP_JOB_KILLED, "");
     assert_kept("51234567-89ab-cdef-0123-456789abcdef", SJP_JOB_KILLED, "");

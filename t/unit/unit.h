@@ -65,6 +65,32 @@ unit_remove(char *folder)
 }
 
 
+/* the folder of a group of tests: its setup and teardown */
+static char  *unit_here;
+
+
+static inline int
+unit_enter(void **state)
+{
+    (void) state;
+
+    unit_here = unit_folder();
+
+    return 0;
+}
+
+
+static inline int
+unit_leave(void **state)
+{
+    (void) state;
+
+    unit_remove(unit_here);
+
+    return 0;
+}
+
+
 static inline void
 unit_write(const char *path, const char *text)
 {

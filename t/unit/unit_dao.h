@@ -111,6 +111,7 @@ context_row(sjl_context_row_t *row, char *id, char *name)
     row->secret = "s";
     row->token = "t";
     row->code = -1;
+    row->session = -1;
 }
 
 
@@ -127,6 +128,7 @@ job_row(sjl_job_row_t *row, char *id, char *context)
     row->cp = "[]";
     row->start = 7;
     row->code = -1;
+    row->statement = -1;
 }
 
 
@@ -174,8 +176,10 @@ forget(found_t *found)
 }
 
 
+/* a context with so many jobs, each as a function leaves it */
+
 static inline void
-fill(fixture_t *f)
+fill_with(fixture_t *f, int n, void (*change)(sjl_job_row_t *job, int i))
 {
     int                 i;
     char                id[16];
@@ -187,19 +191,31 @@ fill(fixture_t *f)
     context_row(&context, "c1", "name");
     assert_int_equal(f->type->context_add(f->dao, &context), SJL_OK);
 
-    for (i = 1; i <= 9; i++) {
+    for (i = 1; i <= n; i++) {
         (void) snprintf(id, sizeof(id), "j%d", i);
         job_row(&job, id, "c1");
-
-        if (i % 3) {
-            job.state = SJP_JOB_FINISHED;
-            job.final = 1;
-        }
-
+        change(&job, i);
         assert_int_equal(f->type->job_add(f->dao, &job), SJL_OK);
     }
 
     assert_int_equal(f->type->commit(f->dao), SJL_OK);
+}
+
+
+static inline void
+finish_most(sjl_job_row_t *job, int i)
+{
+    if (i % 3) {
+        job->state = SJP_JOB_FINISHED;
+        job->final = 1;
+    }
+}
+
+
+static inline void
+fill(fixture_t *f)
+{
+    fill_with(f, 9, finish_most);
 }
 
 

@@ -6,7 +6,7 @@
 import os
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkConf, SparkContext, SparkFiles
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
@@ -37,6 +37,14 @@ class Attached:
         except Py4JJavaError as e:
             missing = e.java_exception.getClass().getName() == "java.io.FileNotFoundException"
             raise (FileNotFoundError if missing else OSError)(e.java_exception.getMessage()) from None
+
+    def session_names(self):
+        """What statements find under its name."""
+        from pyspark.sql import HiveContext, Row, SQLContext
+        os.chdir(SparkFiles.getRootDirectory())
+        spark = self._context
+        return {"spark": spark, "sc": self.sc, "sqlContext": SQLContext(self.sc, spark), "HiveContext": HiveContext,
+                "Row": Row, "named_objects": self.named_objects}
 
     def context_for(self, job):
         """What the job gets as its context."""

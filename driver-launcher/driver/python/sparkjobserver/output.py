@@ -15,6 +15,9 @@ import threading
 _JOB = "_sparkjob_job"
 _LINE_MAX = 32 * 1024
 
+# the driver holds so much of it at once
+_PIECE_MAX = 256 * 1024
+
 
 def current_job():
     """The job of this thread, or None."""
@@ -40,8 +43,8 @@ def install():
         start(thread)
 
     threading.Thread.start = start_within_job
-    sys.stdout = _Text(sys.stdout)
-    sys.stderr = _Text(sys.stderr)
+    sys.stdout = _Text(sys.stdout, False)
+    sys.stderr = _Text(sys.stderr, True)
 
 
 class JobOutput:
@@ -56,7 +59,7 @@ class JobOutput:
         self._parts = collections.deque()
         self._size = 0
 
-    def write(self, data):
+    def write(self, data, error):
         self._parts.append(data)
         self._size += len(data)
         if b"\n" in data or self._size > _LINE_MAX:
@@ -70,16 +73,17 @@ class JobOutput:
                 parts.append(self._parts.popleft())
             except IndexError:
                 break
-        if parts:
-            self._send(b"".join(parts))
+        data = memoryview(b"".join(parts))
+        for at in range(0, len(data), _PIECE_MAX):
+            self._send(bytes(data[at:at + _PIECE_MAX]))
 
 
 class _Text(io.TextIOBase):
     """sys.stdout and sys.stderr."""
 
-    def __init__(self, own):
+    def __init__(self, own, error):
         self._own = own
-        self.buffer = _Binary(own.buffer)
+        self.buffer = _Binary(own.buffer, error)
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -113,8 +117,9 @@ class _Text(io.TextIOBase):
 
 class _Binary(io.BufferedIOBase):
 
-    def __init__(self, own):
+    def __init__(self, own, error):
         self._own = own
+        self._error = error
 
     def write(self, data):
         job = current_job()
@@ -122,7 +127,7 @@ class _Binary(io.BufferedIOBase):
             self._own.write(data)
             self._own.flush()
         else:
-            job.output.write(bytes(data))
+            job.output.write(bytes(data), self._error)
         return len(data)
 
     def flush(self):

@@ -50,6 +50,11 @@ def write(value, path):
     return b"".join(parts) if out is None else size
 
 
+def text(value):
+    """The same as bytes, however many they are."""
+    return b"".join(part.encode("ascii") for part in _parts(value))
+
+
 def _parts(value):
     """The JSON text of a result, in parts: a long one is never held as a whole."""
     if isinstance(value, _STREAMS) or type(value) in (list, tuple):

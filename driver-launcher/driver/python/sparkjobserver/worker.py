@@ -111,7 +111,7 @@ class Job:
             job = self._load()
             context = self.worker.context_for(job)
         except Refused as e:
-            return dict(_error(e.error) if e.error else {}, op="refused", code=e.code)
+            return dict(error_of(e.error) if e.error else {}, op="refused", code=e.code)
         runtime = JobEnvironment(self.id, self.worker.named_objects, self.worker.context_config, self.worker.data_file)
         data = job.validate(context, runtime, Config(json.loads(self.message["config"])))
         problems = _problems(data)
@@ -156,7 +156,7 @@ class Job:
 
     @staticmethod
     def _error(e):
-        return dict(_error(e), op="error")
+        return dict(error_of(e), op="error")
 
 
 class Worker:
@@ -185,7 +185,7 @@ class Worker:
         try:
             attached = attach.Attached(message)
         except BaseException as e:
-            self.answers.send("failed", **_error(e))
+            self.answers.send("failed", **error_of(e))
             os._exit(1)
         self.context_config = Config(message["contextConfig"])
         self.named_objects = attached.named_objects
@@ -225,7 +225,7 @@ def _problems(value):
     return []
 
 
-def _error(e):
+def error_of(e):
     """{"message", "errorClass", "stack"} of an exception, whatever its own methods do."""
     kind = type(e)
     name = kind.__qualname__ if kind.__module__ == "builtins" else kind.__module__ + "." + kind.__qualname__
@@ -243,8 +243,8 @@ def _error(e):
     return {"message": message, "errorClass": name, "stack": stack}
 
 
-def main():
-    # jobs get neither the pipe to the driver nor its end of the output
+def pipes():
+    """What the driver says, and what it hears. Code of users gets neither end."""
     commands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", 1 << 16)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -252,10 +252,15 @@ def main():
     os.dup2(2, 1)
     # the folder that the driver runs in, where no code of a job lies
     del sys.path[0]
-    sys.modules["sparkjobserver.worker"] = sys.modules[__name__]
     faulthandler.enable()
+    return commands, Answers(answers)
+
+
+def main():
+    commands, answers = pipes()
+    sys.modules["sparkjobserver.worker"] = sys.modules[__name__]
     output.install()
-    Worker(commands, Answers(answers)).serve()
+    Worker(commands, answers).serve()
     # what jobs have left running must not keep the process
     os._exit(0)
 

@@ -15,6 +15,7 @@ object Archive {
     Main.begin()
     Warmup.loadOwn()
     Warmup.session()
+    Warmup.interpreter()
     sys.exit(0)
   }
 }

@@ -8,12 +8,13 @@ package sparkjob.driver
 import java.io.File
 import java.lang.ref.WeakReference
 import java.net.URL
-import java.nio.charset.StandardCharsets.UTF_8
-import java.util.{LinkedHashMap, Map => JMap, Properties, UUID}
+import java.util.{LinkedHashMap, Map => JMap, Properties}
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.AtomicInteger
 
 import scala.collection.JavaConverters._
+import scala.collection.mutable
+import scala.util.matching.Regex
 
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import com.typesafe.config.Config
@@ -66,8 +67,20 @@ object ClassPathEntry {
  * It is never closed while anything may still refer to it, such as an RDD that outlives the job
  * that made it; the garbage collector closes its files.
  */
-final class JobClassLoader(val set: String, urls: Array[URL], parent: ClassLoader)
+final class JobClassLoader(
+    val set: String,
+    urls: Array[URL],
+    parent: ClassLoader,
+    interpreted: String => Option[Class[_]])
   extends MutableURLClassLoader(urls, parent) {
+
+  override protected def findClass(name: String): Class[_] = {
+    if (Binaries.isInterpreted(name)) {
+      interpreted(name).getOrElse(throw new ClassNotFoundException(name))
+    } else {
+      super.findClass(name)
+    }
+  }
 
   /** How many jobs run with it. */
   val users = new AtomicInteger
@@ -83,10 +96,16 @@ final class JobClassLoader(val set: String, urls: Array[URL], parent: ClassLoade
  * Two jobs that name the same versions in the same order share one.
  *
  * @param parent the context's class loader
- * @param common jars of the context, which `parent` has; executors need them with each set
+ * @param jars   of the context, which `parent` has
  */
-class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
+class Binaries(sc: SparkContext, val parent: MutableURLClassLoader, jars: Seq[File]) {
   import Binaries._
+
+  // executors need them with each set; changed by who has the lock of `recent`
+  @volatile private var ofContext = jars
+
+  // has the classes that statements make
+  @volatile private var interpreter: Option[ClassLoader] = None
 
   private val localTasks = SparkInternals.LocalTasks.of(sc)
 
@@ -99,6 +118,9 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
       size > KeptLoaders
     }
   }
+
+  // what executors get, by names that are hashes; guarded by recent
+  private val served = mutable.HashMap.empty[String, File]
 
   // all that are in use, also those not used lately
   private val loaders = new ConcurrentHashMap[String, WeakReference[JobClassLoader]]
@@ -121,6 +143,40 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
       release(loader)
     }
   }
+
+  /** Runs `body` likewise, with the classes that statements have made, and no binaries. */
+  def interpret[T](body: => T): T = runWith(Nil) { loader =>
+    Thread.currentThread.setContextClassLoader(loader)
+    body
+  }
+
+  /** The jars of the context, which `parent` has. */
+  def common: Seq[File] = ofContext
+
+  /**
+   * All code of the context finds what is in these jars from now on, unless it is in others that
+   * were there before.
+   *
+   * @throws LoadingException if one of them cannot be used
+   */
+  def add(jars: Seq[Binary]): Unit = {
+    jars.foreach(check)
+    recent.synchronized {
+      val added = jars.map(_.file).distinct.filterNot(ofContext.contains)
+      added.foreach(file => parent.addURL(file.toURI.toURL))
+      ofContext ++= added
+      if (localTasks.isEmpty) {
+        loaders.keySet.asScala.foreach { set =>
+          SparkInternals.withBinaries(sc, set)(added.foreach(serve))
+        }
+      }
+    }
+  }
+
+  /** All sets have the classes of this interpreter, too: what it shares refers to them. */
+  def share(interpreter: ClassLoader): Unit = this.interpreter = Some(interpreter)
+
+  private def interpreted(name: String): Option[Class[_]] = interpreter.map(_.loadClass(name))
 
   private def acquire(set: String, binaries: Seq[Binary]): JobClassLoader = {
     if (!recent.synchronized(recent.containsKey(set))) {
@@ -145,15 +201,28 @@ class Binaries(sc: SparkContext, parent: ClassLoader, common: Seq[File]) {
   private def make(set: String, binaries: Seq[Binary]): JobClassLoader = {
     val known = loaders.get(set)
     val loader = Option(known).flatMap(ref => Option(ref.get)).getOrElse(
-      new JobClassLoader(set, binaries.map(_.file.toURI.toURL).toArray, parent))
+      new JobClassLoader(set, binaries.map(_.file.toURI.toURL).toArray, parent, interpreted))
     loaders.put(set, new WeakReference(loader))
     loaders.values.removeIf(_.get == null)
     if (known == null) {
       SparkInternals.withBinaries(sc, set) {
-        (binaries.map(_.file) ++ common ++ JobApi).foreach(file => sc.addJar(file.getPath))
+        (binaries.map(_.file) ++ ofContext ++ JobApi).foreach(serve)
       }
     }
     loader
+  }
+
+  /**
+   * Executors get the file, with the set of binaries that is in force. Spark serves files by their
+   * names, and refuses another one of a name: one named by its hash may lie in several folders.
+   */
+  private def serve(file: File): Unit = {
+    val one = if (Hashed.findFirstIn(file.getName).isDefined) {
+      served.getOrElseUpdate(file.getName, file)
+    } else {
+      file
+    }
+    sc.addJar(one.getPath)
   }
 
   private def check(binary: Binary): Unit = {
@@ -177,10 +246,14 @@ class LoadingException(message: String) extends Exception(message)
 private object Binaries {
   val KeptLoaders = 16
 
+  val Hashed: Regex = "^[0-9a-f]{64}\\.".r
+
+  /** The packages of Scala's interpreter. */
+  def isInterpreted(name: String): Boolean = name.startsWith("$line")
+
   /** What every job is compiled against: executors in other processes have Spark's jars only. */
   val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
     .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
 
-  def idOf(binaries: Seq[Binary]): String =
-    UUID.nameUUIDFromBytes(binaries.map(_.sha256).mkString(",").getBytes(UTF_8)).toString
+  def idOf(binaries: Seq[Binary]): String = SparkInternals.setOf(binaries.map(_.sha256))
 }

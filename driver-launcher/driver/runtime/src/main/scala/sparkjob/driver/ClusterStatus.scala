@@ -19,9 +19,13 @@ import org.slf4j.LoggerFactory
  * What a context has of its cluster, told to the launcher when it has changed. It is looked at now
  * and then: what Spark tells its listeners comes to us and to what counts executors in any order.
  *
- * @param tell sends what there is to say
+ * @param tell   sends what there is to say
+ * @param thrift where the thrift server is, if there is one
  */
-class ClusterStatus(sc: SparkContext, tell: ObjectNode => Unit) {
+class ClusterStatus(
+    sc: SparkContext,
+    tell: ObjectNode => Unit,
+    thrift: () => Option[ObjectNode] = () => None) {
   import ClusterStatus._
 
   private val log = LoggerFactory.getLogger(classOf[ClusterStatus])
@@ -45,15 +49,12 @@ class ClusterStatus(sc: SparkContext, tell: ObjectNode => Unit) {
   /** A launcher that is new here may not know it. */
   def tellAgain(): Unit = tell(synchronized(told))
 
-  private def look(): Unit = {
+  /** Tells what has changed: one at a time, so that what is told last is how it is. */
+  def look(): Unit = synchronized {
     try {
       val now = status
-      val changed = synchronized {
-        val changed = now != told
+      if (now != told) {
         told = now
-        changed
-      }
-      if (changed) {
         tell(now)
       }
     } catch {
@@ -67,6 +68,7 @@ class ClusterStatus(sc: SparkContext, tell: ObjectNode => Unit) {
     // in local mode the driver is its own executor
     val working = all.filter(_.totalCores > 0)
     val status = Json.obj().put("executors", working.size).put("cores", working.map(_.totalCores).sum)
+    thrift().foreach(status.set[ObjectNode]("thriftServer", _))
     SparkInternals.trackingUrl(sc).foreach(status.put("trackingUrl", _))
     driver.filter(_.executorLogs.nonEmpty).foreach(putLogs(status.withObject("/logs"), "driver", _))
     executors.filter(_.executorLogs.nonEmpty).sortBy(e => (e.id.length, e.id)).take(ExecutorsMax)

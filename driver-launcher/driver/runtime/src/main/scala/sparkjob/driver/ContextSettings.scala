@@ -57,9 +57,26 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
   /** Whether the driver is to be started again when it is lost. */
   def supervise: Boolean = get("supervise").exists(flag("supervise", _))
 
+  /** Whether the context has a thrift server from its beginning, and on which port; None: any. */
+  def thriftServer: Boolean = get("thrift-server").exists(flag("thrift-server", _))
+  def thriftPort: Option[Int] = get("thrift-server-port").map(positive("thrift-server-port", _))
+  def thriftTransport: String = get("thrift-server-transport").getOrElse("binary") match {
+    case transport@("binary" | "http") => transport
+    case other =>
+      throw new BadSettingException(s"thrift-server-transport must be binary or http: $other")
+  }
+
   /** The names of the cluster and of the library set that the context is to have. */
   def cluster: Option[String] = get("cluster").filter(_.nonEmpty)
   def librarySet: Option[String] = get("library-set").filter(_.nonEmpty)
+
+  /** How many bytes of what it prints a statement may show. */
+  def statementOutput: Int = get(Capture.Setting).map(positive(Capture.Setting, _))
+    .getOrElse(DefaultStatementOutput)
+
+  /** How many rows a statement of SQL shows, under the names that Livy has for it. */
+  def sqlRows: Int = SqlRows.flatMap(name => get(name).map(positive(name, _))).headOption
+    .getOrElse(DefaultSqlRows)
 
   private def seconds(name: String): Long = get(name).map(duration(name, _)).getOrElse(0L)
 
@@ -121,6 +138,9 @@ object ContextSettings {
 
   private val MaxJobs = "max-jobs-per-context"
   private val MaxQueued = "max-queued-jobs"
+  private val SqlRows = Seq("livy.rsc.sql.num-rows", "spark.livy.sql.max-result")
+  private val DefaultSqlRows = 1000
+  private val DefaultStatementOutput = 1 << 20
 
   /** What factories may rely on to be set. */
   private val Builtin: Map[String, ConfigValue] = Seq[(String, Any)](
@@ -146,7 +166,7 @@ object ContextSettings {
     "spark.driver.memory" -> ((name, size) => Seq("-Xmx" + memory(name, size))))
 
   /** Masters that have their executor in the driver. */
-  private val Local = """local(\[.*\])?"""
+  private val Local = """local(\[(\d+|\*)(\s*,\s*\d+)?\])?"""
 
   private val Memory = "^[0-9]+[kmgt]?$".r
 
@@ -172,9 +192,19 @@ object ContextSettings {
       throw new BadSettingException(s"$name cannot be set: the server's configuration fixes it")
     }
     val layers = flatten("", defaults) +: asked
-    val values = layers.foldLeft(Map.empty[String, ConfigValue])(_ ++ _)
+    val values = layers.foldLeft(Map.empty[String, ConfigValue]) { (below, layer) =>
+      val said = Aliases.collect { case (alias, name) if has(layer, alias) => name }
+      below.filterNot { case (name, _) => sparkName(name).exists(said.contains) } ++ layer
+    }
     new ContextSettings(Builtin ++ values.filter(_._2.valueType != ConfigValueType.NULL))
   }
+
+  /** Within a part the name of Spark wins, but not over a part that has the other one. */
+  private val Aliases =
+    Seq("num-cpu-cores" -> "spark.cores.max", "memory-per-node" -> "spark.executor.memory")
+
+  private def has(layer: Map[String, ConfigValue], name: String): Boolean =
+    layer.get(name).exists(_.valueType != ConfigValueType.NULL)
 
   /** Whose driver it is, is the launcher's to decide. */
   private val RunAs = "run-as"

@@ -7,6 +7,7 @@ package sparkjob.driver
 
 import java.lang.management.ManagementFactory
 import java.net.URLClassLoader
+import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.nio.file.attribute.PosixFilePermissions
 import java.util.UUID
@@ -20,6 +21,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
 import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.util.MutableURLClassLoader
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.util.JobserverConfig
@@ -37,12 +39,14 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
   @volatile private var site: Option[JobSite] = None
   @volatile private var ready: Option[Frame] = None
   @volatile private var status: Option[ClusterStatus] = None
+  @volatile private var thrift: Option[ThriftServer] = None
   @volatile private var stopping = false
   @volatile private var gone = false
   private val asked = new AtomicBoolean
   private val instance = UUID.randomUUID.toString
   private val spool = new Spool(surroundings.elsewhere)
   private val files = surroundings.elsewhere.map(new LauncherFiles(_, link))
+  private val logins = new ThriftLogins(link)
   private val sent = surroundings.elsewhere.map(_ => new SentLogs(link))
 
   private val handlers = Map[Int, (ObjectNode, Frame) => Unit](
@@ -53,6 +57,9 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     Message.Blob -> ((meta, _) => files.foreach(_.arrived(meta))),
     Message.Logged -> ((meta, _) => sent.foreach(
       _.kept(Json.string(meta, "id"), meta.path("at").asLong, meta.path("size").asLong))),
+    Message.Complete -> onComplete,
+    Message.Thrift -> ((meta, _) => inBackground("sparkjob-thrift")(onThrift(meta))),
+    Message.LoggedIn -> ((meta, _) => logins.told(meta)),
     Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
     Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
 
@@ -76,7 +83,11 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       case None => meta.put("secret", surroundings.secret.text)
     }
     val ids = meta.putArray("jobs")
-    jobs.ids.foreach(ids.add(_))
+    val statements = meta.putArray("statements")
+    jobs.requests.foreach { request =>
+      ids.add(request.id)
+      request.statement.foreach(_ => statements.add(request.id))
+    }
     Frame(Message.Hello, 0, 0, Json.bytes(meta), Frame.Nothing)
   }
 
@@ -143,6 +154,23 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     }
   }
 
+  /** Takes its time, and nobody else has to wait for it. */
+  private def onComplete(meta: ObjectNode, frame: Frame): Unit = {
+    val (key, kind) = (Json.string(meta, "key"), Json.string(meta, "kind"))
+    val code = new String(body(meta, frame), UTF_8)
+    inBackground("sparkjob-complete") {
+      val found = try {
+        site.map(_.interpreters.complete(kind, code, meta.path("cursor").asInt)).getOrElse(Nil)
+      } catch {
+        case NonFatal(e) =>
+          log.info(s"Nothing completes the code: $e")
+          Nil
+      }
+      link.send(Frame(Message.Completed, 0, 0, Json.bytes(Json.obj().put("key", key)),
+        Interpreters.answer(found)))
+    }
+  }
+
   /** The payload; of a large one the metadata names the file, which is ours to delete. */
   private def body(meta: ObjectNode, frame: Frame): Array[Byte] = {
     if (!meta.has("file")) {
@@ -174,13 +202,17 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       val user = proxyUser(meta, settings)
       user.run {
         val cp = uris.fetch(contextPath.resolve(settings.binaries))
-        open(name, settings, defaults, uris, cp, folders(meta, work), user, kerberos, limits)
+        thrift = Some(new ThriftServer(
+          ThriftPlace(meta.path("thrift")), settings.thriftPort, settings.thriftTransport))
+        open(name, settings, defaults, uris, cp, folders(meta, work), user, kerberos, limits,
+          meta.path("kind").asText(Interpreters.Shared))
       }
     } catch {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e@(_: MalformedUriException | _: ForbiddenUriException) =>
         fail("context-bad-url", name, ErrorJson(e))
-      case e: BadSettingException => fail("bad-setting", name, ErrorJson(e))
+      case e@(_: BadSettingException | _: ThriftServerException) =>
+        fail("bad-setting", name, ErrorJson(e))
       case t: Throwable =>
         log.error(s"The context $name cannot be made", t)
         fail("context-init-failed", name, ErrorJson(t))
@@ -249,16 +281,19 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       folders: Folders,
       user: ProxyUser,
       kerberos: Option[Kerberos],
-      limits: ObjectNode): Unit = {
+      limits: ObjectNode,
+      kind: String): Unit = {
     val jars = cp.filter(_.kind == "Jar").map(_.file)
     val urls = (SparkInternals.configurations(sys.env) ++ jars).map(_.toURI.toURL) ++
       settings.classPath(defaults)
-    val loader = new URLClassLoader(urls.toArray, getClass.getClassLoader)
+    val loader = new MutableURLClassLoader(urls.toArray, getClass.getClassLoader)
     Thread.currentThread.setContextClassLoader(loader)
     val factory = JobContext.factory(settings.contextFactory, loader)
     val own = user.adapt(settings.sparkConf(name, defaults))
     val conf = ExecutorLibraries(sys.env).give(JobContext.forMaster(settings.config,
       kerberos.map(_.adapt(own, SparkInternals.hadoopConfiguration(own))).getOrElse(own)))
+    // executors fetch classes of statements from there; any context may get statements
+    conf.set(JobContext.Classes, folder(folders.classes).toString)
     val tokens = kerberos.map(user.tokens(conf, _))
     val master = conf.get("spark.master")
     log.info(s"Making the context $name by ${settings.contextFactory} on $master")
@@ -276,13 +311,22 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val namedObjects = new JobNamedObjects
     val python = PythonWorkers.of(context, namedObjects, settings, folders)
     python.foreach(_.start())
-    site = Some(new JobSite(context, user, uris, new Binaries(sc, loader, jars), progress, namedObjects,
-      folders, jobFailed, python))
+    val binaries = new Binaries(sc, loader, jars)
+    val interpreters = new Interpreters(context, binaries, namedObjects, settings, folders,
+      python, kind, interpreterEnded)
+    site = Some(new JobSite(context, user, uris, binaries, progress, namedObjects, folders,
+      jobFailed, python, interpreters))
+    interpreters.prepare()
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)
       .put("scalaVersion", scala.util.Properties.versionNumberString).put("master", sc.master)
     sc.uiWebUrl.foreach(meta.put("url", _))
-    val status = new ClusterStatus(sc, status => link.send(ClusterStatus.frame(status)))
+    ThriftLogins.current = Some(logins)
+    if (settings.thriftServer) {
+      thrift.foreach(_.start(context.session))
+    }
+    val status = new ClusterStatus(sc, status => link.send(ClusterStatus.frame(status)),
+      () => thrift.flatMap(_.status))
     meta.set[ObjectNode]("status", status.begin())
     val frame = Frame(Message.Ready, 0, 0, Json.bytes(meta), Frame.Nothing)
     ready = Some(frame)
@@ -290,6 +334,25 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     link.send(frame)
     log.info(s"The context $name runs as ${sc.applicationId}, "
       + s"with ${limits.get("maxJobs")} jobs at most")
+  }
+
+  /** The server is to be started or stopped, and the launcher waits for it. */
+  private def onThrift(meta: ObjectNode): Unit = {
+    val answer = Json.obj().put("key", Json.string(meta, "key"))
+    try {
+      val here = site.filterNot(_ => stopping).getOrElse(
+        throw new ThriftServerException("the context does not run"))
+      Thread.currentThread.setContextClassLoader(here.binaries.parent)
+      here.user.run(for (server <- thrift) {
+        if (meta.path("on").asBoolean) server.start(here.context.session) else server.stop()
+      })
+      status.foreach(_.look())
+    } catch {
+      case e: Exception =>
+        log.warn("The thrift server is not as it should be", e)
+        answer.put("error", Json.plain(String.valueOf(e.getMessage)))
+    }
+    link.send(Frame(Message.ThriftIs, 0, 0, Json.bytes(answer), Frame.Nothing))
   }
 
   private def inheritBinaries(): Unit = {
@@ -306,6 +369,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       if (meta.has(name)) Some(Paths.get(Json.string(meta, name))) else None
     Folders(folder(work.resolve("out")), folder(told("logs").getOrElse(work.resolve("logs"))),
       new DataFiles(told("data"), files.map(files => files.data _)),
+      work.resolve(Folders.Classes),
       meta.path("maxResult").asLong(Long.MaxValue), sent)
   }
 
@@ -321,14 +385,22 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       gone = true
       stopping = true
       log.error("The Spark application has ended, though nobody asked this driver to stop it")
-      inBackground("sparkjob-gone") {
-        try {
-          jobs.await(JobsMax.toMillis)
-        } finally {
-          System.err.println(ContextStoppedException.Words)
-          leave(1)
-        }
-      }
+      end(ContextStoppedException.Words)
+    }
+  }
+
+  private def interpreterEnded(why: String): Unit = if (!stopping) {
+    end(s"The interpreter of the session has ended: $why")
+  }
+
+  /** There is no going on; jobs that end by that tell so. */
+  private def end(why: String): Unit = inBackground("sparkjob-gone") {
+    stopping = true
+    try {
+      jobs.await(JobsMax.toMillis)
+    } finally {
+      System.err.println(why)
+      leave(1)
     }
   }
 
@@ -346,7 +418,9 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     stopStreams()
     jobs.killAll(JobsMax.toMillis)
     val stopped = inBackground("sparkjob-stop-context")(site.foreach { site =>
+      thrift.foreach(_.stop())
       site.python.foreach(_.stop())
+      site.interpreters.stop()
       site.context.stop()
     })
     stopped.join(ContextMax.toMillis)

@@ -103,4 +103,10 @@ object Message {
   val Log = 83
   val Status = 84
   val Logged = 85
+  val Complete = 86
+  val Completed = 87
+  val Thrift = 88
+  val ThriftIs = 89
+  val Login = 90
+  val LoggedIn = 91
 }

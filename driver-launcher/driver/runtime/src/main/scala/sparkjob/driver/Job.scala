@@ -5,8 +5,9 @@
 
 package sparkjob.driver
 
-import java.io.File
+import java.io.{File, IOException, OutputStream}
 import java.net.MalformedURLException
+import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.Path
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit.{MICROSECONDS, NANOSECONDS}
@@ -37,6 +38,7 @@ final case class Letter(
  *
  * @param failed to be told the ids of jobs that end with an error
  * @param python what runs them, where they are Python's
+ * @param interpreters what runs those that are statements
  */
 class JobSite(
     val context: JobContext,
@@ -47,11 +49,20 @@ class JobSite(
     val namedObjects: NamedObjects,
     val folders: Folders,
     val failed: String => Unit,
-    val python: Option[PythonWorkers])
+    val python: Option[PythonWorkers],
+    val interpreters: Interpreters) {
+
+  /** All code of the context finds what is in these jars from now on. */
+  def add(jars: Seq[Binary]): Unit = {
+    binaries.add(jars)
+    interpreters.add(jars.map(_.file.toURI.toURL))
+  }
+}
 
 /**
  * Where files lie: bodies that the driver sends, what its jobs print, data that they read.
  *
+ * @param classes   where interpreters put the classes that they make
  * @param resultMax how many bytes a job's result may have
  * @param sent      has the logs sent to the launcher, where it is on another host
  */
@@ -59,8 +70,15 @@ final case class Folders(
     out: Path,
     logs: Path,
     data: DataFiles,
+    classes: Path,
     resultMax: Long,
     sent: Option[SentLogs] = None)
+
+object Folders {
+
+  /** Below the context's. */
+  val Classes = "classes"
+}
 
 /** The job ends before it runs. */
 class RefusedException(val code: String, val name: String, val error: Array[Byte])
@@ -85,7 +103,7 @@ object ContextStoppedException {
  * @param tell sends what there is to say to the launcher, in this order: that the job has started,
  *             unless it was refused, and how it has ended
  */
-class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runnable {
+class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runnable {
   import Job._
 
   val id: String = request.id
@@ -100,6 +118,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 
   // guarded by this, as is interrupting the thread
   private var killed = false
+  private var kills = 0
   private var done = false
   @volatile private var asking = false
   private var thread: Thread = _
@@ -108,11 +127,27 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   def kill(): Unit = synchronized {
     if (!done) {
       killed = true
+      kills += 1
       cancelSparkJobs()
       if (thread != null) {
         thread.interrupt()
       }
+      if (kills >= ForceAfter && request.statement.isDefined) {
+        site.interpreters.force(request.kind)
+      }
+      if (kills == StubbornAfter && request.statement.isDefined) {
+        tellStubborn()
+      }
     }
+  }
+
+  /** No other statement can run meanwhile, so people should know. */
+  private def tellStubborn(): Unit = {
+    val words = s"Statement ${request.statement.get} was cancelled and does not end: its code " +
+      "does not heed that it is interrupted. Ending the session would end it"
+    log.warn(words)
+    val line = (words + "\n").getBytes(UTF_8)
+    JobLog.of(id).foreach(_.write(line, 0, line.length))
   }
 
   private def cancelSparkJobs(): Unit = {
@@ -204,8 +239,66 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
     killed
   }
 
-  private def attempt(): Ending = {
+  private def attempt(): Ending =
+    request.statement.map(interpret).getOrElse(attemptJob())
+
+  /** Whatever the code comes to is the statement's result. */
+  private def interpret(number: Int): Ending = {
+    val code = new String(request.body(), UTF_8)
+    tell(Letter(Message.Started, Nil, Bytes(Frame.Nothing), patient = request.sync))
+    mark(Trace.Run)
+    val begin = System.nanoTime()
+    val output = site.interpreters.execute(request.kind, Statement(id, code, () => joinSpark()))
+    runNanos = math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
+    mark(Trace.Ran)
+    Ending(resultLetter("FINISHED", body(output, number)), None)
+  }
+
+  private def body(output: Output, number: Int): Body = {
+    def write(output: Output) = Body.of(file("result"), site.folders.resultMax) { out =>
+      Json.mapper.writeValue(out, output.json(number))
+    }
+    try {
+      write(output)
+    } catch {
+      case e: ResultException => write(Wrong("Error", e.getMessage))
+    }
+  }
+
+  private def attemptJob(): Ending = {
     val config = parse()
+    request.mainClass match {
+      case AddBinaries => addBinaries(config)
+      case sql if SqlJob.Classes(sql) => runSql(config)
+      case _ => runBinaries(config)
+    }
+  }
+
+  /** The job is nothing but its class path, which is the context's from now on. */
+  private def addBinaries(config: Config): Ending = {
+    ask(config)
+    val jars = try {
+      val jars = fetch().map(site.uris.own)
+      site.add(jars)
+      jars
+    } catch {
+      case e@(_: LoadingException | _: IOException) => throw loadingFailed(e)
+    }
+    tell(Letter(Message.Started, Nil,
+      Body.of(file("config"))(_.write(Hocon.render(config))), patient = request.sync))
+    // 0 would mean that it never ran
+    runNanos = MICROSECONDS.toNanos(1)
+    Ending(resultLetter("FINISHED", resultBody(false)(JobResult.write(() => jars.map(_.name), _))), None)
+  }
+
+  /** Executors know the jars of the context by the set of no other binaries. */
+  private def runSql(config: Config): Ending = site.binaries.runWith(Nil) { loader =>
+    Thread.currentThread.setContextClassLoader(loader)
+    joinSpark()
+    perform(new SqlJob(request.mainClass, site.context.session, resultBody), config)
+  }
+
+  private def runBinaries(config: Config): Ending = {
     ask(config)
     val binaries = fetch()
     try {
@@ -253,7 +346,7 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
   }
 
   private def perform(job: SparkJobBase, config: Config): Ending = {
-    val c = context().asInstanceOf[job.C]
+    val c = context(job).asInstanceOf[job.C]
     validate(job)(c, config) match {
       case null => throw invalid("validate returned null")
       case Bad(problems) =>
@@ -266,20 +359,25 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
         val body = if (result.get.isInstanceOf[Body]) {
           result.get.asInstanceOf[Body]
         } else {
-          Body.of(file("result"), site.folders.resultMax) { out =>
-            JobResult.write(() => result.getAndSet(null), out)
-          }
+          resultBody(false)(JobResult.write(() => result.getAndSet(null), _))
         }
         Ending(resultLetter("FINISHED", body), None)
     }
   }
 
-  private def context(): ContextLike = {
-    try {
-      site.context.forJob(id)
-    } catch {
-      case e: StreamRunsException => throw invalid(e.getMessage)
-    }
+  /** @param inFile also if it is small */
+  private def resultBody(inFile: Boolean)(write: OutputStream => Unit): Body =
+    Body.of(file("result"), site.folders.resultMax, inFile)(write)
+
+  /** SQL needs no streams, and so runs beside them. */
+  private def context(job: SparkJobBase): ContextLike = job match {
+    case _: SqlJob => site.context.made
+    case _ =>
+      try {
+        site.context.forJob(id)
+      } catch {
+        case e: StreamRunsException => throw invalid(e.getMessage)
+      }
   }
 
   /** Java jobs have no other way to refuse a configuration than to throw a problem. */
@@ -387,8 +485,15 @@ class Job(request: JobRequest, site: JobSite, tell: Letter => Unit) extends Runn
 private object Job {
   val log: Logger = LoggerFactory.getLogger(classOf[Job])
 
+  /** The class of the built-in job that adds its class path to that of the context. */
+  val AddBinaries = "sparkjob.binaries"
+
   /** Names the job in the local properties of its Spark work, and so in what its tasks log. */
   val IdProperty = "mdc.jobId"
+
+  /** A job is killed again every two seconds. */
+  val ForceAfter = 3
+  val StubbornAfter = 5
 
   /** How a job ended: what to tell, and the exception that ended it. */
   final case class Ending(letter: Letter, cause: Option[Throwable])

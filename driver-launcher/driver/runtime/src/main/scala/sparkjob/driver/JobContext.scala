@@ -10,10 +10,11 @@ import java.lang.reflect.InvocationTargetException
 import com.typesafe.config.{Config, ConfigValueFactory}
 import org.apache.spark.{SparkConf, SparkContext}
 import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.sql.SparkSession
 import org.apache.spark.streaming.{StreamingContext, Streams}
 
 import spark.jobserver.ContextLike
-import spark.jobserver.context.{SparkContextFactory, StreamingFactory}
+import spark.jobserver.context._
 import spark.jobserver.util.{JobserverConfig, SparkMasterProvider}
 
 /** A stream has the context for itself; the message is for users. */
@@ -28,6 +29,17 @@ class StreamRunsException(jobId: String)
 class JobContext(val factory: SparkContextFactory, val made: ContextLike, val config: Config) {
 
   val sparkContext: SparkContext = made.sparkContext
+
+  /** The session that SQL and statements run in; made when it is first asked for, where the factory made none. */
+  lazy val session: SparkSession = made match {
+    case SparkSessionContextLikeWrapper(spark) => spark
+    case _ => SparkSession.getDefaultSession.filterNot(_.sparkContext.isStopped).getOrElse {
+      val spark = SparkSession.builder().config(sparkContext.getConf).getOrCreate()
+      // it keeps the class loader of the thread that uses it first
+      spark.conf.get("spark.app.name")
+      spark
+    }
+  }
 
   // guarded by this
   private var fresh = true
@@ -80,9 +92,12 @@ object JobContext {
 
   private val Master = "spark.master"
 
+  /** The folder where executors find the classes that statements make. */
+  val Classes = "spark.repl.class.outputDir"
+
   /** What must reach Spark as the driver has it, whatever the settings say. */
-  private val Fixed = Seq(Master, "spark.plugins", "spark.jars", "spark.kryo.pool") ++
-    ExecutorLibraries.Settings
+  private val Fixed = Seq(Master, "spark.plugins", "spark.jars", "spark.kryo.pool",
+    Classes) ++ ExecutorLibraries.Settings
 
   /** @throws BadSettingException if there is no such factory */
   def factory(name: String, loader: ClassLoader): SparkContextFactory = {

@@ -19,6 +19,8 @@ import com.typesafe.config.{Config, ConfigException, ConfigList}
  * @param body      reads the configuration, once
  * @param sync      nobody waits for it to begin, only for its end
  * @param trace     if the launcher wants one
+ * @param statement its number in the session, if it is a statement; the body is its code
+ * @param kind      of a statement, the language
  */
 final case class JobRequest(
     id: String,
@@ -27,7 +29,9 @@ final case class JobRequest(
     dependent: Seq[ClassPathEntry],
     body: () => Array[Byte],
     sync: Boolean = false,
-    trace: Option[Trace] = None) {
+    trace: Option[Trace] = None,
+    statement: Option[Int] = None,
+    kind: String = "") {
 
   /**
    * What of the job only its configuration says, if anything: its class and its class path, in
@@ -62,7 +66,8 @@ object JobRequest {
   def apply(meta: ObjectNode, body: () => Array[Byte]): JobRequest =
     JobRequest(Json.string(meta, "id"), Json.string(meta, "class"),
       ClassPathEntry.list(meta, "cp"), ClassPathEntry.list(meta, "dependent"), body,
-      meta.path("sync").asBoolean, if (meta.path("trace").asBoolean) Some(new Trace) else None)
+      meta.path("sync").asBoolean, if (meta.path("trace").asBoolean) Some(new Trace) else None,
+      Option(meta.get("statement")).map(_.asInt).filter(_ >= 0), meta.path("kind").asText)
 
   private def mainClass(config: Config): String = {
     Seq("mainClass", "classPath").find(config.hasPath).map(string(config, _)).getOrElse {

@@ -30,9 +30,10 @@ final case class Spilled(file: Path, size: Long) extends Body
 /**
  * Keeps what is written in memory as long as it fits a frame, then in a file.
  *
- * @param max how many bytes it takes: more than that is a [[ResultException]]
+ * @param max    how many bytes it takes: more than that is a [[ResultException]]
+ * @param inFile whether it is a file from the first byte on
  */
-class BodyStream(file: Path, max: Long) extends OutputStream {
+class BodyStream(file: Path, max: Long, inFile: Boolean = false) extends OutputStream {
 
   private val memory = new ByteArrayOutputStream(1024)
   private var spill: OutputStream = _
@@ -45,7 +46,7 @@ class BodyStream(file: Path, max: Long) extends OutputStream {
     if (size > max) {
       throw new ResultException(s"The result has more than $max bytes")
     }
-    if (spill == null && size > Frame.PayloadMax) {
+    if (spill == null && (inFile || size > Frame.PayloadMax)) {
       spill = new BufferedOutputStream(new FileOutputStream(file.toFile), Frame.PayloadMax)
       memory.writeTo(spill)
     }
@@ -69,8 +70,9 @@ class BodyStream(file: Path, max: Long) extends OutputStream {
 object Body {
 
   /** The body that `write` writes; `file` is used if it is large, and gone if `write` throws. */
-  def of(file: Path, max: Long = Long.MaxValue)(write: OutputStream => Unit): Body = {
-    val stream = new BodyStream(file, max)
+  def of(file: Path, max: Long = Long.MaxValue, inFile: Boolean = false)(
+      write: OutputStream => Unit): Body = {
+    val stream = new BodyStream(file, max, inFile)
     try {
       write(stream)
       stream.close()

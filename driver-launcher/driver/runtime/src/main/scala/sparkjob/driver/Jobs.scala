@@ -43,7 +43,8 @@ class Jobs(link: Link) {
   }
   killer.scheduleWithFixedDelay(() => killAgain(), 2, 2, TimeUnit.SECONDS)
 
-  def ids: Seq[String] = synchronized(entries.keys.toVector)
+  /** All that the launcher may ask about yet. */
+  def requests: Seq[JobRequest] = synchronized(entries.values.map(_.job.request).toVector)
 
   /**
    * Runs a job, unless it has run, or does: then what is known of it is told again, unless it has

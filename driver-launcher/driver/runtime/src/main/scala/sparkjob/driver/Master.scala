@@ -100,6 +100,7 @@ object Master {
         None
       } catch {
         case e: IOException => Some(e)
+        case e: IllegalArgumentException => Some(new IOException(e.getMessage))
       } finally {
         socket.close()
       }

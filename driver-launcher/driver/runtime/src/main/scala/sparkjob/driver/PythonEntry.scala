@@ -17,7 +17,6 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.slf4j.MDC
 
 import spark.jobserver._
-import spark.jobserver.context.SparkSessionContextLikeWrapper
 
 /** An RDD of pickled Python objects that Python jobs share. JVM jobs cannot read it. */
 final case class NamedPythonRDD(rdd: RDD[Array[Byte]], forceComputation: Boolean)
@@ -76,10 +75,7 @@ class PythonEntry(context: JobContext, objects: JobNamedObjects, data: DataFiles
 
   def sparkContext(): JavaSparkContext = sc
 
-  def session(): SparkSession = context.made match {
-    case SparkSessionContextLikeWrapper(spark) => spark
-    case _ => null
-  }
+  def session(): SparkSession = context.session
 
   /** What the factory made. */
   def made(): AnyRef = context.made

@@ -33,8 +33,15 @@ class PythonException(message: String, val errorClass: String, val stack: String
 /** The process that ran a job has ended. */
 class PythonWorkerException(message: String) extends Exception(message)
 
-/** How a worker is started. */
-final case class PythonCommand(executable: String, environment: Map[String, String])
+/**
+ * How a worker is started.
+ *
+ * @param module what it runs
+ */
+final case class PythonCommand(
+    executable: String,
+    environment: Map[String, String],
+    module: String = "sparkjobserver.worker")
 
 /**
  * A Python process that runs jobs of one set of binary versions, each in a thread of its own.
@@ -125,7 +132,10 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
 
   def isIdle: Boolean = synchronized(jobs.isEmpty)
 
-  def isGone: Boolean = synchronized(gone.isDefined)
+  def isGone: Boolean = reason.isDefined
+
+  /** Why the process has ended, if it has. */
+  def reason: Option[String] = synchronized(gone)
 
   /** Whether it takes jobs. */
   def isAlive: Boolean = synchronized(gone.isEmpty && !stuck)
@@ -161,7 +171,7 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
   }
 
   private def start(): Process = {
-    val builder = new ProcessBuilder(command.executable, "-m", "sparkjobserver.worker")
+    val builder = new ProcessBuilder(command.executable, "-m", command.module)
       .redirectError(ProcessBuilder.Redirect.INHERIT)
     builder.environment.putAll(command.environment.asJava)
     try {

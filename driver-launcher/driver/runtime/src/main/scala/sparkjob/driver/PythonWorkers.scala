@@ -31,7 +31,7 @@ import spark.jobserver.python.RunsPython
  */
 class PythonWorkers(
     context: JobContext,
-    entry: PythonEntry,
+    val entry: PythonEntry,
     settings: ContextSettings,
     folder: Path) {
   import PythonWorkers._
@@ -83,6 +83,20 @@ class PythonWorkers(
     val (worker, answers) = enroll(run.id, binaries)
     val job = new PythonJob(run, worker, answers, entry)
     try body(job) finally job.leave()
+  }
+
+  /**
+   * A process for the statements of a session, which has attached to the context.
+   *
+   * @throws PythonException       if it cannot
+   * @throws PythonWorkerException if it has ended
+   */
+  def interpreter(ended: PythonWorker => Unit): PythonWorker = {
+    val worker = newWorker(command.copy(module = "sparkjobserver.interpreter"),
+      SessionContext, ended)
+    val version = worker.await()
+    log.info(s"Statements run in Python $version ($executable)")
+    worker
   }
 
   def stop(): Unit = synchronized {
@@ -146,7 +160,12 @@ class PythonWorkers(
     case _ => RunsPython.Custom
   }
 
-  private def newWorker(): PythonWorker = {
+  private def newWorker(): PythonWorker = newWorker(command, kind, changed)
+
+  private def newWorker(
+      command: PythonCommand,
+      kind: String,
+      changed: PythonWorker => Unit): PythonWorker = {
     val worker = new PythonWorker(command, entry, changed)
     synchronized(all += worker)
     val message = Json.obj().put("kind", kind)
@@ -234,15 +253,26 @@ object PythonWorkers {
       settings: ContextSettings,
       folders: Folders): Option[PythonWorkers] = {
     if (context.factory.runsPython) {
-      val entry = new PythonEntry(context, namedObjects, folders.data)
-      Some(new PythonWorkers(context, entry, settings, folders.out.resolveSibling("python")))
+      Some(make(context, namedObjects, settings, folders))
     } else {
       None
     }
   }
 
+  def make(
+      context: JobContext,
+      namedObjects: JobNamedObjects,
+      settings: ContextSettings,
+      folders: Folders): PythonWorkers = {
+    val entry = new PythonEntry(context, namedObjects, folders.data)
+    new PythonWorkers(context, entry, settings, folders.out.resolveSibling("python"))
+  }
+
   /** So many sets of binary versions keep their process while it has nothing to do. */
   private val KeptWorkers = 4
+
+  /** What the Python of a session makes of the context. */
+  private val SessionContext = "session"
 
   private val Suffixes = Map("Egg" -> "egg", "Wheel" -> "whl")
 

@@ -26,7 +26,7 @@ class Spare(surroundings: Surroundings) {
   /** What it was told to be; it does not return when that is nothing. */
   def await(): Surroundings = {
     try {
-      Warmup.spare()
+      Warmup.spare(Spare.interprets(sys.env))
       val connection = surroundings.endpoint.connect()
       try {
         connection.write(Array(Frame.encode(hello)))
@@ -77,4 +77,8 @@ object Spare {
 
   /** Whether the launcher wants this driver to wait for a context. */
   def wanted(environment: Map[String, String]): Boolean = environment.contains("SPARKJOB_SPARE")
+
+  /** Whether that may be one with statements of Scala. */
+  def interprets(environment: Map[String, String]): Boolean =
+    environment.get("SPARKJOB_SPARE").contains("interpreter")
 }

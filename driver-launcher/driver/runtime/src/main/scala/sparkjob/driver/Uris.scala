@@ -68,6 +68,20 @@ class Uris(
     case Uri(text) => aside(text, sources.computeIfAbsent(text, _ => new Source))
   }
 
+  /** The same in a file of the context's own, which stays when the launcher's is deleted. */
+  def own(binary: Binary): Binary = {
+    if (binary.file.toPath.startsWith(folder)) {
+      binary
+    } else {
+      val input = Files.newInputStream(binary.file.toPath)
+      try {
+        store(binary.name, input).copy(name = binary.name, kind = binary.kind)
+      } finally {
+        input.close()
+      }
+    }
+  }
+
   /**
    * In a thread of its own, since what connects by itself may wait for ever, whoever interrupts it.
    * Such a thread is left behind with its source; who asks for that URI next begins anew.

@@ -7,9 +7,11 @@ package sparkjob.driver
 
 import java.io.File
 import java.net.URLClassLoader
+import java.nio.file.Paths
 import java.util.zip.ZipFile
 
 import scala.collection.JavaConverters._
+import scala.util.control.NonFatal
 
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.SparkContext
@@ -89,8 +91,11 @@ object Warmup {
   /**
    * A SparkContext is opened, used and stopped, and whatever the next one would find of it is
    * forgotten.
+   *
+   * @param statements whether statements of Scala shall find their interpreter made, which takes
+   *                   many times as long, and 200 MiB more
    */
-  def spare(): Unit = {
+  def spare(statements: Boolean): Unit = {
     val before = sys.props.toMap
     loadOwn()
     context()
@@ -99,8 +104,20 @@ object Warmup {
     }
     SparkInternals.forgetContext(new File(sys.props("java.io.tmpdir")))
     used = true
+    if (statements) {
+      interpreter()
+    }
     // what was needed once is garbage, and its memory goes back to the system
     System.gc()
+  }
+
+  /** One of Scala is made, and used. */
+  def interpreter(): Unit = {
+    try {
+      Interpreters.prepareSpare(Paths.get(Folders.Classes))
+    } catch {
+      case e@(NonFatal(_) | _: LinkageError) => log.warn(s"There is no interpreter of Scala: $e")
+    }
   }
 
   /** Whether there has been a context before the one that is to be made. */

@@ -31,7 +31,8 @@ class Web(outbound: Outbound) {
       .setSocketTimeout(ReadTimeout).setMaxRedirects(RedirectsMax).build()
     val factories = RegistryBuilder.create[ConnectionSocketFactory]
       .register("http", new Checked(PlainConnectionSocketFactory.getSocketFactory))
-      .register("https", new Checked(SSLConnectionSocketFactory.getSocketFactory)).build()
+      .register("https", new Checked(new SSLConnectionSocketFactory(
+        Trust.sockets, SSLConnectionSocketFactory.getDefaultHostnameVerifier))).build()
     HttpClients.custom.setDefaultRequestConfig(config).setUserAgent("sparkjob")
       .setConnectionManager(new PoolingHttpClientConnectionManager(factories))
       .disableCookieManagement().disableAuthCaching().disableContentCompression().build()
@@ -75,7 +76,11 @@ class Web(outbound: Outbound) {
   /** Exceptions of connections have those that tell the reason inside. */
   private def explained(uri: URI, e: IOException): IOException = {
     Iterator.iterate[Throwable](e)(_.getCause).takeWhile(_ != null).take(CausesMax)
-      .collectFirst { case refused: HostRefusedException => refused }
+      .collectFirst {
+        case refused: HostRefusedException => refused
+        case untrusted: UntrustedException =>
+          new IOException(s"$uri cannot be fetched: ${untrusted.getMessage}", e)
+      }
       .getOrElse(new IOException(s"$uri cannot be fetched: ${reason(e)}", e))
   }
 

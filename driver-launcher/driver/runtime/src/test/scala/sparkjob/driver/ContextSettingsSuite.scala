@@ -55,13 +55,30 @@ class ContextSettingsSuite {
     assertFalse(conf.contains("max-jobs-per-context"))
   }
 
+  @Test def whatARequestSaysBySparkJobserversNamesWinsOverTheDefaultsToo(): Unit = {
+    val defaults = """{"spark.executor.memory": "512m", "spark.cores.max": "1"}"""
+    def told(s: ContextSettings) = {
+      val conf = s.sparkConf("n", Map.empty)
+      (conf.get("spark.executor.memory"), conf.get("spark.cores.max"))
+    }
+    assertEquals(("2g", "3"), told(settings(defaults,
+      query = """{"memory-per-node": "2g", "num-cpu-cores": "3"}""")))
+    assertEquals(("2g", "3"), told(settings(defaults,
+      body = "spark.context-settings { memory-per-node = 2g, num-cpu-cores = 3 }")))
+    assertEquals(("1g", "1"), told(settings(defaults,
+      query = """{"memory-per-node": "2g", "spark.executor.memory": "1g"}""")))
+  }
+
   @Test def portsOfLocalContextsWantASecret(): Unit = {
     def authenticate(more: String*) = settings(more.mkString("{", ",", "}"))
       .sparkConf("n", Map.empty).get("spark.authenticate", "unset")
     assertEquals("true", authenticate(""""spark.master": "local[2]""""))
+    assertEquals("true", authenticate(""""spark.master": "local[*, 3]""""))
     assertEquals("true", authenticate())
     assertEquals("unset", authenticate(""""spark.master": "spark://h:1""""))
     assertEquals("unset", authenticate(""""spark.master": "local-cluster[1,1,1024]""""))
+    // Spark has to say that this is no master, and not that a secret is missing
+    assertEquals("unset", authenticate(""""spark.master": "local[x]""""))
     assertEquals("false",
       authenticate(""""spark.master": "local"""", """"spark.authenticate": "false""""))
   }

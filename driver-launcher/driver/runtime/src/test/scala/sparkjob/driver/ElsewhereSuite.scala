@@ -119,47 +119,52 @@ class ElsewhereSuite {
 
   // logs
 
-  @Test def whatIsNotKeptIsSentAgain(): Unit = {
+  private def logs(bytes: Array[Byte]): SentLogs = {
     val logs = new SentLogs(link)
-    val file = Files.write(root.resolve("log"), "0123456789".getBytes(UTF_8))
-    logs.begin("j", file)
-    logs.start()
-    assertEquals(0, wire.take().path("at").asLong(-1))
-    logs.kept("j", 0, 4)
-    logs.synchronized(logs.tellAgain())
-    assertEquals(4, wire.take().path("at").asLong(-1))
+    logs.begin("j", Files.write(root.resolve("log"), bytes))
+    logs
+  }
+
+  private def sendAgain(logs: SentLogs): Unit = logs.synchronized(logs.tellAgain())
+
+  /** The last piece of it is kept while its end is waited for: then nothing is left to send. */
+  private def endWith(logs: SentLogs, at: Long, end: Long): Unit = {
     val ended = CompletableFuture.runAsync(() => logs.end("j"))
-    logs.kept("j", 4, 10)
+    logs.kept("j", at, end)
     ended.get(Patience, TimeUnit.SECONDS)
-    logs.synchronized(logs.tellAgain())
+    sendAgain(logs)
     assertTrue("it is over", wire.isSilent)
+  }
+
+  @Test def whatIsNotKeptIsSentAgain(): Unit = {
+    val sent = logs("0123456789".getBytes(UTF_8))
+    sent.start()
+    assertEquals(0, wire.take().path("at").asLong(-1))
+    sent.kept("j", 0, 4)
+    sendAgain(sent)
+    assertEquals(4, wire.take().path("at").asLong(-1))
+    endWith(sent, 4, 10)
   }
 
   @Test def aPieceThatWasDroppedLeavesNoHole(): Unit = {
-    val logs = new SentLogs(link)
-    logs.begin("j", Files.write(root.resolve("log"), new Array[Byte](80 * 1024)))
-    logs.start()
+    val sent = logs(new Array[Byte](80 * 1024))
+    sent.start()
     val places = Seq.fill(3)(wire.take().path("at").asLong(-1))
     assertEquals(Seq(0L, 32768L, 65536L), places)
-    logs.kept("j", 32768, 65536)
-    logs.kept("j", 0, 0)
-    logs.kept("j", 65536, 80 * 1024)
+    sent.kept("j", 32768, 65536)
+    sent.kept("j", 0, 0)
+    sent.kept("j", 65536, 80 * 1024)
     assertEquals(places, Seq.fill(3)(wire.take().path("at").asLong(-1)))
-    val ended = CompletableFuture.runAsync(() => logs.end("j"))
-    logs.kept("j", 0, 32768)
-    ended.get(Patience, TimeUnit.SECONDS)
-    logs.synchronized(logs.tellAgain())
-    assertTrue("it is over", wire.isSilent)
+    endWith(sent, 0, 32768)
   }
 
   @Test def anInterruptEndsTheWaitAndNothingElse(): Unit = {
-    val logs = new SentLogs(link)
-    logs.begin("j", Files.write(root.resolve("log"), "0123456789".getBytes(UTF_8)))
+    val sent = logs("0123456789".getBytes(UTF_8))
     Thread.currentThread.interrupt()
-    logs.end("j")
+    sent.end("j")
     assertFalse(Thread.interrupted())
     wire.take()
-    logs.synchronized(logs.tellAgain())
+    sendAgain(sent)
     assertEquals("the rest is sent later", 0, wire.take().path("at").asLong(-1))
   }
 }

@@ -122,6 +122,20 @@ class TestLauncher(environment: Map[String, String] = Map.empty, tcp: Option[Tes
     id
   }
 
+  /** Starts a statement. */
+  def beginStatement(kind: String, code: String): String = {
+    val id = UUID.randomUUID.toString
+    send(Message.Run, Json.obj().put("id", id).put("class", s"statement.$kind").put("kind", kind)
+      .put("statement", statements).put("user", "u"), code)
+    statements += 1
+    id
+  }
+
+  /** Runs one and returns what it came to. */
+  def state(kind: String, code: String): Told = last(beginStatement(kind, code))
+
+  private var statements = 0
+
   /** Runs a job whose class path is of URIs. */
   def runUris(mainClass: String, uris: Seq[String]): Told = {
     val id = UUID.randomUUID.toString

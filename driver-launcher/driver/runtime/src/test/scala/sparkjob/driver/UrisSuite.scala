@@ -5,16 +5,18 @@
 
 package sparkjob.driver
 
-import java.io.IOException
+import java.io.{File, IOException}
 import java.net.{InetAddress, InetSocketAddress, ServerSocket}
 import java.nio.file.{Files, Path}
 import java.nio.file.attribute.FileTime
+import java.security.KeyStore
 import java.util.Comparator
+import javax.net.ssl.{KeyManagerFactory, SSLContext}
 
 import scala.collection.JavaConverters._
 import scala.concurrent.duration._
 
-import com.sun.net.httpserver.{HttpExchange, HttpServer}
+import com.sun.net.httpserver.{HttpExchange, HttpsConfigurator, HttpServer, HttpsServer}
 import org.apache.spark.SparkConf
 import org.junit.{After, Test}
 import org.junit.Assert._
@@ -82,6 +84,16 @@ class UrisSuite {
   private def failed(uris: Uris, uri: String): String =
     assertThrows(uri, classOf[IOException], () => read(uris, uri)).getMessage
 
+  @Test def aBinaryOfItsOwnOutlivesTheLaunchers(): Unit = {
+    val file = Files.write(open.resolve("kept"), "bytes".getBytes)
+    val uris = this.uris()
+    val own = uris.own(Binary("words", "Egg", file.toFile, "0"))
+    Files.delete(file)
+    assertEquals("bytes", new String(Files.readAllBytes(own.file.toPath)))
+    assertEquals(("words", "Egg"), (own.name, own.kind))
+    assertEquals(own, uris.own(own))
+  }
+
   @Test def binariesPassAsTheyAre(): Unit = {
     val binary = Binary("n", "Jar", new java.io.File("x"), "s")
     assertEquals(Seq(binary), uris().fetch(Seq(binary)))
@@ -144,6 +156,45 @@ class UrisSuite {
     assertTrue(failed(mine, "http://no.such.host.invalid/x.jar").contains("no.such.host.invalid"))
     assertTrue(failed(mine, s"file:$open").contains("is no file"))
     assertEquals(0L, if (Files.exists(work)) Files.list(work).count else 0L)
+  }
+
+  @Test def whoIsTrustedIsJavasAffair(): Unit = {
+    val store = root.resolve("store.p12").toString
+    val made = new ProcessBuilder(System.getProperty("java.home") + "/bin/keytool", "-genkeypair",
+      "-alias", "a", "-keyalg", "EC", "-dname", "CN=a stranger", "-ext", "san=ip:127.0.0.1",
+      "-storetype", "PKCS12", "-keystore", store, "-storepass", "changeit").inheritIO().start()
+    assertEquals(0, made.waitFor())
+    val secure = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 0)
+    secure.setHttpsConfigurator(new HttpsConfigurator(tls(store)))
+    secure.createContext("/", (exchange: HttpExchange) => answer(exchange))
+    secure.start()
+    try {
+      val uri = s"https://127.0.0.1:${secure.getAddress.getPort}/a.jar"
+      val why = failed(uris("127.0.0.1"), uri)
+      val name = "\"CN=a stranger\""
+      assertTrue(why, why.startsWith(
+        s"$uri cannot be fetched: the certificate $name, issued by $name, is not trusted: "))
+      System.setProperty("javax.net.ssl.trustStore", store)
+      System.setProperty("javax.net.ssl.trustStorePassword", "changeit")
+      assertEquals("one", read(uris("127.0.0.1"), uri).head._3)
+      // whose name it is not
+      val other = uri.replace("127.0.0.1", "localhost")
+      assertTrue(failed(uris("localhost"), other).contains("localhost"))
+    } finally {
+      System.clearProperty("javax.net.ssl.trustStore")
+      System.clearProperty("javax.net.ssl.trustStorePassword")
+      secure.stop(0)
+    }
+  }
+
+  private def tls(store: String): SSLContext = {
+    val password = "changeit".toCharArray
+    val keys = KeyStore.getInstance(new File(store), password)
+    val factory = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm)
+    factory.init(keys, password)
+    val context = SSLContext.getInstance("TLS")
+    context.init(factory.getKeyManagers, null, null)
+    context
   }
 
   @Test def whatIsNoUriIsSaid(): Unit = {

@@ -312,6 +312,15 @@ object UserJars {
       }.min
     }
 
+    /** Works with what a statement has shared. */
+    object Sums extends Valid {
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val rdd = namedObjects.get[NamedRDD[Int]]("theirs").get.rdd
+        rdd.unpersist(blocking = true)
+        Seq(rdd.map(_ + 0).sum, namedObjects.getNames().toSeq)
+      }
+    }
+
     object Shared extends Valid with NamedRddSupport {
       def runJob(sc: SparkContext, config: Config): Any = {
         var made = false

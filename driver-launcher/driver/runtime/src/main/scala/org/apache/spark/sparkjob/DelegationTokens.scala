@@ -20,6 +20,7 @@ import org.apache.hadoop.security.{Credentials, UserGroupInformation}
 import org.apache.spark.{SparkConf, SparkContext}
 import org.apache.spark.deploy.SparkHadoopUtil
 import org.apache.spark.internal.Logging
+import org.apache.spark.scheduler.{SparkListener, SparkListenerExecutorAdded}
 import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.UpdateDelegationTokens
 import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
 import org.apache.spark.scheduler.cluster.StandaloneSchedulerBackend
@@ -44,6 +45,10 @@ class DelegationTokens(
 
   private val thread = ThreadUtils.newDaemonSingleThreadScheduledExecutor("sparkjob-tokens")
 
+  // an executor that has asked for its settings before these were there, and is known only since
+  // then, has missed them
+  @volatile private var newest: Option[Array[Byte]] = None
+
   /** As Spark's own. */
   private val ratio = conf.getDouble("spark.security.credentials.renewalRatio", 0.75)
 
@@ -64,6 +69,10 @@ class DelegationTokens(
   def start(sc: SparkContext): Unit = sc.schedulerBackend match {
     case backend: CoarseGrainedSchedulerBackend
         if user.isDefined || backend.isInstanceOf[StandaloneSchedulerBackend] =>
+      sc.addSparkListener(new SparkListener {
+        override def onExecutorAdded(added: SparkListenerExecutorAdded): Unit =
+          newest.foreach(send(backend, _))
+      })
       renew(sc, backend)
     case _ => thread.shutdown()
   }
@@ -75,7 +84,9 @@ class DelegationTokens(
       val (tokens, expiry) = obtain()
       if (tokens.numberOfTokens > 0) {
         user.foreach(_.addCredentials(tokens))
-        backend.driverEndpoint.send(UpdateDelegationTokens(SparkHadoopUtil.get.serialize(tokens)))
+        val bytes = SparkHadoopUtil.get.serialize(tokens)
+        newest = Some(bytes)
+        send(backend, bytes)
         logInfo(s"Executors have ${tokens.numberOfTokens} new tokens for $owner")
       }
       expiry.map(date => ((date - System.currentTimeMillis) * ratio).toLong)
@@ -91,6 +102,9 @@ class DelegationTokens(
       }, math.max(ms, Shortest), TimeUnit.MILLISECONDS)
     }
   }
+
+  private def send(backend: CoarseGrainedSchedulerBackend, tokens: Array[Byte]): Unit =
+    backend.driverEndpoint.send(UpdateDelegationTokens(tokens))
 
   /** New tokens, and when the first of them ends. */
   private def obtain(): (Credentials, Option[Long]) = {

@@ -7,7 +7,8 @@ package org.apache.spark.sparkjob
 
 import java.io.File
 import java.lang.reflect.Modifier
-import java.util.{Map => JMap, Properties}
+import java.nio.charset.StandardCharsets.UTF_8
+import java.util.{Map => JMap, Properties, UUID}
 import java.util.concurrent.ConcurrentMap
 
 import scala.collection.mutable.HashMap
@@ -31,6 +32,13 @@ object SparkInternals {
 
   /** The local property that names the set of binaries whose work a thread does. */
   val SetProperty = "sparkjob.binaries"
+
+  /** The name of the set of binaries with these hashes. */
+  def setOf(hashes: Seq[String]): String =
+    UUID.nameUUIDFromBytes(hashes.mkString(",").getBytes(UTF_8)).toString
+
+  /** The set of statements, which have but the jars of the context. */
+  val NoBinaries: String = setOf(Nil)
 
   /** Spark jobs that `body` starts, and jars that it adds, belong to this set of binaries. */
   def withBinaries[T](sc: SparkContext, set: String)(body: => T): T = {

@@ -1,0 +1,220 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package scala.tools.nsc.interpreter
+
+import java.net.URL
+import java.util.concurrent.locks.ReentrantLock
+
+import scala.reflect.NameTransformer
+import scala.runtime.ScalaRunTime
+import scala.tools.nsc.{Global, Phase, Settings, SubComponent}
+import scala.tools.nsc.reporters.Reporter
+
+/**
+ * Scala's interpreter, which compiles once where it would compile twice: first the code, and then
+ * code that shows what it came to. The latter is done here. Package private members are the reason
+ * for the package.
+ */
+class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, out) {
+  /** Held while the compiler is in use, and not while code runs. */
+  val compiling = new ReentrantLock
+
+  /** What the last piece of code came to. */
+  def value: AnyRef = lastValue()
+
+  private var lastValue: () => AnyRef = () => null
+
+  override def interpret(line: String, synthetic: Boolean): IR.Result = {
+    compiling.lock()
+    try {
+      requestFromLine(line, synthetic) match {
+        case Left(result) => cleared(result)
+        case Right(null) => cleared(IR.Error)
+        case Right(request) => cleared(run(request))
+      }
+    } finally {
+      compiling.unlock()
+    }
+  }
+
+  private def cleared(result: IR.Result): IR.Result = {
+    if (result != IR.Incomplete) {
+      reporter.reset()
+      global.currentRun.reporting.clearAllConditionalWarnings()
+    }
+    result
+  }
+
+  /** A class of values is wrapped otherwise, and a macro has more to say. */
+  private def run(request: Request): IR.Result = {
+    val macros = request.handlers.exists(_.isInstanceOf[memberHandlers.TermMacroHandler])
+    if (macros || request.definesValueClass) runTwice(request) else runOnce(request)
+  }
+
+  private def runTwice(request: Request): IR.Result = {
+    if (!request.compile) {
+      IR.Error
+    } else {
+      lastValue = () => request.lineRep.call(naming.sessionNames.result)
+      show(request, attempt(request.lineRep.call(naming.sessionNames.print).toString))
+    }
+  }
+
+  private def runOnce(request: Request): IR.Result = {
+    reporter.reset()
+    if (!request.lineRep.compile(request.ObjectSourceCode(request.handlers))) {
+      IR.Error
+    } else {
+      // to be known while the compiler is where it is
+      val text = if (printResults) request.handlers.map(shown(request, _)) else Nil
+      request.typesOfDefinedTerms
+      request.defHandlers.foreach { handler =>
+        request.definedSymbols.get(handler.name).foreach(symbol => handler.member.setSymbol(symbol))
+      }
+      val last = request.handlers.last
+      lastValue = () => if (last.definesValue) read(instance(request), last.name) else null
+      show(request, attempt {
+        // has the code run, whether it defines anything or not
+        val defined = instance(request)
+        text.map(_(defined)).mkString
+      })
+    }
+  }
+
+  /** What is shown of a piece of the code, out of the object that has what it defines. */
+  private def shown(request: Request, handler: memberHandlers.MemberHandler): AnyRef => String = handler match {
+    case value: memberHandlers.ValHandler =>
+      val kind = request.typeOf(value.name)
+      val hidden = naming.isUserVarName(value.name.toString) && kind == "Unit"
+      if (hidden || !value.mods.isPublic) {
+        _ => ""
+      } else if (value.mods.isLazy) {
+        _ => s"${value.prettyName}: $kind = <lazy>\n"
+      } else {
+        defined => s"${value.prettyName}: $kind = " +
+          ScalaRunTime.replStringOf(read(defined, value.name), value.maxStringElements)
+      }
+    case method: memberHandlers.DefHandler =>
+      val kind = request.typeOf(method.name)
+      _ => if (method.mods.isPublic) s"${method.name}: $kind\n" else ""
+    case assign: memberHandlers.AssignHandler =>
+      val kind = request.lookupTypeOf(assign.name)
+      defined => s"${assign.lhs}: $kind = ${read(defined, assign.name)}\n"
+    case module: memberHandlers.ModuleHandler => _ => s"defined object ${module.name}\n"
+    case c: memberHandlers.ClassHandler => _ => s"defined ${c.keyword} ${c.name}\n"
+    case alias: memberHandlers.TypeAliasHandler => _ => s"defined type alias ${alias.name}\n"
+    case imported: memberHandlers.ImportHandler => _ => s"${imported.importString}\n"
+    case _ => _ => ""
+  }
+
+  /** What the code shows; or why it failed. */
+  private def attempt(body: => String): Either[Throwable, String] = {
+    compiling.unlock()
+    try {
+      classLoader.asContext(Right(body))
+    } catch {
+      case t: Throwable => Left(t)
+    } finally {
+      compiling.lock()
+    }
+  }
+
+  private def show(request: Request, result: Either[Throwable, String]): IR.Result = result match {
+    case Right(text) =>
+      if (printResults && text.nonEmpty) {
+        reporter.printMessage(text.stripSuffix("\n"))
+      }
+      recordRequest(request)
+      IR.Success
+    case Left(t) =>
+      reporter.printUntruncatedMessage(request.lineRep.bindError(t))
+      IR.Error
+  }
+
+  /** What the code has made, by the way that code takes to it: through the objects that wrap it. */
+  private def instance(request: Request): AnyRef = {
+    val wrapper = Class.forName(request.lineRep.readPath + "$", true, classLoader)
+    val names = readInstanceName.split('.') ++ request.accessPath.split('.')
+    names.filter(_.nonEmpty).foldLeft(wrapper.getField(NameTransformer.MODULE_INSTANCE_NAME).get(null)) {
+      case (owner, name) => call(owner, name)
+    }
+  }
+
+  private def read(defined: AnyRef, name: global.Name): AnyRef = call(defined, name.encoded)
+
+  private def call(owner: AnyRef, name: String): AnyRef =
+    owner.getClass.getMethod(name).invoke(owner)
+
+  /** Its own classes are known to the compiler, so nobody looks for them among all others. */
+  override def getModuleIfDefined(path: String): global.Symbol = {
+    if (path.startsWith(QuickMain.Own)) {
+      global.rootMirror.getModuleIfDefined(path)
+    } else {
+      super.getModuleIfDefined(path)
+    }
+  }
+
+  /** What there is from the beginning `parentClassLoader` has, whom it is asked of first. */
+  override def compilerClasspath: Seq[URL] = Nil
+
+  override protected def newCompiler(settings: Settings, reporter: Reporter): ReplGlobal = {
+    settings.outputDirs.setSingleOutput(replOutput.dir)
+    settings.exposeEmptyPackage.value = true
+    new Global(settings, reporter) with QuickGlobal {
+      override def sessionNames: Naming#SessionNames = naming.sessionNames
+      override def toString: String = "<global>"
+    }
+  }
+}
+
+private object QuickMain {
+
+  /** What the packages of the classes that an interpreter makes begin with. */
+  val Own = "$line"
+}
+
+/** A compiler that does without what only functions and classes need, where there are none. */
+private trait QuickGlobal extends ReplGlobal { self =>
+
+  override protected def computeInternalPhases(): Unit = {
+    super.computeInternalPhases()
+    phasesSet -= specializeTypes
+    addToPhasesSet(quickSpecialize, phasesDescMap(specializeTypes))
+  }
+
+  /**
+   * Scala's own phase ends with specialising the classes of functions and tuples, each time anew,
+   * which takes a quarter of the time for a small piece of code. Only what is a function or extends
+   * a class can refer to that.
+   */
+  private object quickSpecialize extends SubComponent {
+    override val global: self.type = self
+    override val phaseName: String = specializeTypes.phaseName
+    override val runsAfter: List[String] = specializeTypes.runsAfter
+    override val runsRightAfter: Option[String] = specializeTypes.runsRightAfter
+
+    override def newPhase(prev: Phase): StdPhase = {
+      // made first: the one that is made last is the next one of prev
+      val whole = specializeTypes.newPhase(prev)
+      new StdPhase(prev) {
+        override val keepsTypeParams: Boolean = whole.keepsTypeParams
+        override def checkable: Boolean = whole.checkable
+        override def apply(unit: CompilationUnit): Unit = whole.apply(unit)
+        override def run(): Unit =
+          if (currentRun.units.forall(unit => isPlain(unit.body))) super.run() else whole.run()
+      }
+    }
+
+    private def isPlain(tree: Tree): Boolean = !tree.exists {
+      case _: Function => true
+      case definition: ImplDef => !isWrapper(definition.symbol)
+      case _ => false
+    }
+
+    private def isWrapper(symbol: Symbol): Boolean = nme.isReplWrapperName(symbol.name) ||
+      symbol.owner.isPackageClass && symbol.owner.name.startsWith(QuickMain.Own)
+  }
+}

@@ -1,0 +1,225 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.nio.file.{Files, Path}
+
+import com.fasterxml.jackson.databind.JsonNode
+import org.junit.{AfterClass, BeforeClass, Test}
+import org.junit.Assert._
+import org.junit.Assume.assumeTrue
+
+/** Statements of Scala on local[2], over the link. */
+class ScalaStatementSuite {
+  import ScalaStatementSuite._
+
+  private def output(code: String): JsonNode = {
+    val told = launcher.state("spark", code)
+    assertEquals(told.toString, "FINISHED", told.state)
+    told.json
+  }
+
+  private def text(code: String): String = {
+    val output = this.output(code)
+    assertEquals(output.toString, "ok", output.get("status").asText)
+    assertEquals(1, output.get("data").size)
+    // as newer versions of Scala begin what they show
+    output.at("/data/text~1plain").asText.replaceAll("(?m)^val ", "")
+  }
+
+  private def error(code: String): JsonNode = {
+    val output = this.output(code)
+    assertEquals(output.toString, "error", output.get("status").asText)
+    assertEquals(output.toString, "Error", output.get("ename").asText)
+    output
+  }
+
+  private def await(condition: => Boolean): Unit = {
+    val end = System.nanoTime() + 300L * 1000 * 1000 * 1000
+    while (!condition) {
+      assertTrue(launcher.log, System.nanoTime() < end)
+      Thread.sleep(50)
+    }
+  }
+
+  @Test def valuesAreShownAsScalaShowsThem(): Unit = {
+    assertEquals("x1: Int = 1\n", text("val x1 = 1"))
+    assertTrue(text("x1 + 1").matches("res\\d+: Int = 2\n"))
+    assertEquals("a1: Int = 1\nb1: Int = 2\n", text("\nval a1 = 1\n\nval b1 = 2\n"))
+  }
+
+  /** With Scala 2.12 it is this driver that does it. */
+  @Test def definitionsAreShownAsScalaShowsThem(): Unit = {
+    assumeTrue(scala.util.Properties.versionNumberString.startsWith("2.12"))
+    assertEquals("d1: (n: Int)Int\n", text("def d1(n: Int) = n + 1"))
+    assertEquals("d2: [T](t: T)T\n", text("def d2[T](t: T) = t"))
+    assertEquals("d3: Int = <lazy>\n", text("lazy val d3 = { println(5); 6 }"))
+    assertTrue(text("d3").matches("5\nres\\d+: Int = 6\n"))
+    assertEquals("defined class D5\ndefined trait D6\n", text("case class D5(n: Int); trait D6"))
+    assertEquals("defined object D7\n", text("object D7 { val n = d1(1) }"))
+    assertEquals("defined type alias D8\n", text("type D8 = List[D5]"))
+    assertEquals("import scala.util.Try\n", text("import scala.util.Try"))
+    assertEquals("defined class D9\n", text("class D9(val n: Int) extends AnyVal"))
+    assertTrue(text("(new D9(2)).n + D7.n").endsWith(": Int = 4\n"))
+    assertEquals("a9: Int = 1\nb9: String = two\n", text("val (a9, b9) = (1, \"two\")"))
+    assertEquals("\nc9: Int = 3\nd9: Int = 4\n", text("val c9 = 3; println(); val d9 = c9 + 1"))
+    assertEquals("null9: String = null\n", text("val null9: String = null"))
+    assertEquals("e9: Int = 5\n", text("var e9 = 5"))
+    assertEquals("e9: Int = 6\n", text("e9 = 6"))
+    assertEquals("", text("e9 += 1; ()"))
+  }
+
+  /** Scala's own phase for this is left out where there is nothing to specialise. */
+  @Test def functionsAndClassesAreSpecialised(): Unit = {
+    text("class Box[@specialized(Int) T](val in: T) { def out: T = in }\nval half = (n: Int) => n / 2")
+    assertTrue(text("new Box(3).getClass.getName").contains("Box$mcI$sp"))
+    assertTrue(text("half(8)").endsWith(": Int = 4\n"))
+    assertTrue(text("List(1, 2, 3).map(half.andThen(_ + 1)).sum").endsWith(": Int = 5\n"))
+  }
+
+  @Test def linesAreJoinedUntilTheyAreComplete(): Unit = {
+    assertEquals("6\n", text("println(List(1, 2, 3)\n  .sum)"))
+    assertEquals("12", text("def add(a: Int) = {\n  a + 1\n}\nprint(1)\nprint(add(1))")
+      .stripPrefix("add: (a: Int)Int\n").stripPrefix("def add(a: Int): Int\n"))
+    // a line that cannot begin anything belongs to the one before it
+    assertEquals("3\n", text("List(1, 2)\n  .map(_ + 1)\n  .max match { case n => println(n) }"))
+    assertEquals("no\n", text("if (1 > 2) {\n  println(\"yes\")\n}\nelse {\n  println(\"no\")\n}"))
+    assertEquals("", text("// nothing but this"))
+    assertEquals("r1: Int = 1\n", text("val r1 = 1\n/*\ncomment\n*/\n// and another"))
+    assertEquals("incomplete statement", error("sc.").get("evalue").asText)
+    assertEquals("incomplete statement", error("def f(").get("evalue").asText)
+  }
+
+  @Test def errorsHaveTheirFirstLineAsValue(): Unit = {
+    val unknown = error("println(5)\nnosuch + 1")
+    assertTrue(unknown.toString, unknown.get("evalue").asText.contains("error: not found: value nosuch"))
+    assertTrue(unknown.toString, unknown.get("traceback").size >= 1)
+    val thrown = error("print(\"before\\n\"); throw new RuntimeException(\"mine\")")
+    assertEquals("java.lang.RuntimeException: mine", thrown.get("evalue").asText)
+    assertEquals("before\n", thrown.get("traceback").get(0).asText)
+    // what follows is not run
+    error("1 / 0\nval never = 1")
+    assertTrue(error("never").get("evalue").asText.contains("not found"))
+  }
+
+  @Test def sparkIsThereAndCodeRunsInItsTasks(): Unit = {
+    assertTrue(text("spark").contains("org.apache.spark.sql."))
+    assertTrue(text("case class Point(x: Int)\nval two = 2\n"
+      + "sc.parallelize(1 to 4).map(n => Point(n * two)).map(_.x).sum").endsWith(": Double = 20.0\n"))
+    assertTrue(text("Seq(1, 2, 3).toDF(\"n\").where($\"n\" > 1).select(max(\"n\")).show()")
+      .contains("|     3|"))
+    assertTrue(text("spark.range(3).map(_ + 1).collect()").contains("Array(1, 2, 3)"))
+    assertTrue(text("sql(\"select 1 as one\").show()").contains("|one|"))
+  }
+
+  @Test def magicsShowJsonAndTables(): Unit = {
+    val table = output("val rows = List(List(1, \"a\"), List(3, \"b\"))\n%table rows")
+    assertEquals("""{"headers":[{"type":"BIGINT_TYPE","name":"0"},{"type":"STRING_TYPE","name":"1"}],"""
+      + """"data":[[1,"a"],[3,"b"]]}""",
+      table.get("data").get("application/vnd.livy.table.v1+json").toString)
+    assertEquals("""[[1,"a"],[3,"b"]]""",
+      output("%json rows").get("data").get("application/json").toString)
+    assertEquals("NameError", output("%json nosuch").get("ename").asText)
+    assertEquals("TypeError", output("%table List(1, \"a\")").get("ename").asText)
+    assertEquals("UnknownMagic", output("%nosuch rows").get("ename").asText)
+  }
+
+  @Test def namedObjectsAreSharedWithJobs(): Unit = {
+    output("import _root_.spark.jobserver._\n"
+      + "implicit val keep: NamedObjectPersister[NamedRDD[Int]] = new RDDPersister[Int]\n"
+      + "class Twice(val n: Int) extends Serializable { def twice = n * 2 }\n"
+      + "namedObjects.update(\"theirs\", NamedRDD(sc.parallelize(1 to 3).map(new Twice(_).twice),"
+      + " true, org.apache.spark.storage.StorageLevel.MEMORY_ONLY))")
+    assertEquals("[12.0,[\"theirs\"]]", launcher.run("mine.Sums", "", Seq(UserJars.jobs)).text)
+  }
+
+  @Test def aStatementMayPrintAsMuchAsItLikes(): Unit = {
+    val shown = text("for (_ <- 1 to 300000) println(\"0123456789\")")
+    assertTrue(shown.length.toString, shown.length < 110000)
+    assertTrue(shown.takeRight(200), shown.contains("more bytes are left out"))
+    assertTrue(shown.takeRight(200), shown.contains("statement-output-max"))
+  }
+
+  @Test def aKilledStatementEndsAndTheNextOneRuns(): Unit = {
+    val id = launcher.beginStatement("spark", "Thread.sleep(600000)")
+    assertEquals(Message.Started, launcher.receive().kind)
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    val told = launcher.receive()
+    assertEquals("KILLED", told.state)
+    launcher.acknowledge(id)
+    assertEquals("k1: Int = 1\n", text("val k1 = 1"))
+  }
+
+  @Test def aLoopThatHeedsNoInterruptIsEnded(): Unit = {
+    for (turn <- Seq("turns += 1", "println(turns)")) {
+      val begun = Files.createTempDirectory(launcher.folder, "loop").resolve("begun")
+      val id = launcher.beginStatement("spark",
+        "var turns = 0L\nnew java.io.File(\"" + begun + "\").createNewFile(); while (true) " + turn)
+      assertEquals(Message.Started, launcher.receive().kind)
+      await(Files.exists(begun))
+      launcher.send(Message.Kill, Json.obj().put("id", id))
+      assertEquals("KILLED", launcher.receive().state)
+      launcher.acknowledge(id)
+    }
+    assertEquals("0\n", text("println(turns)"))
+    assertTrue(text("sc.parallelize(1 to 3).map(_ + 1).sum").endsWith("9.0\n"))
+  }
+
+  @Test def codeThatHeedsNoInterruptIsToldOf(): Unit = {
+    val (begun, end) = (launcher.folder.resolve("begun"), launcher.folder.resolve("end"))
+    def file(path: Path) = "new java.io.File(\"" + path + "\")"
+    val id = launcher.beginStatement("spark",
+      s"val end = ${file(end)}\n${file(begun)}.createNewFile(); "
+        + "while (!end.exists) try { while (!end.exists) {} } catch { case _: Throwable => }")
+    assertEquals(Message.Started, launcher.receive().kind)
+    await(Files.exists(begun))
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    await(launcher.log.contains("does not heed that it is interrupted"))
+    Files.createFile(end)
+    assertEquals("KILLED", launcher.receive().state)
+    launcher.acknowledge(id)
+  }
+
+  @Test def whatCannotBeInterpretedIsRefusedInWords(): Unit = {
+    val told = launcher.state("sparkr", "1 + 1").json
+    assertEquals(("error", "InterpreterError"),
+      (told.get("status").asText, told.get("ename").asText))
+    assertTrue(told.toString, told.get("evalue").asText.contains("there is none for kind sparkr"))
+  }
+
+  @Test def codeIsCompleted(): Unit = {
+    text("val completed = \"text\"")
+    val meta = Json.obj().put("key", "k").put("kind", "spark").put("cursor", 12)
+    launcher.send(Message.Complete, meta, "completed.ch")
+    val told = launcher.receive()
+    assertEquals((Message.Completed, "k"), (told.kind, told.meta.get("key").asText))
+    assertTrue(told.text, told.text.contains("\"charAt\""))
+  }
+
+  @Test def sqlShowsRowsWithTheirSchema(): Unit = {
+    val told = launcher.state("sql", "select id, cast(id as string) as text from range(1200)").json
+    val json = told.at("/data/application~1json")
+    assertEquals(1000, json.get("data").size)
+    assertEquals("[1,\"1\"]", json.get("data").get(1).toString)
+    assertEquals("text", json.at("/schema/fields/1/name").asText)
+    assertEquals("string", json.at("/schema/fields/1/type").asText)
+    val wrong = launcher.state("sql", "select nosuch").json
+    assertEquals(("error", "Error"), (wrong.get("status").asText, wrong.get("ename").asText))
+    assertTrue(wrong.get("evalue").asText.contains("nosuch"))
+    assertTrue(wrong.get("traceback").size > 1)
+  }
+}
+
+object ScalaStatementSuite {
+  private var launcher: TestLauncher = _
+
+  @BeforeClass def start(): Unit = {
+    launcher = new TestLauncher
+    launcher.context(Map("spark.master" -> "local[2]", "statement-output-max" -> "100000"))
+  }
+
+  @AfterClass def stop(): Unit = launcher.close()
+}

@@ -1,0 +1,88 @@
+"""SQL without a driver program, on real Spark, local[2]."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from sparkjob_server import EXAMPLES, Server, wait_until
+
+FACTORY = "spark.jobserver.context."
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as s:
+        s.upload("examples", EXAMPLES)
+        yield s
+
+
+def ask(server, query, method="POST", path="/sql", headers=(), **parameters):
+    """(status, headers, body)"""
+    url = f"http://127.0.0.1:{server.port}{path}?" + "&".join(f"{k}={v}" for k, v in parameters.items())
+    request = urllib.request.Request(url, query and query.encode(), dict(headers), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read()
+
+
+def rows(server, query, context="sql"):
+    status, _, body = ask(server, query, context=context, sync="true", timeout=600)
+    assert status == 200, body
+    return json.loads(body)["result"]
+
+
+def test_sql_beside_jobs_of_a_session(server):
+    server.context("sql", **{"context-factory": FACTORY + "SessionContextFactory"})
+    server.run("spark.jobserver.SessionLoaderTestJob", context="sql")
+    query = "SELECT city, count(*) AS n FROM addresses GROUP BY city ORDER BY city"
+    assert rows(server, query) == [{"city": "Purple City", "n": 1}, {"city": "San Jose", "n": 2}]
+    status, headers, body = ask(server, query, context="sql", sync="true", format="csv", timeout=600)
+    assert (status, body) == (200, b"city,n\nPurple City,1\nSan Jose,2\n")
+    assert headers["Content-Type"] == "text/csv; charset=utf-8"
+    job = server.get(f"/jobs/{headers['Sparkjob-Job']}")[1]
+    assert job["result"] == {"location": f"/jobs/{job['jobId']}/result", "contentType": "text/csv"}
+    # asynchronous, and with Arrow
+    status, _, body = ask(server, query, context="sql", headers={"Accept": "application/vnd.apache.arrow.stream"})
+    assert status == 202, body
+    job = json.loads(body)["jobId"]
+    wait_until("it has ended", lambda: server.get(f"/jobs/{job}")[1]["status"] == "FINISHED")
+    status, headers, body = ask(server, None, "GET", f"/jobs/{job}/result")
+    assert headers["Content-Type"] == "application/vnd.apache.arrow.stream"
+    assert body.startswith(b"\xff\xff\xff\xff") and body.endswith(b"\xff\xff\xff\xff\0\0\0\0"), body
+    # what cannot be analysed is refused, also where nobody waits for the end
+    status, _, body = ask(server, "SELECT * FROM nowhere", context="sql")
+    assert status == 400 and "nowhere" in json.loads(body)["result"]["message"], body
+    status, _, body = ask(server, "SELECT assert_true(city = 'x') FROM addresses", context="sql", sync="true", timeout=600)
+    assert status == 200 and json.loads(body)["status"] == "ERROR", body
+    # a kill ends its Spark work
+    status, _, body = ask(server, "SELECT count(*) FROM range(1000000) a JOIN range(1000000) b ON a.id + b.id = 3", context="sql")
+    job = json.loads(body)["jobId"]
+    wait_until("its Spark work has begun", lambda: "progress" in server.get(f"/jobs/{job}")[1])
+    assert server.delete(f"/jobs/{job}")[1]["status"] == "KILLED"
+    assert rows(server, "SELECT 1 AS one") == [{"one": 1}]
+    server.delete("/contexts/sql")
+
+
+def test_sql_in_contexts_without_a_session(server):
+    for name, factory in ("plain", "DefaultSparkContextFactory"), ("stream", "StreamingContextFactory"):
+        server.context(name, **{"context-factory": FACTORY + factory})
+        rows(server, "CREATE TEMP VIEW v AS SELECT 1 AS one", name)
+        assert rows(server, "SELECT * FROM v", name) == [{"one": 1}]
+        server.delete(f"/contexts/{name}")
+
+
+def test_a_result_larger_than_the_heap(server):
+    """300 MB from a driver with a heap of 480 MB, where Spark would have them twice; also of one partition, which is packed."""
+    server.context("small", **{"spark.driver.memory": "480m"})
+    query = "SELECT id, concat(repeat('x', 950), id) AS x FROM range(0, 300000, 1, %d)"
+    for partitions in 300, 1:
+        status, headers, body = ask(server, query % partitions, context="small", sync="true", format="csv", timeout=600)
+        lines = body.split(b"\n")
+        assert status == 200 and len(lines) == 300002, (status, len(lines), body[:1000])
+        assert lines[1].startswith(b"0,xxx") and lines[300000].startswith(b"299999,xxx")
+    status, headers, body = ask(server, query % 1, context="small", sync="true", format="arrow", timeout=600)
+    assert status == 200 and len(body) > 285000000 and body.endswith(b"\xff\xff\xff\xff\0\0\0\0"), (status, len(body), body[:1000])
+    server.delete("/contexts/small")
