@@ -101,13 +101,15 @@ static const sjl_step_t  sjl_step_jobs_alive = {
     sjl_snapshot_jobs_alive, sjl_reader_send_jobs, &sjl_step_jobs
 };
 
-static const sjl_step_t  sjl_step_contexts_alive = {
-    sjl_snapshot_contexts_alive, sjl_reader_send_contexts, &sjl_step_jobs_alive
+static const sjl_step_t  sjl_step_contexts_final = {
+    sjl_snapshot_contexts_final, sjl_reader_send_contexts, &sjl_step_jobs_alive
 };
 
+/* a name is never that of an older context while the snapshot is loaded */
+
 static const sjl_step_t  sjl_step_snapshot = {
-    sjl_snapshot_contexts_final, sjl_reader_send_contexts,
-    &sjl_step_contexts_alive
+    sjl_snapshot_contexts_alive, sjl_reader_send_contexts,
+    &sjl_step_contexts_final
 };
 
 static const sjl_step_t  sjl_step_list = {
@@ -427,7 +429,7 @@ sjl_list_place(void *data, const void *row)
 }
 
 
-/* final ones come newest first, and are sent oldest first like all */
+/* final ones come newest first, and are sent oldest first as well */
 
 static void
 sjl_reader_send_contexts(sjl_reader_t *reader)
@@ -437,7 +439,7 @@ sjl_reader_send_contexts(sjl_reader_t *reader)
     sjl_context_row_t  *row;
 
     for (i = 0; i < reader->n; i++) {
-        row = &reader->rows.contexts[reader->step == &sjl_step_snapshot
+        row = &reader->rows.contexts[reader->step == &sjl_step_contexts_final
                                      ? reader->n - 1 - i : i];
 
         meta = sjl_record_put("context", sjl_session_record(row));

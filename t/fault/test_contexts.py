@@ -77,6 +77,18 @@ def test_get_and_log_tell_of_the_newest_also_after_its_end(server):
         assert c.context("c") == record and b"dies before" in c.ask("context-log", {"name": "c"})[1]
 
 
+def test_a_snapshot_tells_of_the_context_that_runs_before_older_ones_of_its_name(server):
+    """So that nobody sees an older one by that name while it is loaded."""
+    with Channel(server.socket) as c:
+        c.create("c")
+        c.ask("context-delete", {"name": "c"})
+        c.create("c")
+        stream = c.send("snapshot", {"jobs": 10})
+        c.wait(stream)
+        told = [m["record"]["state"] for m, _ in c.records[stream] if m["kind"] == "context" and m["record"]["name"] == "c"]
+        assert told == ["RUNNING", "FINISHED"]
+
+
 def test_a_key_stands_for_one_context(server):
     key = {"id": str(uuid.uuid4()), "name": "k", "again": True, "settings": {"a": "1", "b": "2"}, "user": "u"}
     other = dict(key, settings={"b": "2", "a": "1"})
