@@ -310,6 +310,7 @@ ngx_http_sparkjob_list_begin(ngx_http_request_t *r,
     if (list->query.sessions) {
         list->rows.skip = list->query.skip;
         list->rows.page = list->query.page;
+        list->rows.ui = list->query.ui;
     }
 }
 

@@ -110,8 +110,10 @@ u_char *ngx_http_sparkjob_livy_log_lines(u_char *p,
 
 /*
  * row: what a record tells of a session.  The state is good as long as it is
- * not changed.
+ * not changed.  ngx_http_sparkjob_livy_ui() is where the UIs of sessions can be
+ * seen, as in JSON; empty: nowhere.
  */
+ngx_int_t ngx_http_sparkjob_livy_ui(ngx_http_request_t *r, ngx_str_t *ui);
 ngx_str_t *ngx_http_sparkjob_livy_state(ngx_http_sparkjob_record_t *rec);
 
 /*
@@ -122,7 +124,6 @@ ngx_int_t ngx_http_sparkjob_livy_kind(ngx_http_sparkjob_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *kind);
 
 /* sessions */
-json_t *ngx_http_sparkjob_livy_meta(ngx_http_request_t *r);
 ngx_int_t ngx_http_sparkjob_livy_session_tell(ngx_http_request_t *r,
     ngx_uint_t status, ngx_http_sparkjob_record_t *rec,
     ngx_http_sparkjob_livy_log_t *log);

@@ -11,6 +11,13 @@
 #include <ngx_http_sparkjob_livy.h>
 
 
+#if (NGX_HTTP_SSL)
+#define ngx_http_sparkjob_livy_is_tls(r)  ((r)->connection->ssl != NULL)
+#else
+#define ngx_http_sparkjob_livy_is_tls(r)  0
+#endif
+
+
 static u_char *ngx_http_sparkjob_livy_member(u_char *p, const char *name,
     ngx_str_t *s);
 
@@ -117,7 +124,7 @@ u_char *
 ngx_http_sparkjob_livy_render(u_char *p, ngx_http_sparkjob_record_t *rec,
     ngx_str_t *s)
 {
-    u_char     *start;
+    u_char     *start, *url;
     ngx_str_t  *ui;
 
     if (rec->of.session.number < 0) {
@@ -148,7 +155,16 @@ ngx_http_sparkjob_livy_render(u_char *p, ngx_http_sparkjob_record_t *rec,
                                       &s[NGX_HTTP_SPARKJOB_CONTEXT_KIND]);
     p = ngx_http_sparkjob_livy_member(p, ",\"appInfo\":{\"driverLogUrl\":",
                                      &s[NGX_HTTP_SPARKJOB_CONTEXT_DRIVER_LOG]);
+
+    url = ngx_cpymem(p, ",\"sparkUiUrl\":", sizeof(",\"sparkUiUrl\":") - 1);
     p = ngx_http_sparkjob_livy_member(p, ",\"sparkUiUrl\":", ui);
+
+    if (rec->state == SJP_CONTEXT_RUNNING
+        && s[NGX_HTTP_SPARKJOB_CONTEXT_URL].len)
+    {
+        rec->of.session.ui = url + 1 - start;
+        rec->of.session.ui_len = p - url - 2;
+    }
 
     p = ngx_sprintf(p, ",\"executorLogUrls\":null},\"log\":[");
     rec->of.session.log = p - start;
@@ -173,6 +189,87 @@ ngx_http_sparkjob_livy_member(u_char *p, const char *name, ngx_str_t *s)
     *p++ = '"';
 
     return p;
+}
+
+
+u_char *
+ngx_http_sparkjob_livy_row(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own, ngx_str_t *ui)
+{
+    u_char     *name, *url, *last;
+    ngx_str_t   row;
+
+    row = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_SESSION);
+
+    name = row.data + rec->of.session.name;
+    url = row.data + rec->of.session.ui;
+    last = row.data + row.len;
+
+    if (own->len && ngx_http_sparkjob_is_own(own, name, last - name)) {
+        p = ngx_cpymem(p, row.data, name - row.data);
+        row.data = name + own->len;
+    }
+
+    if (ui->len && rec->of.session.ui) {
+        p = ngx_cpymem(p, row.data, url - row.data);
+        p = ngx_sprintf(p, "%V%L/ui/", ui, rec->of.session.number);
+        row.data = url + rec->of.session.ui_len;
+    }
+
+    return ngx_cpymem(p, row.data, last - row.data);
+}
+
+
+/*
+ * Clients of Livy show the URL as a link, on pages of their own: so it has to
+ * begin with the host, as the client has named it.
+ */
+
+ngx_int_t
+ngx_http_sparkjob_livy_ui(ngx_http_request_t *r, ngx_str_t *ui)
+{
+    u_char                        *p;
+    ngx_str_t                      none, path, url;
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    ngx_str_null(&none);
+    ngx_str_null(ui);
+
+    if (slcf->ui.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_sparkjob_reply_path(r, "/sessions/", &none, "", &path)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    url = path;
+
+    if (r->headers_in.host) {
+        url.data = ngx_pnalloc(r->pool, sizeof("https://") - 1
+                               + r->headers_in.host->value.len + path.len);
+        if (url.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(url.data, "%s://%V%V",
+                        ngx_http_sparkjob_livy_is_tls(r) ? "https" : "http",
+                        &r->headers_in.host->value, &path);
+        url.len = p - url.data;
+    }
+
+    ui->data = ngx_pnalloc(r->pool, ngx_http_sparkjob_json_len(&url));
+    if (ui->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ui->len = ngx_http_sparkjob_json(ui->data, &url) - ui->data;
+
+    return NGX_OK;
 }
 
 

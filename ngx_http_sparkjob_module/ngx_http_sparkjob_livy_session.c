@@ -152,6 +152,10 @@ ngx_http_sparkjob_livy_session_list(ngx_http_request_t *r)
     query.page = ngx_max(page.size, 0);
     query.reply = ngx_http_sparkjob_livy_session_rows;
 
+    if (ngx_http_sparkjob_livy_ui(r, &query.ui) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_sparkjob_list(r, &query, "[]", NGX_HTTP_SPARKJOB_SESSION);
 }
 
@@ -263,14 +267,19 @@ ngx_http_sparkjob_livy_session_tell(ngx_http_request_t *r, ngx_uint_t status,
 {
     u_char                         *p;
     size_t                          at;
-    ngx_str_t                       row;
+    ngx_str_t                       row, ui;
     ngx_buf_t                      *b;
     ngx_http_sparkjob_ctx_t        *ctx;
     ngx_http_sparkjob_livy_page_t   page;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    row.len = rec->len[NGX_HTTP_SPARKJOB_SESSION];
+    if (ngx_http_sparkjob_livy_ui(r, &ui) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    row.len = rec->len[NGX_HTTP_SPARKJOB_SESSION] + ui.len
+              + NGX_HTTP_SPARKJOB_LIVY_UI;
 
     row.data = ngx_pnalloc(r->pool, row.len);
     b = ngx_create_temp_buf(r->pool, row.len
@@ -280,13 +289,13 @@ ngx_http_sparkjob_livy_session_tell(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* what is left out of the name stands before the log */
-
-    p = ngx_http_sparkjob_row(row.data, rec, NGX_HTTP_SPARKJOB_SESSION,
-                              &ctx->own_json);
-
-    at = rec->of.session.log - (row.len - (p - row.data));
+    p = ngx_http_sparkjob_livy_row(row.data, rec, &ctx->own_json, &ui);
     row.len = p - row.data;
+
+    /* what is told in another way than in the record stands before the log */
+
+    at = row.len
+         - (rec->len[NGX_HTTP_SPARKJOB_SESSION] - rec->of.session.log);
 
     b->last = ngx_cpymem(b->last, row.data, at);
 

@@ -214,6 +214,7 @@ struct ngx_http_sparkjob_query_s {
     ngx_uint_t                    sessions; /* by their numbers: contexts */
     ngx_uint_t                    skip;     /* of sessions, so many */
     ngx_uint_t                    page;     /* and then show so many */
+    ngx_str_t                     ui;       /* of sessions, where UIs are */
     ngx_http_sparkjob_rows_pt     reply;    /* NULL: the rows alone */
 };
 
@@ -226,6 +227,7 @@ struct ngx_http_sparkjob_rows_s {
     ngx_chain_t                  *last;
     ngx_str_t                     brackets;
     ngx_str_t                     own;      /* see ngx_http_sparkjob_row() */
+    ngx_str_t                     ui;
     ngx_uint_t                    row;      /* which string of the records */
     ngx_uint_t                    n;
     ngx_uint_t                    more;     /* may follow, of jobs */
@@ -425,7 +427,8 @@ void ngx_http_sparkjob_own_strip(ngx_http_sparkjob_ctx_t *ctx,
  * rows: ngx_http_sparkjob_rows_put() allocates nothing, it may be called under
  * a lock.  It returns NGX_DECLINED if ngx_http_sparkjob_rows_grow() has to make
  * room first.  ngx_http_sparkjob_row() copies one row, and leaves "own", which
- * is escaped as in JSON, out of the name of a context that begins with it.
+ * is escaped as in JSON, out of the name of a context that begins with it; so
+ * does ngx_http_sparkjob_livy_row(), with the row of a session.
  */
 u_char *ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n, ngx_str_t *own);
@@ -584,7 +587,13 @@ u_char *ngx_http_sparkjob_time(u_char *p, uint64_t ms);
  * livy: the dialect of Livy, as far as others have to know of it.
  * ngx_http_sparkjob_livy_prepare() is NGX_DECLINED where ctx->problem says why
  * not; ngx_http_sparkjob_livy_record() returns what is to be freed.
+ * ngx_http_sparkjob_livy_row() has the Spark UI below "ui", as in JSON, unless
+ * that is empty, and then needs room for so many bytes more than the row and
+ * "ui" have.
  */
+#define NGX_HTTP_SPARKJOB_LIVY_UI  (NGX_INT64_LEN + sizeof("/ui/"))
+
+
 ngx_int_t ngx_http_sparkjob_livy_prepare(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx);
 ngx_int_t ngx_http_sparkjob_livy_reply_text(ngx_http_request_t *r,
@@ -594,6 +603,9 @@ ngx_int_t ngx_http_sparkjob_livy_reply_error(ngx_http_request_t *r,
 char *ngx_http_sparkjob_livy_record(json_t *meta, ngx_str_t *s);
 u_char *ngx_http_sparkjob_livy_render(u_char *p,
     ngx_http_sparkjob_record_t *rec, ngx_str_t *s);
+u_char *ngx_http_sparkjob_livy_row(u_char *p, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *own, ngx_str_t *ui);
+json_t *ngx_http_sparkjob_livy_meta(ngx_http_request_t *r);
 void ngx_http_sparkjob_livy_ended(ngx_str_t *name);
 void ngx_http_sparkjob_livy_mark(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t busy);

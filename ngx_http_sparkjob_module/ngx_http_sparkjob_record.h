@@ -110,6 +110,9 @@ typedef struct {
     uint32_t                      name;     /* in the session's row: where */
     uint32_t                      state;    /* these begin, and the lines of */
     uint32_t                      log;      /* the log */
+    uint32_t                      ui;       /* the URL of the UI, if it can be
+                                               seen through nginx; or 0 */
+    uint32_t                      ui_len;
     uint8_t                       busy;     /* its statements run, or wait */
 } ngx_http_sparkjob_session_part_t;
 

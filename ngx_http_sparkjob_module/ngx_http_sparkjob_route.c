@@ -33,6 +33,9 @@ static ngx_int_t ngx_http_sparkjob_method(ngx_http_request_t *r,
 static ngx_int_t ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t method, ngx_uint_t *allowed);
+static ngx_int_t ngx_http_sparkjob_search(ngx_http_sparkjob_route_t *route,
+    ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t method, ngx_str_t *path,
+    ngx_uint_t *allowed);
 static void ngx_http_sparkjob_trim(ngx_str_t *path);
 static ngx_int_t ngx_http_sparkjob_path(ngx_http_request_t *r,
     ngx_str_t *path);
@@ -315,9 +318,9 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
     ngx_http_sparkjob_loc_conf_t *slcf, ngx_http_sparkjob_ctx_t *ctx,
     ngx_uint_t method, ngx_uint_t *allowed)
 {
-    ngx_str_t                   path, name, rest;
-    ngx_uint_t                  marked;
-    ngx_http_sparkjob_route_t  *route;
+    ngx_int_t   rc;
+    ngx_str_t   path;
+    ngx_uint_t  marked;
 
     if (ngx_http_sparkjob_path(r, &path) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -334,13 +337,28 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
         path.len -= slcf->prefix.len;
     }
 
-    if (slcf->livy) {
+    rc = ngx_http_sparkjob_search(slcf->routes, ctx, method, &path, allowed);
+
+    if (rc == NGX_DECLINED && slcf->livy && *allowed == 0) {
         ngx_http_sparkjob_trim(&path);
+        rc = ngx_http_sparkjob_search(slcf->routes, ctx, method, &path,
+                                      allowed);
     }
 
-    for (route = slcf->routes; route->handler; route++) {
+    return rc == NGX_OK ? ngx_http_sparkjob_name(ctx, marked) : NGX_OK;
+}
 
-        if (!ngx_http_sparkjob_match(&route->pattern, &path, &name, &rest)) {
+
+static ngx_int_t
+ngx_http_sparkjob_search(ngx_http_sparkjob_route_t *route,
+    ngx_http_sparkjob_ctx_t *ctx, ngx_uint_t method, ngx_str_t *path,
+    ngx_uint_t *allowed)
+{
+    ngx_str_t  name, rest;
+
+    for ( /* void */ ; route->handler; route++) {
+
+        if (!ngx_http_sparkjob_match(&route->pattern, path, &name, &rest)) {
             continue;
         }
 
@@ -349,13 +367,13 @@ ngx_http_sparkjob_find_route(ngx_http_request_t *r,
             ctx->name = name;
             ctx->rest = rest;
 
-            return ngx_http_sparkjob_name(ctx, marked);
+            return NGX_OK;
         }
 
         *allowed |= route->method;
     }
 
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 

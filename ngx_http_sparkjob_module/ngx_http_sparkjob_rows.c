@@ -26,6 +26,7 @@ ngx_http_sparkjob_rows_init(ngx_http_sparkjob_rows_t *rows, ngx_pool_t *pool,
     rows->brackets.data = (u_char *) brackets;
     rows->brackets.len = 2;
     ngx_str_null(&rows->own);
+    ngx_str_null(&rows->ui);
     rows->row = row;
     rows->n = 0;
     rows->more = 0;
@@ -108,7 +109,7 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     }
 
     size = sizeof(",,\"result\":}") - 1 + rec->len[rows->row] + progress.len
-           + error.len;
+           + error.len + rows->ui.len + NGX_HTTP_SPARKJOB_LIVY_UI;
 
     b = rows->last->buf;
 
@@ -123,7 +124,9 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         *p++ = ',';
     }
 
-    p = ngx_http_sparkjob_row(p, rec, rows->row, &rows->own);
+    p = (rows->row == NGX_HTTP_SPARKJOB_SESSION)
+        ? ngx_http_sparkjob_livy_row(p, rec, &rows->own, &rows->ui)
+        : ngx_http_sparkjob_row(p, rec, rows->row, &rows->own);
 
     if (progress.len) {
         p = ngx_cpymem(p, progress.data, progress.len);
@@ -166,8 +169,7 @@ ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
         return ngx_cpymem(p, row.data, row.len);
     }
 
-    at = (n == NGX_HTTP_SPARKJOB_ROW) ? rec->own
-         : (n == NGX_HTTP_SPARKJOB_SESSION) ? rec->of.session.name : 0;
+    at = (n == NGX_HTTP_SPARKJOB_ROW) ? rec->own : 0;
 
     if (at == 0) {
         return ngx_cpymem(p, row.data, row.len);

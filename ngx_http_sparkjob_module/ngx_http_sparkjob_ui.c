@@ -3,7 +3,7 @@
  * Copyright (C) the sparkjob authors
  * Licensed under the Apache License, Version 2.0
  *
- * The Spark UI of a context: sparkjob_ui.
+ * The Spark UI of a context, or of a session, which is one: sparkjob_ui.
  *
  * Who may see it is found out here, as for any other route.  The launcher tells
  * where it is; then nginx asks, see ngx_http_sparkjob_pass.c.
@@ -13,11 +13,27 @@
 #include <ngx_http_sparkjob_module.h>
 
 
+/* what the dialects have of their own; the second one is Livy's */
+
+typedef struct {
+    const char  *path;
+    const char  *kill;
+} ngx_http_sparkjob_ui_dialect_t;
+
+
+static ngx_http_sparkjob_ui_dialect_t *ngx_http_sparkjob_ui_dialect(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_ui_check(ngx_http_sparkjob_ctx_t *ctx);
 static ngx_int_t ngx_http_sparkjob_ui_told(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_ui_pass(ngx_http_request_t *r,
     ngx_str_t *url, ngx_str_t *root);
+
+
+static ngx_http_sparkjob_ui_dialect_t  ngx_http_sparkjob_ui_dialects[] = {
+    { "/contexts/", "DELETE /jobs/<id>" },
+    { "/sessions/", "POST /sessions/<id>/statements/<number>/cancel" }
+};
 
 
 /* what changes something within Spark's UI, in any path of it */
@@ -44,6 +60,17 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_ui_call = {
 };
 
 
+static ngx_http_sparkjob_ui_dialect_t *
+ngx_http_sparkjob_ui_dialect(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    return &ngx_http_sparkjob_ui_dialects[slcf->livy];
+}
+
+
 /* the pages have relative links, too */
 
 ngx_int_t
@@ -54,8 +81,8 @@ ngx_http_sparkjob_context_ui_begin(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_reply_path(r, "/contexts/", &ctx->name, "/ui/",
-                                     &value)
+    if (ngx_http_sparkjob_reply_path(r, ngx_http_sparkjob_ui_dialect(r)->path,
+                                     &ctx->name, "/ui/", &value)
         != NGX_OK
         || ngx_http_sparkjob_reply_header(r, "Location", &value) != NGX_OK)
     {
@@ -93,7 +120,9 @@ ngx_http_sparkjob_context_ui(ngx_http_request_t *r)
         return ngx_http_sparkjob_reply_problem(r);
     }
 
-    meta = json_pack("{s:s%}", "name", ngx_http_sparkjob_text(&ctx->stored));
+    meta = slcf->livy ? ngx_http_sparkjob_livy_meta(r)
+                      : json_pack("{s:s%}", "name",
+                                  ngx_http_sparkjob_text(&ctx->stored));
 
     return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_ui_call, meta, 0,
                                  slcf->reply_timeout);
@@ -135,7 +164,8 @@ ngx_http_sparkjob_ui_check(ngx_http_sparkjob_ctx_t *ctx)
             ctx->status = NGX_HTTP_FORBIDDEN;
 
             return ngx_http_sparkjob_problem(ctx, "Nothing is killed through "
-                                             "the UI: use DELETE /jobs/<id>");
+                                             "the UI: use %s",
+                     ngx_http_sparkjob_ui_dialect(ctx->request)->kill);
         }
     }
 
@@ -189,7 +219,8 @@ ngx_http_sparkjob_ui_pass(ngx_http_request_t *r, ngx_str_t *url,
 
     /* links of the UI's own pages begin with that */
 
-    if (ngx_http_sparkjob_reply_path(r, "/contexts/", &ctx->name, "/ui", &base)
+    if (ngx_http_sparkjob_reply_path(r, ngx_http_sparkjob_ui_dialect(r)->path,
+                                     &ctx->name, "/ui", &base)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

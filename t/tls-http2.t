@@ -34,6 +34,8 @@ for my $version ('1.1', '2') {
     is($health->{version}, $version, "$name is spoken");
     json_like($health->{body}, '{"status": "SUCCESS"}', "$name: health");
 
+    like(curl($option, "$base/livy/sessions")->{body}, qr{"sparkUiUrl":"\Q$base\E/livy/sessions/0/ui/"}, "$name: where the Spark UI is");
+
     my $missing = curl($option, "$base/jobs/nope");
     is($missing->{code}, 404, "$name: an error keeps its code");
     json_like($missing->{body}, '{"status": "ERROR", "result": "No such job ID nope"}',
@@ -128,13 +130,15 @@ server {
     ssl_verify_client       optional;
 
     location / { sparkjob main; sparkjob_user $ssl_client_s_dn; }
+    location /livy/ { sparkjob_livy main; sparkjob_ui @ui; }
+    location @ui { proxy_pass $sparkjob_ui; }
     location /small/ { sparkjob main; client_max_body_size 1k; }
 }
 --- config
 location / { sparkjob main; }
 --- init
 main::upload('app');
-main::context('c1?max-jobs-per-context=32');
+main::context('c1?max-jobs-per-context=32&script.ui=on');
 --- request
 GET /contexts
 --- json

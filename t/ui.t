@@ -12,6 +12,7 @@ our $Ui = '@ui { include ' . dirname(dirname(abs_path(__FILE__))) . '/conf/nginx
 launcher('main', max_contexts => 32);
 run_tests();
 
+my $nginx = http_port();
 sub as { my ($user, $method, $path, %headers) = @_; http($method, $path, '', 'X-User' => $user, %headers) }
 
 is(as('ann', 'POST', '/contexts/a?script.ui=on')->{status}, 200, 'ann has a context with an interface');
@@ -73,10 +74,44 @@ is(as('ann', 'GET', '/contexts/a/ui/x/../jobs/')->{json}{path}, '/jobs/', 'and w
 is(as('ann', $_, '/contexts/a/ui/jobs/')->{status}, 405, "$_ is not for it") for qw(POST PUT DELETE);
 is(as('ann', 'POST', '/contexts/a/ui/jobs/?_method=GET')->{status}, 405, 'nor is POST by another name');
 
+# To clients of Livy it is the session's.
+
+my ($a, $b) = map { as($_, 'GET', '/livy/sessions')->{json}{sessions}[0] } qw(ann bob);
+my $base = "http://localhost:$nginx/livy/sessions";
+my %named = (Host => "localhost:$nginx");
+is(as('ann', 'GET', "/livy/sessions/$_", %named)->{json}{appInfo}{sparkUiUrl}, "$base/$a->{id}/ui/", "a session, $_, says where it is")
+    for $a->{id}, 'a';
+is(as('ann', 'GET', '/livy/sessions', %named)->{json}{sessions}[0]{appInfo}{sparkUiUrl}, "$base/$a->{id}/ui/", 'and so does the list');
+is(as('ann', 'GET', '/livy/sessions', Host => 'a"b\\c')->{json}{sessions}[0]{appInfo}{sparkUiUrl}, qq{http://a"b\\c/livy/sessions/$a->{id}/ui/},
+   'by the name of the host that the client has for it');
+is_deeply([map { $_->{appInfo}{sparkUiUrl} } @{as('root', 'GET', '/livy/sessions', %named)->{json}{sessions}}],
+          [map { "$base/$_->{id}/ui/" } $a, $b], 'to an admin of all of them');
+my $own = as('ann', 'GET', '/off/livy/sessions')->{json}{sessions}[0];
+like($own->{appInfo}{sparkUiUrl}, qr{^http://localhost:\d+$}, "where it cannot be seen it is the driver's own");
+is($own->{name}, 'a', 'of the session of that name');
+
+is(as('ann', 'GET', "/livy/sessions/$a->{id}/ui")->{headers}{location}, "/livy/sessions/$a->{id}/ui/", 'it begins with a slash');
+$asked = as('ann', 'GET', "/livy/sessions/$a->{id}/ui/")->{headers}{location};
+like($asked, qr{/livy/sessions/$a->{id}/ui/jobs/$}, 'its redirects stay below it');
+$asked = as('ann', 'GET', "/livy/sessions/$a->{id}/ui/jobs/?id=1")->{json};
+is($asked->{path}, '/jobs/?id=1', 'the slash behind a path is passed on');
+is($asked->{headers}{'x-forwarded-context'}, "/livy/sessions/$a->{id}/ui", 'and where the pages are to be found');
+is(as('ann', 'GET', '/livy/sessions/a/ui/jobs')->{json}{path}, '/jobs', 'a session by its name, a path without a slash');
+is(as('root', 'GET', "/livy/sessions/$a->{id}/ui/jobs/")->{json}{path}, '/jobs/', 'an admin sees it');
+for my $path ("$a->{id}/ui/jobs/", '1000/ui/jobs/', 'ann~a/ui/') {
+    my $refused = as('bob', 'GET', "/livy/sessions/$path");
+    is($refused->{status}, 404, "others do not: $path");
+    like($refused->{json}{msg}, qr{^context \S+ does not run}, 'in the words of Livy');
+}
+my $refused = as('ann', 'GET', '/livy/sessions/a/ui/stages/stage/kill/?id=1');
+is($refused->{status}, 403, 'nothing is killed by it');
+like($refused->{json}{msg}, qr{use POST /sessions/<id>/statements/<number>/cancel$}, 'it says by what');
+is(as('ann', 'POST', '/livy/sessions/a/ui/jobs/')->{status}, 405, 'it is for GET');
+is(as('ann', 'GET', '/off/livy/sessions/a/ui/')->{status}, 404, 'where it is off it is not there');
+
 # What a driver says of its interface is not believed.
 
 my $other = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
-my $nginx = http_port();
 my %told = (
     'a service of this host' => 'http://127.0.0.1:' . $other->sockport,
     'the API itself' => "http://127.0.0.1:$nginx",
@@ -163,6 +198,12 @@ invalid URL prefix
     sparkjob_allow submit eve;
 }
 location /off/ { sparkjob main; sparkjob_user \$http_x_user; sparkjob_owner on; }
+location /off/livy/ { sparkjob_livy main; sparkjob_user \$http_x_user; sparkjob_owner on; }
+location /livy/ {
+    sparkjob_livy main; sparkjob_user \$http_x_user; sparkjob_owner on; sparkjob_ui \@ui;
+    sparkjob_allow admin root;
+    sparkjob_allow read,contexts ann bob;
+}
 location $::Ui"
 --- request
 GET /healthz

@@ -7,6 +7,7 @@
 
 #include "sjl_ui.h"
 #include "sjl_context.h"
+#include "sjl_session.h"
 #include "sjl_yarn.h"
 
 #include <arpa/inet.h>
@@ -62,20 +63,28 @@ void
 sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
 {
     char           *url, *why;
-    const char     *name;
+    const char     *name, *session, *own;
     sjl_request_t  *r;
     sjl_context_t  *ctx;
 
     r = sjl_request_make(c, f);
+    name = "";
+    session = NULL;
+    own = NULL;
 
-    if (sjl_request_unpack(r, f, "{s:s}", "name", &name) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s?s, s?s, s?s}", "name", &name, "session",
+                           &session, "own", &own)
+        == SJL_ERROR)
+    {
         return;
     }
 
-    ctx = sjl_context_find_name(name);
+    ctx = session ? sjl_session_find(session, own)
+                  : sjl_context_find_name(name);
 
     if (ctx == NULL) {
-        sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT, name);
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT,
+                           session ? session : name);
         return;
     }
 
@@ -93,7 +102,7 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
         sjl_request_reply(r, json_pack("{s:s}", "url", url), NULL, 0);
 
     } else {
-        sjl_ui_none(r, name, why);
+        sjl_ui_none(r, ctx->row.name, why);
     }
 
     free(url);

@@ -252,10 +252,11 @@ sub http_start {
     my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                      PeerPort => delete $headers{port} // $Port)
         or die "cannot connect: $!";
+    $headers{Host} //= 'localhost';
     $headers{'Content-Length'} //= length $body if $body ne '';
     my $head = join '', map { "$_: $headers{$_}\r\n" } sort keys %headers;
     local $SIG{PIPE} = 'IGNORE';    # a refusal may come before the body's end
-    print $sock "$method $url HTTP/1.1\r\nHost: localhost\r\n"
+    print $sock "$method $url HTTP/1.1\r\n"
                 . "Connection: close\r\n$head\r\n$body";
     $sock->flush;
     return $sock;
