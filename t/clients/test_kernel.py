@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
-from sparkjob_server import EXAMPLES, PATIENCE, ROOT, Server, wait_until  # noqa: E402
+from sparkjob_server import EXAMPLES, PATIENCE, ROOT, Server, free_port, wait_until  # noqa: E402
 
 manager = pytest.importorskip("jupyter_client.manager")
 nbclient = pytest.importorskip("nbclient")
@@ -75,6 +76,10 @@ class Kernel:
 
     def interrupt(self):
         self._manager.interrupt_kernel()
+
+    def kill(self):
+        """So that it cannot end its session."""
+        self._manager.provisioner.process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +248,58 @@ def test_users_are_asked_who_they_are(scripted):
                 assert words in kernel.error("get")["evalue"]
             else:
                 assert kernel.text("hello") == "hello\n"
+
+
+@pytest.fixture
+def secure(tmp_path):
+    """(a server without Spark; its URL by TLS, with a certificate of its own): below /ann/ for a password, below /token/ for a token."""
+    certificate, key, users, port = tmp_path / "own.crt", tmp_path / "own.key", tmp_path / "users", free_port()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+                    "-subj", "/CN=own", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    users.write_text("ann:{PLAIN}secret\n")
+    for file, mode in (tmp_path, 0o755), (users, 0o644), (key, 0o600):
+        file.chmod(mode)
+    asked = {"ann": f"auth_basic spark; auth_basic_user_file {users};", "token": 'if ($http_authorization != "Bearer t-1") { return 401; }'}
+    locations = "".join(f"location /{name}/ {{ sparkjob spark; {lines} }} location /{name}/livy/ {{ sparkjob_livy spark; {lines} }}"
+                        for name, lines in asked.items())
+    with Server(scripted=True, http=f"""server {{
+            listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; {locations} }}""") as s:
+        s.certificate = str(certificate)
+        s.expected = ["tlsv1 alert unknown ca"]     # so clients say that they do not trust it
+        yield s, f"https://localhost:{port}"
+
+
+@pytest.mark.parametrize("place, more, words", [
+    ("ann", {}, "CERTIFICATE_VERIFY_FAILED"),
+    ("ann", {"SPARKJOB_CACERT": "own"}, None),
+    ("ann", {"SPARKJOB_INSECURE": "true"}, None),
+    ("token", {"SPARKJOB_CACERT": "own"}, "(401"),
+    ("token", {"SPARKJOB_CACERT": "own", "SPARKJOB_TOKEN": "t-1"}, None),
+])
+def test_by_tls_with_a_token_or_as_netrc_says(secure, place, more, words):
+    """Authorities of the environment, which are for other servers, do not matter where some were configured."""
+    server, url = secure
+    with open(server.dir + "/.netrc", "w", encoding="ascii") as netrc:
+        netrc.write("machine localhost login ann password secret\n")
+    os.chmod(netrc.name, 0o600)
+    more = {name: value.replace("own", server.certificate) for name, value in more.items()}
+    with Kernel(server, SPARKJOB_URL=f"{url}/{place}", HOME=server.dir, REQUESTS_CA_BUNDLE="/etc/ssl/certs/ca-certificates.crt",
+                **more) as kernel:
+        if words:
+            assert words in kernel.error("hello")["evalue"]
+        else:
+            # so long that its events are followed
+            assert kernel.text("sleep 1000") == "slept\n"
+
+
+def test_the_heartbeat_goes_on_until_the_kernel_is_dead(scripted):
+    with Kernel(scripted, SPARKJOB_HEARTBEAT="8") as kernel:
+        kernel.text("%open name=beats\nset kept")
+        assert scripted.get("/livy/sessions/beats")[1]["heartbeatTimeoutInSecond"] == 8
+        time.sleep(20)
+        assert kernel.text("get") == "kept\n"
+        kernel.kill()
+        wait_until("its session is over", lambda: "beats" not in scripted.get("/contexts")[1])
 
 
 def outputs(notebook):

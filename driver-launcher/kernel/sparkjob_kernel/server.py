@@ -31,6 +31,8 @@ class Server:
 
     def __init__(self, config):
         self._config = config
+        # told with each request: variables for requests win over what a connection says
+        self._verify = not config.insecure and (config.cacert or True)
         self._local = threading.local()
         # who has never answered is asked once
         self._known = False
@@ -46,7 +48,8 @@ class Server:
         """(event, data) as they come, until the server ends the stream; ServerError when it breaks."""
         url = self._config.url + path
         try:
-            with self._http().get(url, stream=True, timeout=_TIMEOUT, headers={"Accept": "text/event-stream"}) as answer:
+            with self._http().get(url, stream=True, timeout=_TIMEOUT, verify=self._verify,
+                                  headers={"Accept": "text/event-stream"}) as answer:
                 if answer.status_code != 200:
                     raise _refusal("GET", url, answer)
                 yield from events_of(answer.iter_lines(chunk_size=1))
@@ -68,7 +71,6 @@ class Server:
             http.auth = (name.encode("utf-8"), password.encode("utf-8"))
         elif config.token is not None:
             http.auth = _Bearer(config.token)
-        http.verify = not config.insecure and (config.cacert or True)
         if config.cert:
             http.cert = (config.cert, config.key) if config.key else config.cert
         return http
@@ -81,7 +83,7 @@ class Server:
         pauses = iter(_PAUSES)
         while True:
             try:
-                answer = self._http().request(method, url, data=data, headers=headers, timeout=_TIMEOUT)
+                answer = self._http().request(method, url, data=data, headers=headers, timeout=_TIMEOUT, verify=self._verify)
                 problem = _refusal(method, url, answer) if answer.status_code >= 400 else None
                 self._known = True
             except requests.exceptions.SSLError as e:
