@@ -2,6 +2,7 @@ use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
 use JSON::PP;
+use Time::HiRes;
 
 # Clusters: what a context has by the name of one.
 
@@ -85,6 +86,36 @@ is($answer->{json}{result}, 'library-set: there is no library set "nothing"', 'b
 $answer = http('POST', '/contexts/six', '{"spark": {"context-settings": {"library-set": "nothing"}}}');
 is($answer->{status}, 400, 'also in a body');
 like($answer->{json}{result}{message}, qr/there is no library set "nothing"/, 'by its name');
+
+# Sizes and counts that are none, of whatever would take them, are told before anything is started.
+
+my %wrong = (
+    'memory-per-node' => [qw(banana -1g 0 1.5g 1x 1k 9999999999g)],
+    'spark.executor.memory' => ['2 g', 'g', '99999999999999999999'],
+    'launcher.spark.executor.memory' => ['12mib'],
+    'spark.driver.memory' => [qw(banana -1g 0 0g 1.5g 512mb)],
+    'launcher.spark.driver.memory' => ['lots'],
+    'num-cpu-cores' => [qw(banana -1 0 1.5 2147483648 9999999999999999999)],
+    'spark.cores.max' => ['4x'],
+    'max-jobs-per-context' => ['0'],
+);
+for my $name (sort keys %wrong) {
+    for my $value (@{$wrong{$name}}) {
+        my $begin = Time::HiRes::time();
+        $answer = http('POST', "/contexts/odd?$name=" . ($value =~ s/ /%20/r));
+        cmp_ok(Time::HiRes::time() - $begin, '<', 2, "$name=$value is answered soon");
+        is($answer->{status}, 400, 'it is refused');
+        like($answer->{json}{result}, qr/^\Q$name\E: expected a .*, got "\Q$value\E"$/, 'by its name and value');
+    }
+}
+is(http('GET', '/contexts/odd')->{status}, 404, 'no context is made');
+$answer = http('POST', '/clusters/odd', '{"master": "local", "settings": {"spark.executor.memory": "banana"}}');
+is($answer->{status}, 400, 'a cluster does not take them either');
+is($answer->{json}{result}{message}, 'settings: spark.executor.memory: expected a size like 512m or 2g, got "banana"', 'by their names');
+for my $memory (qw(700 700m 700MB 1Gb 734003200b)) {
+    context("six?memory-per-node=$memory&num-cpu-cores=2");
+    http('DELETE', '/contexts/six');
+}
 
 # Those of the configuration.
 

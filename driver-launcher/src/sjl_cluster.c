@@ -7,6 +7,7 @@
 
 #include "sjl_cluster.h"
 #include "sjl_library.h"
+#include "sjl_setting.h"
 #include "sjl_setup.h"
 #include "sjl_ticket.h"
 
@@ -191,12 +192,23 @@ sjl_cluster_free(sjl_resource_t *resource)
 void
 sjl_cluster_check(const json_t *spec, json_t *wrong)
 {
+    char  *why, *text;
+
     sjl_resource_check(sjl_cluster_members, sjl_nelts(sjl_cluster_members),
                        spec, wrong);
 
     if (json_object_get(spec, "master") == NULL) {
         (void) json_array_append_new(wrong, json_string("master: expected the "
                                      "URL of a master, got nothing"));
+    }
+
+    why = sjl_setting_wrong(json_object_get(spec, "settings"));
+
+    if (why) {
+        text = sjl_format("settings: %s", why);
+        (void) json_array_append_new(wrong, json_string(text));
+        free(text);
+        free(why);
     }
 
     sjl_ticket_check(json_string_value(json_object_get(spec, "principal")),

@@ -7,9 +7,9 @@
 
 #include "sjl_cluster_want.h"
 #include "sjl_config.h"
+#include "sjl_setting.h"
 #include "sjl_setup.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -41,7 +41,6 @@ static int64_t sjl_want_total(const sjl_context_t *ctx,
     const sjl_want_process_t *p);
 static int64_t sjl_want_cores(const sjl_context_t *ctx,
     const sjl_want_process_t *p);
-static int64_t sjl_want_size(const char *text, int64_t unit);
 static const sjl_want_process_t *sjl_want_master(const sjl_context_t *ctx);
 static char *sjl_want_queue(const sjl_context_t *ctx, const char *where,
     const json_t *scheduler);
@@ -135,7 +134,7 @@ sjl_want_either(const sjl_context_t *ctx, const char *name, const char *other)
 }
 
 
-/* MiB; 0: it is not known */
+/* MiB; not above 0: it is not known, what is wrong Spark will say */
 
 static int64_t
 sjl_want_memory(const sjl_context_t *ctx, const sjl_want_process_t *p)
@@ -144,7 +143,7 @@ sjl_want_memory(const sjl_context_t *ctx, const sjl_want_process_t *p)
 
     text = sjl_want_either(ctx, p->memory, p->other);
 
-    return text ? sjl_want_size(text, 1024 * 1024) : p->usual;
+    return text ? sjl_setting_size(text) : p->usual;
 }
 
 
@@ -159,14 +158,15 @@ sjl_want_total(const sjl_context_t *ctx, const sjl_want_process_t *p)
 
     memory = sjl_want_memory(ctx, p);
 
-    if (memory == 0) {
+    if (memory <= 0) {
         return 0;
     }
 
     text = sjl_want_setting(ctx, p->overhead);
 
     if (text) {
-        return memory + sjl_want_size(text, 1024 * 1024);
+        overhead = sjl_setting_size(text);
+        return memory + (overhead > 0 ? overhead : 0);
     }
 
     text = p->factor ? sjl_want_setting(ctx, p->factor) : NULL;
@@ -186,41 +186,6 @@ sjl_want_cores(const sjl_context_t *ctx, const sjl_want_process_t *p)
     text = sjl_want_setting(ctx, p->cores);
 
     return text ? strtoll(text, NULL, 10) : 1;
-}
-
-
-/* MiB of a size as Spark reads it; 0: what it is Spark will say */
-
-static int64_t
-sjl_want_size(const char *text, int64_t unit)
-{
-    char     *end;
-    int64_t   n;
-
-    static const char  units[] = "bkmgtp";
-
-    errno = 0;
-    n = strtoll(text, &end, 10);
-
-    if (errno || end == text || n < 0) {
-        return 0;
-    }
-
-    if (*end) {
-        text = strchr(units, tolower((unsigned char) *end));
-
-        if (text == NULL) {
-            return 0;
-        }
-
-        unit = (int64_t) 1 << (10 * (text - units));
-    }
-
-    if (n > INT64_MAX / unit) {
-        return INT64_MAX / (1024 * 1024);
-    }
-
-    return n * unit / (1024 * 1024);
 }
 
 

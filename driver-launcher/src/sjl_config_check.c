@@ -15,6 +15,7 @@
 #include "sjl_outbound.h"
 #include "sjl_owner.h"
 #include "sjl_python.h"
+#include "sjl_setting.h"
 #include "sjl_text.h"
 #include "sjl_tls.h"
 
@@ -33,6 +34,7 @@ static void sjl_config_check_spark(sjl_config_ctx_t *ctx);
 static int sjl_config_check_holds(sjl_config_ctx_t *ctx, const char *member,
     const char *folder, const char *file);
 static void sjl_config_check_java(sjl_config_ctx_t *ctx);
+static void sjl_config_check_defaults(sjl_config_ctx_t *ctx);
 static void sjl_config_check_contexts(sjl_config_ctx_t *ctx);
 static void sjl_config_check_settings(sjl_config_ctx_t *ctx, const char *name,
     json_t *settings);
@@ -98,6 +100,7 @@ sjl_config_check(sjl_config_ctx_t *ctx)
         sjl_config_check_java(ctx);
     }
 
+    sjl_config_check_defaults(ctx);
     sjl_config_check_contexts(ctx);
     sjl_config_check_binaries(ctx);
     sjl_config_check_resources(ctx, "clusters", conf->clusters,
@@ -273,6 +276,20 @@ sjl_config_check_java(sjl_config_ctx_t *ctx)
     }
 
     free(path);
+}
+
+
+static void
+sjl_config_check_defaults(sjl_config_ctx_t *ctx)
+{
+    char  *why;
+
+    why = sjl_setting_wrong(ctx->conf->context_settings);
+
+    if (why) {
+        sjl_config_error(ctx, "context_settings: %s", why);
+        free(why);
+    }
 }
 
 

@@ -15,10 +15,10 @@
 #include "sjl_look.h"
 #include "sjl_remote.h"
 #include "sjl_server.h"
+#include "sjl_setting.h"
 #include "sjl_setup.h"
 #include "sjl_state.h"
 
-#include <ctype.h>
 #include <utlist.h>
 
 
@@ -30,7 +30,6 @@ static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
 static int sjl_create_session(sjl_create_t *create, sjl_frame_t *f);
 static int sjl_create_place(sjl_request_t *r,
     const sjl_context_spec_t *spec);
-static char *sjl_create_memory(const char *memory);
 static int sjl_create_settings(sjl_create_t *create, sjl_request_t *r,
     json_t *settings);
 static void sjl_create_hash(sjl_create_t *create, const char *body);
@@ -152,7 +151,7 @@ sjl_create_read(sjl_create_t *create, sjl_frame_t *f)
     spec->options = sjl_context_options(spec->settings, &why);
 
     if (spec->options == NULL) {
-        sjl_request_refuse(r, SJP_ERR_BAD_CONFIG, why);
+        sjl_request_refuse(r, SJP_ERR_BAD_REQUEST, why);
         free(why);
         return SJL_ERROR;
     }
@@ -283,48 +282,22 @@ sjl_context_options(const json_t *settings, char **why)
     json_t      *options;
     const char  *memory;
 
+    *why = sjl_setting_wrong(settings);
+
+    if (*why) {
+        return NULL;
+    }
+
     options = json_array();
     memory = json_string_value(json_object_get(settings, SJL_CONTEXT_MEMORY));
 
-    if (memory == NULL) {
-        return options;
+    if (memory) {
+        option = sjl_setting_heap(memory);
+        (void) json_array_append_new(options, json_string(option));
+        free(option);
     }
-
-    option = sjl_create_memory(memory);
-
-    if (option == NULL) {
-        *why = sjl_format(SJL_CONTEXT_MEMORY ": expected a number with k, m, g "
-                          "or t behind it, got \"%.100s\"", memory);
-        sjl_text_clean(*why);
-        json_decref(options);
-        return NULL;
-    }
-
-    (void) json_array_append_new(options, json_string(option));
-    free(option);
 
     return options;
-}
-
-
-/* a number alone is in MiB to Spark, in bytes to the JVM; NULL: it is none */
-
-static char *
-sjl_create_memory(const char *memory)
-{
-    size_t  n;
-
-    n = strspn(memory, "0123456789");
-
-    if (n == 0 || n > 12
-        || (memory[n] && (strchr("kmgtKMGT", memory[n]) == NULL
-                          || memory[n + 1])))
-    {
-        return NULL;
-    }
-
-    return sjl_format("-Xmx%.*s%c", (int) n, memory,
-                      memory[n] ? tolower((unsigned char) memory[n]) : 'm');
 }
 
 
@@ -336,7 +309,7 @@ sjl_context_options_else(sjl_context_t *ctx)
 
     memory = json_array_size(ctx->options) ? NULL
              : sjl_want_setting(ctx, "spark.driver.memory");
-    option = memory ? sjl_create_memory(memory) : NULL;
+    option = memory ? sjl_setting_heap(memory) : NULL;
 
     if (option) {
         (void) json_array_append_new(ctx->options, json_string(option));

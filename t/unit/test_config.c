@@ -245,6 +245,14 @@ test_contexts_have_settings_as_text(void **state)
             "contexts.c.x: expected a string, a number, true or false\n"
             "contexts.c: launcher.spark.driver.memory: expected a number with "
             "k, m, g or t behind it, got \"much\"\n");
+
+    refused(WITH("\"context_settings\": {\"memory-per-node\": \"1.5g\"},"
+                 " \"clusters\": {\"c\": {\"master\": \"local\","
+                 " \"settings\": {\"spark.cores.max\": \"0\"}}}"),
+            "context_settings: memory-per-node: expected a size like 512m or "
+            "2g, got \"1.5g\"\n"
+            "clusters.c.settings: spark.cores.max: expected a number above 0, "
+            "got \"0\"\n");
 }
 
 
