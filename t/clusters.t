@@ -98,6 +98,7 @@ my %wrong = (
     'num-cpu-cores' => [qw(banana -1 0 1.5 2147483648 9999999999999999999)],
     'spark.cores.max' => ['4x'],
     'max-jobs-per-context' => ['0'],
+    'spark.master' => ['nonsense', 'spark://near'],
 );
 for my $name (sort keys %wrong) {
     for my $value (@{$wrong{$name}}) {
@@ -105,7 +106,7 @@ for my $name (sort keys %wrong) {
         $answer = http('POST', "/contexts/odd?$name=" . ($value =~ s/ /%20/r));
         cmp_ok(Time::HiRes::time() - $begin, '<', 2, "$name=$value is answered soon");
         is($answer->{status}, 400, 'it is refused');
-        like($answer->{json}{result}, qr/^\Q$name\E: expected a .*, got "\Q$value\E"$/, 'by its name and value');
+        like($answer->{json}{result}, qr/^\Q$name\E: expected (a|the) .*, got "\Q$value\E"$/, 'by its name and value');
     }
 }
 is(http('GET', '/contexts/odd')->{status}, 404, 'no context is made');
@@ -175,20 +176,32 @@ for (['', 'no JSON'], ['[]', 'the body is no JSON object'], ['{}', 'master: expe
      ['{"master": ""}', 'master: expected a string that is not empty, got ""'],
      ['{"master": "spark://a:1\n2"}', 'master: expected a string without control characters, got "spark://a:1'],
      ['{"master": "' . 'a' x 60000 . '"}', 'master: expected a string of at most 4096 bytes, got "aaa'],
-     ['{"master": "a", "rest": "file:///etc/passwd"}', 'rest: expected a URL that begins with http:// or https://, got "file:'],
-     ['{"master": "a", "web": "http://a,gopher://b"}', 'web: expected a URL that begins with http:// or https://, got "http:'], ['{"master": "a", "master": "b"}', 'duplicate'],
-     ['{"master": "a", "x": 1}', 'x: no such member'],
-     ['{"master": "a", "deploy_mode": "both"}', 'deploy_mode: expected "client" or "cluster", got "both"'],
-     ['{"master": "a", "settings": {"n": 1}}', 'settings: expected an object with strings'],
-     ['{"master": "a", "hadoop_conf": "/nowhere"}', 'hadoop_conf: expected the path of a folder, got "/nowhere"'],
-     ['{"master": "a", "library_set": "nothing"}', 'library_set: there is no library set "nothing"'])
+     ['{"master": "local", "rest": "file:///etc/passwd"}', 'rest: expected a URL that begins with http:// or https://, got "file:'],
+     ['{"master": "local", "web": "http://a,gopher://b"}', 'web: expected a URL that begins with http:// or https://, got "http:'], ['{"master": "local", "master": "b"}', 'duplicate'],
+     (map {["{\"master\": \"$_\"}", 'master: expected the URL of a master, like local[2], spark://host:7077, yarn or k8s://https://host:6443, got "' . $_ . '"']}
+      'banana', 'local[x]', 'local[2', 'local[2,]', 'localhost', 'spark://', 'spark://near', 'spark://near:', 'spark://near:0', 'spark://near:65536', 'spark://:7077',
+      'spark://near:7077,far', 'spark://near:7077/', 'yarn-client', 'k8s://', '://x'),
+     ['{"master": "local", "settings": {"spark.master": "yarn"}}', 'settings: spark.master: expected in the member "master"'],
+     ['{"master": "yarn", "settings": {"spark.submit.deployMode": "cluster"}}', 'settings: spark.submit.deployMode: expected in the member "deploy_mode"'],
+     ['{"master": "local", "settings": {"library-set": "other"}}', 'settings: library-set: expected in the member "library_set"'],
+     ['{"master": "local", "hadoop_conf": "."}', 'hadoop_conf: expected a path that begins with "/", got "."'],
+     ['{"master": "local", "hadoop_conf": "/bin/ls"}', 'hadoop_conf: expected the path of a folder, got "/bin/ls"'],
+     ['{"master": "local", "x": 1}', 'x: no such member'],
+     ['{"master": "local", "deploy_mode": "both"}', 'deploy_mode: expected "client" or "cluster", got "both"'],
+     ['{"master": "local", "settings": {"n": 1}}', 'settings: expected an object with strings'],
+     ['{"master": "local", "hadoop_conf": "/nowhere"}', 'hadoop_conf: expected the path of a folder, got "/nowhere"'],
+     ['{"master": "local", "library_set": "nothing"}', 'library_set: there is no library set "nothing"'])
 {
     my ($body, $words) = @$_;
     $answer = http('POST', '/clusters/wrong', $body);
     is($answer->{status}, 400, "refused: $words");
     like($answer->{json}{result}{message}, qr/\Q$words/, 'in these words');
 }
-is(http('POST', '/clusters/1st', '{"master": "a"}')->{status}, 400, 'a name starts with a letter');
+for my $master ('local[*]', 'local[4, 2]', 'local-cluster[2,1,1024]', 'spark://near:7077,[::1]:7078', 'k8s://https://near:6443', 'mesos://near:5050', 'other://near') {
+    is(http('POST', '/clusters/right', JSON::PP::encode_json({master => $master}))->{status}, 201, "$master is a master");
+    http('DELETE', '/clusters/right');
+}
+is(http('POST', '/clusters/1st', '{"master": "local"}')->{status}, 400, 'a name starts with a letter');
 
 # They are rows: another launcher finds them, and the contexts that have them.
 

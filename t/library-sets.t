@@ -9,8 +9,12 @@ my $dir = test_dir();
 mkdir "$dir/spark";
 mkdir "$dir/spark/jars";
 mkdir "$dir/conf";
-open my $file, '>', "$dir/extra.jar" or die $!;
-close $file;
+mkdir "$dir/no-spark";
+mkdir "$dir/no-spark/jars";
+for my $jar ("$dir/extra.jar", "$dir/spark/jars/scala-library-2.12.18.jar") {
+    open my $file, '>', $jar or die $!;
+    close $file;
+}
 
 launcher('main',
     dao => 'sqlite',
@@ -83,6 +87,13 @@ is_deeply([grep { kill 0, $_ } @before], \@before, 'no driver was started again 
 # What is wrong is told, all of it.
 
 for (['{"spark_home": "/nowhere"}', 'spark_home: expected the path of a folder that holds "jars", got "/nowhere"'],
+     ["{\"spark_home\": \"$dir/no-spark\"}", "spark_home: expected a Spark, but there is no scala-library jar in \"jars\" of \"$dir/no-spark\""],
+     ['{"spark_home": "."}', 'spark_home: expected the path of a folder that holds "jars", got "."'],
+     ['{"extra_jars": ["."]}', 'extra_jars: expected a jar, a folder of jars or "binary:" with a binary\'s name, got "."'],
+     ['{"extra_jars": ["/dev/zero"]}', 'extra_jars: expected a jar, a folder of jars or "binary:" with a binary\'s name, got "/dev/zero"'],
+     ['{"java": "./java"}', 'java: expected the folder of a Java, or its program, got "./java"'],
+     ['{"hadoop_conf": "etc"}', 'hadoop_conf: expected a path that begins with "/", got "etc"'],
+     ['{"hadoop_conf": "/bin/ls"}', 'hadoop_conf: expected the path of a folder, got "/bin/ls"'],
      ['{"java": "/nowhere/java"}', 'java: expected the folder of a Java, or its program, got "/nowhere/java"'],
      ['{"extra_jars": ["binary:none"]}', 'extra_jars: expected a jar, a folder of jars'],
      ['{"hadoop_jars": ["/nowhere.jar"]}', 'got "/nowhere.jar"'],

@@ -17,6 +17,7 @@ static sjl_resource_t *sjl_cluster_make(const char *name, json_t *spec);
 static const char *sjl_cluster_text(const sjl_cluster_t *cluster,
     const char *member);
 static void sjl_cluster_free(sjl_resource_t *resource);
+static void sjl_cluster_check_settings(const json_t *settings, json_t *wrong);
 static void sjl_cluster_look(const json_t *spec, int fixed, json_t *wrong);
 static json_t *sjl_cluster_users(const char *name, int remove);
 static const char *sjl_cluster_unchecked(const sjl_resource_t *resource);
@@ -34,6 +35,16 @@ static const sjl_resource_member_t  sjl_cluster_members[] = {
     { "keytab", SJL_RESOURCE_TEXT, NULL },
     { "rest", SJL_RESOURCE_URL, NULL },
     { "web", SJL_RESOURCE_URL, NULL }
+};
+
+
+static const struct {
+    const char  *setting;
+    const char  *member;
+} sjl_cluster_said[] = {
+    { "spark.master", "master" },
+    { "spark.submit.deployMode", "deploy_mode" },
+    { SJL_SETUP_LIBRARY, "library_set" }
 };
 
 
@@ -192,24 +203,27 @@ sjl_cluster_free(sjl_resource_t *resource)
 void
 sjl_cluster_check(const json_t *spec, json_t *wrong)
 {
-    char  *why, *text;
+    char        *why;
+    const char  *master;
 
     sjl_resource_check(sjl_cluster_members, sjl_nelts(sjl_cluster_members),
                        spec, wrong);
 
+    master = json_string_value(json_object_get(spec, "master"));
+
     if (json_object_get(spec, "master") == NULL) {
-        (void) json_array_append_new(wrong, json_string("master: expected the "
-                                     "URL of a master, got nothing"));
+        sjl_resource_say(wrong, sjl_strdup("master: expected the URL of a "
+                                           "master, got nothing"));
+
+    } else if (json_array_size(wrong) == 0) {
+        why = sjl_setting_wrong_master("master", master);
+
+        if (why) {
+            sjl_resource_say(wrong, why);
+        }
     }
 
-    why = sjl_setting_wrong(json_object_get(spec, "settings"));
-
-    if (why) {
-        text = sjl_format("settings: %s", why);
-        (void) json_array_append_new(wrong, json_string(text));
-        free(text);
-        free(why);
-    }
+    sjl_cluster_check_settings(json_object_get(spec, "settings"), wrong);
 
     sjl_ticket_check(json_string_value(json_object_get(spec, "principal")),
                      json_string_value(json_object_get(spec, "keytab")),
@@ -217,30 +231,44 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
 }
 
 
+/* what a member says they would say in vain */
+
+static void
+sjl_cluster_check_settings(const json_t *settings, json_t *wrong)
+{
+    char    *why;
+    size_t   i;
+
+    for (i = 0; i < sjl_nelts(sjl_cluster_said); i++) {
+        if (json_object_get(settings, sjl_cluster_said[i].setting)) {
+            sjl_resource_say(wrong,
+                sjl_format("settings: %s: expected in the member \"%s\"",
+                           sjl_cluster_said[i].setting,
+                           sjl_cluster_said[i].member));
+        }
+    }
+
+    why = sjl_setting_wrong(settings);
+
+    if (why) {
+        sjl_resource_say(wrong, sjl_format("settings: %s", why));
+        free(why);
+    }
+}
+
+
 static void
 sjl_cluster_look(const json_t *spec, int fixed, json_t *wrong)
 {
-    char        *text;
-    const char  *library, *folder;
+    const char  *library;
 
-    folder = json_string_value(json_object_get(spec, "hadoop_conf"));
-
-    if (folder && access(folder, R_OK|X_OK) == -1) {
-        text = sjl_format("hadoop_conf: expected the path of a folder, "
-                          "got \"%.300s\"", folder);
-        sjl_text_clean(text);
-        (void) json_array_append_new(wrong, json_string(text));
-        free(text);
-    }
+    sjl_resource_look_folder(spec, "hadoop_conf", wrong);
 
     library = json_string_value(json_object_get(spec, "library_set"));
 
     if (library && !fixed && sjl_library_find(library) == NULL) {
-        text = sjl_format("library_set: there is no library set \"%.300s\"",
-                          library);
-        sjl_text_clean(text);
-        (void) json_array_append_new(wrong, json_string(text));
-        free(text);
+        sjl_resource_say(wrong, sjl_format("library_set: there is no library "
+                                           "set \"%.300s\"", library));
     }
 }
 

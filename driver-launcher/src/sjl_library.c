@@ -23,6 +23,7 @@ static char *sjl_library_java(const json_t *spec);
 static void sjl_library_clear(sjl_library_t *library);
 static void sjl_library_free(sjl_resource_t *resource);
 static void sjl_library_look(const json_t *spec, int fixed, json_t *wrong);
+static void sjl_library_look_spark(const char *home, json_t *wrong);
 static void sjl_library_look_jars(const json_t *entries, const char *member,
     int fixed, json_t *wrong);
 static void sjl_library_say(json_t *wrong, const char *words,
@@ -291,20 +292,15 @@ sjl_library_look(const json_t *spec, int fixed, json_t *wrong)
     home = json_string_value(json_object_get(spec, "spark_home"));
 
     if (home) {
-        path = sjl_format("%s/jars", home);
-
-        if (access(path, R_OK) == -1) {
-            sjl_library_say(wrong, "spark_home: expected the path of a folder "
-                            "that holds \"jars\", got", home);
-        }
-
-        free(path);
+        sjl_library_look_spark(home, wrong);
     }
 
     java = sjl_library_java(spec);
     path = sjl_command_program(java);
 
-    if (path == NULL || access(path, X_OK) == -1) {
+    if (path == NULL || access(path, X_OK) == -1
+        || (strchr(java, '/') && *java != '/'))
+    {
         sjl_library_say(wrong, "java: expected the folder of a Java, or its "
                         "program, got", java);
     }
@@ -317,12 +313,45 @@ sjl_library_look(const json_t *spec, int fixed, json_t *wrong)
     sjl_library_look_jars(json_object_get(spec, "extra_jars"), "extra_jars",
                           fixed, wrong);
 
-    home = json_string_value(json_object_get(spec, "hadoop_conf"));
+    sjl_resource_look_folder(spec, "hadoop_conf", wrong);
+}
 
-    if (home && access(home, R_OK|X_OK) == -1) {
-        sjl_library_say(wrong, "hadoop_conf: expected the path of a folder, "
-                        "got", home);
+
+/* a Spark, and one that there is a driver for */
+
+static void
+sjl_library_look_spark(const char *home, json_t *wrong)
+{
+    char  *path, *scala, *driver;
+
+    path = sjl_format("%s/jars", home);
+
+    if (*home != '/' || access(path, R_OK) == -1) {
+        sjl_library_say(wrong, "spark_home: expected the path of a folder "
+                        "that holds \"jars\", got", home);
+        free(path);
+        return;
     }
+
+    free(path);
+    scala = sjl_library_scala(home);
+
+    if (scala == NULL) {
+        sjl_library_say(wrong, "spark_home: expected a Spark, but there is no "
+                        "scala-library jar in \"jars\" of", home);
+        return;
+    }
+
+    driver = sjl_format("%s/sparkjob-driver_%s.jar", sjl_conf->home, scala);
+
+    if (sjl_conf->home && access(driver, R_OK) == -1) {
+        sjl_resource_say(wrong,
+            sjl_format("spark_home: %s is for Scala %s, and driver.home has no "
+                       "\"sparkjob-driver_%s.jar\"", home, scala, scala));
+    }
+
+    free(driver);
+    free(scala);
 }
 
 
@@ -353,12 +382,7 @@ sjl_library_look_jars(const json_t *entries, const char *member, int fixed,
 static void
 sjl_library_say(json_t *wrong, const char *words, const char *value)
 {
-    char  *text;
-
-    text = sjl_format("%s \"%.300s\"", words, value);
-    sjl_text_clean(text);
-    (void) json_array_append_new(wrong, json_string(text));
-    free(text);
+    sjl_resource_say(wrong, sjl_format("%s \"%.300s\"", words, value));
 }
 
 

@@ -254,13 +254,16 @@ sjl_library_entry(const char *entry)
 int
 sjl_library_entry_there(const char *entry, int fixed)
 {
+    struct stat  sb;
+
     if (strncmp(entry, SJL_LIBRARY_BINARY, sizeof(SJL_LIBRARY_BINARY) - 1)
         == 0)
     {
         return fixed || sjl_binary_find(entry + sizeof(SJL_LIBRARY_BINARY) - 1);
     }
 
-    return access(entry, R_OK) == 0;
+    return *entry == '/' && access(entry, R_OK) == 0 && stat(entry, &sb) == 0
+           && (S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode));
 }
 
 

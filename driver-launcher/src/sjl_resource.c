@@ -9,6 +9,7 @@
 #include "sjl_context.h"
 
 #include <ctype.h>
+#include <sys/stat.h>
 
 
 #define SJL_RESOURCE_GOT     100
@@ -403,7 +404,6 @@ static void
 sjl_resource_check_hidden(const json_t *spec, const char *member,
     json_t *wrong)
 {
-    char        *text;
     size_t       i;
     json_t      *group, *value;
     const char  *key;
@@ -412,22 +412,18 @@ sjl_resource_check_hidden(const json_t *spec, const char *member,
 
     json_object_foreach(group, key, value) {
         if (sjl_resource_is_mark(key, value)) {
-            text = sjl_format("%s: expected the value of %.100s, got what "
-                              "stands for one that is not shown", member, key);
-            sjl_text_clean(text);
-            (void) json_array_append_new(wrong, json_string(text));
-            free(text);
+            sjl_resource_say(wrong,
+                sjl_format("%s: expected the value of %.100s, got what stands "
+                           "for one that is not shown", member, key));
         }
     }
 
     json_array_foreach(group, i, value) {
         if (sjl_resource_is_mark(NULL, value)) {
-            text = sjl_format("%s: expected an option, got %.100s, which "
-                              "stands for one that is not shown", member,
-                              json_string_value(value));
-            sjl_text_clean(text);
-            (void) json_array_append_new(wrong, json_string(text));
-            free(text);
+            sjl_resource_say(wrong,
+                sjl_format("%s: expected an option, got %.100s, which stands "
+                           "for one that is not shown", member,
+                           json_string_value(value)));
         }
     }
 }
@@ -574,6 +570,39 @@ sjl_resource_values(const sjl_resource_member_t *m)
     }
 
     return text;
+}
+
+
+void
+sjl_resource_say(json_t *wrong, char *text)
+{
+    sjl_text_clean(text);
+    (void) json_array_append_new(wrong, json_string(text));
+    free(text);
+}
+
+
+/* a driver has another folder to begin with than the launcher */
+
+void
+sjl_resource_look_folder(const json_t *spec, const char *member, json_t *wrong)
+{
+    const char   *path;
+    struct stat   sb;
+
+    path = json_string_value(json_object_get(spec, member));
+
+    if (path && *path != '/') {
+        sjl_resource_say(wrong, sjl_format("%s: expected a path that begins "
+                                           "with \"/\", got \"%.300s\"",
+                                           member, path));
+
+    } else if (path && (stat(path, &sb) == -1 || !S_ISDIR(sb.st_mode)
+                        || access(path, R_OK|X_OK) == -1))
+    {
+        sjl_resource_say(wrong, sjl_format("%s: expected the path of a folder, "
+                                           "got \"%.300s\"", member, path));
+    }
 }
 
 

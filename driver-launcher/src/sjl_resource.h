@@ -108,6 +108,13 @@ json_t *sjl_resource_show_all(const sjl_resource_type_t *type,
 void sjl_resource_check(const sjl_resource_member_t *members, size_t n,
     const json_t *spec, json_t *wrong);
 
+/* adds a sentence, which is taken over */
+void sjl_resource_say(json_t *wrong, char *text);
+
+/* adds one if a member is there, but not the absolute path of a folder */
+void sjl_resource_look_folder(const json_t *spec, const char *member,
+    json_t *wrong);
+
 /* what those of the configuration name that is not there: sentences, an array */
 json_t *sjl_resource_look_fixed(void);
 

@@ -21,12 +21,21 @@ typedef struct {
 } sjl_setting_kind_t;
 
 
+static int sjl_setting_is_master(const char *text);
+static int sjl_setting_is_local(const char *text);
+static int sjl_setting_is_address(const char *text);
+static int sjl_setting_is_nothing(const char *text);
 static int sjl_setting_is_size(const char *text);
 static int sjl_setting_is_heap(const char *text);
 static int sjl_setting_is_count(const char *text);
 static char *sjl_setting_refuse(const char *name, const char *text,
     const sjl_setting_kind_t *kind);
 
+
+static const sjl_setting_kind_t  sjl_setting_a_master = {
+    "the URL of a master, like local[2], spark://host:7077, yarn or "
+    "k8s://https://host:6443", sjl_setting_is_master
+};
 
 static const sjl_setting_kind_t  sjl_setting_a_size = {
     "a size like 512m or 2g", sjl_setting_is_size
@@ -47,6 +56,7 @@ static const struct {
     const char                *name;
     const sjl_setting_kind_t  *kind;
 } sjl_settings[] = {
+    { "spark.master", &sjl_setting_a_master },
     { "memory-per-node", &sjl_setting_a_size },
     { "num-cpu-cores", &sjl_setting_a_count },
     { "max-jobs-per-context", &sjl_setting_a_count },
@@ -57,6 +67,18 @@ static const struct {
     { "spark.driver.cores", &sjl_setting_a_count },
     { "spark.yarn.am.memory", &sjl_setting_a_size },
     { "spark.yarn.am.cores", &sjl_setting_a_count }
+};
+
+
+/* what comes behind; others, of which Spark may have plugins, are URLs */
+
+static const struct {
+    const char  *prefix;
+    int        (*ok)(const char *rest);
+} sjl_setting_masters[] = {
+    { "local", sjl_setting_is_local },
+    { "spark://", sjl_setting_is_address },
+    { "yarn", sjl_setting_is_nothing }
 };
 
 
@@ -109,6 +131,102 @@ sjl_setting_refuse(const char *name, const char *text,
     sjl_text_clean(why);
 
     return why;
+}
+
+
+char *
+sjl_setting_wrong_master(const char *name, const char *text)
+{
+    return sjl_setting_is_master(text) ? NULL
+           : sjl_setting_refuse(name, text, &sjl_setting_a_master);
+}
+
+
+static int
+sjl_setting_is_master(const char *text)
+{
+    size_t       i, len;
+    const char  *rest;
+
+    for (i = 0; i < sjl_nelts(sjl_setting_masters); i++) {
+        len = strlen(sjl_setting_masters[i].prefix);
+
+        if (strncmp(text, sjl_setting_masters[i].prefix, len) == 0) {
+            return sjl_setting_masters[i].ok(text + len);
+        }
+    }
+
+    rest = strstr(text, "://");
+
+    return rest && rest > text && rest[3];
+}
+
+
+/* [threads] or [threads, failures]; or processes, as in Spark's own tests */
+
+static int
+sjl_setting_is_local(const char *rest)
+{
+    size_t  n;
+
+    if (*rest == '\0' || strncmp(rest, "-cluster[", 9) == 0) {
+        return 1;
+    }
+
+    if (*rest++ != '[') {
+        return 0;
+    }
+
+    n = *rest == '*' ? 1 : strspn(rest, "0123456789");
+    rest += n + strspn(rest + n, " ");
+
+    if (n && *rest == ',') {
+        rest += 1 + strspn(rest + 1, " ");
+        n = strspn(rest, "0123456789");
+        rest += n;
+    }
+
+    return n && strcmp(rest, "]") == 0;
+}
+
+
+/* host:port, several with commas */
+
+static int
+sjl_setting_is_address(const char *rest)
+{
+    char        *end;
+    long         port;
+    size_t       n;
+    const char  *colon;
+
+    for ( ;; rest += n + 1) {
+        n = strcspn(rest, ",");
+        colon = memrchr(rest, ':', n);
+
+        if (colon == NULL || colon == rest
+            || strcspn(rest, "/?#@ ") < n || !isdigit((unsigned char) colon[1]))
+        {
+            return 0;
+        }
+
+        port = strtol(colon + 1, &end, 10);
+
+        if (end != rest + n || port < 1 || port > 65535) {
+            return 0;
+        }
+
+        if (rest[n] == '\0') {
+            return 1;
+        }
+    }
+}
+
+
+static int
+sjl_setting_is_nothing(const char *rest)
+{
+    return *rest == '\0';
 }
 
 

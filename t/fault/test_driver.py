@@ -107,7 +107,7 @@ def test_master_that_does_not_exist_is_named(server):
 
 
 def test_bad_master_url(server):
-    status, body = server.post("/contexts/badmaster?spark.master=nonsense")
+    status, body = server.post("/contexts/badmaster?spark.master=nonsense://here")
     assert status == 500 and "nonsense" in body["result"]["message"], body
 
 

@@ -70,6 +70,16 @@ def test_a_set_that_cannot_be_used_is_refused():
         assert s.json("GET", "/library-sets/x")[1]["probe"]["spark"] == "scripted"
 
 
+def test_a_spark_that_there_is_no_driver_for_is_told():
+    with Sets() as s:
+        os.makedirs(s.dir + "/other/jars")
+        s.write("other/jars/scala-library-2.13.16.jar", "a jar")
+        status, body = s.json("POST", "/library-sets/x", {"spark_home": s.dir + "/other"})
+        assert status == 400
+        assert body["result"]["message"] == (
+            f'spark_home: {s.dir}/other is for Scala 2.13, and driver.home has no "sparkjob-driver_2.13.jar"')
+
+
 def test_a_jvm_that_says_nothing_is_told_by_its_last_words():
     with Sets("silent") as s:
         status, body = s.make()
