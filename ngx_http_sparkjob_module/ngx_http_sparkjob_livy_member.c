@@ -14,6 +14,10 @@
 /* a list, as the setting has it */
 #define NGX_HTTP_SPARKJOB_LIVY_LIST_MAX  (16 * 1024)
 
+/* days of a time, as for the driver: so its seconds are a number of 32 bits */
+#define NGX_HTTP_SPARKJOB_LIVY_DAYS      10000
+#define NGX_HTTP_SPARKJOB_LIVY_DAY       (24 * 60 * 60 * 1000)
+
 
 typedef struct {
     ngx_http_sparkjob_ctx_t            *ctx;
@@ -70,7 +74,7 @@ static struct {
     { ngx_string("m"), 60 * 1000 },
     { ngx_string("min"), 60 * 1000 },
     { ngx_string("h"), 60 * 60 * 1000 },
-    { ngx_string("d"), 24 * 60 * 60 * 1000 },
+    { ngx_string("d"), NGX_HTTP_SPARKJOB_LIVY_DAY },
     { ngx_null_string, 0 }
 };
 
@@ -189,7 +193,16 @@ ngx_http_sparkjob_livy_take_time(ngx_http_sparkjob_livy_take_t *take)
         return rc;
     }
 
-    if (ngx_http_sparkjob_livy_seconds(&time, &seconds) != NGX_OK) {
+    rc = ngx_http_sparkjob_livy_seconds(&time, &seconds);
+
+    if (rc == NGX_ABORT) {
+        return ngx_http_sparkjob_problem(take->ctx, "Rejected, Reason: '%s' is "
+                                         "too long: %V, at most %dd are "
+                                         "allowed", take->member->name, &time,
+                                         NGX_HTTP_SPARKJOB_LIVY_DAYS);
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_sparkjob_problem(take->ctx, "Rejected, Reason: Invalid "
                                          "time string: %V of '%s'", &time,
                                          take->member->name);
@@ -206,7 +219,7 @@ ngx_http_sparkjob_livy_take_time(ngx_http_sparkjob_livy_take_t *take)
 }
 
 
-/* rounded up: none at all is no time limit */
+/* rounded up: none at all is no time limit; NGX_ABORT: longer than any may be */
 
 static ngx_int_t
 ngx_http_sparkjob_livy_seconds(ngx_str_t *time, json_int_t *seconds)
@@ -214,6 +227,7 @@ ngx_http_sparkjob_livy_seconds(ngx_str_t *time, json_int_t *seconds)
     size_t       digits;
     ngx_int_t    n;
     ngx_str_t   *name;
+    json_int_t   ms;
     ngx_uint_t   i;
 
     for (digits = 0; digits < time->len; digits++) {
@@ -223,24 +237,33 @@ ngx_http_sparkjob_livy_seconds(ngx_str_t *time, json_int_t *seconds)
         }
     }
 
-    n = ngx_atoi(time->data, digits);
-
-    if (n == NGX_ERROR || n > NGX_MAX_INT32_VALUE) {
-        return NGX_DECLINED;
-    }
-
     for (i = 0; ngx_http_sparkjob_livy_units[i].ms; i++) {
         name = &ngx_http_sparkjob_livy_units[i].name;
 
         if (name->len == time->len - digits
             && ngx_strncasecmp(name->data, time->data + digits, name->len) == 0)
         {
-            *seconds = (n * ngx_http_sparkjob_livy_units[i].ms + 999) / 1000;
-            return NGX_OK;
+            break;
         }
     }
 
-    return NGX_DECLINED;
+    ms = ngx_http_sparkjob_livy_units[i].ms;
+
+    if (digits == 0 || ms == 0) {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_atoi(time->data, digits);
+
+    if (n == NGX_ERROR
+        || n > NGX_HTTP_SPARKJOB_LIVY_DAYS * (NGX_HTTP_SPARKJOB_LIVY_DAY / ms))
+    {
+        return NGX_ABORT;
+    }
+
+    *seconds = (n * ms + 999) / 1000;
+
+    return NGX_OK;
 }
 
 

@@ -214,7 +214,19 @@ POST /sessions
 {"msg":"Rejected, Reason: Invalid time string: 10 parsecs of 'ttl'"}
 
 
-=== TEST 15: a number that is none
+=== TEST 15: times that are longer than any can be
+--- request eval
+["POST /sessions\n{\"ttl\": \"2147483647d\"}", "POST /sessions\n{\"idleTimeout\": \"99999999999999999999h\"}", "POST /sessions\n{\"ttl\": \"864000000001\"}", "POST /sessions\n{\"ttl\": \"h\"}"]
+--- error_code eval
+[400, 400, 400, 400]
+--- response_body eval
+["{\"msg\":\"Rejected, Reason: 'ttl' is too long: 2147483647d, at most 10000d are allowed\"}",
+ "{\"msg\":\"Rejected, Reason: 'idleTimeout' is too long: 99999999999999999999h, at most 10000d are allowed\"}",
+ "{\"msg\":\"Rejected, Reason: 'ttl' is too long: 864000000001, at most 10000d are allowed\"}",
+ "{\"msg\":\"Rejected, Reason: Invalid time string: h of 'ttl'\"}"]
+
+
+=== TEST 16: a number that is none
 --- request
 POST /sessions
 {"executorCores": "many"}
@@ -223,7 +235,7 @@ POST /sessions
 "The member 'executorCores' is no number: 'many'"
 
 
-=== TEST 16: a negative one
+=== TEST 17: a negative one
 --- request
 POST /sessions
 {"numExecutors": -1}
@@ -232,7 +244,7 @@ POST /sessions
 {"msg":"Rejected, Reason: 'numExecutors' is negative: -1"}
 
 
-=== TEST 17: a list that is none
+=== TEST 18: a list that is none
 --- request
 POST /sessions
 {"jars": "a.jar"}
@@ -241,7 +253,7 @@ POST /sessions
 "The member 'jars' is no array of strings without commas"
 
 
-=== TEST 18: a setting of another kind
+=== TEST 19: a setting of another kind
 --- request
 POST /sessions
 {"conf": {"a": {}}}
@@ -250,7 +262,7 @@ POST /sessions
 "The member 'a' is no string"
 
 
-=== TEST 19: one that is refused
+=== TEST 20: one that is refused
 --- request
 POST /sessions
 {"conf": {"spark.proxy.user": "root"}}
@@ -259,7 +271,7 @@ POST /sessions
 {"msg":"Rejected, Reason: Blacklisted configuration values in session config: spark.proxy.user"}
 
 
-=== TEST 20: no JSON
+=== TEST 21: no JSON
 --- request
 POST /sessions
 {"kind":
@@ -268,7 +280,7 @@ POST /sessions
 ^"The body is no JSON: .*"$
 
 
-=== TEST 21: no object
+=== TEST 22: no object
 --- request
 POST /sessions
 [1]
@@ -277,7 +289,7 @@ POST /sessions
 "The body is no JSON object"
 
 
-=== TEST 22: an unknown session
+=== TEST 23: an unknown session
 --- request
 GET /sessions/824
 --- error_code: 404
@@ -285,7 +297,7 @@ GET /sessions/824
 {"msg":"Session '824' not found."}
 
 
-=== TEST 23: its state
+=== TEST 24: its state
 --- request
 GET /sessions/824/state
 --- error_code: 404
@@ -293,7 +305,7 @@ GET /sessions/824/state
 {"msg":"Session '824' not found."}
 
 
-=== TEST 24: its log
+=== TEST 25: its log
 --- request
 GET /sessions/nope/log
 --- error_code: 404
@@ -301,7 +313,7 @@ GET /sessions/nope/log
 {"msg":"Session 'nope' not found."}
 
 
-=== TEST 25: deleting it
+=== TEST 26: deleting it
 --- request
 DELETE /sessions/824
 --- error_code: 404
@@ -309,7 +321,7 @@ DELETE /sessions/824
 {"msg":"Session '824' not found."}
 
 
-=== TEST 26: a page that is none
+=== TEST 27: a page that is none
 --- request
 GET /sessions?size=x
 --- error_code: 400
@@ -317,7 +329,7 @@ GET /sessions?size=x
 {"msg":"For input string: \"x\""}
 
 
-=== TEST 27: no such route
+=== TEST 28: no such route
 --- request
 GET /nothing
 --- error_code: 404
@@ -325,7 +337,7 @@ GET /nothing
 {"msg":"The requested resource could not be found."}
 
 
-=== TEST 28: no such method
+=== TEST 29: no such method
 --- request
 PUT /sessions
 --- error_code: 405
@@ -335,7 +347,7 @@ Allow: GET, HEAD, POST
 {"msg":"HTTP method not allowed, supported methods: GET, HEAD, POST"}
 
 
-=== TEST 29: the version of the API that clients name
+=== TEST 30: the version of the API that clients name
 --- request
 GET /sessions
 --- more_headers
@@ -345,7 +357,7 @@ X-Requested-By: ann
 {"from": 0, "total": 3, "...": 1}
 
 
-=== TEST 30: another one
+=== TEST 31: another one
 --- request
 GET /sessions
 --- more_headers
@@ -355,35 +367,35 @@ Accept: application/vnd.livy.v9.1+json
 {"msg": "~only 0.1$"}
 
 
-=== TEST 31: a session is stopped
+=== TEST 32: a session is stopped
 --- request
 POST /sessions/2/stop
 --- error_code: 204
 --- response_body
 
 
-=== TEST 32: another one is interrupted, which stops it
+=== TEST 33: another one is interrupted, which stops it
 --- request
 POST /sessions/1/interrupt
 --- response_body chomp
 {"msg":"interrupted"}
 
 
-=== TEST 33: the last one is deleted
+=== TEST 34: the last one is deleted
 --- request
 DELETE /sessions/first
 --- response_body chomp
 {"msg":"deleted"}
 
 
-=== TEST 34: what has ended in order is not shown
+=== TEST 35: what has ended in order is not shown
 --- request
 GET /sessions
 --- response_body chomp
 {"from":0,"total":0,"sessions":[]}
 
 
-=== TEST 35: below a prefix
+=== TEST 36: below a prefix
 --- config
 location /livy/ { sparkjob_livy few; }
 --- http_config
@@ -396,7 +408,7 @@ POST /livy/sessions
 Location: /livy/sessions/0
 
 
-=== TEST 36: too many
+=== TEST 37: too many
 --- request
 POST /livy/sessions
 {"kind": "sql"}
@@ -405,7 +417,7 @@ POST /livy/sessions
 {"msg":"Rejected, too many sessions are being created!"}
 
 
-=== TEST 37: what nginx itself refuses is JSON in Livy's shape
+=== TEST 38: what nginx itself refuses is JSON in Livy's shape
 --- config
 location / { sparkjob_livy main; limit_except GET { allow all; } client_max_body_size 1k; }
 location /shut/ { sparkjob_livy main; deny all; }
@@ -416,7 +428,7 @@ GET /shut/sessions
 {"msg":"The supplied authentication is not authorized to access this resource"}
 
 
-=== TEST 38: and a body that is too large
+=== TEST 39: and a body that is too large
 --- request eval
 "POST /sessions\n" . '{"name": "' . 'x' x 2000 . '"}'
 --- error_code: 413
@@ -424,7 +436,7 @@ GET /shut/sessions
 {"msg":"The request's body is too large"}
 
 
-=== TEST 39: a location has one dialect
+=== TEST 40: a location has one dialect
 --- config
 location / { sparkjob main; sparkjob_livy main; }
 --- http_config
@@ -435,7 +447,7 @@ sparkjob_zone main 4m unix:$TEST_NGINX_SPARKJOB_MAIN;
 "sparkjob_livy" directive is not possible in a location that has another dialect
 
 
-=== TEST 40: back to both
+=== TEST 41: back to both
 --- config
 location / { sparkjob_livy main; }
 location /js/ { sparkjob main; }

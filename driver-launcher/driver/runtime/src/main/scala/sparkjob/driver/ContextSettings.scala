@@ -254,14 +254,18 @@ object ContextSettings {
   private def duration(name: String, value: String): Long = {
     val text = value.trim
     val withUnit = if (text.forall(_.isDigit)) text + " s" else text
-    Try(ConfigValueFactory.fromAnyRef(withUnit).atKey("d").getDuration("d"))
-      .toOption.filterNot(_.isNegative)
-      .map(d => d.getSeconds + (if (d.getNano > 0) 1 else 0)).filter(_ <= LongestDuration)
+    val seconds = Try(ConfigValueFactory.fromAnyRef(withUnit).atKey("d").getDuration("d"))
+      .toOption.filterNot(_.isNegative).map(d => d.getSeconds + (if (d.getNano > 0) 1 else 0))
       .getOrElse(throw new BadSettingException(
         s"$name must be a number of seconds or a duration such as 10m: $value"))
+    if (seconds > LongestDays * 24 * 3600) {
+      throw new BadSettingException(s"$name must be at most ${LongestDays}d: $value")
+    }
+    seconds
   }
 
-  private val LongestDuration = 100L * 365 * 24 * 3600
+  /** So many seconds are a number of 32 bits, which is what the launcher takes. */
+  private val LongestDays = 10000L
 
   /** As HOCON and the query's parameters have them. */
   private def flag(name: String, value: String): Boolean = value.trim.toLowerCase match {

@@ -151,6 +151,9 @@ class ContextSettingsSuite {
       assertTrue(message, message.startsWith(name) && message.endsWith(": " + value))
     }
     assertTrue(bad(settings(query = """{"supervise": "maybe"}""").supervise).contains("maybe"))
+    assertEquals(864000000L, settings(query = """{"context-ttl": "10000d"}""").ttl)
+    assertEquals("context-ttl must be at most 10000d: 864000001",
+      bad(settings(query = """{"context-ttl": "864000001"}""").ttl))
   }
 
   @Test def settingsThatAreNoObjectAreABadConfig(): Unit =
