@@ -76,7 +76,7 @@ def test_one_session_of_spark_for_all_languages(shared):
     table = shared.data("sql", "select name, m from more order by m desc")["application/json"]
     assert table["data"] == [["b", 20], ["a", 10]] and [f["name"] for f in table["schema"]["fields"]] == ["name", "m"]
     assert shared.text("spark", "sc.parallelize(1 to 3).map(_ * two).sum").split(" = ")[1] == "12.0\n"
-    assert shared.text("spark", 'spark.udf.register("plus", (n: Int) => n + two)').startswith("res")
+    assert "UserDefinedFunction = " in shared.text("spark", 'spark.udf.register("plus", (n: Int) => n + two)')
     assert shared.data("sql", "select plus(n) from points order by n")["application/json"]["data"] == [[3], [4]]
     assert shared.text("pyspark", "[r[0] for r in spark.sql('select plus(n) from points order by n').collect()]") == "[3, 4]"
 
