@@ -181,14 +181,14 @@ def test_pyhive_by_http(server, by_http):
 
 def test_by_http_clients_that_have_gone_are_forgotten(server):
     server.context("gone", **{"thrift-server": "true", "thrift-server-transport": "http",
-                              "hadoop.hive.server2.idle.session.timeout": "1s", "hadoop.hive.server2.idle.operation.timeout": "1s",
+                              "hadoop.hive.server2.idle.session.timeout": "15s", "hadoop.hive.server2.idle.operation.timeout": "15s",
                               "hadoop.hive.server2.session.check.interval": "3s"})
     transport = THttpClient.THttpClient(f"http://127.0.0.1:{server.port}/spark/contexts/gone/jdbc")
     transport.setCustomHeaders({"Authorization": "Basic " + base64.b64encode(b"ann:secret").decode()})
     connection = hive.connect(thrift_transport=transport, username="ann")
 
     def forgotten():
-        time.sleep(3)       # what it asks is a sign of life
+        time.sleep(20)      # what it asks is a sign of life
         try:
             connection.cursor().execute("SELECT 1")
         except hive.OperationalError as e:

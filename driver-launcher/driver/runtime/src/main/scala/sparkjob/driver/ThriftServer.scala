@@ -64,9 +64,18 @@ class ThriftServer(place: Option[ThriftPlace], wanted: Option[Int], transport: S
     if (running.isEmpty) {
       val at = place.getOrElse(throw new ThriftServerException(
         "thrift-server: there are no ports for it, see thrift.ports of the launcher"))
+      readMessages()
       running = Some(launchOn(session, at.listen, free(at)))
     }
   }
+
+  /**
+   * Sessions of Hive's have class loaders, and one that is closed closes the jars that it has read
+   * from, whoever else reads from them. Spark reads the words of its errors once, when the first
+   * one happens, and can tell of none any more if that fails: so they are read before.
+   */
+  private def readMessages(): Unit =
+    Class.forName(Messages, true, Thread.currentThread.getContextClassLoader)
 
   def stop(): Unit = synchronized {
     for ((server, port) <- running) {
@@ -230,6 +239,9 @@ class ThriftServer(place: Option[ThriftPlace], wanted: Option[Int], transport: S
 
 private object ThriftServer {
   val Server = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+
+  /** Spark's words of errors. */
+  val Messages = "org.apache.spark.SparkThrowableHelper$"
 
   /** Whether all clients have one session, which is the context's here. */
   val SingleSession = "spark.sql.hive.thriftServer.singleSession"
