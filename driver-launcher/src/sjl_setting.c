@@ -25,6 +25,7 @@ static int sjl_setting_is_master(const char *text);
 static int sjl_setting_is_local(const char *text);
 static int sjl_setting_is_address(const char *text);
 static int sjl_setting_is_nothing(const char *text);
+static int sjl_setting_is_mode(const char *text);
 static int sjl_setting_is_size(const char *text);
 static int sjl_setting_is_heap(const char *text);
 static int sjl_setting_is_count(const char *text);
@@ -35,6 +36,10 @@ static char *sjl_setting_refuse(const char *name, const char *text,
 static const sjl_setting_kind_t  sjl_setting_a_master = {
     "the URL of a master, like local[2], spark://host:7077, yarn or "
     "k8s://https://host:6443", sjl_setting_is_master
+};
+
+static const sjl_setting_kind_t  sjl_setting_a_mode = {
+    "client or cluster", sjl_setting_is_mode
 };
 
 static const sjl_setting_kind_t  sjl_setting_a_size = {
@@ -57,6 +62,7 @@ static const struct {
     const sjl_setting_kind_t  *kind;
 } sjl_settings[] = {
     { "spark.master", &sjl_setting_a_master },
+    { "spark.submit.deployMode", &sjl_setting_a_mode },
     { "memory-per-node", &sjl_setting_a_size },
     { "num-cpu-cores", &sjl_setting_a_count },
     { "max-jobs-per-context", &sjl_setting_a_count },
@@ -227,6 +233,13 @@ static int
 sjl_setting_is_nothing(const char *rest)
 {
     return *rest == '\0';
+}
+
+
+static int
+sjl_setting_is_mode(const char *text)
+{
+    return strcmp(text, "client") == 0 || strcmp(text, "cluster") == 0;
 }
 
 

@@ -135,3 +135,11 @@ def test_the_role_of_every_route_is_documented():
     told = {(method, re.sub(r"\{\w+\}", "*", path)): item[method]["x-role"]
             for path, item in description()["paths"].items() for method in item if "x-role" in item[method]}
     assert told == roles(source())
+
+
+def test_every_member_of_clusters_and_library_sets_is_documented():
+    schemas = description()["components"]["schemas"]
+    for kind, schema in (("cluster", "ClusterSpec"), ("library", "LibrarySetSpec")):
+        with open(os.path.join(ROOT, "driver-launcher", "src", f"sjl_{kind}.c"), encoding="utf-8") as f:
+            members = re.search(rf"sjl_{kind}_members\[\] = \{{(.*?)^\}};", f.read(), re.M | re.S).group(1)
+        assert re.findall(r'\{ "(\w+)"', members) == list(schemas[schema]["properties"])
