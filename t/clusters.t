@@ -99,6 +99,7 @@ my %wrong = (
     'spark.cores.max' => ['4x'],
     'max-jobs-per-context' => ['0'],
     'spark.master' => ['nonsense', 'spark://near'],
+    'spark.submit.deployMode' => ['banana', 'Cluster'],
 );
 for my $name (sort keys %wrong) {
     for my $value (@{$wrong{$name}}) {
@@ -106,7 +107,7 @@ for my $name (sort keys %wrong) {
         $answer = http('POST', "/contexts/odd?$name=" . ($value =~ s/ /%20/r));
         cmp_ok(Time::HiRes::time() - $begin, '<', 2, "$name=$value is answered soon");
         is($answer->{status}, 400, 'it is refused');
-        like($answer->{json}{result}, qr/^\Q$name\E: expected (a|the) .*, got "\Q$value\E"$/, 'by its name and value');
+        like($answer->{json}{result}, qr/^\Q$name\E: expected (a|the|client) .*, got "\Q$value\E"$/, 'by its name and value');
     }
 }
 is(http('GET', '/contexts/odd')->{status}, 404, 'no context is made');
@@ -164,6 +165,18 @@ is($answer->{status}, 200, 'but after that');
 is($answer->{json}{spec}{master}, 'local', 'it is another one');
 context('seven?cluster=late');
 is_deeply(shown('seven'), {cluster => 'late', library => 'third', master => 'local'}, 'for contexts from then on');
+
+# So does one that is to have it, and waits for the old one of its name to end.
+
+context('eight?script.stop=slow:2000');
+is(http('PUT', '/contexts/eight?cluster=late&async=true', '')->{status}, 202, 'a context is to be replaced');
+$answer = http('DELETE', '/clusters/late');
+is($answer->{status}, 409, 'a cluster stays for contexts that wait');
+is($answer->{json}{result}, 'cluster late is used by seven, eight', 'and for whom is told');
+is(http('DELETE', '/library-sets/third')->{status}, 409, 'so does its library set');
+wait_for('the new one runs', sub { (shown('eight')->{cluster} // '') eq 'late' && http('GET', '/contexts/eight')->{json}{state} eq 'RUNNING' });
+is_deeply(http('GET', '/clusters/late')->{json}{usedBy}, ['seven', 'eight'], 'and is used by it once');
+http('DELETE', '/contexts/eight');
 
 for (['PUT', 'near', 409, 'of the configuration'], ['DELETE', 'near', 409, 'of the configuration'],
      ['PUT', 'none', 404, 'that is not there'], ['DELETE', 'none', 404, 'that is not there'], ['GET', 'none', 404, 'that is not there'])

@@ -62,6 +62,9 @@ void sjl_replace_attach(sjl_create_t *create, sjl_request_t *r);
 /* the one of an id that waits for its turn, or is being made */
 sjl_create_t *sjl_replace_find(const char *id);
 
+/* adds the names of those that are to have it, see sjl_setup_users() */
+void sjl_replace_users(const char *cluster, const char *library, json_t *names);
+
 /* whether a name is taken for a context that is to come */
 int sjl_replace_reserved(const char *name);
 

@@ -9,6 +9,7 @@
 #include "sjl_config.h"
 #include "sjl_files.h"
 #include "sjl_server.h"
+#include "sjl_setup.h"
 
 #include <utlist.h>
 
@@ -244,6 +245,29 @@ sjl_replace_find(const char *id)
     }
 
     return NULL;
+}
+
+
+void
+sjl_replace_users(const char *cluster, const char *library, json_t *names)
+{
+    json_t        *settings;
+    sjl_create_t  *create;
+
+    LL_FOREACH(sjl_replaces, create) {
+        settings = create->spec.settings;
+
+        if (!create->made
+            && sjl_setup_uses(json_string_value(json_object_get(settings,
+                                                SJL_SETUP_CLUSTER)),
+                              json_string_value(json_object_get(settings,
+                                                SJL_SETUP_LIBRARY)),
+                              cluster, library))
+        {
+            (void) json_array_append_new(names,
+                                         json_string(create->spec.name));
+        }
+    }
 }
 
 

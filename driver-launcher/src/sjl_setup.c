@@ -7,9 +7,12 @@
 
 #include "sjl_setup.h"
 #include "sjl_config.h"
+#include "sjl_create.h"
 #include "sjl_ticket.h"
 
 
+static const char *sjl_setup_library_of(const char *cluster,
+    const char *library);
 static int sjl_setup_placed(const json_t *settings, char **why);
 static void sjl_setup_kerberos(const sjl_context_t *ctx, json_t *settings,
     json_t *fixed);
@@ -87,15 +90,9 @@ sjl_setup_placed(const json_t *settings, char **why)
 int
 sjl_setup_set(sjl_context_t *ctx, const char *cluster, const char *library)
 {
-    int             changed;
-    sjl_cluster_t  *found;
+    int  changed;
 
-    if (cluster && library == NULL) {
-        found = sjl_cluster_find(cluster);
-        library = found ? found->library : NULL;
-    }
-
-    library = sjl_setup_library_name(library);
+    library = sjl_setup_library_of(cluster, library);
 
     changed = strcmp(cluster ? cluster : "",
                      ctx->row.cluster ? ctx->row.cluster : "") != 0
@@ -231,15 +228,40 @@ sjl_setup_users(const char *cluster, const char *library)
     HASH_ITER(hh, sjl_contexts, ctx, next) {
 
         if (!ctx->row.final
-            && (cluster == NULL
-                || (ctx->row.cluster && strcmp(ctx->row.cluster, cluster) == 0))
-            && (library == NULL
-                || strcmp(sjl_setup_library_name(ctx->row.library), library)
-                   == 0))
+            && sjl_setup_uses(ctx->row.cluster, ctx->row.library, cluster,
+                              library))
         {
             (void) json_array_append_new(names, json_string(ctx->row.name));
         }
     }
 
+    sjl_replace_users(cluster, library, names);
+
     return names;
+}
+
+
+int
+sjl_setup_uses(const char *own_cluster, const char *own_library,
+    const char *cluster, const char *library)
+{
+    return (cluster == NULL
+            || (own_cluster && strcmp(own_cluster, cluster) == 0))
+           && (library == NULL
+               || strcmp(sjl_setup_library_of(own_cluster, own_library),
+                         library)
+                  == 0);
+}
+
+
+/* a set that is named wins over the cluster's */
+
+static const char *
+sjl_setup_library_of(const char *cluster, const char *library)
+{
+    sjl_cluster_t  *found;
+
+    found = cluster && library == NULL ? sjl_cluster_find(cluster) : NULL;
+
+    return sjl_setup_library_name(found ? found->library : library);
 }

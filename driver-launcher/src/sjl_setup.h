@@ -53,10 +53,15 @@ void sjl_setup_settings(const sjl_context_t *ctx, json_t *settings,
     json_t *fixed);
 
 /*
- * The names of the contexts that are not final and have such a cluster, or
- * library set, an array.
+ * The names of the contexts that are not final, or wait for an old one to end,
+ * and have such a cluster, or library set, an array.
  */
 json_t *sjl_setup_users(const char *cluster, const char *library);
+
+/* whether who names these two, or NULL, has that cluster and that set, or NULL:
+   any */
+int sjl_setup_uses(const char *own_cluster, const char *own_library,
+    const char *cluster, const char *library);
 
 
 #endif /* _SJL_SETUP_H_INCLUDED_ */
