@@ -36,8 +36,7 @@ static const struct {
     { "trackingUrl", sjl_shown_link },
     { "executors", sjl_shown_count },
     { "cores", sjl_shown_count },
-    { "logs", sjl_shown_logs },
-    { "thriftServer", sjl_thrift_shown }
+    { "logs", sjl_shown_logs }
 };
 
 
@@ -61,6 +60,13 @@ sjl_shown_take(sjl_context_t *ctx, const json_t *told)
         }
     }
 
+    used = ctx->sessions > 0;
+    value = sjl_thrift_told(ctx, json_object_get(told, "thriftServer"));
+
+    if (value) {
+        (void) json_object_set_new(shown, "thriftServer", value);
+    }
+
     text = json_object_size(shown) ? sjl_json_text(shown) : NULL;
 
     if (text && strlen(text) > SJL_SHOWN_MAX) {
@@ -68,9 +74,6 @@ sjl_shown_take(sjl_context_t *ctx, const json_t *told)
         (void) json_object_del(shown, "logs");
         text = sjl_json_text(shown);
     }
-
-    used = ctx->sessions > 0;
-    sjl_thrift_told(ctx, json_object_get(shown, "thriftServer"));
 
     json_decref(shown);
 

@@ -56,6 +56,7 @@ static const char *sjl_thrift_wrong(const sjl_context_t *ctx, const char *user,
     const char *token);
 static char *sjl_thrift_url(const sjl_context_t *ctx, const char *user,
     char **why);
+static char *sjl_thrift_address(const sjl_driver_t *d, unsigned port);
 static void sjl_thrift_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_thrift_refuse(sjl_thrift_t *thrift, sjp_error_e code,
@@ -582,17 +583,20 @@ sjl_thrift_place(void)
 /* a driver runs code of users: clients are sent to no port but one of ours */
 
 json_t *
-sjl_thrift_shown(const json_t *value)
+sjl_thrift_told(sjl_context_t *ctx, const json_t *told)
 {
     int          http;
-    char        *url;
+    char        *address, *url;
     json_t      *shown;
     json_int_t   port, sessions;
-    const char  *address, *transport;
+    const char  *transport;
 
-    port = json_integer_value(json_object_get(value, "port"));
-    sessions = json_integer_value(json_object_get(value, "sessions"));
-    transport = json_string_value(json_object_get(value, "transport"));
+    port = json_integer_value(json_object_get(told, "port"));
+    sessions = json_integer_value(json_object_get(told, "sessions"));
+    transport = json_string_value(json_object_get(told, "transport"));
+
+    ctx->sessions = 0;
+    ctx->http = 0;
 
     if (sjl_conf->thrift_ports.first == 0
         || port < (json_int_t) sjl_conf->thrift_ports.first
@@ -602,32 +606,52 @@ sjl_thrift_shown(const json_t *value)
         return NULL;
     }
 
-    http = transport && strcmp(transport, "http") == 0;
-    address = sjl_conf->thrift_address ? sjl_conf->thrift_address
-                                       : sjl_conf->thrift_listen;
+    address = sjl_thrift_address(ctx->driver, (unsigned) port);
 
-    url = sjl_format(strchr(address, ':') ? "jdbc:hive2://[%s]:%d/%s"
-                                          : "jdbc:hive2://%s:%d/%s",
-                     address, (int) port,
+    if (address == NULL) {
+        return NULL;
+    }
+
+    http = transport && strcmp(transport, "http") == 0;
+    ctx->sessions = sessions;
+    ctx->http = http ? (unsigned) port : 0;
+
+    url = sjl_format("jdbc:hive2://%s:%d/%s", address, (int) port,
                      http ? ";transportMode=http;httpPath=cliservice" : "");
     shown = json_pack("{s:s, s:s, s:I, s:I}", "jdbcUrl", url, "transport",
                       http ? "http" : "binary", "port", port, "sessions",
                       sessions);
     free(url);
+    free(address);
 
     return shown;
 }
 
 
-void
-sjl_thrift_told(sjl_context_t *ctx, const json_t *shown)
+/* as in a URL; a driver elsewhere listens on its own host, wherever that is */
+
+static char *
+sjl_thrift_address(const sjl_driver_t *d, unsigned port)
 {
-    const char  *transport;
+    char        *host, *why;
+    const char  *address;
 
-    transport = json_string_value(json_object_get(shown, "transport"));
+    if (!sjl_driver_is_elsewhere(d) || d->conn == NULL) {
+        address = sjl_conf->thrift_address ? sjl_conf->thrift_address
+                                           : sjl_conf->thrift_listen;
 
-    ctx->sessions = json_integer_value(json_object_get(shown, "sessions"));
-    ctx->http = transport && strcmp(transport, "http") == 0
-                ? (unsigned) json_integer_value(json_object_get(shown, "port"))
-                : 0;
+        return sjl_format(strchr(address, ':') ? "[%s]" : "%s", address);
+    }
+
+    why = NULL;
+    host = sjl_ui_host(d, port, &why);
+
+    if (host == NULL) {
+        sjl_log(SJL_LOG_ERR, "context %s is shown without its thrift server: "
+                "%s", d->context->row.name, why);
+    }
+
+    free(why);
+
+    return host;
 }

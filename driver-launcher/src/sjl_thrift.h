@@ -32,12 +32,10 @@ json_t *sjl_thrift_place(void);
 
 /*
  * What is shown of the server that a driver tells of: its JDBC URL, and how
- * many sessions are open; NULL: there is none, or not where it may be.
+ * many sessions are open; NULL: there is none, or not where it may be.  What we
+ * ourselves need of it is kept in the context.
  */
-json_t *sjl_thrift_shown(const json_t *value);
-
-/* of what is shown (NULL: nothing) is kept what we ourselves need */
-void sjl_thrift_told(sjl_context_t *ctx, const json_t *shown);
+json_t *sjl_thrift_told(sjl_context_t *ctx, const json_t *told);
 
 /* what the context's row tells is durable, and published */
 void sjl_thrift_saved(sjl_context_t *ctx);

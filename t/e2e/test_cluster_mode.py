@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 import pytest
+import thrift_server
 from sparkjob_server import EXAMPLES, Server, free_port, scalac, wait_until
 from standalone import Standalone
 
@@ -56,7 +57,10 @@ def cluster(jar, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(cluster):
+    # what is said of this host is said of no other one
+    thrift = {**thrift_server.ports()["thrift"], "listen": "0.0.0.0", "address": "launcher.example.com"}
     with Server(launcher={"driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}, "options": ["-Xmx700m", "-XX:TieredStopAtLevel=1"]},
+                          "thrift": thrift,
                           "context_settings": {**cluster.settings(), "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}}) as s:
         s.upload("examples", EXAMPLES)
         s.context("c")
@@ -92,6 +96,15 @@ def test_files_and_logs_go_over_the_link(server, cluster, jar):
     with open(jar(), "rb") as f:
         sha256 = hashlib.sha256(f.read()).hexdigest()
     assert len(glob.glob(f"{cluster.folder}/work/driver-*/sparkjob-*/binaries/{sha256}.jar")) == 1
+
+
+def test_jdbc_is_where_the_driver_is(server):
+    status, record = server.json("PUT", "/contexts/c/thrift-server")
+    assert status == 200 and thrift_server.address(record["thriftServer"]["jdbcUrl"])[0] == "127.0.0.1", record
+    user, token = thrift_server.token(server, "c")
+    assert thrift_server.login(record["thriftServer"]["jdbcUrl"], user, token) is None
+    assert "Error validating the login" in thrift_server.login(record["thriftServer"]["jdbcUrl"], user, "wrong")
+    assert server.delete("/contexts/c/thrift-server")[0] == 200
 
 
 def test_the_secret_is_nowhere_to_be_seen(server, cluster):
