@@ -173,9 +173,17 @@ ngx_http_sparkjob_livy_batch_get(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_sparkjob_livy_batch_state(ngx_http_request_t *r)
 {
+    json_t  *meta;
+
+    meta = ngx_http_sparkjob_livy_batch_who(r);
+
+    if (meta) {
+        (void) json_object_set_new(meta, "brief", json_true());
+    }
+
     return ngx_http_sparkjob_livy_batch_ask(r,
                                      &ngx_http_sparkjob_livy_batch_state_call,
-                                     ngx_http_sparkjob_livy_batch_who(r));
+                                     meta);
 }
 
 

@@ -16,8 +16,6 @@
 #include <utlist.h>
 
 
-#define SJL_BATCH_LINES   10            /* of its log are shown with it */
-#define SJL_BATCH_TAIL    (16 * 1024)
 #define SJL_BATCH_PERIOD  5.            /* seconds between two looks */
 
 
@@ -31,8 +29,6 @@ typedef struct {
 static void sjl_batch_enter(sjl_batch_t *b);
 static void sjl_batch_due(struct ev_loop *loop, ev_timer *timer, int events);
 static int sjl_batch_is_over(const sjl_batch_t *b);
-static json_t *sjl_batch_text(const char *text);
-static json_t *sjl_batch_lines(const sjl_batch_t *b);
 static sjl_batch_save_t *sjl_batch_save_make(sjl_batch_t *b,
     int (*run)(sjl_db_op_t *op, sjl_dao_t *dao),
     void (*done)(sjl_db_op_t *op));
@@ -279,66 +275,6 @@ sjl_batch_state(const sjl_batch_t *b)
     }
 
     return sjl_batch_states[b->row.state];
-}
-
-
-json_t *
-sjl_batch_shown(sjl_batch_t *b)
-{
-    if (!sjl_batch_final(b)) {
-        sjl_batch_look(b);
-    }
-
-    return json_pack("{s:I, s:o, s:o, s:o, s:s, s:o, s:{s:n, s:o, s:n}, s:o}",
-                     "id", (json_int_t) b->row.number,
-                     "name", sjl_batch_text(b->row.name),
-                     "owner", sjl_batch_text(*b->row.user ? b->row.user : NULL),
-                     "proxyUser", sjl_batch_text(b->row.proxy_user),
-                     "state", sjl_batch_state(b),
-                     "appId", sjl_batch_text(b->application ? b->application
-                                             : b->row.application),
-                     "appInfo", "driverLogUrl",
-                     "sparkUiUrl", sjl_batch_text(b->url ? b->url
-                                                  : b->row.url),
-                     "executorLogUrls",
-                     "log", sjl_batch_lines(b));
-}
-
-
-/* whatever is not known is told, too */
-
-static json_t *
-sjl_batch_text(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
-
-
-static json_t *
-sjl_batch_lines(const sjl_batch_t *b)
-{
-    char    *path, *tail, *line, *save;
-    json_t  *lines;
-
-    lines = json_array();
-    path = sjl_batch_path(b, SJL_BATCH_LOG);
-    tail = sjl_file_tail(path, SJL_BATCH_LINES, SJL_BATCH_TAIL);
-
-    for (line = tail ? strtok_r(tail, "\n", &save) : NULL;
-         line;
-         line = strtok_r(NULL, "\n", &save))
-    {
-        (void) json_array_append_new(lines, json_string(line));
-    }
-
-    if (b->row.reason) {
-        (void) json_array_append_new(lines, json_string(b->row.reason));
-    }
-
-    free(path);
-    free(tail);
-
-    return lines;
 }
 
 

@@ -105,8 +105,13 @@ int sjl_batch_final(const sjl_batch_t *b);
 /* its state by a name of Livy's */
 const char *sjl_batch_state(const sjl_batch_t *b);
 
-/* what Livy's API shows of it, a new object */
-json_t *sjl_batch_shown(sjl_batch_t *b);
+/*
+ * Replies with what Livy's API shows of so many batches, an array, or of one
+ * alone, as it is known of them now; the metadata are taken over
+ * (sjl_batch_show.c).
+ */
+void sjl_batch_show(sjl_request_t *r, json_t *meta, sjl_batch_t **batches,
+    size_t n, int alone);
 
 /*
  * Keeps a new row, or its change; a new one that cannot be kept is refused to

@@ -20,6 +20,9 @@
 #include <utlist.h>
 
 
+#define SJL_BATCH_PAGE  1000            /* at most so many are listed */
+
+
 /* a key that was used before */
 
 typedef struct {
@@ -38,8 +41,8 @@ static void sjl_batch_create_text(sjl_file_op_t *op);
 static void sjl_batch_create_placed(sjl_file_op_t *op);
 static void sjl_batch_create_end(sjl_file_op_t *op);
 static sjl_batch_t *sjl_batch_asked(sjl_request_t *r, sjl_frame_t *f);
-static json_t *sjl_batch_page(sjl_batch_t **batches, json_int_t from,
-    json_int_t size);
+static json_t *sjl_batch_stated(sjl_batch_t *b);
+static void sjl_batch_refresh(sjl_batch_t *b);
 
 
 void
@@ -352,19 +355,26 @@ sjl_batch_create_end(sjl_file_op_t *op)
 void
 sjl_batch_tell(sjl_batch_t *b, sjl_request_t *r)
 {
-    char    *text;
-    json_t  *shown;
+    sjl_batch_show(r, sjl_batch_stated(b), &b, 1, 1);
+}
 
-    shown = sjl_batch_shown(b);
-    text = sjl_json_text(shown);
 
-    sjl_request_reply_long(r, json_pack("{s:I, s:s}", "batch",
-                                        (json_int_t) b->row.number, "state",
-                                        sjl_batch_state(b)),
-                           text, strlen(text));
+static json_t *
+sjl_batch_stated(sjl_batch_t *b)
+{
+    sjl_batch_refresh(b);
 
-    json_decref(shown);
-    free(text);
+    return json_pack("{s:I, s:s}", "batch", (json_int_t) b->row.number,
+                     "state", sjl_batch_state(b));
+}
+
+
+static void
+sjl_batch_refresh(sjl_batch_t *b)
+{
+    if (!sjl_batch_final(b)) {
+        sjl_batch_look(b);
+    }
 }
 
 
@@ -403,7 +413,14 @@ sjl_batch_get(sjl_conn_t *c, sjl_frame_t *f)
     r = sjl_request_make(c, f);
     b = sjl_batch_asked(r, f);
 
-    if (b) {
+    if (b == NULL) {
+        return;
+    }
+
+    if (json_is_true(json_object_get(f->meta, "brief"))) {
+        sjl_request_reply(r, sjl_batch_stated(b), NULL, 0);
+
+    } else {
         sjl_batch_tell(b, r);
     }
 }
@@ -412,10 +429,8 @@ sjl_batch_get(sjl_conn_t *c, sjl_frame_t *f)
 void
 sjl_batch_list(sjl_conn_t *c, sjl_frame_t *f)
 {
-    char            *text;
-    json_t          *page;
     size_t           n;
-    json_int_t       from, size;
+    json_int_t       i, from, size;
     const char      *owner;
     sjl_batch_t     *b, *next, **there;
     sjl_request_t   *r;
@@ -440,35 +455,17 @@ sjl_batch_list(sjl_conn_t *c, sjl_frame_t *f)
     }
 
     from = from < 0 || from > (json_int_t) n ? (json_int_t) n : from;
-    size = size < 0 || size > (json_int_t) n - from ? (json_int_t) n - from
-                                                    : size;
-
-    page = sjl_batch_page(there, from, size);
-    text = sjl_json_text(page);
-
-    sjl_request_reply_long(r, json_pack("{s:I, s:I}", "from", from, "total",
-                                        (json_int_t) n),
-                           text, strlen(text));
-
-    json_decref(page);
-    free(text);
-    free(there);
-}
-
-
-static json_t *
-sjl_batch_page(sjl_batch_t **batches, json_int_t from, json_int_t size)
-{
-    json_t      *page;
-    json_int_t   i;
-
-    page = json_array();
+    size = size < 0 || size > SJL_BATCH_PAGE ? SJL_BATCH_PAGE : size;
+    size = size > (json_int_t) n - from ? (json_int_t) n - from : size;
 
     for (i = from; i < from + size; i++) {
-        (void) json_array_append_new(page, sjl_batch_shown(batches[i]));
+        sjl_batch_refresh(there[i]);
     }
 
-    return page;
+    sjl_batch_show(r, json_pack("{s:I, s:I}", "from", from, "total",
+                                (json_int_t) n),
+                   there + from, (size_t) size, 0);
+    free(there);
 }
 
 

@@ -6,7 +6,9 @@ import errno
 import glob
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import time
@@ -103,6 +105,41 @@ def form(parts):
     body = b"".join(b'--xX\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (
         name.encode(), b'; filename="%s"' % file.encode() if file else b"", data) for name, file, data in parts)
     return {"type": "multipart/form-data; boundary=xX", "body": body + b"--xX--\r\n"}
+
+
+def multiplied(server, n):
+    """Has n batches in all, each a copy of the only one, which has ended."""
+    server.launcher.terminate()
+    server.launcher.wait()
+    with contextlib.closing(sqlite3.connect(server.dir + "/data/sparkjob.db")) as db:
+        db.row_factory = sqlite3.Row
+        row = {key: value for key, value in dict(db.execute("SELECT * FROM batches").fetchone()).items() if key != "seq"}
+        for number in range(1, n):
+            copy = dict(row, id=str(uuid.uuid4()), number=number)
+            shutil.copytree(server.folder(row["id"]), server.folder(copy["id"]))
+            db.execute("INSERT INTO batches (%s) VALUES (%s)" % (", ".join(f'"{key}"' for key in copy), ", ".join("?" * len(copy))),
+                       list(copy.values()))
+        db.execute("UPDATE numbers SET next = ? WHERE name = 'batch'", (n,))
+        db.commit()
+    server.start_launcher()
+
+
+def test_a_page_is_bounded_and_has_the_end_of_each_log(server):
+    with Channel(server.socket) as c:
+        id, _ = create(c, "echo", "hello")
+        ended(c, 0, "success")
+        with open(server.folder(id) + "/driver.log", "w") as f:
+            f.write("x" * 200000 + "\n" + "".join(f"line {n}\n" for n in range(12)))
+    multiplied(server, 1002)
+    with Channel(server.socket) as c:
+        for size, shown in ((-1, 1000), (1001, 1000), (3, 3), (0, 0)):
+            meta, payload = c.ask("batch-list", {"from": 1, "size": size})
+            page = json.loads(payload)
+            assert meta == {"from": 1, "total": 1002} and [b["id"] for b in page] == list(range(1, shown + 1))
+            assert all(b["log"] == [f"line {n}" for n in range(2, 12)] for b in page)
+        meta, payload = c.ask("batch-list", {"from": 1000, "size": -1})
+        assert [b["id"] for b in json.loads(payload)] == [1000, 1001]
+        assert c.ask("batch-get", {"batch": "7", "brief": True}) == ({"batch": 7, "state": "success"}, b"")
 
 
 def test_a_batch_is_shown_as_livy_has_it(server):
