@@ -14,6 +14,13 @@
 #define NGX_HTTP_SPARKJOB_ROWS_SIZE  (64 * 1024)
 
 
+static size_t ngx_http_sparkjob_rows_job_len(ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *progress, ngx_str_t *error);
+static u_char *ngx_http_sparkjob_rows_job(u_char *p,
+    ngx_http_sparkjob_rows_t *rows, ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *progress, ngx_str_t *error);
+
+
 /* "size" is a guess at the length of the list */
 
 void
@@ -79,37 +86,39 @@ ngx_http_sparkjob_rows_grow(ngx_http_sparkjob_rows_t *rows)
 }
 
 
-/*
- * The row of a job lacks its last brace: results are left out of lists, errors
- * are not.  One byte of a buffer is kept for the closing bracket.
- */
+/* one byte of a buffer is kept for the closing bracket */
 
 ngx_int_t
 ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_record_t *rec)
 {
-    u_char     *p;
-    size_t      size;
-    ngx_buf_t  *b;
-    ngx_str_t   progress, error;
+    u_char      *p;
+    size_t       size;
+    ngx_buf_t   *b;
+    ngx_str_t    progress, error;
+    ngx_uint_t   session, job;
+
+    session = (rows->row == NGX_HTTP_SPARKJOB_SESSION);
+    job = (rec->kind == NGX_HTTP_SPARKJOB_JOB);
 
     /* before the page the difference is larger than any page */
 
-    if (rows->total - rows->skip >= rows->page) {
+    if (session && rows->total - rows->skip >= rows->page) {
         rows->total++;
         return NGX_OK;
     }
 
-    progress = ngx_http_sparkjob_record_progress(rec);
-
+    ngx_str_null(&progress);
     ngx_str_null(&error);
 
-    if (rec->payload == NGX_HTTP_SPARKJOB_ERROR) {
-        error = ngx_http_sparkjob_record_string(rec, NGX_HTTP_SPARKJOB_PAYLOAD);
-    }
+    size = sizeof(",") - 1 + rec->len[rows->row];
 
-    size = sizeof(",,\"result\":}") - 1 + rec->len[rows->row] + progress.len
-           + error.len + rows->ui.len + NGX_HTTP_SPARKJOB_LIVY_UI;
+    if (session) {
+        size += rows->ui.len + NGX_HTTP_SPARKJOB_LIVY_UI;
+
+    } else if (job) {
+        size += ngx_http_sparkjob_rows_job_len(rec, &progress, &error);
+    }
 
     b = rows->last->buf;
 
@@ -124,33 +133,62 @@ ngx_http_sparkjob_rows_put(ngx_http_sparkjob_rows_t *rows,
         *p++ = ',';
     }
 
-    p = (rows->row == NGX_HTTP_SPARKJOB_SESSION)
-        ? ngx_http_sparkjob_livy_row(p, rec, &rows->own, &rows->ui)
-        : ngx_http_sparkjob_row(p, rec, rows->row, &rows->own);
+    if (session) {
+        p = ngx_http_sparkjob_livy_row(p, rec, &rows->own, &rows->ui);
+        rows->total++;
 
-    if (progress.len) {
-        p = ngx_cpymem(p, progress.data, progress.len);
+    } else {
+        p = ngx_http_sparkjob_row(p, rec, rows->row, &rows->own);
     }
 
-    if (error.len) {
-        p = ngx_cpymem(p, ",\"result\":", sizeof(",\"result\":") - 1);
-        p = ngx_cpymem(p, error.data, error.len);
-    }
-
-    if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
-        *p++ = '}';
-
-        rows->start = rec->start;
-
-        if (rec->len[NGX_HTTP_SPARKJOB_KEY] == NGX_HTTP_SPARKJOB_ID_LEN) {
-            ngx_memcpy(rows->key, rec + 1, NGX_HTTP_SPARKJOB_ID_LEN);
-        }
-    }
-
-    b->last = p;
-    rows->total++;
+    b->last = job ? ngx_http_sparkjob_rows_job(p, rows, rec, &progress, &error)
+                  : p;
 
     return NGX_OK;
+}
+
+
+/* what follows the row of a job, which lacks its last brace */
+
+static size_t
+ngx_http_sparkjob_rows_job_len(ngx_http_sparkjob_record_t *rec,
+    ngx_str_t *progress, ngx_str_t *error)
+{
+    *progress = ngx_http_sparkjob_record_progress(rec);
+
+    if (rec->payload == NGX_HTTP_SPARKJOB_ERROR) {
+        *error = ngx_http_sparkjob_record_string(rec,
+                                                 NGX_HTTP_SPARKJOB_PAYLOAD);
+    }
+
+    return sizeof(",\"result\":}") - 1 + progress->len + error->len;
+}
+
+
+/* results are left out of lists, errors are not */
+
+static u_char *
+ngx_http_sparkjob_rows_job(u_char *p, ngx_http_sparkjob_rows_t *rows,
+    ngx_http_sparkjob_record_t *rec, ngx_str_t *progress, ngx_str_t *error)
+{
+    if (progress->len) {
+        p = ngx_cpymem(p, progress->data, progress->len);
+    }
+
+    if (error->len) {
+        p = ngx_cpymem(p, ",\"result\":", sizeof(",\"result\":") - 1);
+        p = ngx_cpymem(p, error->data, error->len);
+    }
+
+    *p++ = '}';
+
+    rows->start = rec->start;
+
+    if (rec->len[NGX_HTTP_SPARKJOB_KEY] == NGX_HTTP_SPARKJOB_ID_LEN) {
+        ngx_memcpy(rows->key, rec + 1, NGX_HTTP_SPARKJOB_ID_LEN);
+    }
+
+    return p;
 }
 
 
