@@ -48,6 +48,11 @@ def test_life_of_a_library_set(tmp_path):
         # it is looked at before it is kept; without a Hadoop client there is nothing to keep
         status, answer = s.json("POST", "/library-sets/mine", {**mine, "hadoop_jars": [str(tmp_path / "extra.jar")]})
         assert status == 400 and "hadoop-client-api" in answer["result"]["message"], answer
+        (tmp_path / "notes.txt").write_text("no archive")
+        status, answer = s.json("POST", "/library-sets/mine", {**mine, "extra_jars": [str(tmp_path / "notes.txt")]})
+        assert status == 400 and answer["result"]["message"].startswith(
+            f"notes.txt is no jar, or a damaged one: {tmp_path}/notes.txt: "), answer
+        assert [f["jar"] for f in answer["result"]["findings"] if f["level"] == "error"] == ["notes.txt"], answer
         status, answer = s.json("POST", "/library-sets/mine?probe=file:" + str(tmp_path), mine)
         assert status == 201, answer
         found = answer["probe"]

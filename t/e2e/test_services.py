@@ -183,12 +183,14 @@ def test_a_uri_whose_content_changes_is_fetched_again(server, folder, web, tmp_p
 
 
 def test_uris_that_cannot_be_used_are_clear_400s(server, folder, web):
+    (folder / "notes.txt").write_text("no archive")
     port = web.rsplit(":", 1)[1]
     for uri, label, words in (
             ("nosuch://x/y.jar", "JOB LOADING FAILED: Malformed URL", "nosuch"),
             (f"http://127.0.0.2:{port}/jobs.jar", "JOB LOADING FAILED: Malformed URL", "outbound.hosts"),
             ("file:/etc/passwd", "JOB LOADING FAILED: Malformed URL", "outbound.files"),
             (f"{web}/none.jar", "JOB LOADING FAILED", "404"),
+            (f"file:{folder}/notes.txt", "JOB LOADING FAILED", "notes.txt is no jar, or a damaged one: "),
             ("http://no.such.host.invalid/x.jar", "JOB LOADING FAILED", "no.such.host.invalid")):
         status, answer = server.run("mine.Talks", cp=uri)
         assert status == 400 and answer["status"] == label and words in answer["result"]["message"], answer
@@ -222,6 +224,13 @@ def test_class_path_of_a_context(server, folder, web):
         server.delete(f"/contexts/{name}")
     status, answer = server.post("/contexts/bad?cp=nothing")
     assert status == 400 and answer["status"] == "CONTEXT INIT ERROR" and "nothing" in answer["result"]["message"], answer
+    (folder / "notes.jar").write_text("no archive")
+    status, answer = server.post(f"/contexts/bad?dependent-jar-uris=file:{folder}/notes.jar")
+    assert status == 400 and answer["status"] == "CONTEXT INIT ERROR", answer
+    assert answer["result"]["message"].startswith("notes.jar is no jar, or a damaged one: "), answer
+    for settings in ("memory-per-node = banana", "spark.executor.memory = 1.5g", "num-cpu-cores = banana"):
+        status, answer = server.post("/contexts/bad", "spark.context-settings { %s }" % settings)
+        assert status == 400 and answer["result"]["message"].startswith(settings.split(" = ")[0] + " must be "), answer
     status, answer = server.post("/contexts/bad?dependent-jar-uris=file:/etc/passwd")
     assert status == 400 and answer["status"] == "CONTEXT INIT ERROR: Malformed URL", answer
     assert "outbound.files" in answer["result"]["message"]

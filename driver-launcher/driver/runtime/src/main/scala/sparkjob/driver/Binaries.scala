@@ -125,8 +125,6 @@ class Binaries(sc: SparkContext, val parent: MutableURLClassLoader, jars: Seq[Fi
   // all that are in use, also those not used lately
   private val loaders = new ConcurrentHashMap[String, WeakReference[JobClassLoader]]
 
-  private val scalaVersion = new ScalaVersion(ScalaVersion.Own)
-
   SparkInternals.readResultsWith(sc)(loaderOf)
 
   /**
@@ -225,16 +223,6 @@ class Binaries(sc: SparkContext, val parent: MutableURLClassLoader, jars: Seq[Fi
     sc.addJar(one.getPath)
   }
 
-  private def check(binary: Binary): Unit = {
-    if (binary.kind != "Jar") {
-      throw new LoadingException(s"${binary.name} is of type ${binary.kind}, not Jar")
-    }
-    if (!binary.file.canRead) {
-      throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
-    }
-    scalaVersion.check(binary)
-  }
-
   private def loaderOf(properties: Properties): Option[ClassLoader] =
     Option(properties.getProperty(SparkInternals.SetProperty)).flatMap(set => Option(loaders.get(set)))
       .flatMap(ref => Option(ref.get))
@@ -254,6 +242,19 @@ private object Binaries {
   /** What every job is compiled against: executors in other processes have Spark's jars only. */
   val JobApi: Seq[File] = Seq(classOf[SparkJobBase], classOf[Config], classOf[Or[_, _]])
     .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI)).filter(_.isFile)
+
+  private val scalaVersion = new ScalaVersion(ScalaVersion.Own)
+
+  /** @throws LoadingException if no classes can be loaded from it */
+  def check(binary: Binary): Unit = {
+    if (binary.kind != "Jar") {
+      throw new LoadingException(s"${binary.name} is of type ${binary.kind}, not Jar")
+    }
+    if (!binary.file.canRead) {
+      throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
+    }
+    scalaVersion.check(binary)
+  }
 
   def idOf(binaries: Seq[Binary]): String = SparkInternals.setOf(binaries.map(_.sha256))
 }

@@ -14,6 +14,7 @@ import scala.util.Try
 import com.fasterxml.jackson.databind.JsonNode
 import com.typesafe.config._
 import org.apache.spark.SparkConf
+import org.apache.spark.network.util.{ByteUnit, JavaUtils}
 import org.apache.spark.sparkjob.SparkInternals
 
 import spark.jobserver.context.DefaultSparkContextFactory
@@ -90,7 +91,10 @@ class ContextSettings private (values: Map[String, ConfigValue]) {
       conf.set("spark.cores.max", positive("num-cpu-cores", cores).toString)
     }
     for (memory <- get("memory-per-node")) {
-      conf.set("spark.executor.memory", memory)
+      conf.set("spark.executor.memory", size("memory-per-node", memory))
+    }
+    for (name <- ExecutorMemory; memory <- get(name)) {
+      size(name, memory)
     }
     for ((name, value) <- values) {
       sparkName(name).foreach(conf.set(_, SparkJobUtils.text(value)))
@@ -168,7 +172,8 @@ object ContextSettings {
   /** Masters that have their executor in the driver. */
   private val Local = """local(\[(\d+|\*)(\s*,\s*\d+)?\])?"""
 
-  private val Memory = "^[0-9]+[kmgt]?$".r
+  private val Memory = "^0*[1-9][0-9]*[kmgt]?$".r
+  private val ExecutorMemory = Seq("spark.executor.memory", "launcher.spark.executor.memory")
 
   /**
    * Merges what the context was asked to have, each part winning over the ones before it.
@@ -272,6 +277,13 @@ object ContextSettings {
     case "true" | "yes" | "on" | "1" => true
     case "false" | "no" | "off" | "0" | "" => false
     case _ => throw new BadSettingException(s"$name must be true or false: $value")
+  }
+
+  /** What Spark reads as one, in megabytes where it is a bare number. */
+  private def size(name: String, value: String): String = {
+    Try(JavaUtils.byteStringAs(value, ByteUnit.MiB)).toOption.filter(_ > 0).map(_ => value)
+      .getOrElse(throw new BadSettingException(
+        s"$name must be a size such as 512m or 2g: $value"))
   }
 
   /** Spark counts a bare number as megabytes, a JVM as bytes. */

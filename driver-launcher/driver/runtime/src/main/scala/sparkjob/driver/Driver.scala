@@ -202,6 +202,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       val user = proxyUser(meta, settings)
       user.run {
         val cp = uris.fetch(contextPath.resolve(settings.binaries))
+        cp.filter(_.kind == "Jar").foreach(Binaries.check)
         thrift = Some(new ThriftServer(
           ThriftPlace(meta.path("thrift")), settings.thriftPort, settings.thriftTransport))
         open(name, settings, defaults, uris, cp, folders(meta, work), user, kerberos, limits,
@@ -211,7 +212,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       case e: BadConfigException => fail("bad-config", e.getMessage, Frame.Nothing)
       case e@(_: MalformedUriException | _: ForbiddenUriException) =>
         fail("context-bad-url", name, ErrorJson(e))
-      case e@(_: BadSettingException | _: ThriftServerException) =>
+      case e@(_: BadSettingException | _: LoadingException | _: ThriftServerException) =>
         fail("bad-setting", name, ErrorJson(e))
       case t: Throwable =>
         log.error(s"The context $name cannot be made", t)

@@ -9,7 +9,7 @@ import java.io.{File, IOException}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Paths, StandardCopyOption}
 import java.util.concurrent.{Callable, Executors, ThreadFactory, TimeoutException, TimeUnit}
-import java.util.zip.ZipFile
+import java.util.zip.{ZipException, ZipFile}
 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
@@ -226,6 +226,8 @@ object Probe {
         read(file, n)
         None
       } catch {
+        case e: ZipException => Some(Finding("error", Some(file.getName),
+          s"${file.getName} is no jar, or a damaged one: $file: ${e.getMessage}"))
         case e: IOException =>
           Some(Finding("error", Some(file.getName), s"${file.getName} cannot be read: $e"))
       }
@@ -304,8 +306,9 @@ object Probe {
 
   object Jars {
     def of(classPath: String, sparkHome: Option[String]): Jars = {
-      val files = classPath.split(File.pathSeparator).toSeq.filter(_.endsWith(".jar"))
-        .map(new File(_))
+      // Hadoop's configuration is a folder
+      val files = classPath.split(File.pathSeparator).toSeq.map(new File(_))
+        .filterNot(_.isDirectory)
       val folders = sparkHome.map(home => new File(home, "jars")).toSeq ++
         files.headOption.toSeq.flatMap { ours =>
           Option(ours.getParentFile).toSeq.flatMap(home => home +: Option(home.listFiles).toSeq

@@ -5,10 +5,10 @@
 
 package sparkjob.driver
 
-import java.io.{ByteArrayInputStream, DataInputStream, IOException}
+import java.io.{ByteArrayInputStream, DataInputStream, File, IOException}
 import java.util.LinkedHashMap
 import java.util.{Map => JMap}
-import java.util.zip.{ZipEntry, ZipFile}
+import java.util.zip.{ZipEntry, ZipException, ZipFile}
 
 import scala.collection.JavaConverters._
 import scala.util.Properties
@@ -18,7 +18,7 @@ import scala.util.control.NonFatal
 final case class ScalaTrace(version: String, by: String)
 
 /**
- * Refuses jars of another Scala: they would fail by a NoSuchMethodError somewhere in a job.
+ * Refuses what is no jar, and jars of another Scala: they would fail by a NoSuchMethodError somewhere in a job.
  *
  * A class refers to classes of Scala's library that other versions of it do not have, and tells
  * the format of its signature (attribute `ScalaSig`). A jar in which some class fits is taken:
@@ -33,7 +33,7 @@ class ScalaVersion(own: String) {
       size > KnownMax
   }
 
-  /** @throws LoadingException if the jar was built for another Scala */
+  /** @throws LoadingException if it is no jar, or was built for another Scala */
   def check(binary: Binary): Unit = {
     val seen = known.synchronized(Option(known.get(binary.sha256)))
     seen.getOrElse(look(binary)).foreach { why =>
@@ -43,8 +43,10 @@ class ScalaVersion(own: String) {
 
   private def look(binary: Binary): Option[String] = {
     try {
-      val zip = new ZipFile(binary.file)
-      val found = try wrong(traces(zip)) finally zip.close()
+      val found = ScalaVersion.open(binary.file) match {
+        case Left(why) => Some(why)
+        case Right(zip) => try wrong(traces(zip)) finally zip.close()
+      }
       known.synchronized(known.put(binary.sha256, found))
       found
     } catch {
@@ -85,6 +87,15 @@ object ScalaVersion {
   private val ClassesMax = 4096
   private val BytesMax = 64L << 20
   private val ClassMax = 4 << 20
+
+  /** What a jar is, or why a file is none. */
+  private def open(file: File): Either[String, ZipFile] = {
+    try {
+      Right(new ZipFile(file))
+    } catch {
+      case e: ZipException => Left(s"is no jar, or a damaged one: ${e.getMessage}")
+    }
+  }
 
   /** Of the library that this JVM has, as 2.12. */
   val Own: String = Properties.versionNumberString.split('.').take(2).mkString(".")

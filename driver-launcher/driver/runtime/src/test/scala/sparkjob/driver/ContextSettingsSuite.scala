@@ -121,6 +121,14 @@ class ContextSettingsSuite {
       assertTrue(message, message.contains("launcher.spark.driver.memory"))
       assertTrue(message, message.contains(value))
     }
+    for (name <- Seq("memory-per-node", "spark.executor.memory", "launcher.spark.executor.memory");
+        value <- Seq("banana", "-1g", "0", "1.5g", "1x", "1k", "")) {
+      val message = bad(settings(query = s"""{"$name": "$value"}""").sparkConf("n", Map.empty))
+      assertTrue(message, message.startsWith(s"$name must be a size"))
+    }
+    for (value <- Seq("1", "1g", "1024KB", "2Gb")) {
+      settings(query = s"""{"memory-per-node": "$value"}""").sparkConf("n", Map.empty)
+    }
     for (value <- Seq("0", "-1", "x")) {
       assertTrue(bad(settings(query = s"""{"num-cpu-cores": "$value"}""").sparkConf("n", Map.empty))
         .contains("num-cpu-cores"))

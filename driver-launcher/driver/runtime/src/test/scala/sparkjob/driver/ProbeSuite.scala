@@ -106,10 +106,12 @@ class ProbeSuite {
   @Test
   def aJarThatIsNoneIsToldAsIsOneThatIsNotThere(): Unit = {
     Files.write(folder.resolve("broken.jar"), "no archive".getBytes)
-    val found = jars(jar("home/driver.jar"), folder.resolve("broken.jar").toString,
-      folder.resolve("nowhere.jar").toString).unreadable
-    assertEquals(Seq("error" -> "broken.jar", "error" -> "nowhere.jar"),
+    val text = Files.write(folder.resolve("passwd"), "no archive".getBytes).toString
+    val found = jars(jar("home/driver.jar"), folder.resolve("broken.jar").toString, text,
+      folder.resolve("nowhere.jar").toString, folder.toString).unreadable
+    assertEquals(Seq("error" -> "broken.jar", "error" -> "passwd", "error" -> "nowhere.jar"),
       found.map(f => (f.level, f.jar.get)))
+    assertTrue(found(1).text, found(1).text.startsWith(s"passwd is no jar, or a damaged one: $text"))
   }
 
   @Test

@@ -80,8 +80,6 @@ class ScalaVersionSuite {
       fits(own, jar("my/Job" -> Array[Byte](1, 2, 3), "my/Damaged" -> written(Some(2)).take(40)))
       fits(own, jar("my/Java" -> bytesOf(classOf[java.util.zip.ZipFile])))
     }
-    val noJar = Files.write(root.resolve("b.jar"), "no jar".getBytes)
-    fits("2.12", Binary("b", "Jar", noJar.toFile, "b"))
   }
 
   @Test def aJarOfWhichSomeFitsIsTaken(): Unit = {
@@ -101,6 +99,12 @@ class ScalaVersionSuite {
     assertThrows(classOf[LoadingException], () => version.check(now))
     Files.delete(now.file.toPath)
     assertThrows(classOf[LoadingException], () => version.check(now.copy(name = "another")))
+  }
+
+  @Test def whatIsNoJarIsRefused(): Unit = {
+    val text = Files.write(root.resolve("notes.txt"), "no archive".getBytes).toFile
+    val why = refused("2.12", Binary("notes.txt", "Jar", text, "1"))
+    assertTrue(why, why.startsWith("notes.txt is no jar, or a damaged one: "))
   }
 
   @Test def whatCannotBeReadIsLookedAtAgain(): Unit = {
