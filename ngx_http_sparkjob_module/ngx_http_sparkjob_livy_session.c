@@ -57,6 +57,8 @@ ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_livy_refusals[] = {
       "Statement not found" },
     { SJP_ERR_CONTEXT_STOPPING, 400, "", "Session '%V' is shutting down" },
     { SJP_ERR_SESSION_ENDED, 400, "", "Session is in state %V" },
+    { SJP_ERR_QUEUE_FULL, 503, "",
+      "Too many statements (%V) wait or run in session '%V'" },
     { 0, 0, NULL, NULL }
 };
 

@@ -74,7 +74,7 @@ my $hold = statement('sleep 600000')->{json}{id};
 my $full;
 for (1 .. 400) { $full = statement('x'); last if $full->{status} != 201 }
 is($full->{status}, 503, 'a session takes no end of statements');
-like($full->{json}{msg}, qr/300/, 'and says how many');
+like($full->{json}{msg}, qr/^Too many statements \(300\) wait or run in session '.+'$/, 'and says how many');
 my $large = http('POST', "/sessions/$ID/statements", '{"code": "' . 'x' x 1048576 . '"}');
 is($large->{status}, 413, 'code is bounded');
 like($large->{json}{msg}, qr/at most 1048576/, 'by so much');
