@@ -164,7 +164,7 @@ ngx_http_sparkjob_context_add(ngx_http_request_t *r)
     }
 
     job->sync = 1;
-    ngx_str_set(&job->main_class, "sparkjob.binaries");
+    ngx_str_set(&job->main_class, SJP_CLASS_BINARIES);
 
     rc = ngx_http_sparkjob_job_begin(r, job, ngx_http_sparkjob_add_params);
 

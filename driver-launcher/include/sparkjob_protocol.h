@@ -44,6 +44,9 @@
  */
 #define SJP_CLASS_SQL      "sparkjob.sql"
 
+/* this one too: its class path is the context's from then on */
+#define SJP_CLASS_BINARIES "sparkjob.binaries"
+
 /* of what the names of a user's contexts begin with: more has to follow */
 #define SJP_OWN_MAX        (SJP_NAME_MAX - 32)
 

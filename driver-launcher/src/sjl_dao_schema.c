@@ -249,7 +249,9 @@ static const char *const  sjl_migrations[] = {
     " application TEXT,"
     " url TEXT,"
     " reason TEXT,"
-    " spec TEXT NOT NULL);"
+    " spec TEXT NOT NULL);",
+
+    "ALTER TABLE contexts ADD COLUMN added TEXT;"
 };
 
 

@@ -8,6 +8,7 @@
 
 
 #include "sjl_job_queue.h"
+#include "sjl_added.h"
 #include "sjl_config.h"
 #include "sjl_spool.h"
 #include "sjl_state.h"
@@ -237,6 +238,12 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
 
     if (state == SJP_JOB_ERROR) {
         job->context->failed = 1;
+
+    } else if (state == SJP_JOB_FINISHED) {
+
+        /* before the job's end, so that who is told of that can rely on it */
+
+        sjl_added_take(job);
     }
 
     /* before its context is durable its row would have nothing to refer to */

@@ -255,6 +255,11 @@ sjl_link_welcome(sjl_context_t *ctx)
         (void) json_object_set_new(meta, "kind", json_string(ctx->row.kind));
     }
 
+    if (ctx->row.added) {
+        (void) json_object_set_new(meta, "added",
+                                   json_loads(ctx->row.added, 0, NULL));
+    }
+
     thrift = sjl_thrift_place();
 
     if (thrift) {

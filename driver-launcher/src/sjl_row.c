@@ -62,7 +62,8 @@ static const sjl_column_t  sjl_context_columns[] = {
 
     /* a statement's row counts it, see migration 8 */
     SJL_C(context, "statements", statements, NUMBER, SJL_FIXED, NULL),
-    SJL_C(context, "until", until, NUMBER, 0, NULL)
+    SJL_C(context, "until", until, NUMBER, 0, NULL),
+    SJL_C(context, "added", added, TEXT, 0, NULL)
 };
 
 

@@ -75,6 +75,7 @@ typedef struct {
     int64_t      heartbeat;             /* seconds, 0: none */
     int64_t      statements;            /* numbers given, see job_add() */
     int64_t      until;                 /* it is shown as a session that died */
+    char        *added;                 /* see sjl_added.h, JSON, or NULL */
 } sjl_context_row_t;
 
 

@@ -140,6 +140,70 @@ def test_a_lost_driver_is_replaced_and_its_jobs_run_again():
             assert c.context("c")["state"] == "FINISHED"
 
 
+def add(c, cp=(), body=b"", **more):
+    job = c.submit("sparkjob.binaries", body, cp=list(cp), sync=True, **more)
+    return ended(c, job["id"])[0]["state"]
+
+
+def test_what_was_added_to_a_context_comes_to_its_next_drivers():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            for name in ("app", "other", "third"):
+                c.ask("binary-put", {"name": name, "type": "Python", "user": "u"}, b"pass\n")
+            create(c)
+            assert "added" not in c.result("context")
+            assert add(c, ["app", "g:a:1.0"], dependent=["third"]) == "FINISHED"
+            assert add(c, ["g:a:1.0", "app"]) == "FINISHED"
+            # no other job adds anything, and none that fails
+            c.submit("noop", cp=["other"], sync=True)
+            with pytest.raises(Refused):
+                add(c, ["nix"])
+            lose(c, pid(c))
+            state(c, "c", "RUNNING")
+            assert c.result("context")["added"] == ["third", "app", "g:a:1.0"]
+            # named by the body, which only the driver reads
+            assert add(c, body=b'{"mainClass": "sparkjob.binaries", "cp": ["other"]}') == "FINISHED"
+        again(s)
+        with Channel(s.socket) as c:
+            lose(c, pid(c))
+            state(c, "c", "RUNNING")
+            assert c.result("context")["added"] == ["third", "app", "g:a:1.0", "other"]
+            # a context of its name that comes later has nothing of it
+            c.ask("context-delete", {"name": "c"})
+            create(c)
+            assert "added" not in c.result("context")
+
+
+def test_what_was_added_is_there_when_both_die_at_once():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            driver = pid(c)
+            assert add(c, ["g:a:1.0"]) == "FINISHED"
+            s.launcher.kill()
+            os.kill(driver, signal.SIGKILL)
+            s.launcher.wait()
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            state(c, "c", "RUNNING")
+            assert c.result("context")["added"] == ["g:a:1.0"]
+
+
+def test_more_than_fits_is_not_kept_and_that_is_said():
+    with supervised() as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            create(c)
+            assert add(c, [f"g:a:{n}" for n in range(200)]) == "FINISHED"
+            assert add(c, [f"g:b:{n}" for n in range(100)]) == "FINISHED"
+            lose(c, pid(c))
+            state(c, "c", "RUNNING")
+            assert c.result("context")["added"] == [f"g:a:{n}" for n in range(200)]
+        assert "will not have what job" in s.read("launcher.log")
+
+
 def test_restarts_have_pauses_and_an_end():
     with supervised() as s:
         s.start_launcher()
