@@ -40,6 +40,13 @@ static const struct {
 };
 
 
+/* what nobody has any longer when the context has ended */
+
+static const char *const  sjl_shown_alive[] = {
+    "executors", "cores", "thriftServer"
+};
+
+
 int
 sjl_shown_take(sjl_context_t *ctx, const json_t *told)
 {
@@ -196,17 +203,16 @@ sjl_shown_each(const json_t *value, size_t max,
 }
 
 
-/* a server ends with its driver */
-
 json_t *
 sjl_shown_record(const sjl_context_row_t *row)
 {
+    size_t   i;
     json_t  *shown;
 
     shown = row->shown ? json_loads(row->shown, 0, NULL) : NULL;
 
-    if (row->final) {
-        (void) json_object_del(shown, "thriftServer");
+    for (i = 0; row->final && i < sjl_nelts(sjl_shown_alive); i++) {
+        (void) json_object_del(shown, sjl_shown_alive[i]);
     }
 
     return shown;

@@ -52,10 +52,13 @@ def test_what_the_driver_says_when_ready_and_later_is_shown_and_kept(server):
     assert server.run("noop", cp="b")[0] == 200 and shown(server) == less
 
 
-def test_it_stays_when_the_context_is_over(server):
+def test_links_stay_when_the_context_is_over_and_nothing_is_in_use(server):
     server.context("over", **{"script.status": json.dumps(TOLD)})
     server.delete("/contexts/over")
-    assert server.get("/contexts/over")[1]["state"] == "FINISHED" and shown(server, "over") == TOLD
+    links = {name: TOLD[name] for name in ("trackingUrl", "logs")}
+    assert server.get("/contexts/over")[1]["state"] == "FINISHED" and shown(server, "over") == links
+    server.nginx_restart()
+    assert shown(server, "over") == links
 
 
 def test_only_links_and_counts_are_shown(server):
