@@ -280,7 +280,7 @@ def test_the_interface_of_an_application_is_behind_the_proxy_of_its_cluster(serv
     rm.apps[app]["tags"] = "mine,sparkjob-" + context["id"]
     rm.apps["application_1_1"] = {**rm.apps[app]}
     page = interface(server, base + "/jobs/job/?id=2")
-    assert page == f"""<a href="{base}/stages/?id=1">s</a> setUIRoot('{base}') <p title="{base}/jobs/job/ None">"""
+    assert page == f"""<a href="{base}/stages/?id=1">s</a> setUIRoot('{base}') <p title="{base}/jobs/job/ checked_{app}=true">"""
     assert interface(server, base + "/moved", 302)["Location"] == f"http://127.0.0.1:{server.port}{base}/jobs/?a=b"
     # what says that the proxy is another daemon
     rm.apps[app]["trackingUrl"] = "http://elsewhere:1/proxy/x/"
