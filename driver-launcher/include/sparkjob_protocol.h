@@ -149,7 +149,8 @@
     X(LINK_THRIFT,     88, "link-thrift",      C)                             \
     X(LINK_THRIFT_IS,  89, "link-thrift-is",   D)                             \
     X(LINK_LOGIN,      90, "link-login",       D)                             \
-    X(LINK_LOGGED_IN,  91, "link-logged-in",   C)
+    X(LINK_LOGGED_IN,  91, "link-logged-in",   C)                             \
+    X(LINK_TOKENS,     92, "link-tokens",      C)
 
 
 /* X(symbol, name, final) */

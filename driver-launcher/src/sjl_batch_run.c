@@ -37,7 +37,8 @@ static char *sjl_batch_why(int status);
 static void sjl_batch_end(sjl_batch_t *b, sjp_batch_state_e state, char *why,
     int64_t when);
 static char *sjl_batch_rest(const sjl_batch_t *b);
-static void sjl_batch_over(void *data);
+static void sjl_batch_reaped(void *data, int known, const char *left);
+static void sjl_batch_over(sjl_batch_t *b);
 static void sjl_batch_expired(struct ev_loop *loop, ev_timer *timer,
     int events);
 
@@ -363,7 +364,9 @@ sjl_batch_end(sjl_batch_t *b, sjp_batch_state_e state, char *why, int64_t when)
     b->reaping = 1;
 
     who = sjl_format("batch %lld %s", (long long) b->row.number, b->row.id);
-    sjl_yarn_reap_of(b->row.id, who, rest, sjl_batch_over, b);
+    sjl_yarn_reap_of(b->row.id, who, rest,
+                     json_string_value(json_object_get(b->spec, "cluster")),
+                     sjl_batch_reaped, b);
     free(who);
 }
 
@@ -401,12 +404,18 @@ sjl_batch_rest(const sjl_batch_t *b)
 
 
 static void
-sjl_batch_over(void *data)
+sjl_batch_reaped(void *data, int known, const char *left)
 {
-    sjl_batch_t  *b;
+    (void) known;
+    (void) left;
 
-    b = data;
+    sjl_batch_over(data);
+}
 
+
+static void
+sjl_batch_over(sjl_batch_t *b)
+{
     b->reaping = 0;
     b->row.state = b->row.stopping ? SJP_BATCH_KILLED_STATE : b->end_state;
     b->row.end = b->end;

@@ -11,6 +11,7 @@
 #include "sjl_files.h"
 #include "sjl_krb5.h"
 #include "sjl_listen_link.h"
+#include "sjl_ticket.h"
 
 #include <sys/stat.h>
 
@@ -240,7 +241,8 @@ sjl_command_archive(sjl_command_t *cmd, const char *id, const char *folder,
 
 int
 sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *report, const sjl_library_t *library, const sjl_login_t *login)
+    const char *report, const char *class, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login)
 {
     int           rc;
     json_t       *options;
@@ -250,12 +252,12 @@ sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
     memset(&argv, 0, sizeof(argv));
     memset(&envp, 0, sizeof(envp));
 
-    hadoop = sjl_command_hadoop(library, NULL);
+    hadoop = sjl_command_hadoop(library, cluster);
     options = json_pack("[s, s]", SJL_COMMAND_PROBE_MEMORY,
                         "-XX:TieredStopAtLevel=1");
 
     rc = sjl_command_java(&argv, NULL, folder, options, library, hadoop,
-                          "sparkjob.driver.Probe");
+                          class);
     json_decref(options);
 
     sjl_command_add(&argv, sjl_strdup(report));
@@ -693,6 +695,21 @@ sjl_command_set(sjl_words_t *envp, const char *name, const char *value)
     }
 
     sjl_command_add(envp, sjl_format("%s=%s", name, value));
+}
+
+
+/* by the names that Spark itself knows */
+
+void
+sjl_command_ticket(sjl_command_t *cmd, const char *id,
+    const sjl_cluster_t *cluster)
+{
+    char  *path;
+
+    path = sjl_path_context(id, SJL_TICKET_FILE);
+    sjl_command_setenv(cmd, "KRB5CCNAME", path);
+    sjl_command_setenv(cmd, "KRB5PRINCIPAL", cluster->principal);
+    free(path);
 }
 
 

@@ -68,11 +68,12 @@ const char *sjl_command_watched(const sjl_library_t *library,
     const json_t *options);
 
 /*
- * The command that looks at libraries, with little memory: what it finds goes
- * to the file "report".
+ * The command that runs a class of ours beside all drivers, with little memory:
+ * what it finds goes to the file "report".  The cluster may be NULL.
  */
 int sjl_command_probe(sjl_command_t *cmd, const char *id, const char *folder,
-    const char *report, const sjl_library_t *library, const sjl_login_t *login);
+    const char *report, const char *class, const sjl_library_t *library,
+    const sjl_cluster_t *cluster, const sjl_login_t *login);
 
 /*
  * All that such an archive depends on, or a driver that was started before it
@@ -90,6 +91,10 @@ json_t *sjl_command_options(const sjl_library_t *library,
  * and times; they are used up.  On the file thread.
  */
 void sjl_command_hash(char *hash, char *lines);
+
+/* has it log in by the tickets in the folder of whoever has this id */
+void sjl_command_ticket(sjl_command_t *cmd, const char *id,
+    const sjl_cluster_t *cluster);
 
 /* one more variable of its environment */
 void sjl_command_setenv(sjl_command_t *cmd, const char *name,

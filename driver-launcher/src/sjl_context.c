@@ -25,6 +25,7 @@
 #include "sjl_stray.h"
 #include "sjl_supervise.h"
 #include "sjl_ticket.h"
+#include "sjl_tokens.h"
 #include "sjl_yarn.h"
 
 #include <utlist.h>
@@ -39,7 +40,7 @@ static void sjl_context_renew(char **secret, char **kept);
 static void sjl_context_made(sjl_file_op_t *fop);
 static void sjl_context_fits(sjl_context_t *ctx, sjp_error_e code, char *why);
 static void sjl_context_spawn(sjl_context_t *ctx);
-static void sjl_context_ticket(sjl_context_t *ctx, char *why);
+static void sjl_context_ticket(void *data, char *why);
 static void sjl_context_launch(sjl_context_t *ctx);
 static void sjl_context_idle_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -298,7 +299,7 @@ sjl_context_spawn(sjl_context_t *ctx)
         return;
     }
 
-    if (ctx->row.remote == NULL && sjl_ticket_wanted(sjl_setup_cluster(ctx))) {
+    if (sjl_ticket_wanted(sjl_setup_cluster(ctx))) {
         sjl_ticket_get(ctx, sjl_context_ticket);
 
     } else {
@@ -308,9 +309,12 @@ sjl_context_spawn(sjl_context_t *ctx)
 
 
 static void
-sjl_context_ticket(sjl_context_t *ctx, char *why)
+sjl_context_ticket(void *data, char *why)
 {
-    sjl_failure_t  failure;
+    sjl_context_t  *ctx;
+    sjl_failure_t   failure;
+
+    ctx = data;
 
     if (why == NULL) {
         sjl_context_launch(ctx);
@@ -563,7 +567,8 @@ sjl_context_end(sjl_context_t *ctx, sjp_context_state_e state,
     sjl_supervise_stop(ctx);
     sjl_spare_leave(ctx);
     sjl_cluster_fit_forget(ctx);
-    sjl_ticket_forget(ctx);
+    sjl_ticket_forget(&ctx->ticket);
+    sjl_tokens_forget(ctx);
 
     sjl_failure_complete(why, ctx);
     sjl_job_context_ended(ctx, why, ctx->row.state == SJP_CONTEXT_STOPPING);
@@ -690,6 +695,7 @@ sjl_context_release(sjl_context_t *ctx)
 
     free(ctx->unmade);
     free(ctx->misfit);
+    free(ctx->left);
     json_decref(ctx->settings);
     json_decref(ctx->options);
     sjl_free_secret(ctx->secret);

@@ -27,6 +27,7 @@ typedef struct sjl_failure_s  sjl_failure_t;
 typedef struct sjl_fit_s      sjl_fit_t;
 typedef struct sjl_reap_s     sjl_reap_t;
 typedef struct sjl_ticket_s   sjl_ticket_t;
+typedef struct sjl_probe_s    sjl_probe_t;
 
 
 /* a queue of jobs, and the places in the driver that it leads to */
@@ -100,7 +101,9 @@ struct sjl_context_s {
 
     sjl_fit_t          *fit;            /* see sjl_cluster_fit.h */
     sjl_reap_t         *reap;           /* see sjl_yarn_reap() */
+    char               *left;           /* what of it has not ended, or NULL */
     sjl_ticket_t       *ticket;         /* see sjl_ticket.h */
+    sjl_probe_t        *errand;         /* see sjl_tokens.h */
     int64_t             ticket_due;     /* when it needs the next one */
 };
 
@@ -118,8 +121,11 @@ void sjl_context_reset(sjl_conn_t *c, sjl_frame_t *f);
 
 sjl_context_t *sjl_context_find(const char *id);
 
-/* its cluster has nothing of it any longer, or does not say so */
-void sjl_context_reaped(sjl_context_t *ctx);
+/*
+ * Its cluster was asked what it has of it: whether it could be, and what is
+ * left, in words, or NULL.
+ */
+void sjl_context_reaped(sjl_context_t *ctx, int known, const char *left);
 
 /* one that is not final */
 sjl_context_t *sjl_context_find_name(const char *name);

@@ -119,6 +119,10 @@ sjl_context_abandon(sjl_context_t *ctx, char *reason)
 {
     sjl_failure_t  why;
 
+    free(ctx->left);
+    ctx->left = sjl_strdup(reason);
+    sjl_text_clean(ctx->left);
+
     sjl_failure_words(&why, reason);
 
     sjl_context_end(ctx, ctx->row.state == SJP_CONTEXT_STOPPING

@@ -233,13 +233,25 @@ sjl_context_answer(sjl_context_t *ctx, const sjl_context_row_t *row)
 static void
 sjl_context_deleted(sjl_context_t *ctx)
 {
+    char           *words;
     sjl_request_t  *r;
+
+    words = ctx->left ? sjl_format("context %s: %s", ctx->row.name, ctx->left)
+                      : NULL;
 
     while (ctx->deleters) {
         r = ctx->deleters;
         LL_DELETE2(ctx->deleters, r, waiting);
-        sjl_request_reply(r, NULL, NULL, 0);
+
+        if (words) {
+            sjl_request_refuse(r, SJP_ERR_INTERNAL, words);
+
+        } else {
+            sjl_request_reply(r, NULL, NULL, 0);
+        }
     }
+
+    free(words);
 }
 
 
@@ -260,10 +272,15 @@ sjl_context_durable(sjl_context_t *ctx)
 /* its row may be on the way to the disk yet, and answers then */
 
 void
-sjl_context_reaped(sjl_context_t *ctx)
+sjl_context_reaped(sjl_context_t *ctx, int known, const char *left)
 {
     ctx->reap = NULL;
     ctx->nops--;
+
+    if (known) {
+        free(ctx->left);
+        ctx->left = sjl_strdup(left);
+    }
 
     if (ctx->published == ctx->row.rev) {
         sjl_context_deleted(ctx);

@@ -518,7 +518,8 @@ sjl_driver_term_expired(sjl_driver_t *d)
 static void
 sjl_driver_kill_expired(sjl_driver_t *d)
 {
-    char  *name;
+    char        *name;
+    const char  *why;
 
     name = d->remote ? sjl_format("%s of %s", d->remote->id ? d->remote->id
                                   : "a new one", d->remote->rest)
@@ -529,10 +530,13 @@ sjl_driver_kill_expired(sjl_driver_t *d)
 
     sjl_driver_enter(d, SJL_DRIVER_KILLED);
 
+    why = d->remote ? d->remote->why : NULL;
+
     if (d->context) {
         sjl_context_abandon(d->context,
                             sjl_format("its driver, %s, does not end though it "
-                                       "was killed", name));
+                                       "was killed%s%s", name,
+                                       why ? ": " : "", why ? why : ""));
     }
 
     free(name);

@@ -22,7 +22,6 @@
 static int sjl_driver_spawn(sjl_driver_t *d, const sjl_command_t *cmd,
     const char *secret, const sjl_login_t *login);
 static char *sjl_driver_input(const char *secret);
-static void sjl_driver_ticket(sjl_command_t *cmd, const sjl_context_t *ctx);
 static sjl_driver_t *sjl_driver_submit(sjl_context_t *ctx, const char *secret,
     const json_t *options);
 
@@ -53,7 +52,10 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     (void) snprintf(generation, sizeof(generation), "%lld",
                     (long long) ctx->row.generation);
     sjl_command_setenv(&cmd, "SPARKJOB_GENERATION", generation);
-    sjl_driver_ticket(&cmd, ctx);
+
+    if (sjl_ticket_wanted(sjl_setup_cluster(ctx))) {
+        sjl_command_ticket(&cmd, ctx->row.id, sjl_setup_cluster(ctx));
+    }
 
     d = sjl_driver_make(ctx->row.id, ctx);
     rc = sjl_driver_spawn(d, &cmd, secret, &login);
@@ -73,27 +75,6 @@ sjl_driver_start(sjl_context_t *ctx, const char *secret, const json_t *options)
     sjl_driver_enter(d, SJL_DRIVER_STARTING);
 
     return d;
-}
-
-
-/* by the names that Spark itself knows */
-
-static void
-sjl_driver_ticket(sjl_command_t *cmd, const sjl_context_t *ctx)
-{
-    char           *path;
-    sjl_cluster_t  *cluster;
-
-    cluster = sjl_setup_cluster(ctx);
-
-    if (!sjl_ticket_wanted(cluster)) {
-        return;
-    }
-
-    path = sjl_path_context(ctx->row.id, SJL_TICKET_FILE);
-    sjl_command_setenv(cmd, "KRB5CCNAME", path);
-    sjl_command_setenv(cmd, "KRB5PRINCIPAL", cluster->principal);
-    free(path);
 }
 
 

@@ -11,39 +11,52 @@
 #include "sjl_folder.h"
 #include "sjl_process.h"
 #include "sjl_quota.h"
+#include "sjl_ticket.h"
 
 #include <signal.h>
 #include <sys/stat.h>
 #include <utlist.h>
 
 
-#define SJL_PROBE_MAX     2             /* at once: each takes a CPU */
+#define SJL_PROBE_MAX     2             /* of a kind at once: each takes a CPU */
 #define SJL_PROBE_LINES   12            /* of its log, where it says nothing */
 #define SJL_PROBE_TAIL    4000
 #define SJL_PROBE_REPORT  (256 * 1024)
 #define SJL_PROBE_NICE    10
+#define SJL_PROBE_LOOK    "sparkjob.driver.Probe"
+#define SJL_PROBE_ERRAND  "sparkjob.driver.Errand"
 
-
-typedef struct sjl_probe_s  sjl_probe_t;
 
 struct sjl_probe_s {
     char            id[SJL_ID_LEN + 1];
-    char           *name;
-    char           *spec;
-    char           *uri;
+    char           *what;               /* it does, for people */
+    char           *failed;             /* what is said first if it cannot */
+    char           *spec;               /* of the set */
+    char           *cluster;            /* an errand's, which has no spec */
+    char           *input;
     sjl_owner_t     owner;
     sjl_process_t   process;
+    sjl_ticket_t   *ticket;
     unsigned        started:1;          /* it is no longer in the queue */
-    sjl_probe_pt    done;
+    sjl_probe_pt    done;               /* NULL: nobody wants to know */
     void           *data;
     sjl_probe_t    *next;
     sjl_probe_t    *prev;
 };
 
 
+static sjl_probe_t *sjl_probe_make(char *what, char *failed,
+    sjl_probe_pt done, void *data);
+static int sjl_probe_over(const sjl_probe_t *probe);
 static void sjl_probe_go_on(void);
+static void sjl_probe_prepare(sjl_probe_t *probe);
 static void sjl_probe_made(sjl_file_op_t *op);
+static void sjl_probe_login(sjl_probe_t *probe);
+static void sjl_probe_ticket(void *data, char *why);
+static void sjl_probe_spawn(sjl_probe_t *probe);
 static int sjl_probe_run(sjl_probe_t *probe);
+static int sjl_probe_run_with(sjl_probe_t *probe,
+    const sjl_library_t *library, const sjl_cluster_t *cluster);
 static void sjl_probe_exited(sjl_process_t *p, int status);
 static int sjl_probe_read(sjl_file_op_t *op);
 static void sjl_probe_was_read(sjl_file_op_t *op);
@@ -69,10 +82,42 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
 {
     sjl_probe_t  *probe;
 
-    probe = sjl_alloc(sizeof(sjl_probe_t));
-    probe->name = sjl_strdup(name);
+    probe = sjl_probe_make(sjl_format("looks at library set %s", name),
+                           sjl_format("no driver starts with library set %s",
+                                      name), done, data);
     probe->spec = sjl_strdup(spec);
-    probe->uri = sjl_strdup(uri);
+    probe->input = sjl_strdup(uri ? uri : "");
+
+    sjl_probe_go_on();
+}
+
+
+sjl_probe_t *
+sjl_probe_errand(const char *cluster, const char *what, json_t *words,
+    sjl_probe_pt done, void *data)
+{
+    sjl_probe_t  *probe;
+
+    probe = sjl_probe_make(sjl_strdup(what), sjl_format("nobody %s", what),
+                           done, data);
+    probe->cluster = sjl_strdup(cluster);
+    probe->input = sjl_json_text(words);
+    json_decref(words);
+
+    sjl_probe_go_on();
+
+    return probe;
+}
+
+
+static sjl_probe_t *
+sjl_probe_make(char *what, char *failed, sjl_probe_pt done, void *data)
+{
+    sjl_probe_t  *probe;
+
+    probe = sjl_alloc(sizeof(sjl_probe_t));
+    probe->what = what;
+    probe->failed = failed;
     probe->done = done;
     probe->data = data;
     probe->process.exited = sjl_probe_exited;
@@ -80,85 +125,157 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
 
     DL_APPEND(sjl_probes, probe);
 
-    sjl_probe_go_on();
+    return probe;
+}
+
+
+void
+sjl_probe_forget(sjl_probe_t *probe)
+{
+    if (probe) {
+        probe->done = NULL;
+    }
+}
+
+
+/* the launcher ends; while drivers have to, there is something to be done */
+
+static int
+sjl_probe_over(const sjl_probe_t *probe)
+{
+    return sjl_probe_ending
+           && (probe->cluster == NULL
+               || sjl_conf->at_exit == SJL_AT_EXIT_LEAVE);
 }
 
 
 static void
 sjl_probe_go_on(void)
 {
-    char           *why;
-    size_t          n;
-    sjl_probe_t    *probe;
-    sjl_file_op_t  *op;
+    size_t        n[2];
+    sjl_probe_t  *probe;
 
-    n = 0;
+    memset(n, 0, sizeof(n));
 
     DL_FOREACH(sjl_probes, probe) {
 
-        if (++n > SJL_PROBE_MAX || sjl_probe_ending) {
-            return;
-        }
-
-        if (probe->started) {
+        if (n[probe->cluster != NULL]++ >= SJL_PROBE_MAX || probe->started
+            || sjl_probe_over(probe))
+        {
             continue;
         }
 
         probe->started = 1;
-
-        op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
-        op->to = sjl_path_context(probe->id, "");
-
-        /* whose code that is nobody knows: it has a driver's rights */
-
-        if (sjl_owner_choose(sjl_conf, NULL, &probe->owner, &why) == SJL_OK) {
-            op->owner = &probe->owner;
-
-        } else {
-            sjl_why_set(&op->why, 0, "%s", why);
-            free(why);
-        }
-
-        sjl_file_op_add(op);
+        sjl_probe_prepare(probe);
     }
+}
+
+
+static void
+sjl_probe_prepare(sjl_probe_t *probe)
+{
+    char           *why;
+    sjl_file_op_t  *op;
+
+    op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
+    op->to = sjl_path_context(probe->id, "");
+
+    /* whose code that is nobody knows: it has a driver's rights */
+
+    if (sjl_owner_choose(sjl_conf, NULL, &probe->owner, &why) == SJL_OK) {
+        op->owner = &probe->owner;
+
+    } else {
+        sjl_why_set(&op->why, 0, "%s", why);
+        free(why);
+    }
+
+    sjl_file_op_add(op);
 }
 
 
 static void
 sjl_probe_made(sjl_file_op_t *op)
 {
-    json_t       *report;
     sjl_probe_t  *probe;
 
     probe = op->data;
-    report = NULL;
 
     SPARKJOB_FAULT("probe.made");
 
-    if (sjl_probe_ending) {
+    if (sjl_probe_over(probe)) {
         sjl_folder_remove(sjl_path_context(probe->id, ""));
 
     } else if (op->rc == SJL_ERROR) {
-        report = sjl_probe_failed(probe, op->why.text, NULL);
+        sjl_probe_end(probe, sjl_probe_failed(probe, op->why.text, NULL), 0);
 
-    } else if (sjl_probe_run(probe) == SJL_ERROR) {
-        report = sjl_probe_failed(probe, "its JVM could not be started, the "
-                                  "launcher's log tells why", NULL);
+    } else if (probe->cluster) {
+        sjl_probe_login(probe);
 
     } else {
-        sjl_log(SJL_LOG_INFO, "process %d looks at library set %s",
-                (int) probe->process.pid, probe->name);
-
-        sjl_process_within(&probe->process, (double) sjl_conf->start_timeout);
-
-        SPARKJOB_FAULT("probe.spawned");
+        sjl_probe_spawn(probe);
     }
 
     sjl_file_op_free(op);
+}
 
-    if (report) {
-        sjl_probe_end(probe, report, 0);
+
+static void
+sjl_probe_login(sjl_probe_t *probe)
+{
+    sjl_cluster_t  *cluster;
+
+    cluster = sjl_cluster_find(probe->cluster);
+
+    if (!sjl_ticket_wanted(cluster)) {
+        sjl_probe_end(probe, sjl_probe_failed(probe, "there is no such cluster "
+                                              "with a keytab any longer", NULL),
+                      0);
+        return;
     }
+
+    sjl_ticket_get_for(&probe->ticket, probe->id, probe->what, cluster,
+                       sjl_library_find(cluster->library), sjl_probe_ticket,
+                       probe);
+}
+
+
+static void
+sjl_probe_ticket(void *data, char *why)
+{
+    json_t       *report;
+    sjl_probe_t  *probe;
+
+    probe = data;
+
+    if (why == NULL) {
+        sjl_probe_spawn(probe);
+        return;
+    }
+
+    report = sjl_probe_failed(probe, why, NULL);
+    free(why);
+    sjl_probe_end(probe, report, 0);
+}
+
+
+static void
+sjl_probe_spawn(sjl_probe_t *probe)
+{
+    if (sjl_probe_run(probe) == SJL_ERROR) {
+        sjl_probe_end(probe,
+                      sjl_probe_failed(probe, "its JVM could not be started, "
+                                       "the launcher's log tells why", NULL),
+                      0);
+        return;
+    }
+
+    sjl_log(SJL_LOG_INFO, "process %d %s", (int) probe->process.pid,
+            probe->what);
+
+    sjl_process_within(&probe->process, (double) sjl_conf->start_timeout);
+
+    SPARKJOB_FAULT("probe.spawned");
 }
 
 
@@ -166,16 +283,45 @@ static int
 sjl_probe_run(sjl_probe_t *probe)
 {
     int             rc;
-    char           *folder, *log, *report;
     json_t         *spec;
+    sjl_cluster_t  *cluster;
+    sjl_library_t  *library;
+
+    if (probe->spec) {
+        spec = json_loads(probe->spec, 0, NULL);
+        library = sjl_library_loose(spec);
+        json_decref(spec);
+
+        rc = sjl_probe_run_with(probe, library, NULL);
+        sjl_library_loose_free(library);
+
+        return rc;
+    }
+
+    /* either may have gone meanwhile */
+
+    cluster = sjl_cluster_find(probe->cluster);
+    library = cluster ? sjl_library_find(cluster->library) : NULL;
+
+    if (library == NULL || !sjl_ticket_wanted(cluster)) {
+        sjl_log(SJL_LOG_ERR, "nobody %s: cluster %s or its library set is no "
+                "longer there", probe->what, probe->cluster);
+        return SJL_ERROR;
+    }
+
+    return sjl_probe_run_with(probe, library, cluster);
+}
+
+
+static int
+sjl_probe_run_with(sjl_probe_t *probe, const sjl_library_t *library,
+    const sjl_cluster_t *cluster)
+{
+    int             rc;
+    char           *folder, *log, *report;
     sjl_login_t     login;
     sjl_spawn_t     spawn;
     sjl_command_t   cmd;
-    sjl_library_t  *library;
-
-    spec = json_loads(probe->spec, 0, NULL);
-    library = sjl_library_loose(spec);
-    json_decref(spec);
 
     sjl_login_make(&login, &probe->owner);
 
@@ -186,15 +332,22 @@ sjl_probe_run(sjl_probe_t *probe)
     spawn.group = sjl_quota_group(probe->id);
 
     rc = spawn.group == SJL_QUOTA_FAILED ? SJL_ERROR
-         : sjl_command_probe(&cmd, probe->id, folder, report, library, &login);
+         : sjl_command_probe(&cmd, probe->id, folder, report,
+                             cluster ? SJL_PROBE_ERRAND : SJL_PROBE_LOOK,
+                             library, cluster, &login);
 
     if (rc == SJL_OK) {
+
+        if (cluster) {
+            sjl_command_ticket(&cmd, probe->id, cluster);
+        }
+
         spawn.argv = cmd.argv;
         spawn.envp = cmd.envp;
-        spawn.input = probe->uri ? probe->uri : "";
+        spawn.input = probe->input;
         spawn.folder = folder;
         spawn.log = log;
-        spawn.nice = SJL_PROBE_NICE;
+        spawn.nice = cluster ? 0 : SJL_PROBE_NICE;
         spawn.login = &login;
 
         rc = sjl_process_spawn(&probe->process, &spawn);
@@ -206,7 +359,6 @@ sjl_probe_run(sjl_probe_t *probe)
     }
 
     sjl_login_free(&login);
-    sjl_library_loose_free(library);
     free(folder);
     free(log);
     free(report);
@@ -224,8 +376,8 @@ sjl_probe_exited(sjl_process_t *p, int status)
     probe = sjl_container(p, sjl_probe_t, process);
 
     if (p->late) {
-        sjl_log(SJL_LOG_ERR, "looking at library set %s has taken %d s, it is "
-                "given up", probe->name, (int) sjl_conf->start_timeout);
+        sjl_log(SJL_LOG_ERR, "a process that %s has taken %d s, it is given up",
+                probe->what, (int) sjl_conf->start_timeout);
     }
 
     op = sjl_file_op_make(sjl_probe_read, sjl_probe_was_read, probe);
@@ -295,7 +447,7 @@ sjl_probe_was_read(sjl_file_op_t *op)
 
     sjl_file_op_free(op);
 
-    if (sjl_probe_ending) {
+    if (sjl_probe_over(probe)) {
         json_decref(report);
         sjl_folder_remove(sjl_path_context(probe->id, ""));
         return;
@@ -311,10 +463,9 @@ sjl_probe_failed(const sjl_probe_t *probe, const char *how, const char *tail)
     char    *text;
     json_t  *report;
 
-    text = tail ? sjl_format("no driver starts with library set %s: %s. Last "
-                             "lines of its output:\n%s", probe->name, how, tail)
-                : sjl_format("no driver starts with library set %s: %s",
-                             probe->name, how);
+    text = tail ? sjl_format("%s: %s. Last lines of its output:\n%s",
+                             probe->failed, how, tail)
+                : sjl_format("%s: %s", probe->failed, how);
     sjl_text_clean(text);
 
     report = json_pack("{s:s, s:[{s:s, s:s}]}", "message", text, "findings",
@@ -333,12 +484,16 @@ sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable)
     DL_DELETE(sjl_probes, probe);
     sjl_quota_sweep();
 
-    probe->done(probe->data, report, usable);
+    if (probe->done) {
+        probe->done(probe->data, report, usable);
+    }
 
     json_decref(report);
-    free(probe->name);
+    free(probe->what);
+    free(probe->failed);
     free(probe->spec);
-    free(probe->uri);
+    free(probe->cluster);
+    free(probe->input);
     free(probe);
 
     sjl_probe_go_on();
@@ -383,7 +538,10 @@ sjl_probe_stop(void)
     sjl_probe_ending = 1;
 
     DL_FOREACH(sjl_probes, probe) {
-        sjl_process_signal(&probe->process, SIGKILL);
+        if (sjl_probe_over(probe)) {
+            sjl_ticket_forget(&probe->ticket);
+            sjl_process_signal(&probe->process, SIGKILL);
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 #define _SJL_PROBE_H_INCLUDED_
 
 
-#include "sjl.h"
+#include "sjl_context.h"
 
 
 /* bytes: it is told by a pipe, since others can read a command line */
@@ -22,7 +22,8 @@
 
 /*
  * What was found, an object that is not the called one's: "message" where the
- * set is not usable, "findings", and what else the JVM has said.
+ * set is not usable, or the errand was in vain, "findings", and what else the
+ * JVM has said.
  */
 typedef void (*sjl_probe_pt)(void *data, json_t *report, int usable);
 
@@ -38,13 +39,27 @@ int sjl_probe_wanted(void);
 void sjl_probe_start(const char *name, const char *spec, const char *uri,
     sjl_probe_pt done, void *data);
 
+/*
+ * Sends such a JVM on an errand to a cluster that has a principal: it logs in
+ * by tickets of ours, with the cluster's library set and configuration, and
+ * does what the object "words", which is used up, tells it (Errand.scala).
+ * "what" says that to people.  The function is called once, after this has
+ * returned, unless the launcher ends or nobody wants to know any longer.
+ */
+sjl_probe_t *sjl_probe_errand(const char *cluster, const char *what,
+    json_t *words, sjl_probe_pt done, void *data);
+void sjl_probe_forget(sjl_probe_t *probe);
+
 /* whether it is our process that leads this session */
 int sjl_probe_owns(pid_t session);
 
 /* whether it is the id of one */
 int sjl_probe_known(const char *id);
 
-/* ends all; how many have not ended */
+/*
+ * Ends all, but errands if clusters are yet to be told that drivers end; how
+ * many have not ended.
+ */
 void sjl_probe_stop(void);
 size_t sjl_probe_count(void);
 

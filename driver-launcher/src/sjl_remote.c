@@ -32,8 +32,8 @@ static const sjl_library_t *sjl_remote_library(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
 static char *sjl_remote_pack(const sjl_remote_kind_t *kind,
-    const char *master, const char *rest, const char *cluster, const char *id,
-    int64_t log);
+    const char *master, const char *rest, const char *cluster,
+    const char *user, const char *id, int64_t log);
 static char *sjl_remote_start_text(const sjl_context_t *ctx,
     const char *secret);
 static const char *sjl_remote_home(void);
@@ -95,6 +95,7 @@ sjl_remote_choose(const json_t *settings, const char *user,
 
     user = user ? user : sjl_remote_setting(settings, cluster,
                                             "spark.proxy.user");
+    user = user && *user && sjl_ticket_wanted(cluster) ? user : NULL;
     *why = sjl_remote_keytab(kind, cluster, user);
 
     if (*why) {
@@ -102,7 +103,7 @@ sjl_remote_choose(const json_t *settings, const char *user,
         return NULL;
     }
 
-    text = sjl_remote_pack(kind, master, rest, name, NULL, 0);
+    text = sjl_remote_pack(kind, master, rest, name, user, NULL, 0);
     free(rest);
 
     return text;
@@ -110,8 +111,8 @@ sjl_remote_choose(const json_t *settings, const char *user,
 
 
 /*
- * The one way of a keytab to a driver elsewhere is Spark's own, of YARN, where
- * executors are given tokens of the keytab's principal.
+ * The one way of a keytab to a driver elsewhere is Spark's own, of YARN.  One
+ * for another user is that user's application, and has tokens only.
  */
 
 static char *
@@ -128,14 +129,7 @@ sjl_remote_keytab(const sjl_remote_kind_t *kind, const sjl_cluster_t *cluster,
                           cluster->resource.row.name, cluster->master);
     }
 
-    if (user && *user) {
-        return sjl_format("spark.proxy.user: in cluster mode contexts of %s "
-                          "act for %s alone, and not for %.255s: take client "
-                          "mode", cluster->resource.row.name,
-                          cluster->principal, user);
-    }
-
-    if (sjl_owner_any()) {
+    if (user == NULL && sjl_owner_any()) {
         return sjl_format("cluster: in cluster mode %s would have its keytab "
                           "read by the users of drivers (driver.run_as): take "
                           "client mode", cluster->resource.row.name);
@@ -217,14 +211,16 @@ sjl_remote_kind(const char *master)
 
 static char *
 sjl_remote_pack(const sjl_remote_kind_t *kind, const char *master,
-    const char *rest, const char *cluster, const char *id, int64_t log)
+    const char *rest, const char *cluster, const char *user, const char *id,
+    int64_t log)
 {
     char    *text;
     json_t  *object;
 
-    object = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:I}", "kind", kind->name,
-                       "master", master, "rest", rest, "cluster", cluster,
-                       "id", id, "log", (json_int_t) log);
+    object = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:I}", "kind",
+                       kind->name, "master", master, "rest", rest, "cluster",
+                       cluster, "user", user, "id", id, "log",
+                       (json_int_t) log);
     text = sjl_json_text(object);
     json_decref(object);
 
@@ -237,7 +233,7 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
 {
     json_t                   *object;
     json_int_t                log;
-    const char               *name, *master, *rest, *cluster, *id;
+    const char               *name, *master, *rest, *cluster, *user, *id;
     sjl_remote_t             *r;
     const sjl_remote_kind_t  *kind;
 
@@ -245,11 +241,12 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
     log = 0;
     kind = NULL;
     cluster = NULL;
+    user = NULL;
     object = json_loads(text, 0, NULL);
 
-    if (json_unpack(object, "{s:s, s:s, s:s, s?s, s?s, s?I}", "kind", &name,
-                    "master", &master, "rest", &rest, "cluster", &cluster,
-                    "id", &id, "log", &log)
+    if (json_unpack(object, "{s:s, s:s, s:s, s?s, s?s, s?s, s?I}", "kind",
+                    &name, "master", &master, "rest", &rest, "cluster",
+                    &cluster, "user", &user, "id", &id, "log", &log)
         == 0)
     {
         kind = sjl_remote_kind(master);
@@ -267,6 +264,7 @@ sjl_remote_make(sjl_driver_t *d, const char *text)
     r->master = sjl_strdup(master);
     r->rest = sjl_strdup(rest);
     r->cluster = sjl_strdup(cluster);
+    r->user = sjl_strdup(user);
     r->id = sjl_strdup(id);
     r->log = log;
 
@@ -291,8 +289,8 @@ sjl_remote_adopt(sjl_remote_t *r)
 char *
 sjl_remote_text(const sjl_remote_t *r)
 {
-    return sjl_remote_pack(r->kind, r->master, r->rest, r->cluster, r->id,
-                           r->log);
+    return sjl_remote_pack(r->kind, r->master, r->rest, r->cluster, r->user,
+                           r->id, r->log);
 }
 
 
@@ -698,6 +696,9 @@ sjl_remote_killed(sjl_remote_t *r, const char *why)
 
     SPARKJOB_FAULT("remote.killed");
 
+    free(r->why);
+    r->why = sjl_strdup(why);
+
     if (why) {
         sjl_log(SJL_LOG_ERR, "%s does not kill driver %s: %s", r->rest, r->id,
                 why);
@@ -721,6 +722,8 @@ sjl_remote_free(sjl_remote_t *r)
         sjl_http_cancel(r->http);
     }
 
+    sjl_probe_forget(r->errand);
+
     if (r->kind->forget) {
         r->kind->forget(r);
     }
@@ -728,6 +731,8 @@ sjl_remote_free(sjl_remote_t *r)
     free(r->master);
     free(r->rest);
     free(r->cluster);
+    free(r->user);
+    free(r->why);
     free(r->id);
     free(r);
 }

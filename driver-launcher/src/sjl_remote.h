@@ -22,6 +22,7 @@
 #include "sjl_driver.h"
 #include "sjl_http.h"
 #include "sjl_library.h"
+#include "sjl_probe.h"
 
 
 /* what a manager says of a driver */
@@ -88,10 +89,13 @@ struct sjl_remote_s {
     char                     *master;
     char                     *rest;
     char                     *cluster;  /* its name, or NULL */
+    char                     *user;     /* whose it is, if not its cluster's */
     char                     *id;       /* the manager's; NULL: not told yet */
     int64_t                   log;      /* its own begins there in driver.log */
 
     sjl_http_t               *http;     /* what is being asked */
+    sjl_probe_t              *errand;   /* or who is sent to ask */
+    char                     *why;      /* it could not be killed last */
     ev_timer                  timer;
     unsigned                  busy:1;
     unsigned                  kill:1;   /* to be asked next */

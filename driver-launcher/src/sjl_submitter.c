@@ -10,6 +10,7 @@
 #include "sjl_config.h"
 #include "sjl_context.h"
 #include "sjl_files.h"
+#include "sjl_ticket.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -82,7 +83,7 @@ sjl_submitter_settings(const sjl_remote_t *r, const sjl_remote_start_t *start)
                   "spark.app.name", ctx->row.name,
                   "spark.driver.extraJavaOptions", words));
 
-    if (cluster && cluster->principal && cluster->keytab) {
+    if (sjl_ticket_wanted(cluster) && r->user == NULL) {
         (void) json_object_set_new(settings, "spark.kerberos.principal",
                                    json_string(cluster->principal));
         (void) json_object_set_new(settings, "spark.kerberos.keytab",
@@ -269,18 +270,27 @@ sjl_submitter_command(sjl_submitter_t *s, const sjl_remote_start_t *start,
 {
     int          rc;
     char        *properties;
-    json_t      *words;
-    const char  *id;
+    json_t      *words, *rest;
+    const char  *id, *user;
 
     id = s->remote->driver->id;
+    user = s->remote->user;
     properties = sjl_path_context(id, "/" SJL_SUBMITTER_PROPERTIES);
 
-    words = json_pack("[s, s, s, s, s, s, s]", "--properties-file", properties,
-                      "--class", "sparkjob.driver.Main", jar,
-                      "--secret-file", told);
+    rest = json_pack("[s, s, s, s, s, s, s]", "--properties-file", properties,
+                     "--class", "sparkjob.driver.Main", jar,
+                     "--secret-file", told);
+    words = user ? json_pack("[s, s]", "--proxy-user", user) : json_array();
+    (void) json_array_extend(words, rest);
+    json_decref(rest);
 
     rc = sjl_command_submit(&s->cmd, id, words, start->library, start->cluster,
                             &s->login);
+
+    if (rc == SJL_OK && user) {
+        sjl_command_ticket(&s->cmd, id, start->cluster);
+    }
+
     json_decref(words);
     free(properties);
 

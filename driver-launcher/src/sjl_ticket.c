@@ -11,6 +11,7 @@
 #include "sjl_files.h"
 #include "sjl_krb5.h"
 #include "sjl_setup.h"
+#include "sjl_tokens.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,15 +28,19 @@
 
 
 struct sjl_ticket_s {
-    sjl_context_t  *context;            /* NULL: nobody wants to know */
+    sjl_ticket_t  **place;              /* NULL: nobody wants to know */
     sjl_process_t   process;
+    char           *who;
+    char           *to;
+    char           *told;               /* KRB5_CONFIG, or NULL */
     char           *principal;          /* the cluster may go meanwhile */
     char           *keytab;
     char           *file;               /* that kinit writes */
     char           *log;
     char           *conf;
     unsigned        got:1;
-    void          (*done)(sjl_context_t *ctx, char *why);
+    sjl_ticket_pt   done;
+    void           *data;
 
     sjl_ticket_t   *next;
     sjl_ticket_t   *prev;
@@ -45,8 +50,10 @@ struct sjl_ticket_s {
 static void sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events);
 static sjl_context_t *sjl_ticket_next(void);
 static int sjl_ticket_due(const sjl_context_t *ctx);
-static void sjl_ticket_renewed(sjl_context_t *ctx, char *why);
-static sjl_ticket_t *sjl_ticket_make(sjl_context_t *ctx);
+static void sjl_ticket_renewed(void *data, char *why);
+static sjl_ticket_t *sjl_ticket_make(sjl_ticket_t **place, const char *id,
+    const char *who, const sjl_cluster_t *cluster,
+    const sjl_library_t *library);
 static int sjl_ticket_run(sjl_ticket_t *ticket);
 static int sjl_ticket_strict(const sjl_ticket_t *ticket);
 static int sjl_ticket_spawn(sjl_ticket_t *ticket, char *program);
@@ -94,7 +101,12 @@ sjl_ticket_look(struct ev_loop *loop, ev_timer *timer, int events)
             return;
         }
 
-        sjl_ticket_get(ctx, sjl_ticket_renewed);
+        if (ctx->row.remote) {
+            sjl_tokens_get(ctx);
+
+        } else {
+            sjl_ticket_get(ctx, sjl_ticket_renewed);
+        }
     }
 }
 
@@ -123,20 +135,27 @@ sjl_ticket_next(void)
 static int
 sjl_ticket_due(const sjl_context_t *ctx)
 {
-    return !ctx->row.final && ctx->driver && ctx->row.remote == NULL
-           && ctx->ticket == NULL && ctx->ticket_due <= sjl_now()
-           && sjl_ticket_wanted(sjl_setup_cluster(ctx));
+    return !ctx->row.final && ctx->driver && ctx->ticket == NULL
+           && ctx->ticket_due <= sjl_now()
+           && (ctx->row.remote ? sjl_tokens_wanted(ctx)
+                               : sjl_ticket_wanted(sjl_setup_cluster(ctx)));
 }
 
 
 static void
-sjl_ticket_renewed(sjl_context_t *ctx, char *why)
+sjl_ticket_renewed(void *data, char *why)
+{
+    if (why) {
+        sjl_ticket_again(data, why);
+        free(why);
+    }
+}
+
+
+void
+sjl_ticket_again(sjl_context_t *ctx, const char *why)
 {
     int64_t  pause;
-
-    if (why == NULL) {
-        return;
-    }
 
     pause = sjl_conf->ticket_renewal < SJL_TICKET_PAUSE
             ? sjl_conf->ticket_renewal : SJL_TICKET_PAUSE;
@@ -144,7 +163,6 @@ sjl_ticket_renewed(sjl_context_t *ctx, char *why)
 
     sjl_log(SJL_LOG_ERR, "context %s %s: %s; tried again in %d s",
             ctx->row.name, ctx->row.id, why, (int) pause);
-    free(why);
 }
 
 
@@ -156,17 +174,32 @@ sjl_ticket_wanted(const sjl_cluster_t *cluster)
 
 
 void
-sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
-    char *why))
+sjl_ticket_get(sjl_context_t *ctx, sjl_ticket_pt done)
 {
-    sjl_ticket_t  *ticket;
+    char  *who;
 
     /* one for the driver before is none for the next one */
 
-    sjl_ticket_forget(ctx);
+    sjl_ticket_forget(&ctx->ticket);
+    ctx->ticket_due = sjl_now() + sjl_conf->ticket_renewal * 1000;
 
-    ticket = sjl_ticket_make(ctx);
+    who = sjl_format("context %s %s", ctx->row.name, ctx->row.id);
+    sjl_ticket_get_for(&ctx->ticket, ctx->row.id, who, sjl_setup_cluster(ctx),
+                       sjl_setup_library(ctx), done, ctx);
+    free(who);
+}
+
+
+void
+sjl_ticket_get_for(sjl_ticket_t **place, const char *id, const char *who,
+    const sjl_cluster_t *cluster, const sjl_library_t *library,
+    sjl_ticket_pt done, void *data)
+{
+    sjl_ticket_t  *ticket;
+
+    ticket = sjl_ticket_make(place, id, who, cluster, library);
     ticket->done = done;
+    ticket->data = data;
 
     if (sjl_ticket_run(ticket) == SJL_ERROR) {
         sjl_ticket_end(ticket, sjl_format("Kerberos: there is no ticket for "
@@ -181,17 +214,20 @@ sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
 
 
 static sjl_ticket_t *
-sjl_ticket_make(sjl_context_t *ctx)
+sjl_ticket_make(sjl_ticket_t **place, const char *id, const char *who,
+    const sjl_cluster_t *cluster, const sjl_library_t *library)
 {
-    char            name[33];
-    sjl_ticket_t   *ticket;
-    sjl_cluster_t  *cluster;
+    char           name[33];
+    sjl_ticket_t  *ticket;
 
-    cluster = sjl_setup_cluster(ctx);
     sjl_random_hex(name, 16);
 
     ticket = sjl_alloc(sizeof(sjl_ticket_t));
-    ticket->context = ctx;
+    ticket->place = place;
+    ticket->who = sjl_strdup(who);
+    ticket->to = sjl_path_context(id, SJL_TICKET_FILE);
+    ticket->told = sjl_strdup(sjl_krb5_conf(library ? library->environment
+                                                    : NULL));
     ticket->principal = sjl_strdup(cluster->principal);
     ticket->keytab = sjl_strdup(cluster->keytab);
     ticket->file = sjl_format("%s/tmp/%s", sjl_files_root, name);
@@ -199,7 +235,7 @@ sjl_ticket_make(sjl_context_t *ctx)
     ticket->conf = sjl_format("%s/tmp/%s.conf", sjl_files_root, name);
     ticket->process.exited = sjl_ticket_exited;
 
-    ctx->ticket = ticket;
+    *place = ticket;
     DL_APPEND(sjl_tickets, ticket);
 
     return ticket;
@@ -272,22 +308,17 @@ sjl_ticket_strict(const sjl_ticket_t *ticket)
 static int
 sjl_ticket_spawn(sjl_ticket_t *ticket, char *program)
 {
-    int             rc;
-    char           *folder, *conf, *path, *home, *argv[8], *envp[5];
-    const char     *told;
-    sjl_login_t     login;
-    sjl_owner_t     owner;
-    sjl_spawn_t     spawn;
-    sjl_library_t  *library;
-
-    library = sjl_setup_library(ticket->context);
-    told = sjl_krb5_conf(library ? library->environment : NULL);
+    int           rc;
+    char         *folder, *conf, *path, *home, *argv[8], *envp[5];
+    sjl_login_t   login;
+    sjl_owner_t   owner;
+    sjl_spawn_t   spawn;
 
     folder = sjl_format("%s/tmp", sjl_files_root);
     path = sjl_format("PATH=%s", getenv("PATH") ? getenv("PATH") : "");
     home = sjl_format("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
     conf = sjl_format("KRB5_CONFIG=%s:%s", ticket->conf,
-                      told ? told : SJL_TICKET_CONF);
+                      ticket->told ? ticket->told : SJL_TICKET_CONF);
 
     argv[0] = program;
     argv[1] = (char *) "-k";
@@ -340,10 +371,7 @@ sjl_ticket_exited(sjl_process_t *p, int status)
 
     op = sjl_file_op_make(sjl_ticket_take, sjl_ticket_taken, ticket);
     op->from = sjl_strdup(ticket->file);
-
-    if (ticket->context) {
-        op->to = sjl_path_context(ticket->context->row.id, SJL_TICKET_FILE);
-    }
+    op->to = ticket->place ? sjl_strdup(ticket->to) : NULL;
 
     sjl_file_op_add(op);
 }
@@ -396,10 +424,8 @@ sjl_ticket_taken(sjl_file_op_t *op)
     ticket = op->data;
     why = NULL;
 
-    if (ticket->context) {
+    if (ticket->place) {
         why = sjl_ticket_words(ticket, op);
-        ticket->context->ticket_due = sjl_now()
-                                      + sjl_conf->ticket_renewal * 1000;
     }
 
     sjl_file_op_free(op);
@@ -428,8 +454,7 @@ sjl_ticket_words(const sjl_ticket_t *ticket, const sjl_file_op_t *op)
     free(line);
     sjl_text_clean(text);
 
-    sjl_log(SJL_LOG_ERR, "context %s %s: %s (keytab \"%s\")",
-            ticket->context->row.name, ticket->context->row.id, text,
+    sjl_log(SJL_LOG_ERR, "%s: %s (keytab \"%s\")", ticket->who, text,
             ticket->keytab);
 
     return text;
@@ -468,14 +493,19 @@ sjl_ticket_line(const sjl_ticket_t *ticket, const char *said)
 static void
 sjl_ticket_end(sjl_ticket_t *ticket, char *why)
 {
-    sjl_context_t   *ctx;
-    void           (*done)(sjl_context_t *ctx, char *why);
+    void           *data;
+    sjl_ticket_t  **place;
+    sjl_ticket_pt   done;
 
-    ctx = ticket->context;
+    place = ticket->place;
     done = ticket->done;
+    data = ticket->data;
 
     DL_DELETE(sjl_tickets, ticket);
 
+    free(ticket->who);
+    free(ticket->to);
+    free(ticket->told);
     free(ticket->principal);
     free(ticket->keytab);
     free(ticket->file);
@@ -483,24 +513,24 @@ sjl_ticket_end(sjl_ticket_t *ticket, char *why)
     free(ticket->conf);
     free(ticket);
 
-    if (ctx) {
-        ctx->ticket = NULL;
-        done(ctx, why);
+    if (place) {
+        *place = NULL;
+        done(data, why);
     }
 }
 
 
 void
-sjl_ticket_forget(sjl_context_t *ctx)
+sjl_ticket_forget(sjl_ticket_t **place)
 {
-    if (ctx->ticket == NULL) {
+    if (*place == NULL) {
         return;
     }
 
-    sjl_process_signal(&ctx->ticket->process, SIGKILL);
+    sjl_process_signal(&(*place)->process, SIGKILL);
 
-    ctx->ticket->context = NULL;
-    ctx->ticket = NULL;
+    (*place)->place = NULL;
+    *place = NULL;
 }
 
 
@@ -606,16 +636,14 @@ sjl_ticket_keytab_wrong(const char *path)
 void
 sjl_ticket_stop(void)
 {
-    sjl_ticket_t  *ticket;
+    sjl_context_t  *ctx, *next;
 
     sjl_ticket_ending = 1;
 
     /* contexts without a driver are for the next launcher to go on with */
 
-    DL_FOREACH(sjl_tickets, ticket) {
-        if (ticket->context) {
-            sjl_ticket_forget(ticket->context);
-        }
+    HASH_ITER(hh, sjl_contexts, ctx, next) {
+        sjl_ticket_forget(&ctx->ticket);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "sjl_cluster.h"
 #include "sjl_context.h"
+#include "sjl_library.h"
 
 
 #define SJL_TICKET_FILE  "/ticket"      /* in a context's folder */
@@ -27,20 +28,33 @@ void sjl_ticket_start(void);
 int sjl_ticket_wanted(const sjl_cluster_t *cluster);
 
 /*
- * Gets a ticket for a context's driver.  "done" is called once, unless the
- * context ends before, maybe before this returns: with why there is none, as a
- * sentence to be freed, or NULL.
+ * It was got, or why not, as a sentence to be freed.  Called once, unless it is
+ * forgotten before; maybe before what has asked for it returns.
  */
-void sjl_ticket_get(sjl_context_t *ctx, void (*done)(sjl_context_t *ctx,
-    char *why));
+typedef void (*sjl_ticket_pt)(void *data, char *why);
+
+/* gets one for a context's driver, which is "data" */
+void sjl_ticket_get(sjl_context_t *ctx, sjl_ticket_pt done);
+
+/* a context has none, which is told; it is tried again soon */
+void sjl_ticket_again(sjl_context_t *ctx, const char *why);
+
+/*
+ * The same by a cluster's keytab for something else, called "who" for people,
+ * in a folder of its own below those of contexts.  While it goes on it stands
+ * at "place", for sjl_ticket_forget().
+ */
+void sjl_ticket_get_for(sjl_ticket_t **place, const char *id, const char *who,
+    const sjl_cluster_t *cluster, const sjl_library_t *library,
+    sjl_ticket_pt done, void *data);
 
 /* nobody wants to know any longer */
-void sjl_ticket_forget(sjl_context_t *ctx);
+void sjl_ticket_forget(sjl_ticket_t **place);
 
 /* adds sentences about what is wrong with what a cluster logs in by */
 void sjl_ticket_check(const char *principal, const char *keytab, json_t *wrong);
 
-/* has all end that are being got, nobody is told; how many have not yet */
+/* has those of contexts end, nobody is told; how many are being got */
 void sjl_ticket_stop(void);
 size_t sjl_ticket_count(void);
 

@@ -7,6 +7,7 @@
 
 #include "sjl_yarn.h"
 #include "sjl_setup.h"
+#include "sjl_ticket.h"
 #include "sjl_yarn_conf.h"
 
 
@@ -144,4 +145,25 @@ sjl_yarn_rotate(char *rest)
     memcpy(rest + left + 1, first, n);
 
     free(first);
+}
+
+
+sjl_probe_t *
+sjl_yarn_kill(const char *cluster, const char *owner, const char *id,
+    sjl_probe_pt done, void *data)
+{
+    char         *what;
+    sjl_probe_t  *errand;
+
+    if (cluster == NULL || !sjl_ticket_wanted(sjl_cluster_find(cluster))) {
+        return NULL;
+    }
+
+    what = sjl_format("kills %s of %s", id, cluster);
+    errand = sjl_probe_errand(cluster, what,
+                              json_pack("{s:s, s:s+}", "kill", id, "tag",
+                                        SJL_YARN_TAG, owner), done, data);
+    free(what);
+
+    return errand;
 }

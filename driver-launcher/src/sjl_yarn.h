@@ -15,6 +15,7 @@
 #include "sjl_cluster.h"
 #include "sjl_context.h"
 #include "sjl_library.h"
+#include "sjl_probe.h"
 #include "sjl_request.h"
 
 
@@ -61,11 +62,22 @@ void sjl_yarn_reap(sjl_context_t *ctx);
 
 /*
  * The same for whatever has an id; "rest", where its cluster is asked, is used
- * up, and "who" is who it is for people.  "done" is called when nothing is left
- * or nobody can be asked.
+ * up, "cluster" is its name or NULL, and "who" is who it is for people.  "done"
+ * is called in the end: "known" is whether it could be asked, and "left" what
+ * it has yet, in words, or NULL.
  */
+typedef void (*sjl_yarn_reap_pt)(void *data, int known, const char *left);
+
 void sjl_yarn_reap_of(const char *id, const char *who, char *rest,
-    void (*done)(void *data), void *data);
+    const char *cluster, sjl_yarn_reap_pt done, void *data);
+
+/*
+ * Has an application that has the tag of "owner" killed in the name of whose it
+ * is, at a cluster that has a principal, since the REST of one that asks for
+ * Kerberos knows us not.  NULL: it is no such cluster, its REST is asked.
+ */
+sjl_probe_t *sjl_yarn_kill(const char *cluster, const char *owner,
+    const char *id, sjl_probe_pt done, void *data);
 
 /* for how many that goes on */
 size_t sjl_yarn_reaping(void);

@@ -44,6 +44,7 @@ static void sjl_yarn_driver_found(void *data, long status, const char *why,
 static void sjl_yarn_driver_kill(sjl_remote_t *r);
 static void sjl_yarn_driver_killed(void *data, long status, const char *why,
     json_t *answer);
+static void sjl_yarn_driver_ended(void *data, json_t *report, int usable);
 
 
 const sjl_remote_kind_t  sjl_remote_yarn = {
@@ -347,6 +348,13 @@ sjl_yarn_driver_kill(sjl_remote_t *r)
 {
     char  *url;
 
+    r->errand = sjl_yarn_kill(r->cluster, r->driver->id, r->id,
+                              sjl_yarn_driver_ended, r);
+
+    if (r->errand) {
+        return;
+    }
+
     url = sjl_yarn_url(r->rest, "apps/%s/state", r->id);
     r->http = sjl_http_ask("PUT", url, "{\"state\":\"KILLED\"}",
                            SJL_YARN_TIMEOUT, sjl_yarn_driver_killed, r);
@@ -370,4 +378,28 @@ sjl_yarn_driver_killed(void *data, long status, const char *why,
     sjl_remote_killed(r, status == 0 ? why
                       : status == 401 || status == 403
                         ? "it does not let us" : NULL);
+}
+
+
+/* it has waited for the end, which a REST that asks for Kerberos may not tell */
+
+static void
+sjl_yarn_driver_ended(void *data, json_t *report, int usable)
+{
+    const char    *state;
+    sjl_remote_t  *r;
+
+    r = data;
+    r->errand = NULL;
+
+    state = json_string_value(json_object_get(report, "state"));
+
+    if (usable && state) {
+        SPARKJOB_FAULT("remote.killed");
+        sjl_remote_stated(r, SJL_REMOTE_OVER, state);
+        return;
+    }
+
+    state = json_string_value(json_object_get(report, "message"));
+    sjl_remote_killed(r, state ? state : "it does not say what became of it");
 }

@@ -17,26 +17,29 @@
 
 #define SJL_REAP_TIMEOUT  5             /* seconds for an answer */
 #define SJL_REAP_PAUSE    1.            /* between two looks */
-#define SJL_REAP_LOOKS    30
+#define SJL_REAP_MAX      (30 * 1000)   /* milliseconds in all */
 #define SJL_REAP_SILENT   3             /* looks without an answer, at most */
 
 
 struct sjl_reap_s {
-    char           *id;                 /* of whose applications these are */
-    char           *who;                /* the same for people */
-    char           *rest;
-    void          (*done)(void *data);
-    void           *data;
-    ev_timer        timer;
-    unsigned        looks;
-    unsigned        silent;
-    json_t         *left;               /* ids, to be killed */
+    char              *id;              /* of whose applications these are */
+    char              *who;             /* the same for people */
+    char              *rest;
+    char              *cluster;         /* its name, or NULL */
+    sjl_yarn_reap_pt   done;
+    void              *data;
+    ev_timer           timer;
+    int64_t            until;
+    unsigned           waited:1;        /* for what ends by itself */
+    unsigned           silent;
+    json_t            *left;            /* ids, to be killed */
+    char              *why;             /* the last one was not */
 };
 
 
-static void sjl_reap_context(void *data);
+static void sjl_reap_context(void *data, int known, const char *left);
 static sjl_reap_t *sjl_reap_make(const char *id, const char *who, char *rest,
-    void (*done)(void *data), void *data);
+    const char *cluster, sjl_yarn_reap_pt done, void *data);
 static void sjl_reap_look(sjl_reap_t *reap);
 static void sjl_reap_looked(void *data, long status, const char *why,
     json_t *answer);
@@ -45,10 +48,12 @@ static json_t *sjl_reap_ids(const json_t *answer);
 static void sjl_reap_kill(sjl_reap_t *reap);
 static void sjl_reap_killed(void *data, long status, const char *why,
     json_t *answer);
+static void sjl_reap_ended(void *data, json_t *report, int usable);
+static void sjl_reap_failed(sjl_reap_t *reap, char *why);
 static void sjl_reap_later(sjl_reap_t *reap);
 static void sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
-static void sjl_reap_end(sjl_reap_t *reap);
+static void sjl_reap_end(sjl_reap_t *reap, int known, char *left);
 
 
 static size_t  sjl_reaps;
@@ -85,7 +90,8 @@ sjl_yarn_reap(sjl_context_t *ctx)
     ctx->nops++;
 
     who = sjl_format("context %s %s", ctx->row.name, ctx->row.id);
-    ctx->reap = sjl_reap_make(ctx->row.id, who, rest, sjl_reap_context, ctx);
+    ctx->reap = sjl_reap_make(ctx->row.id, who, rest, ctx->row.cluster,
+                              sjl_reap_context, ctx);
     free(who);
 
     sjl_reap_look(ctx->reap);
@@ -93,23 +99,23 @@ sjl_yarn_reap(sjl_context_t *ctx)
 
 
 static void
-sjl_reap_context(void *data)
+sjl_reap_context(void *data, int known, const char *left)
 {
-    sjl_context_reaped(data);
+    sjl_context_reaped(data, known, left);
 }
 
 
 void
 sjl_yarn_reap_of(const char *id, const char *who, char *rest,
-    void (*done)(void *data), void *data)
+    const char *cluster, sjl_yarn_reap_pt done, void *data)
 {
-    sjl_reap_look(sjl_reap_make(id, who, rest, done, data));
+    sjl_reap_look(sjl_reap_make(id, who, rest, cluster, done, data));
 }
 
 
 static sjl_reap_t *
 sjl_reap_make(const char *id, const char *who, char *rest,
-    void (*done)(void *data), void *data)
+    const char *cluster, sjl_yarn_reap_pt done, void *data)
 {
     sjl_reap_t  *reap;
 
@@ -117,6 +123,8 @@ sjl_reap_make(const char *id, const char *who, char *rest,
     reap->id = sjl_strdup(id);
     reap->who = sjl_strdup(who);
     reap->rest = rest;
+    reap->cluster = sjl_strdup(cluster);
+    reap->until = sjl_now() + SJL_REAP_MAX;
     reap->done = done;
     reap->data = data;
 
@@ -134,8 +142,6 @@ sjl_reap_look(sjl_reap_t *reap)
 {
     char  *url;
 
-    reap->looks++;
-
     url = sjl_yarn_url(reap->rest, "apps?applicationTags=" SJL_YARN_TAG
                        "%s&states=" SJL_YARN_ALIVE, reap->id);
 
@@ -148,6 +154,7 @@ sjl_reap_look(sjl_reap_t *reap)
 static void
 sjl_reap_looked(void *data, long status, const char *why, json_t *answer)
 {
+    char        *left;
     sjl_reap_t  *reap;
 
     reap = data;
@@ -161,15 +168,19 @@ sjl_reap_looked(void *data, long status, const char *why, json_t *answer)
     reap->left = sjl_reap_ids(answer);
 
     if (json_array_size(reap->left) == 0) {
-        sjl_reap_end(reap);
+        sjl_reap_end(reap, 1, NULL);
 
-    } else if (reap->looks >= SJL_REAP_LOOKS) {
-        sjl_log(SJL_LOG_ERR, "%s: its application %s is still on the "
-                "cluster at %s", reap->who,
-                json_string_value(json_array_get(reap->left, 0)), reap->rest);
-        sjl_reap_end(reap);
+    } else if (sjl_now() >= reap->until) {
+        left = sjl_format("its application %s is still on the cluster at %s"
+                          "%s%s",
+                          json_string_value(json_array_get(reap->left, 0)),
+                          reap->rest, reap->why ? ": " : "",
+                          reap->why ? reap->why : "");
+        sjl_log(SJL_LOG_ERR, "%s: %s", reap->who, left);
+        sjl_reap_end(reap, 1, left);
 
-    } else if (reap->looks == 1) {
+    } else if (!reap->waited) {
+        reap->waited = 1;
         sjl_reap_later(reap);
 
     } else {
@@ -191,7 +202,7 @@ sjl_reap_nothing(sjl_reap_t *reap, long status, const char *why)
             "has ended: %s%ld", reap->who, reap->rest,
             status ? "it answers with status " : why, status);
 
-    sjl_reap_end(reap);
+    sjl_reap_end(reap, 0, NULL);
 }
 
 
@@ -237,10 +248,14 @@ sjl_reap_kill(sjl_reap_t *reap)
 
     sjl_log(SJL_LOG_INFO, "%s: its application %s is killed", reap->who, id);
 
-    url = sjl_yarn_url(reap->rest, "apps/%s/state", id);
-    (void) sjl_http_ask("PUT", url, "{\"state\":\"KILLED\"}", SJL_REAP_TIMEOUT,
-                        sjl_reap_killed, reap);
-    free(url);
+    if (sjl_yarn_kill(reap->cluster, reap->id, id, sjl_reap_ended, reap)
+        == NULL)
+    {
+        url = sjl_yarn_url(reap->rest, "apps/%s/state", id);
+        (void) sjl_http_ask("PUT", url, "{\"state\":\"KILLED\"}",
+                            SJL_REAP_TIMEOUT, sjl_reap_killed, reap);
+        free(url);
+    }
 
     (void) json_array_remove(reap->left, n - 1);
 }
@@ -249,16 +264,45 @@ sjl_reap_kill(sjl_reap_t *reap)
 static void
 sjl_reap_killed(void *data, long status, const char *why, json_t *answer)
 {
-    sjl_reap_t  *reap;
+    char  *words;
 
     (void) answer;
 
-    reap = data;
+    words = NULL;
 
-    if (status >= 300 || status == 0) {
-        sjl_log(SJL_LOG_ERR, "%s: %s does not kill its application: %s%ld",
-                reap->who, reap->rest,
-                status ? "it answers with status " : why, status);
+    if (status == 0) {
+        words = sjl_strdup(why);
+
+    } else if (status >= 300) {
+        words = sjl_format("it answers with status %ld", status);
+    }
+
+    sjl_reap_failed(data, words);
+}
+
+
+static void
+sjl_reap_ended(void *data, json_t *report, int usable)
+{
+    const char  *why;
+
+    why = json_string_value(json_object_get(report, "message"));
+
+    sjl_reap_failed(data, usable ? NULL : sjl_strdup(why));
+}
+
+
+/* "why" is used up; NULL: it has not */
+
+static void
+sjl_reap_failed(sjl_reap_t *reap, char *why)
+{
+    free(reap->why);
+    reap->why = why;
+
+    if (why) {
+        sjl_log(SJL_LOG_ERR, "%s: %s does not kill its application: %s",
+                reap->who, reap->rest, why);
     }
 
     sjl_reap_kill(reap);
@@ -286,11 +330,13 @@ sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 
+/* "left" is used up */
+
 static void
-sjl_reap_end(sjl_reap_t *reap)
+sjl_reap_end(sjl_reap_t *reap, int known, char *left)
 {
-    void   *data;
-    void  (*done)(void *data);
+    void              *data;
+    sjl_yarn_reap_pt   done;
 
     done = reap->done;
     data = reap->data;
@@ -299,8 +345,11 @@ sjl_reap_end(sjl_reap_t *reap)
     free(reap->id);
     free(reap->who);
     free(reap->rest);
+    free(reap->cluster);
+    free(reap->why);
     free(reap);
     sjl_reaps--;
 
-    done(data);
+    done(data, known, left);
+    free(left);
 }

@@ -432,18 +432,6 @@ def test_a_keytab_reaches_no_driver_of_a_master_or_of_kubernetes(login):
                                               "take client mode")
 
 
-def test_who_has_the_keytab_itself_acts_for_nobody_else(login):
-    """Spark would give executors tokens of its principal."""
-    words = "spark.proxy.user: in cluster mode contexts of far act for me@REALM alone, and not for alice: take client mode"
-    acting = "location /as/ { sparkjob spark; sparkjob_user $http_x_user; sparkjob_proxy_user on; }"
-    with Server(scripted=True, locations=acting, launcher={
-            "driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}},
-            "clusters": {"far": {"master": "yarn", "rest": "http://127.0.0.1:1", **login}}}) as s:
-        for status, body in (s.post("/contexts/c?cluster=far&spark.proxy.user=alice"),
-                             s.json("POST", "/as/contexts/c?cluster=far", "", {"X-User": "alice"})):
-            assert status == 400 and words in str(body), body
-
-
 def test_where_contexts_run_may_be_the_clusters_affair_alone():
     """Neither the launcher nor a driver is sent to hosts that a client names."""
     settings = {"spark.master": "local[2]"}

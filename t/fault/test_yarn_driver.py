@@ -111,6 +111,30 @@ def test_a_submission_that_hangs_is_ended(rm):
         wait_until("the submitter has ended", lambda: not alive(int(said[1])))
 
 
+def test_who_acts_for_another_user_is_submitted_with_tickets_and_without_the_keytab(rm, tmp_path):
+    """Whoever has the keytab is its principal for good; its tickets end with the submission."""
+    keytab, kinit = tmp_path / "keytab", tmp_path / "kinit"
+    keytab.write_bytes(b"\5\2")
+    keytab.chmod(0o600)
+    kinit.write_text('#!/bin/sh\necho "of $6" >"$5"\n')
+    kinit.chmod(0o700)
+    acting = "location /as/ { sparkjob spark; sparkjob_user $http_x_user; sparkjob_proxy_user on; }"
+    cluster = {"master": "yarn", "deploy_mode": "cluster", "hadoop_conf": rm.conf, "principal": "me@REALM", "keytab": str(keytab),
+               "settings": {"spark.hadoop.fake.rm": rm.url}}
+    with Server(scripted=True, locations=acting, launcher={"clusters": {"far": cluster}, "driver": {
+            "command": ["/usr/bin/python3", ROOT + "/t/lib/fake_submit.py"], "kerberos": {"kinit": str(kinit)},
+            "link": {"listen": f"127.0.0.1:{free_port()}"}}}) as s:
+        for path, user in (("/contexts/c?cluster=far", None), ("/contexts/d?cluster=far&spark.proxy.user=alice", "alice"),
+                           ("/as/contexts/c?cluster=far", "bob")):
+            status, body = s.json("POST", path, "", {"X-User": "bob"})
+            assert status == 200, body
+            told = rm.submitted[max(rm.submitted)]
+            assert (told["user"], told["tickets"]) == (user, user and "of me@REALM\n")
+            assert [told["properties"].get("spark.kerberos." + name) for name in ("principal", "keytab")] == (
+                [None, None] if user else ["me@REALM", str(keytab)])
+            assert s.json("DELETE", path.split("?")[0], "", {"X-User": "bob"})[0] == 200
+
+
 def test_a_configuration_that_says_nothing_is_named(server):
     status, body = server.post("/contexts/c?cluster=nowhere")
     assert status == 400 and "/no/such/folder/yarn-site.xml cannot be read" in str(body)

@@ -21,11 +21,23 @@ def properties(path):
     return dict((re.sub(r"\\(.)", lambda c: controls.get(c[1], c[1]), text) for text in line) for line in lines)
 
 
+def tickets():
+    """What is in the cache of tickets, if there is one."""
+    if "KRB5CCNAME" not in os.environ:
+        return None
+    with open(os.environ["KRB5CCNAME"]) as f:
+        return f.read()
+
+
 def main(arguments):
     if not arguments:
         os.execv("/usr/bin/python3", ["python3", SCRIPT])
-    said = dict(zip(arguments[0:4:2], arguments[1:4:2]))
-    what = {"properties": properties(said["--properties-file"]), "class": said["--class"], "arguments": arguments[4:]}
+    said = {}
+    while arguments[0].startswith("--"):
+        name, value, *arguments = arguments
+        said[name] = value
+    what = {"properties": properties(said["--properties-file"]), "class": said["--class"], "arguments": arguments,
+            "user": said.get("--proxy-user"), "tickets": tickets()}
     url = what["properties"]["spark.hadoop.fake.rm"] + "/submit"
     print("a line of the submitter's", os.getpid(), file=sys.stderr, flush=True)
     if "spark.app.hang" in what["properties"]:

@@ -149,6 +149,7 @@ def secure_hadoop(kdc, life, **more):
         "dfs.namenode.delegation.token.renew-interval": life * 1000,
         "dfs.web.authentication.kerberos.principal": kdc.principal("HTTP", "localhost"),
         "dfs.web.authentication.kerberos.keytab": kdc.keytab("HTTP", "localhost"),
+        **more.pop("hdfs_site", {}),
     }
     for daemon in ("namenode", "datanode"):
         hdfs[f"dfs.{daemon}.kerberos.principal"] = principal

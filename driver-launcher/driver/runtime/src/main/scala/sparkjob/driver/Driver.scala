@@ -10,7 +10,7 @@ import java.net.URLClassLoader
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 import java.nio.file.attribute.PosixFilePermissions
-import java.util.UUID
+import java.util.{Base64, UUID}
 import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.collection.JavaConverters._
@@ -20,7 +20,7 @@ import scala.util.control.NonFatal
 import com.fasterxml.jackson.databind.node.ObjectNode
 import com.typesafe.config.ConfigFactory
 import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
-import org.apache.spark.sparkjob.SparkInternals
+import org.apache.spark.sparkjob.{DelegationTokens, SparkInternals}
 import org.apache.spark.util.MutableURLClassLoader
 import org.slf4j.LoggerFactory
 
@@ -60,6 +60,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     Message.Complete -> onComplete,
     Message.Thrift -> ((meta, _) => inBackground("sparkjob-thrift")(onThrift(meta))),
     Message.LoggedIn -> ((meta, _) => logins.told(meta)),
+    Message.Tokens -> ((_, frame) => onTokens(frame)),
     Message.Kill -> ((meta, _) => jobs.kill(Json.string(meta, "id"))),
     Message.Stop -> ((_, _) => inBackground("sparkjob-stop")(stop("the launcher asks for it"))))
 
@@ -169,6 +170,12 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       link.send(Frame(Message.Completed, 0, 0, Json.bytes(Json.obj().put("key", key)),
         Interpreters.answer(found)))
     }
+  }
+
+  /** Those that the application was submitted with its cluster renews, but not for ever. */
+  private def onTokens(frame: Frame): Unit = for (site <- site) {
+    DelegationTokens.give(site.context.sparkContext, Base64.getDecoder.decode(frame.payload))
+    log.info("The launcher has sent new tokens")
   }
 
   /** The payload; of a large one the metadata names the file, which is ours to delete. */

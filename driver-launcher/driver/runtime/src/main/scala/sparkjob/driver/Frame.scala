@@ -109,4 +109,5 @@ object Message {
   val ThriftIs = 89
   val Login = 90
   val LoggedIn = 91
+  val Tokens = 92
 }

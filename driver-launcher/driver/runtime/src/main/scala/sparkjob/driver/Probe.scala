@@ -7,7 +7,7 @@ package sparkjob.driver
 
 import java.io.{File, IOException}
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.{Files, Paths, StandardCopyOption}
+import java.nio.file.{Files, Path, Paths, StandardCopyOption}
 import java.util.concurrent.{Callable, Executors, ThreadFactory, TimeoutException, TimeUnit}
 import java.util.zip.{ZipException, ZipFile}
 
@@ -37,17 +37,22 @@ object Probe {
     val jars = Jars.of(sys.props("java.class.path"), sys.env.get("SPARK_HOME"))
     val found = look(jars, sys.props("java.specification.version")) ++
       uri.toSeq.flatMap(reach)
+    leave(target, report(versions(jars), found))
+  }
+
+  /** Ends the JVM, which has something to say. */
+  def leave(target: Path, report: ObjectNode): Unit = {
     val written = target.resolveSibling("report.new")
-    Files.write(written, Json.bytes(report(versions(jars), found)))
+    Files.write(written, Json.bytes(report))
     Files.move(written, target, StandardCopyOption.ATOMIC_MOVE)
     // threads of file systems would keep it alive
     Runtime.getRuntime.halt(0)
   }
 
   /** Nobody may be there any longer who ends it. */
-  private val Patience = 10.minutes
+  val Patience: FiniteDuration = 10.minutes
 
-  private def giveUpAfter(time: FiniteDuration): Unit = {
+  def giveUpAfter(time: FiniteDuration): Unit = {
     val thread = new Thread(() => {
       Thread.sleep(time.toMillis)
       Runtime.getRuntime.halt(2)

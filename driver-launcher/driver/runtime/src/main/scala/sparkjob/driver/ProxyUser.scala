@@ -16,8 +16,11 @@ import org.apache.spark.sparkjob.DelegationTokens
 /** For whom the context and its jobs act towards Spark and Hadoop: a user, or the driver's own. */
 class ProxyUser(name: Option[String]) {
 
-  private val user = name.map(_.trim).filter(_.nonEmpty).map(
-    UserGroupInformation.createProxyUser(_, UserGroupInformation.getCurrentUser))
+  private val own = UserGroupInformation.getCurrentUser
+
+  // an application that was submitted for the user is the user's already
+  private val user = name.map(_.trim).filter(name => name.nonEmpty && name != own.getShortUserName)
+    .map(UserGroupInformation.createProxyUser(_, own))
 
   /** What `body` throws comes out as it is. */
   def run[T](body: => T): T = user match {

@@ -103,6 +103,9 @@ class DelegationTokens(
     }
   }
 
+  /** New tokens, for [[DelegationTokens.give]]. */
+  def fetch(): Array[Byte] = SparkHadoopUtil.get.serialize(obtain()._1)
+
   private def send(backend: CoarseGrainedSchedulerBackend, tokens: Array[Byte]): Unit =
     backend.driverEndpoint.send(UpdateDelegationTokens(tokens))
 
@@ -162,6 +165,16 @@ object DelegationTokens {
   private val FileSystems = "hadoopfs"
   private val Pause: Long = 10 * 1000
   private val Shortest: Long = 1000
+
+  /** Tokens that somebody else has fetched, for this driver and its executors. */
+  def give(sc: SparkContext, tokens: Array[Byte]): Unit = {
+    UserGroupInformation.getCurrentUser.addCredentials(SparkHadoopUtil.get.deserialize(tokens))
+    sc.schedulerBackend match {
+      case backend: CoarseGrainedSchedulerBackend =>
+        backend.driverEndpoint.send(UpdateDelegationTokens(tokens))
+      case _ =>
+    }
+  }
 
   /** Whether who was asked says that it may not be. */
   def isRefusal(t: Throwable): Boolean = Iterator.iterate(t)(_.getCause).takeWhile(_ != null)
