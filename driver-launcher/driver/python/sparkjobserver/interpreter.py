@@ -5,7 +5,7 @@
 
     python -m sparkjobserver.interpreter
 
-and speaks with it as with a worker of jobs. From the driver: `start`, `execute` (a statement), `kill`, `complete`. From the
+and speaks with it as with a worker of jobs. From the driver: `start`, `add`, `execute` (a statement), `kill`, `complete`. From the
 interpreter: `ready` or `failed`; of each statement `log` (what it printed), and last `result`, whose body is what it came to;
 `completed`.
 
@@ -269,6 +269,7 @@ class Interpreter:
         self._answers = answers
         self._session = Session()
         self._client = None
+        self._sc = None
         # those to be run; None ends the process
         self._waiting = queue.SimpleQueue()
         self._current = None
@@ -276,7 +277,7 @@ class Interpreter:
 
     def serve(self):
         threading.Thread(target=self._read, name="commands", daemon=True).start()
-        handlers = {"start": self._start, "execute": self._execute}
+        handlers = {"start": self._start, "add": self._add, "execute": self._execute}
         while True:
             message = self._waiting.get()
             if message is None:
@@ -304,7 +305,11 @@ class Interpreter:
             self._answers.send("failed", **worker.error_of(e))
             os._exit(1)
         self._client = attached.gateway._gateway_client
+        self._sc = attached.sc
         self._answers.send("ready", python="%d.%d.%d" % sys.version_info[:3])
+
+    def _add(self, message):
+        worker.find_in(self._sc, message)
 
     def _execute(self, message):
         statement = Statement(message, self._answers)

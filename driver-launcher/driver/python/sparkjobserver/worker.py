@@ -6,8 +6,8 @@
     python -m sparkjobserver.worker
 
 and speaks with it over its standard input and output: lines of JSON, those of the worker followed by as many bytes as
-their `size` says. From the driver: `start` (attach to the context), `use` (the binaries), `run`, `kill`; the end of the
-input ends the process. From the worker: `ready` or `failed`; of each job `log` (what it printed), then `valid`, `problems`
+their `size` says. From the driver: `start` (attach to the context), `add` (what all Python of the context finds), `use` (the
+binaries of the jobs), `run`, `kill`; the end of the input ends the process. From the worker: `ready` or `failed`; of each job `log` (what it printed), then `valid`, `problems`
 or `refused`, and last `result` or `error`, after which nothing of it comes, with the `micros` that its run took.
 """
 
@@ -169,7 +169,7 @@ class Worker:
         self.context_for = None
         self.data_file = None
         self._jobs = {}
-        self._handlers = {"start": self._start, "use": self._use, "run": self._run_job, "kill": self._kill}
+        self._handlers = {"start": self._start, "add": self._add, "use": self._use, "run": self._run_job, "kill": self._kill}
 
     def serve(self):
         for line in self.commands:
@@ -194,11 +194,11 @@ class Worker:
         self.sc = attached.sc
         self.answers.send("ready", python="%d.%d.%d" % sys.version_info[:3])
 
+    def _add(self, message):
+        find_in(self.sc, message)
+
     def _use(self, message):
-        for path in message["paths"]:
-            sys.path.insert(1, path)
-        importlib.invalidate_caches()
-        self.sc._python_includes.extend(message["includes"])
+        find_in(self.sc, message)
         # Python workers of executors serve one such environment only, so they do not mix versions, either
         self.sc.environment["SPARKJOB_BINARIES"] = message["set"]
 
@@ -211,6 +211,14 @@ class Worker:
         job = self._jobs.get(message["id"])
         if job is not None:
             job.kill()
+
+
+def find_in(sc, message):
+    """Modules are found in the files that the message names, before others, here and in the Python of executors."""
+    for path in message["paths"]:
+        sys.path.insert(1, path)
+    importlib.invalidate_caches()
+    sc._python_includes.extend(message["includes"])
 
 
 def _raise_in(ident, kind):

@@ -20,9 +20,10 @@ import sparkjobserver
 fake = types.ModuleType("sparkjobserver.attach")
 class Attached:
     def __init__(self, message):
+        self.sc = types.SimpleNamespace(_python_includes=[])
         self.gateway = types.SimpleNamespace(_gateway_client=types.SimpleNamespace(get_thread_connection=lambda: None))
     def session_names(self):
-        return {"spark": "the session"}
+        return {"spark": "the session", "sc": self.sc}
 fake.Attached = Attached
 sys.modules["sparkjobserver.attach"] = sparkjobserver.attach = fake
 import runpy
@@ -180,6 +181,17 @@ def test_kill_of_one_that_is_over_or_waits_hurts_no_other(python):
     assert python.end(second)["ename"] == "KeyboardInterrupt" and python.log == b""
     python.send(op="kill", id=first)
     assert python.end(third) == {"data": {"text/plain": "3"}}
+
+
+def test_modules_that_were_added_are_there_for_the_next_statement(python, tmp_path):
+    added = tmp_path / "added"
+    added.mkdir()
+    (added / "extra.py").write_text("word = 'hi'\n")
+    assert python.error("import extra")[0] == "ModuleNotFoundError"
+    begun = python.begin("import time\ntime.sleep(0.5)\n1")
+    python.send(op="add", paths=[str(added)], includes=["extra.zip"])
+    python.end(begun)
+    assert python.text("import extra\nextra.word, sc._python_includes") == "('hi', ['extra.zip'])"
 
 
 def test_completion(python):

@@ -173,3 +173,16 @@ def test_version_is_that_of_the_project():
     import sparkjobserver
     with open(os.path.join(HOME, "..", "pom.xml")) as f:
         assert "<version>%s</version>" % sparkjobserver.__version__ in f.read()
+
+
+def test_modules_that_were_added_are_there_for_jobs_that_run_and_that_come(worker, tmp_path):
+    added = tmp_path / "added"
+    added.mkdir()
+    (added / "extra.py").write_text("word = 'hi'\n")
+    worker.job("import time\nfor _ in range(100):\n    try:\n        import extra\n        return extra.word\n"
+               "    except ImportError:\n        time.sleep(0.1)")
+    assert worker.receive()[0]["op"] == "valid"
+    worker.send(op="add", paths=[str(added)], includes=["extra.zip"])
+    assert worker.last()[-1][2] == b'"hi"'
+    worker.job("import extra\nreturn extra.word", id="2")
+    assert worker.last()[-1][2] == b'"hi"'

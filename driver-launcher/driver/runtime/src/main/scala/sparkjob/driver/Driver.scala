@@ -208,8 +208,10 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
         here = binary => files.map(_.binary(binary)).getOrElse(binary))
       val user = proxyUser(meta, settings)
       user.run {
-        val cp = uris.fetch(contextPath.resolve(settings.binaries))
+        val added = meta.path("added").elements.asScala.map(_.asText)
+        val cp = uris.fetch(contextPath.resolve((settings.binaries ++ added).distinct))
         cp.filter(_.kind == "Jar").foreach(Binaries.check)
+        cp.filter(_.isPython).foreach(PythonWorkers.check)
         thrift = Some(new ThriftServer(
           ThriftPlace(meta.path("thrift")), settings.thriftPort, settings.thriftTransport))
         open(name, settings, defaults, uris, cp, folders(meta, work), user, kerberos, limits,
@@ -324,6 +326,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
       python, kind, interpreterEnded)
     site = Some(new JobSite(context, user, uris, binaries, progress, namedObjects, folders,
       jobFailed, python, interpreters))
+    interpreters.addModules(cp.filter(_.isPython))
     interpreters.prepare()
 
     val meta = limits.put("applicationId", sc.applicationId).put("sparkVersion", sc.version)

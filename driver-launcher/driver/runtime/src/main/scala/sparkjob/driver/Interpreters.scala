@@ -75,6 +75,11 @@ class Interpreters(
     Try(made.get()).foreach(_.add(jars))
   }
 
+  /** All Python of the context imports from these, too, also that of jobs, and of tasks. */
+  def addModules(modules: Seq[Binary]): Unit = if (modules.nonEmpty) {
+    workers.add(modules)
+  }
+
   /** Ends the statement of this kind that runs, which does not heed that it is interrupted. */
   def force(kind: String): Unit =
     made.synchronized(made.get(kind)).filter(_.isDone).foreach(made => Try(made.get().force()))

@@ -52,10 +52,13 @@ class JobSite(
     val python: Option[PythonWorkers],
     val interpreters: Interpreters) {
 
-  /** All code of the context finds what is in these jars from now on. */
-  def add(jars: Seq[Binary]): Unit = {
+  /** All code of the context finds what is in these from now on. */
+  def add(added: Seq[Binary]): Unit = {
+    val (modules, jars) = added.partition(_.isPython)
+    modules.foreach(PythonWorkers.check)
     binaries.add(jars)
     interpreters.add(jars.map(_.file.toURI.toURL))
+    interpreters.addModules(modules)
   }
 }
 
@@ -277,10 +280,10 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
   /** The job is nothing but its class path, which is the context's from now on. */
   private def addBinaries(config: Config): Ending = {
     ask(config)
-    val jars = try {
-      val jars = fetch().map(site.uris.own)
-      site.add(jars)
-      jars
+    val added = try {
+      val added = fetch().map(site.uris.own)
+      site.add(added)
+      added
     } catch {
       case e@(_: LoadingException | _: IOException) => throw loadingFailed(e)
     }
@@ -288,7 +291,7 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
       Body.of(file("config"))(_.write(Hocon.render(config))), patient = request.sync))
     // 0 would mean that it never ran
     runNanos = MICROSECONDS.toNanos(1)
-    Ending(resultLetter("FINISHED", resultBody(false)(JobResult.write(() => jars.map(_.name), _))), None)
+    Ending(resultLetter("FINISHED", resultBody(false)(JobResult.write(() => added.map(_.name), _))), None)
   }
 
   /** Executors know the jars of the context by the set of no other binaries. */

@@ -9,13 +9,14 @@ import java.io.{File, FileOutputStream, IOException}
 import java.nio.file.{Files, Path}
 import java.util.{LinkedHashMap => JLinkedHashMap}
 import java.util.concurrent.BlockingQueue
-import java.util.zip.{ZipEntry, ZipOutputStream}
+import java.util.zip.{ZipEntry, ZipFile, ZipOutputStream}
 
 import scala.collection.JavaConverters._
 import scala.util.Try
 
-import com.fasterxml.jackson.databind.node.ObjectNode
+import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import com.typesafe.config.ConfigRenderOptions
+import org.apache.spark.sparkjob.SparkInternals
 import org.slf4j.LoggerFactory
 
 import spark.jobserver.api.SparkJobBase
@@ -47,6 +48,7 @@ class PythonWorkers(
   // all guarded by this
   private val bySet = new JLinkedHashMap[String, PythonWorker](16, 0.75f, true)
   private var files = Map.empty[String, Path]
+  private var common = Vector.empty[Path]
   private var all = Set.empty[PythonWorker]
   private var spare: Option[PythonWorker] = None
   private var stopped = false
@@ -57,7 +59,6 @@ class PythonWorkers(
    * @throws BadSettingException if Python cannot be started, or cannot attach to the context
    */
   def start(): Unit = {
-    Files.createDirectories(folder)
     sc.addFile(wheel.getPath)
     val worker = newWorker()
     try {
@@ -99,6 +100,24 @@ class PythonWorkers(
     worker
   }
 
+  /**
+   * All of them import from these, too, from now on; what is imported already stays as it is.
+   *
+   * @throws LoadingException if one of them cannot be used
+   */
+  def add(binaries: Seq[Binary]): Unit = {
+    binaries.foreach(check)
+    synchronized {
+      val added = binaries.map(file).distinct.filterNot(common.contains)
+      // statements of SQL, whose functions may be Python's, have a set of their own
+      SparkInternals.withBinaries(sc, SparkInternals.NoBinaries) {
+        added.foreach(path => sc.addFile(path.toString))
+      }
+      common ++= added
+      all.foreach(_.send(find("add", added)))
+    }
+  }
+
   def stop(): Unit = synchronized {
     stopped = true
     all.foreach(_.end("the context stops"))
@@ -121,21 +140,22 @@ class PythonWorkers(
     val paths = binaries.map(file).reverse
     val worker = spare.filter(_.isAlive).getOrElse(newWorker())
     spare = None
-    worker.send(use(set, paths))
+    val message = find("use", paths).put("set", set)
+    // the last one is found first
+    message.withArray[ArrayNode]("includes").add(wheel.getName)
+    worker.send(message)
     restock()
     endIdle()
     worker
   }
 
-  private def use(set: String, paths: Seq[Path]): ObjectNode = {
-    val message = Json.obj().put("op", "use").put("set", set)
+  private def find(op: String, paths: Seq[Path]): ObjectNode = {
+    val message = Json.obj().put("op", op)
     val (names, includes) = (message.putArray("paths"), message.putArray("includes"))
     paths.foreach { path =>
       names.add(path.toString)
       includes.add(path.getFileName.toString)
     }
-    // the last one is found first
-    includes.add(wheel.getName)
     message
   }
 
@@ -167,12 +187,17 @@ class PythonWorkers(
       kind: String,
       changed: PythonWorker => Unit): PythonWorker = {
     val worker = new PythonWorker(command, entry, changed)
-    synchronized(all += worker)
     val message = Json.obj().put("kind", kind)
     message.set[ObjectNode]("contextConfig",
       Json.mapper.readTree(context.config.root.render(ConfigRenderOptions.concise)))
     message.putObject("environment").put("PYTHONPATH", paths.mkString(File.pathSeparator))
-    worker.attach(message)
+    synchronized {
+      all += worker
+      worker.attach(message)
+      if (common.nonEmpty) {
+        worker.send(find("add", common))
+      }
+    }
     worker
   }
 
@@ -198,6 +223,7 @@ class PythonWorkers(
     if (!binary.file.canRead) {
       throw new LoadingException(s"${binary.name} cannot be read: ${binary.file}")
     }
+    Files.createDirectories(folder)
     val path = binary.kind match {
       case "Python" => archive(binary)
       case kind if Suffixes.contains(kind) =>
@@ -277,6 +303,29 @@ object PythonWorkers {
   private val Suffixes = Map("Egg" -> "egg", "Wheel" -> "whl")
 
   val Kinds: Set[String] = Suffixes.keySet + "Python"
+
+  /**
+   * What has parts in machine code cannot be imported where it is.
+   *
+   * @throws LoadingException if it has, or is no archive
+   */
+  def check(binary: Binary): Unit = if (Suffixes.contains(binary.kind)) {
+    val archive = try {
+      new ZipFile(binary.file)
+    } catch {
+      case e: IOException =>
+        throw new LoadingException(s"${binary.name} cannot be read: ${e.getMessage}")
+    }
+    try {
+      archive.entries.asScala.map(_.getName).find(name => Compiled.exists(name.endsWith(_)))
+        .foreach(part => throw new LoadingException(s"${binary.name} has compiled parts ($part), " +
+          "which Python does not import from an archive: it has to be installed where Python runs"))
+    } finally {
+      archive.close()
+    }
+  }
+
+  private val Compiled = Seq(".so", ".pyd", ".dylib", ".dll")
 
   /** The same bytes under another name are another module, where they are a plain file. */
   private def version(binary: Binary): String =
