@@ -30,6 +30,7 @@
 
 /* whom a token is for where nginx knows no users */
 #define SJL_THRIFT_NOBODY    "anonymous"
+#define SJL_THRIFT_LOOPBACK  "127.0.0.1"
 
 
 typedef struct sjl_thrift_s  sjl_thrift_t;
@@ -57,6 +58,7 @@ static const char *sjl_thrift_wrong(const sjl_context_t *ctx, const char *user,
 static char *sjl_thrift_url(const sjl_context_t *ctx, const char *user,
     char **why);
 static char *sjl_thrift_address(const sjl_driver_t *d, unsigned port);
+static char *sjl_thrift_here(void);
 static void sjl_thrift_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_thrift_refuse(sjl_thrift_t *thrift, sjp_error_e code,
@@ -606,15 +608,15 @@ sjl_thrift_told(sjl_context_t *ctx, const json_t *told)
         return NULL;
     }
 
+    http = transport && strcmp(transport, "http") == 0;
+    ctx->sessions = sessions;
+    ctx->http = http ? (unsigned) port : 0;
+
     address = sjl_thrift_address(ctx->driver, (unsigned) port);
 
     if (address == NULL) {
         return NULL;
     }
-
-    http = transport && strcmp(transport, "http") == 0;
-    ctx->sessions = sessions;
-    ctx->http = http ? (unsigned) port : 0;
 
     url = sjl_format("jdbc:hive2://%s:%d/%s", address, (int) port,
                      http ? ";transportMode=http;httpPath=cliservice" : "");
@@ -628,23 +630,27 @@ sjl_thrift_told(sjl_context_t *ctx, const json_t *told)
 }
 
 
-/* as in a URL; a driver elsewhere listens on its own host, wherever that is */
+/*
+ * As in a URL.  A driver of a cluster listens on its own host, wherever that
+ * is; where it is this one, it is reached as those that were started here.
+ */
 
 static char *
 sjl_thrift_address(const sjl_driver_t *d, unsigned port)
 {
-    char        *host, *why;
-    const char  *address;
+    char  *host, *why;
 
     if (!sjl_driver_is_elsewhere(d) || d->conn == NULL) {
-        address = sjl_conf->thrift_address ? sjl_conf->thrift_address
-                                           : sjl_conf->thrift_listen;
-
-        return sjl_format(strchr(address, ':') ? "[%s]" : "%s", address);
+        return sjl_thrift_here();
     }
 
     why = NULL;
     host = sjl_ui_host(d, port, &why);
+
+    if (host && strcmp(host, SJL_THRIFT_LOOPBACK) == 0) {
+        free(host);
+        return sjl_thrift_here();
+    }
 
     if (host == NULL) {
         sjl_log(SJL_LOG_ERR, "context %s is shown without its thrift server: "
@@ -654,4 +660,22 @@ sjl_thrift_address(const sjl_driver_t *d, unsigned port)
     free(why);
 
     return host;
+}
+
+
+/* what listens on all addresses is told by none of them */
+
+static char *
+sjl_thrift_here(void)
+{
+    const char  *address;
+
+    address = sjl_conf->thrift_address ? sjl_conf->thrift_address
+                                       : sjl_conf->thrift_listen;
+
+    if (strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0) {
+        address = SJL_THRIFT_LOOPBACK;
+    }
+
+    return sjl_format(strchr(address, ':') ? "[%s]" : "%s", address);
 }

@@ -58,7 +58,7 @@ def cluster(jar, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(cluster):
     # what is said of this host is said of no other one
-    thrift = {**thrift_server.ports()["thrift"], "listen": "0.0.0.0", "address": "launcher.example.com"}
+    thrift = {**thrift_server.ports()["thrift"], "listen": "0.0.0.0", "address": "localhost"}
     with Server(launcher={"driver": {"link": {"listen": f"127.0.0.1:{free_port()}"}, "options": ["-Xmx700m", "-XX:TieredStopAtLevel=1"]},
                           "thrift": thrift,
                           "context_settings": {**cluster.settings(), "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}}) as s:
@@ -100,7 +100,7 @@ def test_files_and_logs_go_over_the_link(server, cluster, jar):
 
 def test_jdbc_is_where_the_driver_is(server):
     status, record = server.json("PUT", "/contexts/c/thrift-server")
-    assert status == 200 and thrift_server.address(record["thriftServer"]["jdbcUrl"])[0] == "127.0.0.1", record
+    assert status == 200 and thrift_server.address(record["thriftServer"]["jdbcUrl"])[0] == "localhost", record
     user, token = thrift_server.token(server, "c")
     assert thrift_server.login(record["thriftServer"]["jdbcUrl"], user, token) is None
     assert "Error validating the login" in thrift_server.login(record["thriftServer"]["jdbcUrl"], user, "wrong")
