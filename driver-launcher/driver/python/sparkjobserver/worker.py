@@ -169,6 +169,7 @@ class Worker:
         self.context_for = None
         self.data_file = None
         self._jobs = {}
+        self._own = 0
         self._handlers = {"start": self._start, "add": self._add, "use": self._use, "run": self._run_job, "kill": self._kill}
 
     def serve(self):
@@ -195,10 +196,12 @@ class Worker:
         self.answers.send("ready", python="%d.%d.%d" % sys.version_info[:3])
 
     def _add(self, message):
-        find_in(self.sc, message)
+        """Behind the job's own, also where the process has those already."""
+        find_in(self.sc, message, self._own)
 
     def _use(self, message):
         find_in(self.sc, message)
+        self._own = len(message["paths"])
         # Python workers of executors serve one such environment only, so they do not mix versions, either
         self.sc.environment["SPARKJOB_BINARIES"] = message["set"]
 
@@ -213,12 +216,17 @@ class Worker:
             job.kill()
 
 
-def find_in(sc, message):
-    """Modules are found in the files that the message names, before others, here and in the Python of executors."""
+def find_in(sc, message, behind=0):
+    """Modules are found in the files that the message names, here and in the Python of executors.
+
+    They come before all others but the first `behind`. Of what executors are told the last is found first.
+    """
     for path in message["paths"]:
-        sys.path.insert(1, path)
+        sys.path.insert(1 + behind, path)
     importlib.invalidate_caches()
-    sc._python_includes.extend(message["includes"])
+    includes = sc._python_includes
+    at = 0 if behind else len(includes)
+    includes[at:at] = message["includes"]
 
 
 def _raise_in(ident, kind):

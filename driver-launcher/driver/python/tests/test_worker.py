@@ -186,3 +186,13 @@ def test_modules_that_were_added_are_there_for_jobs_that_run_and_that_come(worke
     assert worker.last()[-1][2] == b'"hi"'
     worker.job("import extra\nreturn extra.word", id="2")
     assert worker.last()[-1][2] == b'"hi"'
+
+
+def test_modules_of_a_job_win_over_those_that_were_added(worker, tmp_path):
+    for name in ("own", "added"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "both.py").write_text("word = '%s'\n" % name)
+    worker.send(op="use", set="s", paths=[str(tmp_path / "own")], includes=["own.zip"])
+    worker.send(op="add", paths=[str(tmp_path / "added")], includes=["added.zip"])
+    worker.job("import both\nreturn both.word")
+    assert worker.last()[-1][2] == b'"own"'

@@ -94,7 +94,10 @@ class PythonWorkers(
    */
   def interpreter(ended: PythonWorker => Unit): PythonWorker = {
     val worker = newWorker(command.copy(module = "sparkjobserver.interpreter"),
-      SessionContext, ended)
+      SessionContext, worker => {
+        changed(worker)
+        ended(worker)
+      })
     val version = worker.await()
     log.info(s"Statements run in Python $version ($executable)")
     worker
