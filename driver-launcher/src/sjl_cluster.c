@@ -215,7 +215,7 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
         sjl_resource_say(wrong, sjl_strdup("master: expected the URL of a "
                                            "master, got nothing"));
 
-    } else if (json_array_size(wrong) == 0) {
+    } else if (master && *master) {
         why = sjl_setting_wrong_master("master", master);
 
         if (why) {

@@ -264,8 +264,7 @@ sjl_replace_users(const char *cluster, const char *library, json_t *names)
                                                 SJL_SETUP_LIBRARY)),
                               cluster, library))
         {
-            (void) json_array_append_new(names,
-                                         json_string(create->spec.name));
+            sjl_setup_add_user(names, create->spec.name);
         }
     }
 }

@@ -183,10 +183,15 @@ sjl_setting_is_local(const char *rest)
         return 0;
     }
 
-    n = *rest == '*' ? 1 : strspn(rest, "0123456789");
-    rest += n + strspn(rest + n, " ");
+    if (*rest != '*' && atol(rest) < 1) {
+        return 0;
+    }
 
-    if (n && *rest == ',') {
+    n = *rest == '*' ? 1 : strspn(rest, "0123456789");
+    rest += n;
+
+    if (n && rest[strspn(rest, " ")] == ',') {
+        rest += strspn(rest, " ");
         rest += 1 + strspn(rest + 1, " ");
         n = strspn(rest, "0123456789");
         rest += n;

@@ -162,7 +162,7 @@ sjl_setup_settings(const sjl_context_t *ctx, json_t *settings, json_t *fixed)
 
 /*
  * A driver here is given tickets, and executors' tokens by them; one elsewhere
- * has been given a keytab by who has submitted it.
+ * has been given a keytab, or a user's tokens, by who has submitted it.
  */
 
 static void
@@ -231,13 +231,31 @@ sjl_setup_users(const char *cluster, const char *library)
             && sjl_setup_uses(ctx->row.cluster, ctx->row.library, cluster,
                               library))
         {
-            (void) json_array_append_new(names, json_string(ctx->row.name));
+            sjl_setup_add_user(names, ctx->row.name);
         }
     }
 
     sjl_replace_users(cluster, library, names);
 
     return names;
+}
+
+
+/* one that waits to replace another has its name */
+
+void
+sjl_setup_add_user(json_t *names, const char *name)
+{
+    size_t   i;
+    json_t  *value;
+
+    json_array_foreach(names, i, value) {
+        if (strcmp(json_string_value(value), name) == 0) {
+            return;
+        }
+    }
+
+    (void) json_array_append_new(names, json_string(name));
 }
 
 

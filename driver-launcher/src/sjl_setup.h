@@ -58,6 +58,9 @@ void sjl_setup_settings(const sjl_context_t *ctx, json_t *settings,
  */
 json_t *sjl_setup_users(const char *cluster, const char *library);
 
+/* adds one of these; a name that is there is not told twice */
+void sjl_setup_add_user(json_t *names, const char *name);
+
 /* whether who names these two, or NULL, has that cluster and that set, or NULL:
    any */
 int sjl_setup_uses(const char *own_cluster, const char *own_library,
