@@ -18,7 +18,7 @@
 #include <utlist.h>
 
 
-#define SJL_PROBE_MAX     2             /* of a kind at once: each takes a CPU */
+#define SJL_PROBE_MAX     2             /* of a kind at once, of a CPU each */
 #define SJL_PROBE_LINES   12            /* of its log, where it says nothing */
 #define SJL_PROBE_TAIL    4000
 #define SJL_PROBE_REPORT  (256 * 1024)
@@ -29,6 +29,7 @@
 
 struct sjl_probe_s {
     char            id[SJL_ID_LEN + 1];
+    sjl_probe_e     kind;
     char           *what;               /* it does, for people */
     char           *failed;             /* what is said first if it cannot */
     char           *spec;               /* of the set */
@@ -93,13 +94,14 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
 
 
 sjl_probe_t *
-sjl_probe_errand(const char *cluster, const char *what, json_t *words,
-    sjl_probe_pt done, void *data)
+sjl_probe_errand(sjl_probe_e kind, const char *cluster, const char *what,
+    json_t *words, sjl_probe_pt done, void *data)
 {
     sjl_probe_t  *probe;
 
     probe = sjl_probe_make(sjl_strdup(what), sjl_format("nobody %s", what),
                            done, data);
+    probe->kind = kind;
     probe->cluster = sjl_strdup(cluster);
     probe->input = sjl_json_text(words);
     json_decref(words);
@@ -152,14 +154,14 @@ sjl_probe_over(const sjl_probe_t *probe)
 static void
 sjl_probe_go_on(void)
 {
-    size_t        n[2];
+    size_t        n[SJL_PROBE_KILL + 1];
     sjl_probe_t  *probe;
 
     memset(n, 0, sizeof(n));
 
     DL_FOREACH(sjl_probes, probe) {
 
-        if (n[probe->cluster != NULL]++ >= SJL_PROBE_MAX || probe->started
+        if (n[probe->kind]++ >= SJL_PROBE_MAX || probe->started
             || sjl_probe_over(probe))
         {
             continue;

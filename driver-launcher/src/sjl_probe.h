@@ -39,6 +39,13 @@ int sjl_probe_wanted(void);
 void sjl_probe_start(const char *name, const char *spec, const char *uri,
     sjl_probe_pt done, void *data);
 
+/* each has processes of its own, so that none waits for those of another */
+typedef enum {
+    SJL_PROBE_LIBRARY = 0,
+    SJL_PROBE_TOKENS,
+    SJL_PROBE_KILL
+} sjl_probe_e;
+
 /*
  * Sends such a JVM on an errand to a cluster that has a principal: it logs in
  * by tickets of ours, with the cluster's library set and configuration, and
@@ -46,8 +53,8 @@ void sjl_probe_start(const char *name, const char *spec, const char *uri,
  * "what" says that to people.  The function is called once, after this has
  * returned, unless the launcher ends or nobody wants to know any longer.
  */
-sjl_probe_t *sjl_probe_errand(const char *cluster, const char *what,
-    json_t *words, sjl_probe_pt done, void *data);
+sjl_probe_t *sjl_probe_errand(sjl_probe_e kind, const char *cluster,
+    const char *what, json_t *words, sjl_probe_pt done, void *data);
 void sjl_probe_forget(sjl_probe_t *probe);
 
 /* whether it is our process that leads this session */

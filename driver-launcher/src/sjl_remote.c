@@ -27,7 +27,7 @@
 static int sjl_remote_wanted(const json_t *settings,
     const sjl_cluster_t *cluster);
 static char *sjl_remote_keytab(const sjl_remote_kind_t *kind,
-    const sjl_cluster_t *cluster, const char *user);
+    const sjl_cluster_t *cluster);
 static const sjl_library_t *sjl_remote_library(const json_t *settings,
     const sjl_cluster_t *cluster);
 static const sjl_remote_kind_t *sjl_remote_kind(const char *master);
@@ -96,7 +96,7 @@ sjl_remote_choose(const json_t *settings, const char *user,
     user = user ? user : sjl_remote_setting(settings, cluster,
                                             "spark.proxy.user");
     user = user && *user && sjl_ticket_wanted(cluster) ? user : NULL;
-    *why = sjl_remote_keytab(kind, cluster, user);
+    *why = sjl_remote_keytab(kind, cluster);
 
     if (*why) {
         free(rest);
@@ -116,8 +116,7 @@ sjl_remote_choose(const json_t *settings, const char *user,
  */
 
 static char *
-sjl_remote_keytab(const sjl_remote_kind_t *kind, const sjl_cluster_t *cluster,
-    const char *user)
+sjl_remote_keytab(const sjl_remote_kind_t *kind, const sjl_cluster_t *cluster)
 {
     if (!sjl_ticket_wanted(cluster)) {
         return NULL;
@@ -129,10 +128,11 @@ sjl_remote_keytab(const sjl_remote_kind_t *kind, const sjl_cluster_t *cluster,
                           cluster->resource.row.name, cluster->master);
     }
 
-    if (user == NULL && sjl_owner_any()) {
+    if (sjl_owner_any()) {
         return sjl_format("cluster: in cluster mode %s would have its keytab "
-                          "read by the users of drivers (driver.run_as): take "
-                          "client mode", cluster->resource.row.name);
+                          "or tickets read by the users of drivers "
+                          "(driver.run_as): take client mode",
+                          cluster->resource.row.name);
     }
 
     return NULL;

@@ -487,7 +487,7 @@ sjl_submitter_remove(const sjl_remote_t *r)
     size_t   i;
 
     static const char *const  names[] = {
-        "/" SJL_SUBMITTER_START, "/" SJL_SUBMITTER_PROPERTIES
+        "/" SJL_SUBMITTER_START, "/" SJL_SUBMITTER_PROPERTIES, SJL_TICKET_FILE
     };
 
     for (i = 0; i < sjl_nelts(names); i++) {

@@ -10,6 +10,7 @@
 #include "sjl_create.h"
 #include "sjl_folder.h"
 #include "sjl_look.h"
+#include "sjl_probe.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@
 static int sjl_sweep_list(sjl_file_op_t *op);
 static char sjl_sweep_has(const char *root, const char *id);
 static void sjl_sweep_listed(sjl_file_op_t *op);
+static int sjl_sweep_known(const char *id);
 static void sjl_sweep_looked(void *data, const void *row,
     const sjl_why_t *why);
 static void sjl_sweep_looked_logs(void *data, const void *row,
@@ -154,9 +156,7 @@ sjl_sweep_listed(sjl_file_op_t *op)
     for (i = 0; op->rc == SJL_OK && i < op->size; i += SJL_SWEEP_SIZE) {
         id = sjl_memdup(op->body + i, SJL_ID_LEN);
 
-        if (sjl_context_find(id) || sjl_driver_known(id)
-            || sjl_batch_known(id))
-        {
+        if (sjl_sweep_known(id)) {
             free(id);
 
         } else {
@@ -172,6 +172,14 @@ sjl_sweep_listed(sjl_file_op_t *op)
 
 /* one that is being made meanwhile is in memory, and has no row yet */
 
+static int
+sjl_sweep_known(const char *id)
+{
+    return sjl_context_find(id) || sjl_driver_known(id) || sjl_batch_known(id)
+           || sjl_probe_known(id);
+}
+
+
 static void
 sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
 {
@@ -181,9 +189,7 @@ sjl_sweep_looked(void *data, const void *row, const sjl_why_t *why)
     id = data;
     context = row;
 
-    if (why || sjl_context_find(id) || sjl_driver_known(id)
-        || sjl_batch_known(id))
-    {
+    if (why || sjl_sweep_known(id)) {
         /* it is left to the next start, or not swept at all */
 
     } else if (context == NULL) {
@@ -208,9 +214,7 @@ sjl_sweep_looked_logs(void *data, const void *row, const sjl_why_t *why)
 
     id = data;
 
-    if (why == NULL && row == NULL && sjl_context_find(id) == NULL
-        && !sjl_driver_known(id) && !sjl_batch_known(id))
-    {
+    if (why == NULL && row == NULL && !sjl_sweep_known(id)) {
         sjl_sweep_remove(id);
     }
 

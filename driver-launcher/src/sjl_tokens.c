@@ -44,8 +44,8 @@ sjl_tokens_get(sjl_context_t *ctx)
     words = json_pack("{s:s, s:s*}", "tokens", ctx->driver->remote->user,
                       "fileSystems", sjl_want_setting(ctx,
                                                       SJL_TOKENS_SYSTEMS));
-    ctx->errand = sjl_probe_errand(ctx->row.cluster, what, words,
-                                   sjl_tokens_got, ctx);
+    ctx->errand = sjl_probe_errand(SJL_PROBE_TOKENS, ctx->row.cluster, what,
+                                   words, sjl_tokens_got, ctx);
     free(what);
 }
 
@@ -63,6 +63,14 @@ sjl_tokens_got(void *data, json_t *report, int usable)
     tokens = json_object_get(report, "tokens");
 
     if (usable && json_is_string(tokens)) {
+
+        /* others at once when the link is back */
+
+        if (ctx->driver == NULL || ctx->driver->conn == NULL) {
+            ctx->ticket_due = 0;
+            return;
+        }
+
         sjl_driver_send(ctx->driver, SJP_LINK_TOKENS, NULL,
                         json_string_value(tokens), json_string_length(tokens));
         return;

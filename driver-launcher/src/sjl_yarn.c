@@ -155,12 +155,14 @@ sjl_yarn_kill(const char *cluster, const char *owner, const char *id,
     char         *what;
     sjl_probe_t  *errand;
 
-    if (cluster == NULL || !sjl_ticket_wanted(sjl_cluster_find(cluster))) {
+    if (cluster == NULL || !sjl_ticket_wanted(sjl_cluster_find(cluster))
+        || !sjl_probe_wanted())
+    {
         return NULL;
     }
 
     what = sjl_format("kills %s of %s", id, cluster);
-    errand = sjl_probe_errand(cluster, what,
+    errand = sjl_probe_errand(SJL_PROBE_KILL, cluster, what,
                               json_pack("{s:s, s:s+}", "kill", id, "tag",
                                         SJL_YARN_TAG, owner), done, data);
     free(what);

@@ -261,7 +261,7 @@ def test_keytab_is_not_for_drivers():
         s.wait_ready()
         # where Spark itself would read it, as the driver's user
         status_, body = s.post("/contexts/x?cluster=far")
-        assert status_ == 400 and ("cluster: in cluster mode far would have its keytab read by the users of drivers (driver.run_as): "
+        assert status_ == 400 and ("cluster: in cluster mode far would have its keytab or tickets read by the users of drivers (driver.run_as): "
                                    "take client mode") in str(body), body
         s.context("c", cluster="c")
         _, folder = driver_of(s, "c")

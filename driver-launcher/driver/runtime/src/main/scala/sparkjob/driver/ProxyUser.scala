@@ -19,8 +19,9 @@ class ProxyUser(name: Option[String]) {
   private val own = UserGroupInformation.getCurrentUser
 
   // an application that was submitted for the user is the user's already
-  private val user = name.map(_.trim).filter(name => name.nonEmpty && name != own.getShortUserName)
+  private val user = name.map(_.trim).filter(_.nonEmpty)
     .map(UserGroupInformation.createProxyUser(_, own))
+    .filter(_.getShortUserName != own.getShortUserName)
 
   /** What `body` throws comes out as it is. */
   def run[T](body: => T): T = user match {

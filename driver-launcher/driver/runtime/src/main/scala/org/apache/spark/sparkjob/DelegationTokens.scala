@@ -103,8 +103,18 @@ class DelegationTokens(
     }
   }
 
-  /** New tokens, for [[DelegationTokens.give]]. */
-  def fetch(): Array[Byte] = SparkHadoopUtil.get.serialize(obtain()._1)
+  /**
+   * New tokens, for [[DelegationTokens.give]].
+   *
+   * @throws IOException if there are none to be had
+   */
+  def fetch(): Array[Byte] = {
+    val tokens = obtain()._1
+    if (tokens.numberOfTokens == 0) {
+      throw new IOException(s"No service of the cluster has given tokens for $owner")
+    }
+    SparkHadoopUtil.get.serialize(tokens)
+  }
 
   private def send(backend: CoarseGrainedSchedulerBackend, tokens: Array[Byte]): Unit =
     backend.driverEndpoint.send(UpdateDelegationTokens(tokens))
