@@ -265,8 +265,8 @@ def test_a_context_factory_of_ones_own(server, context):
     status, answer = server.post(f"/contexts/bad?{query}&cp=nowhere")
     assert status == 400 and "there is no binary nowhere" in answer["result"]["message"], answer
     # whatever a user's factory throws is told
-    status, answer = server.post(f"/contexts/bad?{query}&cp=examples&spark.executor.memory=x")
-    assert status == 500 and "Failed to parse byte string: x" in answer["result"]["message"], answer
+    status, answer = server.post(f"/contexts/bad?{query}&cp=examples&spark.memory.fraction=x")
+    assert status == 500 and "Illegal value for config key spark.memory.fraction" in answer["result"]["message"], answer
 
 
 def test_unknown_context_factories_are_named(server):
