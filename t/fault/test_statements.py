@@ -511,6 +511,7 @@ def test_no_statement_runs_again_in_another_driver(server, tmp_path):
         waits = submit(c, 0, "get")
         job = c.submit("sleep", b'{"ms": 60000}', context="session-0")
         until(c, 0, 1, "RUNNING")
+        wait_until("the job has begun", lambda: f"begin {job['id']}" in (tmp_path / "runs").read_text())
         os.kill(server.drivers()[0], signal.SIGKILL)
         for number in 1, 2, 3:
             error = until(c, 0, number, "ERROR")[1]
