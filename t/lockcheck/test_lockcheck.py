@@ -39,9 +39,12 @@ def test_fault_is_found(fault):
     with checked(f"broken-{fault}") as s:
         s.wait_ready()
         s.expected.append(r"lock check: |exited with fatal code|exited on signal|exited with code 2|was locked by")
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            s.get("/binaries", timeout=60)
-        wait_until("the check has found it", lambda: "[alert] lock check: " + FAULTS[fault] in s.read("nginx/logs/error.log"), 5)
+
+        def found():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                s.get("/binaries", timeout=60)
+            return "[alert] lock check: " + FAULTS[fault] in s.read("nginx/logs/error.log")
+        wait_until("the check has found it", found, 5)
 
 
 def test_module_passes_under_load():
