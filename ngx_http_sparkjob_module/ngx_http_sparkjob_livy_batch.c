@@ -177,9 +177,7 @@ ngx_http_sparkjob_livy_batch_state(ngx_http_request_t *r)
 
     meta = ngx_http_sparkjob_livy_batch_who(r);
 
-    if (meta) {
-        (void) json_object_set_new(meta, "brief", json_true());
-    }
+    meta = ngx_http_sparkjob_meta_set(meta, "brief", json_true());
 
     return ngx_http_sparkjob_livy_batch_ask(r,
                                      &ngx_http_sparkjob_livy_batch_state_call,

@@ -203,11 +203,7 @@ ngx_http_sparkjob_row(u_char *p, ngx_http_sparkjob_record_t *rec, ngx_uint_t n,
 
     /* most have nothing to be left out */
 
-    if (own->len == 0) {
-        return ngx_cpymem(p, row.data, row.len);
-    }
-
-    at = (n == NGX_HTTP_SPARKJOB_ROW) ? rec->own : 0;
+    at = (own->len && n == NGX_HTTP_SPARKJOB_ROW) ? rec->own : 0;
 
     if (at == 0) {
         return ngx_cpymem(p, row.data, row.len);

@@ -221,9 +221,7 @@ sjl_change_spec(sjl_change_t *change, sjl_frame_t *f)
     if (text) {
         json_decref(spec);
         wrong = json_array();
-        sjl_text_clean(text);
-        (void) json_array_append_new(wrong, json_string(text));
-        free(text);
+        sjl_resource_say(wrong, text);
         sjl_change_refuse_wrong(change, wrong);
         return SJL_ERROR;
     }

@@ -383,12 +383,9 @@ sjl_resource_check(const sjl_resource_member_t *members, size_t n,
         text = expected ? sjl_format("%s: expected %s, got %s", key,
                                      values ? values : expected, got)
                         : sjl_format("%.100s: no such member", key);
-        sjl_text_clean(text);
-
-        (void) json_array_append_new(wrong, json_string(text));
+        sjl_resource_say(wrong, text);
 
         free(values);
-        free(text);
         free(got);
     }
 

@@ -558,9 +558,7 @@ sjl_ticket_check(const char *principal, const char *keytab, json_t *wrong)
     }
 
     if (text) {
-        sjl_text_clean(text);
-        (void) json_array_append_new(wrong, json_string(text));
-        free(text);
+        sjl_resource_say(wrong, text);
     }
 }
 
