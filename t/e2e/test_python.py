@@ -1,6 +1,7 @@
 """Python jobs on real Spark, local[2]: as a user of spark-jobserver writes them, and what they must not do to each other."""
 
 import concurrent.futures
+import contextlib
 import glob
 import os
 import time
@@ -49,12 +50,14 @@ def result(server, name, source, config="", **more):
 
 def workers(server):
     """Pids of the Python processes that run jobs."""
-    found = []
-    for pid in server.drivers():
-        with open(f"/proc/{pid}/cmdline", "rb") as f:
-            if b"sparkjobserver.worker" in f.read():
-                found.append(pid)
-    return found
+    return [pid for pid in server.drivers() if b"sparkjobserver.worker" in command_line(pid)]
+
+
+def command_line(pid):
+    """The arguments of a process, none of one that has ended since its pid was found."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
+        return f.read()
+    return b""
 
 
 def python_server(**more):
@@ -568,6 +571,4 @@ def test_context_that_ends_leaves_no_process(server):
     assert server.wait_job(job_id)["status"] in ("KILLED", "ERROR")
     # driver, its two processes and the spare, the job's own child, Spark's
     wait_until("its processes are gone", lambda: sum(not alive(p) for p in mine) >= 5, 10)
-    for pid in server.drivers():
-        with open(f"/proc/{pid}/cmdline", "rb") as f:
-            assert b"sleep" not in f.read()
+    assert not [pid for pid in server.drivers() if b"sleep" in command_line(pid)]

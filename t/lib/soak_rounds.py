@@ -8,6 +8,7 @@ all jobs are purged, the drivers' garbage is collected. Between two looks nothin
 """
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -158,7 +159,7 @@ class Soak:
     def driver(self, context):
         wanted = "SPARKJOB_CONTEXT=" + self.s.get(f"/contexts/{context}")[1]["id"]
         for pid in self.s.drivers():
-            with open(f"/proc/{pid}/environ", "rb") as f:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as f:
                 if wanted.encode() in f.read().split(b"\0"):
                     return pid
         raise AssertionError(f"context {context} has no driver")
