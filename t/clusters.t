@@ -201,6 +201,8 @@ for (['', 'no JSON'], ['[]', 'the body is no JSON object'], ['{}', 'master: expe
      ['{"master": "local", "hadoop_conf": "/bin/ls"}', 'hadoop_conf: expected the path of a folder, got "/bin/ls"'],
      ['{"master": "local", "x": 1}', 'x: no such member'],
      ['{"master": "local", "deploy_mode": "both"}', 'deploy_mode: expected "client" or "cluster", got "both"'],
+     (map {["{\"master\": \"$_\", \"deploy_mode\": \"cluster\"}", 'deploy_mode: drivers cannot be started by the master "' . $_ . '"']}
+      'local[2]', 'mesos://near:5050'),
      ['{"master": "local", "settings": {"n": 1}}', 'settings: expected an object with strings'],
      ['{"master": "local", "hadoop_conf": "/nowhere"}', 'hadoop_conf: expected the path of a folder, got "/nowhere"'],
      ['{"master": "local", "library_set": "nothing"}', 'library_set: there is no library set "nothing"'])

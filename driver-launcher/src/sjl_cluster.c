@@ -7,6 +7,7 @@
 
 #include "sjl_cluster.h"
 #include "sjl_library.h"
+#include "sjl_remote.h"
 #include "sjl_setting.h"
 #include "sjl_setup.h"
 #include "sjl_ticket.h"
@@ -16,6 +17,7 @@ static void sjl_cluster_fix(const char *name, json_t *spec);
 static sjl_resource_t *sjl_cluster_make(const char *name, json_t *spec);
 static const char *sjl_cluster_text(const sjl_cluster_t *cluster,
     const char *member);
+static int sjl_cluster_deploys(const json_t *spec);
 static void sjl_cluster_free(sjl_resource_t *resource);
 static void sjl_cluster_check_settings(const json_t *settings, json_t *wrong);
 static void sjl_cluster_look(const json_t *spec, int fixed, json_t *wrong);
@@ -117,7 +119,6 @@ sjl_cluster_fix(const char *name, json_t *spec)
 static sjl_resource_t *
 sjl_cluster_make(const char *name, json_t *spec)
 {
-    const char     *mode;
     sjl_cluster_t  *cluster;
 
     cluster = sjl_alloc(sizeof(sjl_cluster_t));
@@ -132,9 +133,7 @@ sjl_cluster_make(const char *name, json_t *spec)
     cluster->rest = sjl_cluster_text(cluster, "rest");
     cluster->web = sjl_cluster_text(cluster, "web");
     cluster->settings = json_object_get(cluster->resource.spec, "settings");
-
-    mode = sjl_cluster_text(cluster, "deploy_mode");
-    cluster->deploys = mode && strcmp(mode, "cluster") == 0;
+    cluster->deploys = sjl_cluster_deploys(cluster->resource.spec);
 
     HASH_ADD_KEYPTR(hh, sjl_clusters, cluster->resource.row.name,
                     strlen(cluster->resource.row.name), &cluster->resource);
@@ -185,6 +184,17 @@ sjl_cluster_text(const sjl_cluster_t *cluster, const char *member)
 }
 
 
+static int
+sjl_cluster_deploys(const json_t *spec)
+{
+    const char  *mode;
+
+    mode = json_string_value(json_object_get(spec, "deploy_mode"));
+
+    return mode && strcmp(mode, "cluster") == 0;
+}
+
+
 static void
 sjl_cluster_free(sjl_resource_t *resource)
 {
@@ -220,6 +230,13 @@ sjl_cluster_check(const json_t *spec, json_t *wrong)
 
         if (why) {
             sjl_resource_say(wrong, why);
+
+        } else if (sjl_cluster_deploys(spec)
+                   && !sjl_remote_deploys(master))
+        {
+            sjl_resource_say(wrong, sjl_format("deploy_mode: drivers cannot be "
+                                               "started by the master \"%s\"",
+                                               master));
         }
     }
 

@@ -191,6 +191,13 @@ sjl_remote_library(const json_t *settings, const sjl_cluster_t *cluster)
 }
 
 
+int
+sjl_remote_deploys(const char *master)
+{
+    return sjl_remote_kind(master) != NULL;
+}
+
+
 static const sjl_remote_kind_t *
 sjl_remote_kind(const char *master)
 {

@@ -108,6 +108,9 @@ struct sjl_remote_s {
 };
 
 
+/* whether drivers of ours can be started by such a master */
+int sjl_remote_deploys(const char *master);
+
 /*
  * Whether a context's driver is a cluster's to start, by the settings of the
  * request, the user for whom it acts (or NULL), its cluster's (NULL: it names

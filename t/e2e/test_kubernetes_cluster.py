@@ -106,7 +106,7 @@ def test_an_image_that_cannot_be_pulled_ends_the_context_in_words(api, tmp_path)
     ("cluster=image", "spark.kubernetes.container.image is not set"),
     ("cluster=token", "oauthToken: name a file"),
     ("cluster=line", "oauthTokenFile: Spark takes no token with the end of a line behind it"),
-    ("cluster=mesos", 'drivers cannot be started by the master "mesos://127.0.0.1:7077"'),
+    ("spark.master=mesos://127.0.0.1:7077&spark.submit.deployMode=cluster", 'drivers cannot be started by the master "mesos://127.0.0.1:7077"'),
 ])
 def test_what_a_request_may_not_say_or_a_cluster_lacks(refusing, query, words):
     status, body = refusing.json("POST", f"/contexts/x?{query}")
@@ -122,8 +122,7 @@ def refusing(tmp_path_factory):
     image["settings"].pop("spark.kubernetes.container.image")
     (folder / "line").write_text(away.token + "\n")
     with server(red=cluster(away, folder), image=image, line=cluster(away, folder, **{RIGHT + "oauthTokenFile": str(folder / "line")}),
-                token=cluster(away, folder, **{RIGHT + "oauthToken": "t"}),
-                mesos={"master": "mesos://127.0.0.1:7077", "deploy_mode": "cluster"}) as s:
+                token=cluster(away, folder, **{RIGHT + "oauthToken": "t"})) as s:
         yield s
     assert not away.requests
     away.server.server_close()
