@@ -11,6 +11,7 @@
 #include "sjl_folder.h"
 #include "sjl_process.h"
 #include "sjl_quota.h"
+#include "sjl_submitter.h"
 #include "sjl_ticket.h"
 
 #include <signal.h>
@@ -34,7 +35,8 @@ struct sjl_probe_s {
     char           *failed;             /* what is said first if it cannot */
     char           *spec;               /* of the set */
     char           *cluster;            /* an errand's, which has no spec */
-    char           *input;
+    char           *input;              /* a look's, from a pipe */
+    char           *told;               /* an errand's, a file of its folder */
     sjl_owner_t     owner;
     sjl_process_t   process;
     sjl_ticket_t   *ticket;
@@ -48,6 +50,8 @@ struct sjl_probe_s {
 
 static sjl_probe_t *sjl_probe_make(char *what, char *failed,
     sjl_probe_pt done, void *data);
+static char *sjl_probe_told(const char *name, const json_t *own,
+    json_t *words);
 static int sjl_probe_over(const sjl_probe_t *probe);
 static void sjl_probe_go_on(void);
 static void sjl_probe_prepare(sjl_probe_t *probe);
@@ -94,8 +98,8 @@ sjl_probe_start(const char *name, const char *spec, const char *uri,
 
 
 sjl_probe_t *
-sjl_probe_errand(sjl_probe_e kind, const char *cluster, const char *what,
-    json_t *words, sjl_probe_pt done, void *data)
+sjl_probe_errand(sjl_probe_e kind, const char *cluster, const json_t *own,
+    const char *what, json_t *words, sjl_probe_pt done, void *data)
 {
     sjl_probe_t  *probe;
 
@@ -103,12 +107,48 @@ sjl_probe_errand(sjl_probe_e kind, const char *cluster, const char *what,
                            done, data);
     probe->kind = kind;
     probe->cluster = sjl_strdup(cluster);
-    probe->input = sjl_json_text(words);
-    json_decref(words);
+    probe->input = sjl_strdup("");
+    probe->told = sjl_probe_told(cluster, own, words);
 
     sjl_probe_go_on();
 
     return probe;
+}
+
+
+/*
+ * Where the cluster is may stand in its settings only.  They are of any length,
+ * and may have secrets.
+ */
+
+static char *
+sjl_probe_told(const char *name, const json_t *own, json_t *words)
+{
+    char           *text;
+    json_t         *settings;
+    sjl_cluster_t  *cluster;
+
+    settings = json_object();
+    cluster = sjl_cluster_find(name);
+
+    sjl_submitter_layer(settings, sjl_conf->context_settings);
+
+    if (cluster) {
+        sjl_submitter_layer(settings, cluster->settings);
+    }
+
+    sjl_submitter_layer(settings, own);
+
+    if (cluster) {
+        (void) json_object_set_new(settings, "spark.master",
+                                   json_string(cluster->master));
+    }
+
+    (void) json_object_set_new(words, "settings", settings);
+    text = sjl_json_text(words);
+    json_decref(words);
+
+    return text;
 }
 
 
@@ -182,6 +222,12 @@ sjl_probe_prepare(sjl_probe_t *probe)
     op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
     op->to = sjl_path_context(probe->id, "");
 
+    if (probe->told) {
+        op->body = probe->told;
+        op->size = strlen(op->body);
+        probe->told = NULL;
+    }
+
     /* whose code that is nobody knows: it has a driver's rights */
 
     if (sjl_owner_choose(sjl_conf, NULL, &probe->owner, &why) == SJL_OK) {
@@ -204,6 +250,9 @@ sjl_probe_made(sjl_file_op_t *op)
     probe = op->data;
 
     SPARKJOB_FAULT("probe.made");
+
+    sjl_free_secret(op->body);
+    op->body = NULL;
 
     if (sjl_probe_over(probe)) {
         sjl_folder_remove(sjl_path_context(probe->id, ""));
@@ -496,6 +545,7 @@ sjl_probe_end(sjl_probe_t *probe, json_t *report, int usable)
     free(probe->spec);
     free(probe->cluster);
     free(probe->input);
+    sjl_free_secret(probe->told);
     free(probe);
 
     sjl_probe_go_on();

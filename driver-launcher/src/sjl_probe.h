@@ -48,13 +48,16 @@ typedef enum {
 
 /*
  * Sends such a JVM on an errand to a cluster that has a principal: it logs in
- * by tickets of ours, with the cluster's library set and configuration, and
- * does what the object "words", which is used up, tells it (Errand.scala).
- * "what" says that to people.  The function is called once, after this has
- * returned, unless the launcher ends or nobody wants to know any longer.
+ * by tickets of ours, with the cluster's library set, configuration and
+ * settings, and does what the object "words", which is used up, tells it
+ * (Errand.scala).  "own" are settings that count for more than the cluster's,
+ * or NULL, and "what" says to people what it does.  The function is called
+ * once, after this has returned, unless the launcher ends or nobody wants to
+ * know any longer.
  */
 sjl_probe_t *sjl_probe_errand(sjl_probe_e kind, const char *cluster,
-    const char *what, json_t *words, sjl_probe_pt done, void *data);
+    const json_t *own, const char *what, json_t *words, sjl_probe_pt done,
+    void *data);
 void sjl_probe_forget(sjl_probe_t *probe);
 
 /* whether it is our process that leads this session */

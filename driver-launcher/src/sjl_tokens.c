@@ -6,14 +6,10 @@
 
 
 #include "sjl_tokens.h"
-#include "sjl_cluster_want.h"
 #include "sjl_config.h"
 #include "sjl_probe.h"
 #include "sjl_remote.h"
 #include "sjl_ticket.h"
-
-
-#define SJL_TOKENS_SYSTEMS  "spark.kerberos.access.hadoopFileSystems"
 
 
 static void sjl_tokens_got(void *data, json_t *report, int usable);
@@ -41,11 +37,10 @@ sjl_tokens_get(sjl_context_t *ctx)
 
     what = sjl_format("gets tokens for context %s %s", ctx->row.name,
                       ctx->row.id);
-    words = json_pack("{s:s, s:s*}", "tokens", ctx->driver->remote->user,
-                      "fileSystems", sjl_want_setting(ctx,
-                                                      SJL_TOKENS_SYSTEMS));
-    ctx->errand = sjl_probe_errand(SJL_PROBE_TOKENS, ctx->row.cluster, what,
-                                   words, sjl_tokens_got, ctx);
+    words = json_pack("{s:s}", "tokens", ctx->driver->remote->user);
+    ctx->errand = sjl_probe_errand(SJL_PROBE_TOKENS, ctx->row.cluster,
+                                   ctx->settings, what, words, sjl_tokens_got,
+                                   ctx);
     free(what);
 }
 

@@ -161,8 +161,10 @@ sjl_yarn_kill(const char *cluster, const char *owner, const char *id,
         return NULL;
     }
 
+    /* what a context says is not to lead the one with our tickets elsewhere */
+
     what = sjl_format("kills %s of %s", id, cluster);
-    errand = sjl_probe_errand(SJL_PROBE_KILL, cluster, what,
+    errand = sjl_probe_errand(SJL_PROBE_KILL, cluster, NULL, what,
                               json_pack("{s:s, s:s+}", "kill", id, "tag",
                                         SJL_YARN_TAG, owner), done, data);
     free(what);

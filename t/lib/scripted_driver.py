@@ -23,7 +23,7 @@ Settings of the context, from the body's spark.context-settings or the query:
 
 With SPARKJOB_START in the environment it is a driver of another host: it has
 none of the launcher's files, and what jobs print, and it logs itself, goes over
-the link.
+the link.  Tokens that it is given become lines of the file "tokens".
 
 With SPARKJOB_SPARE in the environment it waits for link-assign first; the file
 SPARKJOB_SPARE_HOW has "fail" (exits), "hang" (never connects) or "refuse" (does
@@ -344,6 +344,10 @@ class Driver:
         if answer is not None:
             self.link.send("link-completed", {"key": meta["key"]}, answer)
 
+    def on_tokens(self, _, __, payload):
+        with open("tokens", "a") as file:
+            print(payload.decode(), file=file)
+
     def on_ping(self, stream, _, __):
         self.link.send("pong", stream=stream)
 
@@ -353,7 +357,7 @@ class Driver:
         "pong": lambda *_: None, "link-assign": on_assign,
         "link-blob": on_blob, "link-logged": on_logged,
         "link-complete": on_complete, "link-thrift": on_thrift,
-        "link-logged-in": on_blob,
+        "link-logged-in": on_blob, "link-tokens": on_tokens,
     }
 
     def serve(self):

@@ -26,7 +26,7 @@ TYPES = {
     "link-status": 84, "link-logged": 85,
     "link-complete": 86, "link-completed": 87,
     "link-thrift": 88, "link-thrift-is": 89, "link-login": 90,
-    "link-logged-in": 91,
+    "link-logged-in": 91, "link-tokens": 92,
 }
 NAMES = {number: name for name, number in TYPES.items()}
 

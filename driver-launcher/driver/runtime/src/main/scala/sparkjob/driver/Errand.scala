@@ -5,9 +5,10 @@
 
 package sparkjob.driver
 
-import java.nio.file.Paths
+import java.nio.file.{Files, Paths}
 import java.util.Base64
 
+import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
 
 import com.fasterxml.jackson.databind.node.ObjectNode
@@ -21,19 +22,20 @@ import org.apache.spark.sparkjob.{DelegationTokens, SparkInternals}
 
 /**
  * What the launcher has to have done at a cluster that asks for Kerberos, in a JVM that has
- * tickets of its own and runs no code of users: it is told what by its input, a JSON object, and
- * tells what came of it by a file.
+ * tickets of its own and runs no code of users: it is told what, and the cluster's settings, by a
+ * JSON object in a file of its folder, and tells what came of it by another one.
  */
 object Errand {
 
-  private val FileSystems = "spark.kerberos.access.hadoopFileSystems"
+  /** Beside the report. */
+  private val Told = "context.conf"
 
   def main(args: Array[String]): Unit = {
     Probe.giveUpAfter(Probe.Patience)
     Main.begin()
     val target = Paths.get(args(0))
     val report = try {
-      run(Json.parse(System.in.readAllBytes()))
+      run(Json.parse(Files.readAllBytes(target.resolveSibling(Told))))
     } catch {
       case e@(NonFatal(_) | _: LinkageError) =>
         Json.obj().put("message", Json.plain(Kerberos.reason(e)))
@@ -42,8 +44,7 @@ object Errand {
   }
 
   private def run(words: ObjectNode): ObjectNode = {
-    val conf = new SparkConf(false)
-    Option(words.get("fileSystems")).foreach(names => conf.set(FileSystems, names.asText))
+    val conf = settings(words)
     val hadoop = SparkInternals.hadoopConfiguration(conf)
     val kerberos = Kerberos.login(conf, hadoop, sys.env).getOrElse(
       throw new IllegalArgumentException("there are no tickets to log in by"))
@@ -52,6 +53,14 @@ object Errand {
     } else {
       tokens(Json.string(words, "tokens"), conf, kerberos)
     }
+  }
+
+  /** Those of the cluster and the context; who it logs in as is none of them. */
+  private[driver] def settings(words: ObjectNode): SparkConf = {
+    val conf = new SparkConf(false)
+    Json.optional(words, "settings").toSeq.flatMap(_.fields.asScala)
+      .foreach(setting => conf.set(setting.getKey, setting.getValue.asText))
+    Kerberos.impersonating(conf)
   }
 
   /**

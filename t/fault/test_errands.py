@@ -1,0 +1,83 @@
+"""Errands: JVMs that kill applications of a YARN with Kerberos, and get tokens there. The JVM is t/lib/scripted_java.py, the cluster
+t/lib/fake_yarn.py."""
+
+import json
+import os
+import time
+
+import pytest
+from fake_yarn import FakeYarn
+from sparkjob_server import alive, free_port, wait_until
+from test_library_sets import Sets
+
+KEY = "a key that nobody else may see"
+FAR = "/contexts/c?cluster=far&spark.proxy.user=alice"
+
+
+@pytest.fixture
+def rm():
+    with FakeYarn() as rm:
+        yield rm
+
+
+class Errands(Sets):
+    """With a cluster in client mode, "near", and one in cluster mode, "far"; where its ResourceManager is their settings say."""
+
+    def __init__(self, rm, how="", tokens="the tokens", **driver):
+        super().__init__(**driver)
+        self.rm = rm
+        self.how(how)
+        self.write("keytab", "\5\2")
+        self.write("kinit", '#!/bin/sh\necho "of $6" >"$5"\n')
+        os.chmod(self.dir + "/keytab", 0o600)
+        os.chmod(self.dir + "/kinit", 0o700)
+        login = {"master": "yarn", "hadoop_conf": rm.conf, "principal": "me@REALM", "keytab": self.dir + "/keytab", "settings": {
+            "spark.hadoop.fake.rm": rm.url, "spark.hadoop.fake.tokens": tokens, "hadoop.fake.key": KEY, "spark.app.long": "x" * 100000}}
+        self.overrides["clusters"] = {"near": login, "far": {**login, "deploy_mode": "cluster"}}
+        self.overrides["context_settings"] = {"spark.hadoop.fake.default": "of all"}
+        self.overrides["driver"].update(link={"listen": f"127.0.0.1:{free_port()}"}, kerberos={"kinit": self.dir + "/kinit", "renewal": 1})
+        self.overrides["driver"]["environment"] |= {"SPARKJOB_ERRAND_HOW": self.dir + "/how", "SPARKJOB_ERRAND_LOG": self.dir + "/errands"}
+
+    def errands(self):
+        """What each was told, so far."""
+        return [json.loads(line) for line in self.read("errands").splitlines()] if os.path.exists(self.dir + "/errands") else []
+
+    def left(self, name):
+        """An application of a context in client mode that its driver leaves on the cluster."""
+        self.context(name, cluster="near", **{"spark.hadoop.fake.rm": "http://elsewhere"})
+        tag = "sparkjob-" + self.get(f"/contexts/{name}")[1]["id"]
+        app = f"application_1_{len(self.rm.apps) + 1:04}"
+        self.rm.apps[app] = {"tags": tag, "state": "RUNNING"}
+        return app, tag
+
+
+def test_what_it_is_told_stands_in_a_closed_file_only(rm):
+    with Errands(rm) as s:
+        app, tag = s.left("c")
+        assert s.delete("/contexts/c")[0] == 200
+        assert rm.apps[app]["state"] == "KILLED" and ("PUT", f"apps/{app}/state") in rm.asked
+        seen, = s.errands()
+        told = json.loads(seen["text"])
+        assert (told["kill"], told["tag"]) == (app, tag)
+        # a context's own settings do not lead who has our tickets elsewhere
+        assert told["settings"] == {
+            "spark.hadoop.fake.rm": rm.url, "spark.hadoop.fake.tokens": "the tokens", "spark.hadoop.fake.key": KEY,
+            "spark.app.long": "x" * 100000, "spark.hadoop.fake.default": "of all", "spark.master": "yarn"}
+        assert (seen["mode"], seen["tickets"], seen["input"]) == (0o600, "of me@REALM\n", "")
+        for where in "cmdline", "environ":
+            assert KEY not in seen[where] and app not in seen[where] and rm.url not in seen[where]
+        wait_until("its folder is gone", lambda: not os.path.exists(seen["folder"]))
+
+
+def test_tokens_are_got_with_the_settings_of_the_context(rm):
+    with Errands(rm) as s:
+        assert s.post(FAR + "&spark.kerberos.access.hadoopFileSystems=hdfs://other&spark.hadoop.fake.tokens=others")[0] == 200
+        app = max(rm.submitted)
+        wait_until("its driver has tokens", lambda: os.path.exists(f"{rm.folder}/{app}/tokens"))
+        told = json.loads(s.errands()[0]["text"])
+        assert told["tokens"] == "alice"
+        assert told["settings"].items() >= {"spark.hadoop.fake.key": KEY, "spark.kerberos.access.hadoopFileSystems": "hdfs://other"}.items()
+        with open(f"{rm.folder}/{app}/tokens") as f:
+            assert f.readline() == "others\n"
+        assert s.delete("/contexts/c?force=true")[0] == 200
+        assert rm.apps[app]["state"] == "KILLED"
