@@ -24,6 +24,7 @@
 #define SJL_PROBE_TAIL    4000
 #define SJL_PROBE_REPORT  (256 * 1024)
 #define SJL_PROBE_NICE    10
+#define SJL_PROBE_TIME    30            /* seconds for an errand */
 #define SJL_PROBE_LOOK    "sparkjob.driver.Probe"
 #define SJL_PROBE_ERRAND  "sparkjob.driver.Errand"
 
@@ -59,6 +60,7 @@ static void sjl_probe_made(sjl_file_op_t *op);
 static void sjl_probe_login(sjl_probe_t *probe);
 static void sjl_probe_ticket(void *data, char *why);
 static void sjl_probe_spawn(sjl_probe_t *probe);
+static int sjl_probe_seconds(const sjl_probe_t *probe);
 static int sjl_probe_run(sjl_probe_t *probe);
 static int sjl_probe_run_with(sjl_probe_t *probe,
     const sjl_library_t *library, const sjl_cluster_t *cluster);
@@ -324,9 +326,18 @@ sjl_probe_spawn(sjl_probe_t *probe)
     sjl_log(SJL_LOG_INFO, "process %d %s", (int) probe->process.pid,
             probe->what);
 
-    sjl_process_within(&probe->process, (double) sjl_conf->start_timeout);
+    sjl_process_within(&probe->process, (double) sjl_probe_seconds(probe));
 
     SPARKJOB_FAULT("probe.spawned");
+}
+
+
+/* a look opens a context; an errand only asks, and somebody waits for it */
+
+static int
+sjl_probe_seconds(const sjl_probe_t *probe)
+{
+    return probe->cluster ? SJL_PROBE_TIME : (int) sjl_conf->start_timeout;
 }
 
 
@@ -428,13 +439,13 @@ sjl_probe_exited(sjl_process_t *p, int status)
 
     if (p->late) {
         sjl_log(SJL_LOG_ERR, "a process that %s has taken %d s, it is given up",
-                probe->what, (int) sjl_conf->start_timeout);
+                probe->what, sjl_probe_seconds(probe));
     }
 
     op = sjl_file_op_make(sjl_probe_read, sjl_probe_was_read, probe);
     op->from = sjl_path_context(probe->id, "");
     op->to = p->late ? sjl_format("its JVM has not ended within %d s",
-                                  (int) sjl_conf->start_timeout)
+                                  sjl_probe_seconds(probe))
                      : sjl_process_words(status);
     sjl_file_op_add(op);
 }

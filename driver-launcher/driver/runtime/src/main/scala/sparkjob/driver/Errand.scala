@@ -9,6 +9,7 @@ import java.nio.file.{Files, Paths}
 import java.util.Base64
 
 import scala.collection.JavaConverters._
+import scala.concurrent.duration._
 import scala.util.control.NonFatal
 
 import com.fasterxml.jackson.databind.node.ObjectNode
@@ -27,11 +28,14 @@ import org.apache.spark.sparkjob.{DelegationTokens, SparkInternals}
  */
 object Errand {
 
+  /** More than the launcher has, which may be gone. */
+  private val Patience = 1.minute
+
   /** Beside the report. */
   private val Told = "context.conf"
 
   def main(args: Array[String]): Unit = {
-    Probe.giveUpAfter(Probe.Patience)
+    Probe.giveUpAfter(Patience)
     Main.begin()
     val target = Paths.get(args(0))
     val report = try {
