@@ -173,12 +173,24 @@ sjl_probe_make(char *what, char *failed, sjl_probe_pt done, void *data)
 }
 
 
+/* of one that is busy on the file thread the next step sees to the end */
+
 void
 sjl_probe_forget(sjl_probe_t *probe)
 {
-    if (probe) {
-        probe->done = NULL;
+    if (probe == NULL) {
+        return;
     }
+
+    probe->done = NULL;
+
+    if (!probe->started || probe->ticket) {
+        sjl_ticket_forget(&probe->ticket);
+        sjl_probe_end(probe, NULL, 0);
+        return;
+    }
+
+    sjl_process_signal(&probe->process, SIGKILL);
 }
 
 
@@ -258,6 +270,9 @@ sjl_probe_made(sjl_file_op_t *op)
 
     if (sjl_probe_over(probe)) {
         sjl_folder_remove(sjl_path_context(probe->id, ""));
+
+    } else if (probe->done == NULL) {
+        sjl_probe_end(probe, NULL, 0);
 
     } else if (op->rc == SJL_ERROR) {
         sjl_probe_end(probe, sjl_probe_failed(probe, op->why.text, NULL), 0);

@@ -58,6 +58,8 @@ typedef enum {
 sjl_probe_t *sjl_probe_errand(sjl_probe_e kind, const char *cluster,
     const json_t *own, const char *what, json_t *words, sjl_probe_pt done,
     void *data);
+
+/* it comes to its end at once; may be NULL */
 void sjl_probe_forget(sjl_probe_t *probe);
 
 /* whether it is our process that leads this session */

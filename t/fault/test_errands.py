@@ -81,3 +81,42 @@ def test_tokens_are_got_with_the_settings_of_the_context(rm):
             assert f.readline() == "others\n"
         assert s.delete("/contexts/c?force=true")[0] == 200
         assert rm.apps[app]["state"] == "KILLED"
+
+
+def test_one_that_hangs_is_ended_and_told_of(rm):
+    """Long before a driver's start would be."""
+    with Errands(rm, "hang", start_timeout=3600) as s:
+        app, _ = s.left("c")
+        began = time.monotonic()
+        status, body = s.delete("/contexts/c")
+        assert status == 500 and f"its application {app} is still on the cluster" in body["result"], body
+        assert "has not ended within 30 s" in body["result"] and 30 < time.monotonic() - began < 90
+        assert not any(alive(e["pid"]) for e in s.errands())
+        rm.apps[app]["state"] = "KILLED"
+
+
+def test_one_that_nobody_wants_any_longer_is_ended(rm):
+    """Of three two may run."""
+    with Errands(rm, "hang") as s:
+        names = "a", "b", "c"
+        for name in names:
+            assert s.post(FAR.replace("/c?", f"/{name}?"))[0] == 200
+            wait_until("two run at most", lambda n=name: len(s.errands()) == min(2, names.index(n) + 1))
+        running = s.errands()
+        assert all(alive(e["pid"]) for e in running)
+        assert s.delete("/contexts/c")[0] == 200
+        assert all(alive(e["pid"]) for e in running)
+        assert s.delete("/contexts/a")[0] == 200 and s.delete("/contexts/b")[0] == 200
+        wait_until("none runs, and no folder is left", lambda: not any(alive(e["pid"]) or os.path.exists(e["folder"]) for e in running))
+        assert s.errands() == running, "the third one never began"
+
+
+def test_one_that_is_forgotten_while_it_gets_its_ticket_never_begins(rm):
+    with Errands(rm) as s:
+        slow = '#!/bin/sh\nfor f in 1 2; do [ -e "$0.$f" ] || { : >"$0.$f"; [ $f = 1 ] || exec sleep 600; break; }; done\necho "of $6" >"$5"\n'
+        s.write("kinit", slow)
+        assert s.post(FAR)[0] == 200
+        wait_until("it waits for the second ticket", lambda: os.path.exists(s.dir + "/kinit.2"))
+        assert s.delete("/contexts/c")[0] == 200
+        wait_until("no folder but the context's is left", lambda: len(os.listdir(s.dir + "/data/contexts")) == 1)
+        assert s.errands() == []
