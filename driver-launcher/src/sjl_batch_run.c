@@ -406,10 +406,22 @@ sjl_batch_rest(const sjl_batch_t *b)
 static void
 sjl_batch_reaped(void *data, int known, const char *left)
 {
-    (void) known;
-    (void) left;
+    char         *why;
+    sjl_batch_t  *b;
 
-    sjl_batch_over(data);
+    (void) known;
+
+    b = data;
+
+    if (left) {
+        why = b->row.reason ? sjl_format("%s; %s", b->row.reason, left)
+                            : sjl_strdup(left);
+        free(b->row.reason);
+        b->row.reason = why;
+        sjl_text_clean(why);
+    }
+
+    sjl_batch_over(b);
 }
 
 

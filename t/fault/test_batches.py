@@ -413,6 +413,20 @@ def test_an_application_ends_with_its_batch():
                 get(c, 0)
 
 
+def test_an_application_that_does_not_end_is_told_of():
+    app = "application_1700000000000_0001"
+    with FakeYarn() as rm, Batches(clusters={"y": {"master": "yarn", "hadoop_conf": rm.conf, "deploy_mode": "cluster"}}) as s:
+        s.start_launcher()
+        id, rm.kills = str(uuid.uuid4()), False
+        rm.apps[app] = {"tags": "sparkjob-" + id, "state": "RUNNING"}
+        with Channel(s.socket) as c:
+            c.ask("binary-put", {"name": "app", "type": "Python", "user": "u"}, b"pass\n")
+            create(c, "exit", 3, id=id, conf={"cluster": "y"})
+            ended(c, 0, "dead")
+            why = next(line for line in log(c, 0)[1] if app in line)
+            assert why.startswith(f"SparkSubmit exited with code 3; its application {app} is still on the cluster at {rm.url}"), why
+
+
 def test_a_keytab_is_for_one_user(tmp_path):
     (tmp_path / "keytab").write_bytes(b"\x05\x02")
     (tmp_path / "keytab").chmod(0o600)
