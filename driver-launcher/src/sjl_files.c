@@ -13,6 +13,7 @@
 #include "sjl_text.h"
 
 #include <dirent.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <utlist.h>
@@ -355,6 +356,9 @@ sjl_files_copy_all(sjl_file_op_t *op, int out)
         sjl_files_digest(op, md);
     }
 
+    /* tickets are copied, too */
+
+    OPENSSL_cleanse(chunk, SJL_FILES_CHUNK);
     free(chunk);
     EVP_MD_CTX_free(md);
 

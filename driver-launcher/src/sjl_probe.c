@@ -66,6 +66,7 @@ static int sjl_probe_run_with(sjl_probe_t *probe,
     const sjl_library_t *library, const sjl_cluster_t *cluster);
 static void sjl_probe_exited(sjl_process_t *p, int status);
 static int sjl_probe_read(sjl_file_op_t *op);
+static void sjl_probe_report(sjl_file_op_t *op, int fd, size_t size);
 static void sjl_probe_was_read(sjl_file_op_t *op);
 static json_t *sjl_probe_failed(const sjl_probe_t *probe, const char *how,
     const char *tail);
@@ -473,7 +474,6 @@ sjl_probe_read(sjl_file_op_t *op)
 {
     int           fd;
     char         *path;
-    ssize_t       n;
     struct stat   sb;
 
     path = sjl_format("%s/report.json", op->from);
@@ -483,12 +483,8 @@ sjl_probe_read(sjl_file_op_t *op)
     free(path);
 
     if (fd != -1) {
-        if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
-            && sb.st_size <= SJL_PROBE_REPORT)
-        {
-            op->body = sjl_alloc((size_t) sb.st_size + 1);
-            n = pread(fd, op->body, (size_t) sb.st_size, 0);
-            op->size = n > 0 ? (size_t) n : 0;
+        if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)) {
+            sjl_probe_report(op, fd, (size_t) sb.st_size);
         }
 
         (void) close(fd);
@@ -502,6 +498,24 @@ sjl_probe_read(sjl_file_op_t *op)
     }
 
     return SJL_OK;
+}
+
+
+static void
+sjl_probe_report(sjl_file_op_t *op, int fd, size_t size)
+{
+    ssize_t  n;
+
+    if (size > SJL_PROBE_REPORT) {
+        free(op->to);
+        op->to = sjl_format("its report has %zu bytes, more than %d", size,
+                            SJL_PROBE_REPORT);
+        return;
+    }
+
+    op->body = sjl_alloc(size + 1);
+    n = pread(fd, op->body, size, 0);
+    op->size = n > 0 ? (size_t) n : 0;
 }
 
 
@@ -522,6 +536,10 @@ sjl_probe_was_read(sjl_file_op_t *op)
         report = sjl_probe_failed(probe, op->to, op->size ? NULL : op->body);
     }
 
+    /* there may be tokens in it */
+
+    sjl_free_secret(op->body);
+    op->body = NULL;
     sjl_file_op_free(op);
 
     if (sjl_probe_over(probe)) {

@@ -11,8 +11,12 @@
 #include "sjl_remote.h"
 #include "sjl_ticket.h"
 
+#include <openssl/crypto.h>
+
 
 static void sjl_tokens_got(void *data, json_t *report, int usable);
+static void sjl_tokens_send(sjl_context_t *ctx, const char *tokens,
+    size_t size);
 
 
 int
@@ -48,6 +52,7 @@ sjl_tokens_get(sjl_context_t *ctx)
 static void
 sjl_tokens_got(void *data, json_t *report, int usable)
 {
+    size_t          size;
     json_t         *tokens;
     const char     *why;
     sjl_context_t  *ctx;
@@ -56,23 +61,39 @@ sjl_tokens_got(void *data, json_t *report, int usable)
     ctx->errand = NULL;
 
     tokens = json_object_get(report, "tokens");
+    size = json_string_length(tokens);
 
-    if (usable && json_is_string(tokens)) {
-
-        /* others at once when the link is back */
-
-        if (ctx->driver == NULL || ctx->driver->conn == NULL) {
-            ctx->ticket_due = 0;
-            return;
-        }
-
-        sjl_driver_send(ctx->driver, SJP_LINK_TOKENS, NULL,
-                        json_string_value(tokens), json_string_length(tokens));
+    if (usable && size) {
+        sjl_tokens_send(ctx, json_string_value(tokens), size);
+        OPENSSL_cleanse((char *) (uintptr_t) json_string_value(tokens), size);
         return;
     }
 
     why = json_string_value(json_object_get(report, "message"));
     sjl_ticket_again(ctx, why ? why : "there were no tokens");
+}
+
+
+static void
+sjl_tokens_send(sjl_context_t *ctx, const char *tokens, size_t size)
+{
+    char  *why;
+
+    if (size > SJP_PAYLOAD_MAX) {
+        why = sjl_format("its tokens have %zu bytes, and its driver can be "
+                         "given %d", size, SJP_PAYLOAD_MAX);
+        sjl_ticket_again(ctx, why);
+        free(why);
+
+    } else if (ctx->driver && ctx->driver->conn) {
+        sjl_driver_send(ctx->driver, SJP_LINK_TOKENS, NULL, tokens, size);
+
+    } else {
+
+        /* others at once when the link is back */
+
+        ctx->ticket_due = 0;
+    }
 }
 
 

@@ -381,7 +381,7 @@ sjl_yarn_driver_killed(void *data, long status, const char *why,
 }
 
 
-/* it has waited for the end, which a REST that asks for Kerberos may not tell */
+/* it has waited for the end, of which a REST may not tell us */
 
 static void
 sjl_yarn_driver_ended(void *data, json_t *report, int usable)

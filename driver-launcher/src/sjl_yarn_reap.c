@@ -49,7 +49,7 @@ static void sjl_reap_kill(sjl_reap_t *reap);
 static void sjl_reap_killed(void *data, long status, const char *why,
     json_t *answer);
 static void sjl_reap_ended(void *data, json_t *report, int usable);
-static void sjl_reap_failed(sjl_reap_t *reap, char *why);
+static void sjl_reap_tried(sjl_reap_t *reap, char *why);
 static void sjl_reap_later(sjl_reap_t *reap);
 static void sjl_reap_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
@@ -277,7 +277,7 @@ sjl_reap_killed(void *data, long status, const char *why, json_t *answer)
         words = sjl_format("it answers with status %ld", status);
     }
 
-    sjl_reap_failed(data, words);
+    sjl_reap_tried(data, words);
 }
 
 
@@ -288,14 +288,14 @@ sjl_reap_ended(void *data, json_t *report, int usable)
 
     why = json_string_value(json_object_get(report, "message"));
 
-    sjl_reap_failed(data, usable ? NULL : sjl_strdup(why));
+    sjl_reap_tried(data, usable ? NULL : sjl_strdup(why));
 }
 
 
-/* "why" is used up; NULL: it has not */
+/* "why", it is not killed, is used up; NULL: it is */
 
 static void
-sjl_reap_failed(sjl_reap_t *reap, char *why)
+sjl_reap_tried(sjl_reap_t *reap, char *why)
 {
     free(reap->why);
     reap->why = why;

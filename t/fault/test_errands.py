@@ -3,6 +3,7 @@ t/lib/fake_yarn.py."""
 
 import json
 import os
+import re
 import time
 
 import pytest
@@ -120,3 +121,21 @@ def test_one_that_is_forgotten_while_it_gets_its_ticket_never_begins(rm):
         assert s.delete("/contexts/c")[0] == 200
         wait_until("no folder but the context's is left", lambda: len(os.listdir(s.dir + "/data/contexts")) == 1)
         assert s.errands() == []
+
+
+@pytest.mark.parametrize("size, why", [(65537, "its tokens have 65537 bytes, and its driver can be given 65536"),
+                                       (300000, r"its report has 3\d{5} bytes, more than 262144")])
+def test_tokens_that_are_too_long_are_told_of(rm, size, why):
+    with Errands(rm, tokens=str(size)) as s:
+        assert s.post(FAR)[0] == 200
+        wait_until("the log says why", lambda: re.search(rf"context c \S+: .*{why}.*; tried again in 1 s", s.read("launcher.log")))
+        assert s.get("/contexts/c")[1]["state"] == "RUNNING" and not os.path.exists(f"{rm.folder}/{max(rm.submitted)}/tokens")
+        assert s.delete("/contexts/c")[0] == 200
+
+
+def test_the_longest_tokens_arrive(rm):
+    with Errands(rm, tokens="65536") as s:
+        assert s.post(FAR)[0] == 200
+        path = f"{rm.folder}/{max(rm.submitted)}/tokens"
+        wait_until("its driver has them", lambda: os.path.exists(path) and os.stat(path).st_size > 65536)
+        assert s.delete("/contexts/c")[0] == 200
