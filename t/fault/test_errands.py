@@ -1,9 +1,11 @@
 """Errands: JVMs that kill applications of a YARN with Kerberos, and get tokens there. The JVM is t/lib/scripted_java.py, the cluster
 t/lib/fake_yarn.py."""
 
+import concurrent.futures
 import json
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -139,3 +141,20 @@ def test_the_longest_tokens_arrive(rm):
         path = f"{rm.folder}/{max(rm.submitted)}/tokens"
         wait_until("its driver has them", lambda: os.path.exists(path) and os.stat(path).st_size > 65536)
         assert s.delete("/contexts/c")[0] == 200
+
+
+def test_the_next_launcher_sends_another_and_leaves_nothing_of_the_first(rm):
+    with Errands(rm, "hang") as s, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert s.post("/contexts/c?cluster=far")[0] == 200
+        answer = pool.submit(s.delete, "/contexts/c?force=true")
+        first, = wait_until("it is to be killed", s.errands)
+        s.launcher.kill()
+        s.launcher.wait()
+        s.start_launcher()
+        s.wait_ready()
+        second = wait_until("the next one goes on with that", lambda: s.errands()[1:])[0]
+        wait_until("nothing is left of the first", lambda: not os.path.exists(first["folder"]) and not alive(first["pid"]))
+        assert os.path.exists(second["folder"]) and alive(second["pid"]), "that one is known"
+        rm.submitted[max(rm.submitted)]["process"].kill()
+        os.kill(second["pid"], signal.SIGKILL)
+        assert answer.result(300)[0] == 200
