@@ -4,6 +4,7 @@ that outlive their tickets and tokens; drivers that hang are killed."""
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -35,6 +36,20 @@ def secure(kdc):
         yield h
 
 
+def without_addresses(secure, folder):
+    """The configuration folder without where the cluster is, and settings that say that."""
+    where = {"fs.defaultFS": secure.hdfs, "yarn.resourcemanager.address": secure.at("resourcemanager")}
+    shutil.copytree(secure.conf, folder)
+    for name in "core-site.xml", "yarn-site.xml":
+        with open(f"{folder}/{name}") as f:
+            text = f.read()
+        for known in (*where, "yarn.resourcemanager.hostname"):
+            text = re.sub(rf"<property>\s*<name>{re.escape(known)}</name>.*?</property>", "", text, flags=re.S)
+        with open(f"{folder}/{name}", "w") as f:
+            f.write(text)
+    return {"spark.hadoop." + name: value for name, value in where.items()}
+
+
 @pytest.fixture(scope="module")
 def server(kdc, secure, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kerberos")
@@ -51,7 +66,8 @@ def server(kdc, secure, tmp_path_factory):
     clusters = {"near": cluster("spark", settings={**settings, "spark.driver.host": "127.0.0.1"}),
                 "near-for-alice": cluster("jobserver", settings={**settings, "spark.driver.host": "127.0.0.1"}),
                 "far": cluster("spark", deploy_mode="cluster"),
-                "far-for-alice": cluster("jobserver", deploy_mode="cluster")}
+                "far-for-alice": cluster("jobserver", deploy_mode="cluster", hadoop_conf=str(folder / "conf"),
+                                         settings={**settings, **without_addresses(secure, folder / "conf")})}
     acting = "location /as/ { sparkjob spark; sparkjob_user $http_x_user; sparkjob_proxy_user on; }"
     s = Server(launcher={"clusters": clusters, "driver": {
         "kerberos": {"renewal": LIFE // 3}, "link": {"listen": f"127.0.0.1:{free_port()}"},
