@@ -80,6 +80,31 @@ class ScalaStatementSuite {
     assertTrue(text("List(1, 2, 3).map(half.andThen(_ + 1)).sum").endsWith(": Int = 5\n"))
   }
 
+  /** What earlier code had defined is imported where later code may mean it. */
+  @Test def namesMeanWhatWasLastDefinedOrImported(): Unit = {
+    text("object Many1 { val many1 = 2; implicit val many2: java.util.Locale = java.util.Locale.ROOT }")
+    text("val many1 = 1")
+    text("import Many1._")
+    assertTrue(text("many1 + 0").endsWith(": Int = 2\n"))
+    text("val many1 = 3")
+    assertTrue(text("many1 + 0").endsWith(": Int = 3\n"))
+    assertTrue(text("implicitly[java.util.Locale] == java.util.Locale.ROOT").endsWith(": Boolean = true\n"))
+    // the import is of the one that was there then
+    text("val many3 = Many1\nimport many3.{many1 => many4}\nval many3 = 5")
+    assertTrue(text("many4 + many3").endsWith(": Int = 7\n"))
+    assertTrue(error("many5").get("evalue").asText.contains("not found: value many5"))
+    // a value and a class of one name, an alias, and an implicit value that nobody names
+    text("class Many6(val n: Int)\nval Many6 = 7\ntype Many8 = Many6\nimplicit val many9: Short = 9")
+    assertTrue(text("(new Many6(Many6): Many8).n + implicitly[Short]").endsWith(": Int = 16\n"))
+    text("implicit val many9: Short = 10")
+    assertTrue(text("implicitly[Short] + 0").endsWith(": Int = 10\n"))
+    // a case class, and its companion alone after that
+    text("case class Many11(n: Int)")
+    assertTrue(text("Many11(11).n").endsWith(": Int = 11\n"))
+    text("object Many11 { def other = 12 }")
+    assertTrue(text("Many11.other").endsWith(": Int = 12\n"))
+  }
+
   @Test def linesAreJoinedUntilTheyAreComplete(): Unit = {
     assertEquals("6\n", text("println(List(1, 2, 3)\n  .sum)"))
     assertEquals("12", text("def add(a: Int) = {\n  a + 1\n}\nprint(1)\nprint(add(1))")

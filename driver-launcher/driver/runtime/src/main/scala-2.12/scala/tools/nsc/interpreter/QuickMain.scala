@@ -8,6 +8,7 @@ package scala.tools.nsc.interpreter
 import java.net.URL
 import java.util.concurrent.locks.ReentrantLock
 
+import scala.collection.mutable
 import scala.reflect.NameTransformer
 import scala.runtime.ScalaRunTime
 import scala.tools.nsc.{Global, Phase, Settings, SubComponent}
@@ -26,6 +27,45 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
   def value: AnyRef = lastValue()
 
   private var lastValue: () => AnyRef = () => null
+
+  // what there was, in its order: that which is for all code, and the rest by what it defines
+  private val common = mutable.LinkedHashSet.empty[Request]
+  private val defining = mutable.HashMap.empty[global.Name, Vector[Request]]
+  private var candidates: Option[List[Request]] = None
+
+  override def recordRequest(request: Request): Unit = {
+    super.recordRequest(request)
+    val (all, some) = request.handlers.partition(isCommon)
+    if (all.nonEmpty) {
+      common += request
+    }
+    some.flatMap(_.definedNames).foreach { name =>
+      defining(name) = defining.getOrElse(name, Vector.empty) :+ request
+    }
+  }
+
+  private def isCommon(handler: memberHandlers.MemberHandler): Boolean =
+    handler.definesImplicit || handler.isInstanceOf[memberHandlers.ImportHandler]
+
+  /** Looks at what may have the names that are wanted, and not at all that there ever was. */
+  override protected def importsCode(
+      wanted: Set[global.Name],
+      wrapper: Request#Wrapper,
+      generous: Boolean): ComputedImports = {
+    if (!generous) {
+      val names = common.iterator.flatMap(_.handlers).filter(isCommon).flatMap(_.referencedNames)
+      val found = (wanted ++ names).flatMap(defining.getOrElse(_, Vector.empty)) ++ common
+      candidates = Some(found.toList.sortBy(_.lineRep.lineId))
+    }
+    try super.importsCode(wanted, wrapper, generous) finally candidates = None
+  }
+
+  /** What is imported may have other code run, which looks for itself. */
+  override def prevRequestList: List[Request] = {
+    val found = candidates.getOrElse(super.prevRequestList)
+    candidates = None
+    found
+  }
 
   override def interpret(line: String, synthetic: Boolean): IR.Result = {
     compiling.lock()
