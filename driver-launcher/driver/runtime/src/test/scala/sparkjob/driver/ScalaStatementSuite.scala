@@ -105,6 +105,15 @@ class ScalaStatementSuite {
     assertTrue(text("Many11.other").endsWith(": Int = 12\n"))
   }
 
+  /** Packages, of which each piece of code is one, stay where they are; classes in classes do not. */
+  @Test def classesInClassesOutliveTheirPiece(): Unit = {
+    text("object Deep1 { class In1 { class In2 { def n = 2 }; object In3 { val n = 3 } } }")
+    assertTrue(text("(new Deep1.In1).getClass.getName").contains("Deep1$In1\n"))
+    text("class Deep2 extends Deep1.In1 { class In4 extends In2 { override def n = super.n + In3.n } }")
+    text("val deep2 = new Deep2")
+    assertTrue(text("(new deep2.In4).n").endsWith(": Int = 5\n"))
+  }
+
   @Test def linesAreJoinedUntilTheyAreComplete(): Unit = {
     assertEquals("6\n", text("println(List(1, 2, 3)\n  .sum)"))
     assertEquals("12", text("def add(a: Int) = {\n  a + 1\n}\nprint(1)\nprint(add(1))")

@@ -219,6 +219,30 @@ private object QuickMain {
 /** A compiler that does without what only functions and classes need, where there are none. */
 private trait QuickGlobal extends ReplGlobal { self =>
 
+  // of packages: what has made their scopes of later phases, and these
+  private val laterScopes = mutable.HashMap.empty[Symbol, (List[Symbol], Scope)]
+
+  /**
+   * What packages have after classes were taken out of classes is not made anew for each piece of
+   * code, while nothing was added to them. Each piece is a package, and no phase puts anything but
+   * packages into the root: that has one scope for all phases.
+   */
+  override def scopeTransform(owner: Symbol)(made: => Scope): Scope = {
+    if (owner.isRoot) {
+      owner.originalInfo.decls
+    } else if (!owner.isPackageClass || owner.name.startsWith(QuickMain.Own)) {
+      made
+    } else {
+      // the list is another one after each change
+      val members = owner.originalInfo.decls.toList
+      laterScopes.get(owner).filter(_._1 eq members).map(_._2).getOrElse {
+        val scope = made
+        laterScopes(owner) = (members, scope)
+        scope
+      }
+    }
+  }
+
   override protected def computeInternalPhases(): Unit = {
     super.computeInternalPhases()
     phasesSet -= specializeTypes
