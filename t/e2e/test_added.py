@@ -147,3 +147,14 @@ def test_a_driver_that_is_started_again_has_what_was_added(server):
         assert "WordCountExample" in session.text("spark", "_root_.spark.jobserver.WordCountExample")
     finally:
         session.close()
+
+
+def test_what_is_too_much_for_the_next_driver_is_refused(server):
+    names = [f"small{n}" for n in range(260)]
+    for name in names:
+        upload(server, name, module(name), PLAIN)
+    server.context("much", cp=",".join(names[:250]))
+    add(server, "much", ",".join(names[245:256]))
+    status, answer = server.post(f"/contexts/much/binaries?cp={names[0]},{names[256]}&timeout=100")
+    assert status == 400 and "has 256 names, with those that are added 257" in answer["result"], answer
+    add(server, "much", names[0])

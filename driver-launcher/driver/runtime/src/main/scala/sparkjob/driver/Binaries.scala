@@ -45,6 +45,9 @@ object ClassPathEntry {
   private val NamesMax = 256
   private val NamesBytesMax = 64 * 1024
 
+  /** The two of them, for people. */
+  val Limits = s"$NamesMax names of $NamesBytesMax bytes"
+
   /** Whether the launcher takes so many names, as long ones: more would make no frame. */
   def fit(names: Seq[String]): Boolean =
     names.size <= NamesMax &&

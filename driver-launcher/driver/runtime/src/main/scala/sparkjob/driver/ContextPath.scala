@@ -17,6 +17,7 @@ class ContextPath(id: String, link: Link) {
 
   private val answer = new CompletableFuture[Seq[ClassPathEntry]]
   @volatile private var question: Option[Frame] = None
+  private var named = Seq.empty[String]
 
   /** Waits for the launcher, which ends the driver if it cannot answer. */
   def resolve(names: Seq[String]): Seq[ClassPathEntry] = {
@@ -28,9 +29,24 @@ class ContextPath(id: String, link: Link) {
       val meta = Json.obj().put("id", id).put("class", "")
       meta.set("cp", Json.mapper.valueToTree(names.asJava))
       question = Some(Frame(Message.Resolve, 0, 0, Json.bytes(meta), Frame.Nothing))
+      synchronized { named = names }
       askAgain()
       answer.get()
     }
+  }
+
+  /**
+   * Names what is added to it. A driver that comes after this one is told all in one message.
+   *
+   * @throws BadConfigException if that would be too much for it
+   */
+  def add(names: Seq[String]): Unit = synchronized {
+    val all = (named ++ names).distinct
+    if (!ClassPathEntry.fit(all)) {
+      throw new BadConfigException(s"the context's class path has ${named.size} names, with " +
+        s"those that are added ${all.size}: its next driver can have ${ClassPathEntry.Limits}")
+    }
+    named = all
   }
 
   /** To be called when the link has come back. */

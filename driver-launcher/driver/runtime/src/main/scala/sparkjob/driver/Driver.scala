@@ -324,8 +324,8 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val binaries = new Binaries(sc, loader, jars)
     val interpreters = new Interpreters(context, binaries, namedObjects, settings, folders,
       python, kind, interpreterEnded)
-    site = Some(new JobSite(context, user, uris, binaries, progress, namedObjects, folders,
-      jobFailed, python, interpreters))
+    site = Some(new JobSite(context, user, uris, contextPath, binaries, progress,
+      namedObjects, folders, jobFailed, python, interpreters))
     interpreters.addModules(cp.filter(_.isPython))
     interpreters.prepare()
 

@@ -44,6 +44,7 @@ class JobSite(
     val context: JobContext,
     val user: ProxyUser,
     val uris: Uris,
+    val path: ContextPath,
     val binaries: Binaries,
     val progress: Progress,
     val namedObjects: NamedObjects,
@@ -280,6 +281,7 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
   /** The job is nothing but its class path, which is the context's from now on. */
   private def addBinaries(config: Config): Ending = {
     ask(config)
+    badConfig(site.path.add((whole.dependent ++ whole.cp).map(_.name)))
     val added = try {
       val added = fetch().map(site.uris.own)
       site.add(added)
