@@ -157,8 +157,8 @@ ngx_http_sparkjob_livy_integer(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
 
     if (ngx_http_sparkjob_livy_number(ctx, &text, &n) != NGX_OK) {
         ctx->bare = 1;
-        return ngx_http_sparkjob_problem(ctx, "The member '%s' is no number: "
-                                         "'%V'", name, &text);
+        return ngx_http_sparkjob_problem(ctx, "The member '%s' is no integer "
+                                         "of 32 bits: '%V'", name, &text);
     }
 
     *value = n;

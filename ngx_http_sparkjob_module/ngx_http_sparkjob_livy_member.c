@@ -362,6 +362,12 @@ ngx_http_sparkjob_livy_take_conf(ngx_http_sparkjob_livy_take_t *take)
                                            "Blacklisted configuration values "
                                            "in session config: %s", key);
 
+        } else if (json_is_object(value) || json_is_array(value)) {
+            take->ctx->bare = 1;
+            rc = ngx_http_sparkjob_problem(take->ctx, "The member '%s' has no "
+                                           "string: '%s'", take->member->name,
+                                           key);
+
         } else {
             rc = ngx_http_sparkjob_livy_string(take->ctx, take->value, key,
                                                &text);

@@ -232,10 +232,19 @@ POST /sessions
 {"executorCores": "many"}
 --- error_code: 400
 --- response_body chomp
-"The member 'executorCores' is no number: 'many'"
+"The member 'executorCores' is no integer of 32 bits: 'many'"
 
 
-=== TEST 17: a negative one
+=== TEST 17: one that is too large
+--- request
+POST /sessions
+{"heartbeatTimeoutInSecond": 99999999999}
+--- error_code: 400
+--- response_body chomp
+"The member 'heartbeatTimeoutInSecond' is no integer of 32 bits: '99999999999'"
+
+
+=== TEST 18: a negative one
 --- request
 POST /sessions
 {"numExecutors": -1}
@@ -244,7 +253,7 @@ POST /sessions
 {"msg":"Rejected, Reason: 'numExecutors' is negative: -1"}
 
 
-=== TEST 18: a list that is none
+=== TEST 19: a list that is none
 --- request
 POST /sessions
 {"jars": "a.jar"}
@@ -253,16 +262,16 @@ POST /sessions
 "The member 'jars' is no array of strings without commas"
 
 
-=== TEST 19: a setting of another kind
+=== TEST 20: a setting of another kind
 --- request
 POST /sessions
 {"conf": {"a": {}}}
 --- error_code: 400
 --- response_body chomp
-"The member 'a' is no string"
+"The member 'conf' has no string: 'a'"
 
 
-=== TEST 20: one that is refused
+=== TEST 21: one that is refused
 --- request
 POST /sessions
 {"conf": {"spark.proxy.user": "root"}}
@@ -271,7 +280,7 @@ POST /sessions
 {"msg":"Rejected, Reason: Blacklisted configuration values in session config: spark.proxy.user"}
 
 
-=== TEST 21: no JSON
+=== TEST 22: no JSON
 --- request
 POST /sessions
 {"kind":
@@ -280,7 +289,7 @@ POST /sessions
 ^"The body is no JSON: .*"$
 
 
-=== TEST 22: no object
+=== TEST 23: no object
 --- request
 POST /sessions
 [1]
@@ -289,7 +298,7 @@ POST /sessions
 "The body is no JSON object"
 
 
-=== TEST 23: an unknown session
+=== TEST 24: an unknown session
 --- request
 GET /sessions/824
 --- error_code: 404
@@ -297,7 +306,7 @@ GET /sessions/824
 {"msg":"Session '824' not found."}
 
 
-=== TEST 24: its state
+=== TEST 25: its state
 --- request
 GET /sessions/824/state
 --- error_code: 404
@@ -305,7 +314,7 @@ GET /sessions/824/state
 {"msg":"Session '824' not found."}
 
 
-=== TEST 25: its log
+=== TEST 26: its log
 --- request
 GET /sessions/nope/log
 --- error_code: 404
@@ -313,7 +322,7 @@ GET /sessions/nope/log
 {"msg":"Session 'nope' not found."}
 
 
-=== TEST 26: deleting it
+=== TEST 27: deleting it
 --- request
 DELETE /sessions/824
 --- error_code: 404
@@ -321,7 +330,7 @@ DELETE /sessions/824
 {"msg":"Session '824' not found."}
 
 
-=== TEST 27: a page that is none
+=== TEST 28: a page that is none
 --- request
 GET /sessions?size=x
 --- error_code: 400
@@ -329,7 +338,7 @@ GET /sessions?size=x
 {"msg":"For input string: \"x\""}
 
 
-=== TEST 28: no such route
+=== TEST 29: no such route
 --- request
 GET /nothing
 --- error_code: 404
@@ -337,7 +346,7 @@ GET /nothing
 {"msg":"The requested resource could not be found."}
 
 
-=== TEST 29: no such method
+=== TEST 30: no such method
 --- request
 PUT /sessions
 --- error_code: 405
@@ -347,7 +356,7 @@ Allow: GET, HEAD, POST
 {"msg":"HTTP method not allowed, supported methods: GET, HEAD, POST"}
 
 
-=== TEST 30: the version of the API that clients name
+=== TEST 31: the version of the API that clients name
 --- request
 GET /sessions
 --- more_headers
@@ -357,7 +366,7 @@ X-Requested-By: ann
 {"from": 0, "total": 3, "...": 1}
 
 
-=== TEST 31: another one
+=== TEST 32: another one
 --- request
 GET /sessions
 --- more_headers
@@ -367,35 +376,35 @@ Accept: application/vnd.livy.v9.1+json
 {"msg": "~only 0.1$"}
 
 
-=== TEST 32: a session is stopped
+=== TEST 33: a session is stopped
 --- request
 POST /sessions/2/stop
 --- error_code: 204
 --- response_body
 
 
-=== TEST 33: another one is interrupted, which stops it
+=== TEST 34: another one is interrupted, which stops it
 --- request
 POST /sessions/1/interrupt
 --- response_body chomp
 {"msg":"interrupted"}
 
 
-=== TEST 34: the last one is deleted
+=== TEST 35: the last one is deleted
 --- request
 DELETE /sessions/first
 --- response_body chomp
 {"msg":"deleted"}
 
 
-=== TEST 35: what has ended in order is not shown
+=== TEST 36: what has ended in order is not shown
 --- request
 GET /sessions
 --- response_body chomp
 {"from":0,"total":0,"sessions":[]}
 
 
-=== TEST 36: below a prefix
+=== TEST 37: below a prefix
 --- config
 location /livy/ { sparkjob_livy few; }
 --- http_config
@@ -408,7 +417,7 @@ POST /livy/sessions
 Location: /livy/sessions/0
 
 
-=== TEST 37: too many
+=== TEST 38: too many
 --- request
 POST /livy/sessions
 {"kind": "sql"}
@@ -417,7 +426,7 @@ POST /livy/sessions
 {"msg":"Rejected, too many sessions are being created!"}
 
 
-=== TEST 38: what nginx itself refuses is JSON in Livy's shape
+=== TEST 39: what nginx itself refuses is JSON in Livy's shape
 --- config
 location / { sparkjob_livy main; limit_except GET { allow all; } client_max_body_size 1k; }
 location /shut/ { sparkjob_livy main; deny all; }
@@ -428,7 +437,7 @@ GET /shut/sessions
 {"msg":"The supplied authentication is not authorized to access this resource"}
 
 
-=== TEST 39: and a body that is too large
+=== TEST 40: and a body that is too large
 --- request eval
 "POST /sessions\n" . '{"name": "' . 'x' x 2000 . '"}'
 --- error_code: 413
@@ -436,7 +445,7 @@ GET /shut/sessions
 {"msg":"The request's body is too large"}
 
 
-=== TEST 40: a location has one dialect
+=== TEST 41: a location has one dialect
 --- config
 location / { sparkjob main; sparkjob_livy main; }
 --- http_config
@@ -447,7 +456,7 @@ sparkjob_zone main 4m unix:$TEST_NGINX_SPARKJOB_MAIN;
 "sparkjob_livy" directive is not possible in a location that has another dialect
 
 
-=== TEST 41: back to both
+=== TEST 42: back to both
 --- config
 location / { sparkjob_livy main; }
 location /js/ { sparkjob main; }
