@@ -34,7 +34,7 @@ import types
 from sparkjobserver import output, result, worker
 
 _CODE = "<stdin>"
-_TOP = re.compile(r'\s*File "%s", line \d+, in <module>' % _CODE)
+_HEADER = "Traceback (most recent call last):\n"
 _WORD = re.compile(r"[\w.]*$")
 
 _TEXT = "text/plain"
@@ -254,12 +254,20 @@ def error(e, trace):
         value = str(e)
     except Exception as other:
         value = "(its message cannot be had: %s)" % type(other).__name__
+    theirs = _theirs(trace)
     try:
-        lines = traceback.format_exception(type(e), e, trace, chain=False)
+        lines = traceback.format_exception(type(e), e, theirs, chain=False)
     except Exception as other:
         lines = ["%s: %s\n(its stack cannot be had: %s)\n" % (type(e).__name__, value, type(other).__name__)]
-    top = next((i for i, line in enumerate(lines) if _TOP.match(line)), None)
-    return {"ename": type(e).__name__, "evalue": value, "traceback": lines if top is None else lines[:1] + lines[top + 1:]}
+    headless = trace is not None and theirs is None
+    return {"ename": type(e).__name__, "evalue": value, "traceback": [_HEADER] + lines if headless else lines}
+
+
+def _theirs(trace):
+    """What the code has called: a traceback below the frames of this file, and below that of the code itself."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == _theirs.__code__.co_filename:
+        trace = trace.tb_next
+    return trace.tb_next if trace is not None and trace.tb_frame.f_code.co_name == "<module>" else trace
 
 
 class Interpreter:

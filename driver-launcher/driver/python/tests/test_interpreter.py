@@ -112,6 +112,12 @@ def test_errors_tell_no_frames_of_ours(python):
     assert trace[1].startswith('  File "<stdin>", line 2, in f') and len(trace) == 3
     assert python.error("import sys; sys.exit(3)")[0] == "SystemExit"
     assert python.error("class E(Exception):\n  def __str__(self):\n    1 / 0\nraise E()")[0] == "E"
+    for code in ("%json nosuch", "%json", "%matplot 5", "%table [1, 'a']", "%table f()", "async def g(): pass\nawait g()",
+                 "exec('import')", "%"):
+        trace = python.error(code)[2]
+        assert not any("interpreter.py" in line or "<module>" in line for line in trace), (code, trace)
+    assert python.error("%table f()")[2][:2] == ["Traceback (most recent call last):\n", '  File "<stdin>", line 2, in f\n']
+    assert python.error("async def g(): pass\nawait g()")[2][1].startswith('  File "<stdin>", line 2\n')
 
 
 def test_nothing_of_code_that_does_not_parse_is_run(python):
