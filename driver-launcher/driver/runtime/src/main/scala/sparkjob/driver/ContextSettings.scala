@@ -10,6 +10,7 @@ import java.net.URL
 
 import scala.collection.JavaConverters._
 import scala.util.Try
+import scala.util.control.NoStackTrace
 
 import com.fasterxml.jackson.databind.JsonNode
 import com.typesafe.config._
@@ -20,8 +21,8 @@ import org.apache.spark.sparkjob.SparkInternals
 import spark.jobserver.context.DefaultSparkContextFactory
 import spark.jobserver.util.{JobserverConfig, SparkJobUtils}
 
-/** A setting has a value that it cannot have; the message is for users. */
-class BadSettingException(message: String) extends Exception(message)
+/** A setting has a value that it cannot have; the message is for users, whom no stack helps. */
+class BadSettingException(message: String) extends Exception(message) with NoStackTrace
 
 /**
  * The settings of a context: their dotted names and values. They are not a tree, since Spark has

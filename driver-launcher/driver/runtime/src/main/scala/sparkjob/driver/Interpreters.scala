@@ -118,8 +118,8 @@ class Interpreters(
   private def make(kind: String, future: CompletableFuture[Interpreter]): Unit = {
     try {
       val start = System.nanoTime()
-      val maker = makers.getOrElse(kind, throw new BadSettingException(s"there is none for kind "
-        + s"$kind here, only for ${makers.keys.toSeq.sorted.mkString(", ")}"))
+      val maker = makers.getOrElse(kind, throw new BadSettingException(s"no interpreter for kind "
+        + s"$kind: $NoR; kinds here: ${makers.keys.toSeq.sorted.mkString(", ")}"))
       future.complete(maker())
       log.info(s"The interpreter for $kind is ready after "
         + s"${(System.nanoTime() - start) / 1000000} ms")
@@ -166,6 +166,7 @@ object Interpreters {
 
   private val Scala = "spark"
   private val Python = "pyspark"
+  private val NoR = "there is none for R, since Spark has SparkR deprecated and PySpark lacks it"
   private val Lost = "\nWhat statements had defined in it is lost"
 
   /** So many of the names that code could go on with as fit a frame. */

@@ -221,7 +221,9 @@ class ScalaStatementSuite {
     val told = launcher.state("sparkr", "1 + 1").json
     assertEquals(("error", "InterpreterError"),
       (told.get("status").asText, told.get("ename").asText))
-    assertTrue(told.toString, told.get("evalue").asText.contains("there is none for kind sparkr"))
+    assertTrue(told.toString, told.get("evalue").asText.contains(
+      "no interpreter for kind sparkr: there is none for R, "))
+    assertTrue(told.toString, told.get("evalue").asText.endsWith("kinds here: pyspark, spark, sql"))
   }
 
   @Test def codeIsCompleted(): Unit = {
