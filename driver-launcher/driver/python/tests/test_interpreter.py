@@ -206,3 +206,6 @@ def test_completion(python):
         python.send(op="complete", id="c", code=code + " tail", cursor=len(code))
         meta, body = python.receive()
         assert meta["op"] == "completed" and name in json.loads(body)
+    for code, cursor in (("wor", 99), ("'\U0001f600'; wor tail", 8)):
+        python.send(op="complete", id="c", code=code, cursor=cursor)
+        assert "words" in json.loads(python.receive()[1])

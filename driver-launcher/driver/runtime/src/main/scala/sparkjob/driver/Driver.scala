@@ -161,7 +161,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
     val code = new String(body(meta, frame), UTF_8)
     inBackground("sparkjob-complete") {
       val found = try {
-        site.map(_.interpreters.complete(kind, code, meta.path("cursor").asInt)).getOrElse(Nil)
+        site.map(_.interpreters.complete(kind, code, meta.path("cursor").asLong)).getOrElse(Nil)
       } catch {
         case NonFatal(e) =>
           log.info(s"Nothing completes the code: $e")

@@ -35,7 +35,11 @@ trait Interpreter {
   /** Ends code that does not heed that it is interrupted, where that can be done. */
   def force(): Unit = {}
 
-  /** What the code could go on with at this place; a statement may run meanwhile. */
+  /**
+   * What the code could go on with at this place; a statement may run meanwhile.
+   *
+   * @param cursor so many characters, those beyond 16 bits are one, too; at most all of the code
+   */
   def complete(code: String, cursor: Int): Seq[String]
 
   /** Code may refer to the classes in these jars, too. */

@@ -84,10 +84,11 @@ class Interpreters(
   def force(kind: String): Unit =
     made.synchronized(made.get(kind)).filter(_.isDone).foreach(made => Try(made.get().force()))
 
-  /** Nothing from an interpreter that is not there yet. */
-  def complete(kind: String, code: String, cursor: Int): Seq[String] = {
+  /** Nothing from an interpreter that is not there yet. A cursor past the end is at the end. */
+  def complete(kind: String, code: String, cursor: Long): Seq[String] = {
     val interpreter = get(kind)
-    if (interpreter.isDone) interpreter.get().complete(code, cursor) else Nil
+    val place = math.min(cursor, code.codePointCount(0, code.length)).toInt
+    if (interpreter.isDone) interpreter.get().complete(code, place) else Nil
   }
 
   def stop(): Unit = made.synchronized(made.values.toVector)

@@ -105,7 +105,8 @@ class ScalaInterpreter(classes: Path) extends Interpreter {
 
   override def add(jars: Seq[URL]): Unit = repl.add(jars)
 
-  override def complete(code: String, cursor: Int): Seq[String] = repl.complete(code, cursor)
+  override def complete(code: String, cursor: Int): Seq[String] =
+    repl.complete(code, code.offsetByCodePoints(0, cursor))
 
   override def stop(): Unit = {}
 

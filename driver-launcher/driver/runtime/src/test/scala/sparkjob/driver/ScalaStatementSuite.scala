@@ -228,11 +228,16 @@ class ScalaStatementSuite {
 
   @Test def codeIsCompleted(): Unit = {
     text("val completed = \"text\"")
-    val meta = Json.obj().put("key", "k").put("kind", "spark").put("cursor", 12)
-    launcher.send(Message.Complete, meta, "completed.ch")
-    val told = launcher.receive()
-    assertEquals((Message.Completed, "k"), (told.kind, told.meta.get("key").asText))
-    assertTrue(told.text, told.text.contains("\"charAt\""))
+    val code = "completed.ch"
+    // a place past the end is the end, and a character that is two for Java is one
+    for ((before, cursor, after) <- Seq(("", 12L, ""), ("", 12L, " + other"), ("", 99999L, ""),
+        ("", 1L << 40, ""), ("\"\ud83d\ude00\"; ", 17L, " + other"))) {
+      val meta = Json.obj().put("key", "k").put("kind", "spark").put("cursor", cursor)
+      launcher.send(Message.Complete, meta, before + code + after)
+      val told = launcher.receive()
+      assertEquals((Message.Completed, "k"), (told.kind, told.meta.get("key").asText))
+      assertTrue(s"$before$code$after at $cursor: $told", told.text.contains("\"charAt\""))
+    }
   }
 
   @Test def sqlShowsRowsWithTheirSchema(): Unit = {
