@@ -123,8 +123,11 @@ void sjl_text_cut(char *s, size_t max);
  */
 int sjl_file_open_log(const char *path, int make, size_t *size);
 
-/* the last "lines" lines of a file, "max" bytes at most, cleaned; or NULL */
-char *sjl_file_tail(const char *path, unsigned lines, size_t max);
+/*
+ * The last "lines" lines of a file, "max" bytes at most, of what is behind its
+ * first "from" bytes, cleaned; or NULL.
+ */
+char *sjl_file_tail(const char *path, off_t from, unsigned lines, size_t max);
 
 
 #endif /* _SJL_H_INCLUDED_ */

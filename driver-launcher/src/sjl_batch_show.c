@@ -126,7 +126,7 @@ sjl_batch_show_lines(const char *path, json_t *reason)
     json_t  *lines;
 
     lines = json_array();
-    tail = sjl_file_tail(path, SJL_BATCH_LINES, SJL_BATCH_TAIL);
+    tail = sjl_file_tail(path, 0, SJL_BATCH_LINES, SJL_BATCH_TAIL);
 
     for (line = tail ? strtok_r(tail, "\n", &save) : NULL;
          line;

@@ -8,9 +8,12 @@
 #include "sjl_failure.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
+#include "sjl_job.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <utlist.h>
 
 
 #define SJL_FAILURE_CLASS  "spark.jobserver.ContextInitializationException"
@@ -19,7 +22,8 @@
 #define SJL_FAILURE_LINE   500
 
 
-static char *sjl_failure_tail(const sjl_context_t *ctx);
+static int64_t sjl_failure_since(const sjl_context_t *ctx);
+static char *sjl_failure_tail(const sjl_context_t *ctx, int64_t from);
 static char *sjl_failure_hint(const sjl_context_t *ctx, int status,
     const char *tail);
 static char *sjl_failure_line(const char *tail, const char *at, int before);
@@ -96,7 +100,7 @@ sjl_failure_late(sjl_failure_t *why, const sjl_context_t *ctx, int connected)
                    connected ? "runs, but its Spark context is not ready"
                    : "has not connected"));
 
-    why->tail = sjl_failure_tail(ctx);
+    why->tail = sjl_failure_tail(ctx, 0);
 
     more = why->tail
            ? sjl_format("%s. Last lines of the driver's log:\n%s",
@@ -144,25 +148,62 @@ sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx,
     char  *words, *hint, *tail;
 
     words = d->words ? sjl_strdup(d->words) : sjl_process_words(status);
-    tail = sjl_failure_tail(ctx);
+    tail = sjl_failure_tail(ctx, 0);
     hint = sjl_failure_hint(ctx, status, tail);
 
     sjl_failure_words(why, hint ? sjl_format("%s, %s", words, hint)
                                 : sjl_strdup(words));
-    why->tail = tail;
+    why->tail = sjl_failure_tail(ctx, sjl_failure_since(ctx));
 
     free(words);
     free(hint);
+    free(tail);
+}
+
+
+int64_t
+sjl_failure_mark(const sjl_context_t *ctx)
+{
+    char         *path;
+    int64_t       size;
+    struct stat   sb;
+
+    path = sjl_path_context(ctx->row.id, "/driver.log");
+    size = lstat(path, &sb) == 0 ? sb.st_size : 0;
+
+    free(path);
+
+    return size;
+}
+
+
+/* what was logged before the jobs that run is no part of their failure */
+
+static int64_t
+sjl_failure_since(const sjl_context_t *ctx)
+{
+    int64_t     since;
+    sjl_job_t  *job;
+
+    since = -1;
+
+    DL_FOREACH(ctx->jobs, job) {
+        if (job->sent && !job->ended && (since == -1 || job->log < since)) {
+            since = job->log;
+        }
+    }
+
+    return since == -1 ? 0 : since;
 }
 
 
 static char *
-sjl_failure_tail(const sjl_context_t *ctx)
+sjl_failure_tail(const sjl_context_t *ctx, int64_t from)
 {
     char  *path, *tail;
 
     path = sjl_path_context(ctx->row.id, "/driver.log");
-    tail = sjl_file_tail(path, SJL_FAILURE_LINES, SJL_FAILURE_TAIL);
+    tail = sjl_file_tail(path, from, SJL_FAILURE_LINES, SJL_FAILURE_TAIL);
 
     free(path);
 

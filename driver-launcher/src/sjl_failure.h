@@ -18,7 +18,8 @@ struct sjl_failure_s {
     int64_t    code;                    /* sjp_error_e */
     char      *reason;                  /* one sentence without a subject */
     char      *error;                   /* as clients read it, or NULL */
-    char      *tail;                    /* of the driver's log, or NULL */
+    char      *tail;                    /* of the driver's log since the oldest
+                                           job that runs came, or NULL */
     unsigned   reported:1;              /* by the driver, which then exits */
 };
 
@@ -39,6 +40,9 @@ void sjl_failure_stopped(sjl_failure_t *why, const sjl_context_t *ctx,
     const sjl_driver_t *d, int status);
 void sjl_failure_exit(sjl_failure_t *why, const sjl_context_t *ctx,
     const sjl_driver_t *d, int status);
+
+/* how much the driver has logged: what comes behind that is later */
+int64_t sjl_failure_mark(const sjl_context_t *ctx);
 
 /* makes the error that the context's creators are told, unless there is one */
 void sjl_failure_complete(sjl_failure_t *why, const sjl_context_t *ctx);

@@ -59,6 +59,9 @@ struct sjl_job_s {
     unsigned         spent:1;           /* the file of its body is of no use */
     unsigned         busy:1;            /* see sjl_session_busy() */
 
+    int64_t          log;               /* sjl_failure_mark() when it was sent;
+                                           0: by an earlier launcher */
+
     /* the end as its driver tells it */
     int64_t          end;
     int64_t          run_micros;

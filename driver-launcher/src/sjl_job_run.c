@@ -61,6 +61,7 @@ sjl_job_send(sjl_job_t *job)
     sjl_trace_mark(job->trace, SJP_TRACE_LINK_OUT);
 
     job->sent = 1;
+    job->log = sjl_failure_mark(job->context);
     sjl_job_lane(job)->nwaiting--;
     sjl_job_lane(job)->nslots++;
 

@@ -493,7 +493,7 @@ sjl_probe_read(sjl_file_op_t *op)
     if (op->size == 0) {
         free(op->body);
         path = sjl_format("%s/driver.log", op->from);
-        op->body = sjl_file_tail(path, SJL_PROBE_LINES, SJL_PROBE_TAIL);
+        op->body = sjl_file_tail(path, 0, SJL_PROBE_LINES, SJL_PROBE_TAIL);
         free(path);
     }
 

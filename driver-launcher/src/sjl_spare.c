@@ -621,7 +621,7 @@ sjl_spare_ended(sjl_driver_t *d, int status)
 
     if (!d->settled) {
         log = sjl_path_context(d->id, "/driver.log");
-        tail = sjl_file_tail(log, 5, SJL_SPARE_TAIL);
+        tail = sjl_file_tail(log, 0, 5, SJL_SPARE_TAIL);
         words = sjl_process_words(status);
         why = sjl_format("%s. Last lines of its log:\n%s", words,
                          tail ? tail : "");

@@ -403,7 +403,7 @@ sjl_ticket_take(sjl_file_op_t *op)
         }
 
     } else if (op->to) {
-        op->body = sjl_file_tail(ticket->log, SJL_TICKET_LINES,
+        op->body = sjl_file_tail(ticket->log, 0, SJL_TICKET_LINES,
                                  SJL_TICKET_TAIL);
     }
 

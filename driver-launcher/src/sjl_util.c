@@ -437,7 +437,7 @@ sjl_file_open_log(const char *path, int make, size_t *size)
 
 
 char *
-sjl_file_tail(const char *path, unsigned lines, size_t max)
+sjl_file_tail(const char *path, off_t from, unsigned lines, size_t max)
 {
     int          fd;
     char        *s, *p;
@@ -455,10 +455,10 @@ sjl_file_tail(const char *path, unsigned lines, size_t max)
 
     s = NULL;
 
-    if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0) {
+    if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > from) {
         s = sjl_alloc(max + 1);
-        offset = sb.st_size > (off_t) max ? sb.st_size - (off_t) max : 0;
-        n = pread(fd, s, max, offset);
+        offset = sb.st_size - (off_t) max;
+        n = pread(fd, s, max, offset > from ? offset : from);
         s[n > 0 ? n : 0] = '\0';
     }
 

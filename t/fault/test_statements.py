@@ -258,6 +258,17 @@ def test_long_code_and_long_outputs(server):
         wait_until("no file is left", lambda: not sum(len(files) for _, _, files in os.walk(folder)))
 
 
+@pytest.mark.parametrize("words", ["", "words of its own"])
+def test_a_statement_that_ends_its_driver_is_told_what_was_logged_since(server, words):
+    with Channel(server.socket) as c:
+        session(c)
+        run(c, 0, "say of an earlier one")
+        submit(c, 0, "exit 7 " + words)
+        error = until(c, 0, 1, "ERROR")[1]
+        assert "exited with code 7" in error["message"], error
+        assert error["stack"].split("\n")[1:] == ([words] if words else []), error
+
+
 def test_completion(server):
     def complete(code, kind="", cursor=1 << 20):
         return c.send("session-complete", {"session": "0", "kind": kind, "cursor": cursor}, code)

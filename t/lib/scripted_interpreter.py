@@ -13,7 +13,9 @@ do it with.
     get             the word that was set; an error if there is none
     fail            an error, of a statement as of Livy: its state is FINISHED
     broken          an error of the interpreter: its state is ERROR
-    exit <code>     the process ends in the middle of the statement
+    say <words>     writes them to the driver's log
+    exit <code>     the process ends in the middle of the statement; what is
+                    behind the code it writes to the driver's log
     what else       is its own output
 
 A statement that begins while another one runs breaks the driver.
@@ -21,6 +23,7 @@ A statement that begins while another one runs breaks the driver.
 
 import json
 import os
+import sys
 import threading
 import time
 
@@ -75,13 +78,21 @@ def do_broken(_, __):
     raise RuntimeError("the interpreter is broken")
 
 
-def do_exit(_, rest):
-    os._exit(int(rest))
+def do_say(job, rest):
+    print(rest, file=sys.stderr, flush=True)
+    return plain(job, "")
+
+
+def do_exit(job, rest):
+    code, _, words = rest.partition(" ")
+    if words:
+        do_say(job, words)
+    os._exit(int(code))
 
 
 VERBS = {
     "sleep": do_sleep, "hang": do_hang, "set": do_set, "get": do_get,
-    "broken": do_broken, "exit": do_exit,
+    "broken": do_broken, "say": do_say, "exit": do_exit,
     "big": lambda job, rest: plain(job, "x" * int(rest)),
     "size": lambda job, _: plain(job, str(len(job.body))),
     "runs": lambda job, _: plain(job, str(KEPT["runs"])),

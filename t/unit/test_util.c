@@ -249,20 +249,33 @@ test_the_last_lines_of_a_file(void **state)
     folder = unit_folder();
     path = sjl_format("%s/log", folder);
 
-    assert_null(sjl_file_tail(path, 3, 100));
+    assert_null(sjl_file_tail(path, 0, 3, 100));
 
     unit_write(path, "1\n2\n3\n4\n5\n");
-    tail = sjl_file_tail(path, 3, 100);
+    tail = sjl_file_tail(path, 0, 3, 100);
     assert_string_equal(tail, "3\n4\n5");
     free(tail);
 
-    tail = sjl_file_tail(path, 3, 4);
+    tail = sjl_file_tail(path, 0, 3, 4);
     assert_string_equal(tail, "4\n5");
     free(tail);
 
-    tail = sjl_file_tail(path, 99, 100);
+    tail = sjl_file_tail(path, 0, 99, 100);
     assert_string_equal(tail, "1\n2\n3\n4\n5");
     free(tail);
+
+    /* what was there before is left out, and so is a file that has got less */
+
+    tail = sjl_file_tail(path, 6, 99, 100);
+    assert_string_equal(tail, "4\n5");
+    free(tail);
+
+    tail = sjl_file_tail(path, 4, 99, 4);
+    assert_string_equal(tail, "4\n5");
+    free(tail);
+
+    assert_null(sjl_file_tail(path, 10, 99, 100));
+    assert_null(sjl_file_tail(path, 20, 99, 100));
 
     free(path);
     unit_remove(folder);
@@ -410,7 +423,7 @@ test_the_whole_group_ends_with_its_leader(void **state)
     assert_int_equal(ended, 1);
 
     path = sjl_format("%s/log", folder);
-    tail = sjl_file_tail(path, 1, 100);
+    tail = sjl_file_tail(path, 0, 1, 100);
     assert_non_null(tail);
 
     /* it is somebody else's child now, who has to wait for it */
