@@ -25,7 +25,7 @@ static const char *ngx_http_sparkjob_livy_statement_state(
 static ngx_uint_t ngx_http_sparkjob_livy_done_of(
     ngx_http_sparkjob_record_t *rec);
 static uint64_t ngx_http_sparkjob_livy_started(
-    ngx_http_sparkjob_record_t *rec);
+    ngx_http_sparkjob_livy_statement_t *st);
 
 
 ngx_int_t
@@ -43,6 +43,7 @@ ngx_http_sparkjob_livy_statement_take(ngx_http_request_t *r,
     record = json_object_get(msg->meta, "record");
 
     st->number = json_integer_value(json_object_get(record, "statement"));
+    st->began = json_integer_value(json_object_get(record, "began"));
     st->killing = json_is_true(json_object_get(record, "killing"));
     st->id = ngx_http_sparkjob_record_string(st->rec, NGX_HTTP_SPARKJOB_KEY);
 
@@ -205,7 +206,7 @@ ngx_http_sparkjob_livy_statement_chain(ngx_http_request_t *r,
 
     b->last = ngx_sprintf(b->last, ",\"progress\":%ui.%03ui,\"started\":%uL,"
                           "\"completed\":%uL}", done / 1000, done % 1000,
-                          ngx_http_sparkjob_livy_started(st->rec),
+                          ngx_http_sparkjob_livy_started(st),
                           st->rec->final ? st->rec->end : 0);
 
     return head;
@@ -252,11 +253,25 @@ ngx_http_sparkjob_livy_done_of(ngx_http_sparkjob_record_t *rec)
 /* jobs begin when they are submitted, statements for Livy when they run */
 
 static uint64_t
-ngx_http_sparkjob_livy_started(ngx_http_sparkjob_record_t *rec)
+ngx_http_sparkjob_livy_started(ngx_http_sparkjob_livy_statement_t *st)
 {
-    if (rec->final && rec->of.job.micros / 1000 < rec->end - rec->start) {
-        return rec->end - rec->of.job.micros / 1000;
+    uint64_t                     millis;
+    ngx_http_sparkjob_record_t  *rec;
+
+    rec = st->rec;
+
+    if (rec->state == SJP_JOB_STARTED
+        || (rec->final && rec->of.job.micros == 0))
+    {
+        /* it has not run yet, or never will */
+        return 0;
     }
 
-    return rec->state == SJP_JOB_STARTED ? 0 : rec->start;
+    if (!rec->final) {
+        return st->began ? (uint64_t) st->began : rec->start;
+    }
+
+    millis = rec->of.job.micros / 1000;
+
+    return millis < rec->end - rec->start ? rec->end - millis : rec->start;
 }

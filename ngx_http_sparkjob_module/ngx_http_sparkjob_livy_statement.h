@@ -17,6 +17,7 @@
 typedef struct {
     ngx_http_sparkjob_record_t   *rec;
     json_int_t                    number;
+    json_int_t                    began;    /* ms; 0: it does not run */
     ngx_str_t                     id;       /* of the job that it is */
     ngx_str_t                     code;
     ngx_chain_t                  *output;   /* NULL: none (yet) */

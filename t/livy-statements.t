@@ -1,7 +1,7 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher('main', driver => {stop_timeout => 8}, livy => {max_statements => 300});
+launcher('main', driver => {stop_timeout => 8, kill_timeout => 2}, livy => {max_statements => 300});
 run_tests();
 
 my $ID = saved('id');
@@ -24,6 +24,23 @@ cmp_ok($cancelled->{completed}, '>=', $cancelled->{started}, 'it has an end');
 my $after = wait_for('the second one runs then', sub { my $s = told($second)->{json}; $s->{state} eq 'available' && $s });
 is_deeply($after->{output}, {status => 'ok', execution_count => $second, data => {'text/plain' => 'after it'}}, 'with its output');
 is(http('POST', "/sessions/$ID/statements/$second/cancel")->{status}, 200, 'what is over may be cancelled');
+
+# One that heeds nothing keeps its start, one that has never run has none.
+
+my $deaf = http('POST', '/sessions', '{"kind": "spark", "name": "deaf"}')->{json}{id};
+http('POST', "/sessions/$deaf/statements", '{"code": "' . $_ . '"}') for 'sleep 1000', 'hang', 'after it';
+sub deaf { http('GET', "/sessions/$deaf/statements/$_[0]")->{json} }
+my $hangs = wait_for('it runs', sub { my $s = deaf(1); $s->{state} eq 'running' && $s });
+cmp_ok($hangs->{started} - deaf(0)->{started}, '>=', 900, 'it starts when it runs, not when it was sent');
+is(deaf(2)->{started}, 0, 'what waits has not started');
+http('POST', "/sessions/$deaf/statements/$_/cancel") for 2, 1;
+my $given_up = wait_for('it is given up', sub { my $s = deaf(1); $s->{state} eq 'cancelled' && $s });
+is($given_up->{started}, $hangs->{started}, 'its start is what it was');
+cmp_ok($given_up->{completed} - $given_up->{started}, '>=', 1900, 'long before its end');
+my $never = deaf(2);
+is_deeply([@$never{qw(state started)}], ['cancelled', 0], 'what was cancelled before it ran has none');
+cmp_ok($never->{completed}, '>=', $given_up->{started}, 'but an end');
+is_deeply([map { $_->{started} } @{http('GET', "/sessions/$deaf/statements")->{json}{statements}}[1, 2]], [$given_up->{started}, 0], 'as in the list');
 
 # It is a job.
 

@@ -105,6 +105,10 @@ sjl_job_adopt(const sjl_job_row_t *row)
     job->published = job->row.rev;
     job->answered = job->row.state != SJP_JOB_STARTED;
 
+    /* not before that, nobody has kept more */
+
+    job->began = job->row.state == SJP_JOB_STARTED ? 0 : job->row.start;
+
     /* whether it has got to the driver the driver will tell */
 
     job->sent = 1;
@@ -485,6 +489,10 @@ sjl_job_record(const sjl_job_row_t *row)
 
     if (job->killing && row->statement >= 0) {
         (void) json_object_set_new(record, "killing", json_true());
+    }
+
+    if (job->began && row->statement >= 0) {
+        (void) json_object_set_new(record, "began", json_integer(job->began));
     }
 
     if (job->progress) {

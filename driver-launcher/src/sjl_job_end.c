@@ -25,6 +25,7 @@
 static void sjl_job_result_moved(sjl_file_op_t *fop);
 static void sjl_job_finish(sjl_job_t *job, sjp_job_state_e state,
     sjl_payload_e payload, char *data, size_t size);
+static int64_t sjl_job_micros(const sjl_job_t *job);
 static void sjl_job_kill_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 
@@ -220,8 +221,8 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
     job->row.data.len = data ? size : 0;
     job->row.size = payload == SJL_PAYLOAD_ERROR ? 0 : (int64_t) size;
 
-    job->row.run_micros = job->run_micros;
     job->row.end = job->end < job->row.start ? sjl_now() : job->end;
+    job->row.run_micros = sjl_job_micros(job);
 
     job->row.progress = job->progress;
     job->progress = NULL;
@@ -251,6 +252,23 @@ sjl_job_finish(sjl_job_t *job, sjp_job_state_e state, sjl_payload_e payload,
     if (job->context->durable) {
         sjl_job_save(job, 0);
     }
+}
+
+
+/* its driver may have had no time to tell; 0 is what has never run */
+
+static int64_t
+sjl_job_micros(const sjl_job_t *job)
+{
+    int64_t  micros;
+
+    if (job->run_micros || job->began == 0) {
+        return job->run_micros;
+    }
+
+    micros = (job->row.end - job->began) * 1000;
+
+    return micros > 0 ? micros : 1;
 }
 
 

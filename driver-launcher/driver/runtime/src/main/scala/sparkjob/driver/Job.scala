@@ -252,9 +252,12 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
     tell(Letter(Message.Started, Nil, Bytes(Frame.Nothing), patient = request.sync))
     mark(Trace.Run)
     val begin = System.nanoTime()
-    val output = site.interpreters.execute(request.kind, Statement(id, code, () => joinSpark()))
-    runNanos = math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
-    mark(Trace.Ran)
+    val output = try {
+      site.interpreters.execute(request.kind, Statement(id, code, () => joinSpark()))
+    } finally {
+      runNanos = math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
+      mark(Trace.Ran)
+    }
     Ending(resultLetter("FINISHED", body(output, number)), None)
   }
 

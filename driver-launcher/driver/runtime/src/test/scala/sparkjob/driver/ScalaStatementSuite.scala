@@ -187,6 +187,18 @@ class ScalaStatementSuite {
     assertEquals("k1: Int = 1\n", text("val k1 = 1"))
   }
 
+  @Test def aKilledStatementTellsHowLongItHasRun(): Unit = {
+    val rows = "range(1000000000) a join range(1000000) b on a.id % 7 = b.id % 3"
+    val id = launcher.beginStatement("sql", s"select count(*) from $rows")
+    assertEquals(Message.Started, launcher.receive().kind)
+    Thread.sleep(500)
+    launcher.send(Message.Kill, Json.obj().put("id", id))
+    val told = launcher.receive()
+    assertEquals("KILLED", told.state)
+    assertTrue(told.toString, told.meta.get("runMicros").asLong >= 400000)
+    launcher.acknowledge(id)
+  }
+
   @Test def aLoopThatHeedsNoInterruptIsEnded(): Unit = {
     for (turn <- Seq("turns += 1", "println(turns)")) {
       val begun = Files.createTempDirectory(launcher.folder, "loop").resolve("begun")
