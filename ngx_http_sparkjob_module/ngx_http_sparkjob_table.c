@@ -7,11 +7,12 @@
  * to them, and when.
  *
  * Records are found by their key, jobs also by their start, contexts that are
- * sessions by their number.  When the pool is
- * full the records that have been final for the longest go first.  "horizon" is
- * the latest start of a job that may be missing: a list that comes down to
- * there, and the look-up of an unknown id while there is a horizon, are the
- * launcher's.
+ * sessions by their number.  A name is that of its newest context; a session
+ * that has died, and whose name is another's since, has its number only as long
+ * as it is shown.  When the pool is full the records that have been final for
+ * the longest go first.  "horizon" is the latest start of a job that may be
+ * missing: a list that comes down to there, and the look-up of an unknown id
+ * while there is a horizon, are the launcher's.
  */
 
 
@@ -25,6 +26,11 @@
     ((rec)->kind == NGX_HTTP_SPARKJOB_CONTEXT && (rec)->of.session.number >= 0)
 
 
+static ngx_uint_t ngx_http_sparkjob_table_name_locked(
+    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_record_t *rec, ngx_uint_t force);
+static ngx_uint_t ngx_http_sparkjob_table_stays(
+    ngx_http_sparkjob_record_t *rec);
 static void ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_node_t *node);
 static ngx_uint_t ngx_http_sparkjob_table_newer(
@@ -33,6 +39,9 @@ static ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_alloc_locked(
     ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh, size_t size);
 static ngx_int_t ngx_http_sparkjob_table_evict_locked(
     ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh);
+static void ngx_http_sparkjob_table_sweep_tree_locked(
+    ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh,
+    ngx_rbtree_t *tree);
 static void ngx_http_sparkjob_table_insert(ngx_rbtree_node_t *temp,
     ngx_rbtree_node_t *rbnode, ngx_rbtree_node_t *sentinel);
 static ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_node(
@@ -123,6 +132,52 @@ ngx_http_sparkjob_table_find_locked(ngx_http_sparkjob_sh_t *sh,
 }
 
 
+/* that of the very same one: a name may be another context's by now */
+
+ngx_http_sparkjob_node_t *
+ngx_http_sparkjob_table_same_locked(ngx_http_sparkjob_sh_t *sh,
+    ngx_http_sparkjob_record_t *rec)
+{
+    ngx_str_t                    key;
+    ngx_rbtree_node_t           *rbnode;
+    ngx_http_sparkjob_node_t    *node;
+    ngx_http_sparkjob_cursor_t   cursor;
+
+    key.data = ngx_http_sparkjob_record_key(rec);
+    key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
+
+    node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
+
+    if (node && ngx_http_sparkjob_record_same(&node->record, rec)) {
+        return node;
+    }
+
+    if (!ngx_http_sparkjob_table_is_session(rec)) {
+        return NULL;
+    }
+
+    cursor.key = (ngx_rbtree_key_t) rec->of.session.number;
+    cursor.order = (uint64_t) -1;
+    ngx_str_null(&cursor.name);
+
+    rbnode = ngx_http_sparkjob_table_after_locked(&sh->by_session, &cursor);
+
+    /* until a snapshot is loaded another launcher's may have the number, too */
+
+    while (rbnode && rbnode->key == cursor.key) {
+        node = ngx_http_sparkjob_table_node(rbnode);
+
+        if (ngx_http_sparkjob_record_same(&node->record, rec)) {
+            return node;
+        }
+
+        rbnode = ngx_rbtree_next(&sh->by_session, rbnode);
+    }
+
+    return NULL;
+}
+
+
 /* the first node behind the cursor, which may itself be gone */
 
 ngx_rbtree_node_t *
@@ -156,6 +211,21 @@ ngx_http_sparkjob_table_record(ngx_rbtree_node_t *rbnode)
 }
 
 
+/* a session that has died is shown for a while */
+
+ngx_uint_t
+ngx_http_sparkjob_table_is_shown(ngx_http_sparkjob_record_t *rec)
+{
+    ngx_http_sparkjob_session_part_t  *session;
+
+    session = &rec->of.session;
+
+    return session->number >= 0
+           && (!rec->final
+               || (json_int_t) session->until > ngx_http_sparkjob_now());
+}
+
+
 /* the name is not copied: it is good as long as the lock is held */
 
 void
@@ -185,13 +255,10 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
 {
     size_t                     size;
     uint64_t                   order;
-    ngx_str_t                  key;
+    ngx_uint_t                 named;
     ngx_http_sparkjob_node_t  *node;
 
-    key.data = ngx_http_sparkjob_record_key(rec);
-    key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
-
-    node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
+    node = ngx_http_sparkjob_table_same_locked(sh, rec);
 
     if (node) {
 
@@ -207,6 +274,12 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
 
     } else {
         order = ++sh->order;
+    }
+
+    named = ngx_http_sparkjob_table_name_locked(zone, sh, rec, force);
+
+    if (!named && !ngx_http_sparkjob_table_stays(rec)) {
+        return;
     }
 
     SPARKJOB_FAULT("zone.put");
@@ -243,8 +316,58 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
     }
 
     node->order = order;
+    node->nameless = !named;
 
     ngx_http_sparkjob_table_link_locked(sh, node);
+}
+
+
+/* whether the record has the name, which it may take from another context */
+
+static ngx_uint_t
+ngx_http_sparkjob_table_name_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_record_t *rec,
+    ngx_uint_t force)
+{
+    ngx_str_t                  key;
+    ngx_http_sparkjob_node_t  *node;
+
+    key.data = ngx_http_sparkjob_record_key(rec);
+    key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
+
+    node = rec->kind == NGX_HTTP_SPARKJOB_CONTEXT
+           ? ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key) : NULL;
+
+    if (node == NULL) {
+        return 1;
+    }
+
+    if (!(force && node->generation != sh->generation)
+        && rec->start < node->record.start)
+    {
+        return 0;
+    }
+
+    if (ngx_http_sparkjob_table_stays(&node->record)) {
+        ngx_rbtree_delete(&sh->by_key[rec->kind], &node->by_key);
+        node->nameless = 1;
+
+    } else {
+        ngx_http_sparkjob_table_remove_locked(zone, sh, node);
+    }
+
+    return 1;
+}
+
+
+/* whether it is of use without its name */
+
+static ngx_uint_t
+ngx_http_sparkjob_table_stays(ngx_http_sparkjob_record_t *rec)
+{
+    return rec->final
+           && rec->kind == NGX_HTTP_SPARKJOB_CONTEXT
+           && ngx_http_sparkjob_table_is_shown(rec);
 }
 
 
@@ -263,7 +386,10 @@ ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
                                          ngx_http_sparkjob_record_key(rec),
                                          rec->len[NGX_HTTP_SPARKJOB_KEY]);
     node->by_key.data = 0;
-    ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
+
+    if (!node->nameless) {
+        ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
+    }
 
     if (rec->kind == NGX_HTTP_SPARKJOB_JOB) {
         node->by_start.key = ~(ngx_rbtree_key_t) rec->start;
@@ -289,13 +415,8 @@ static ngx_uint_t
 ngx_http_sparkjob_table_newer(ngx_http_sparkjob_record_t *old,
     ngx_http_sparkjob_record_t *rec)
 {
-    if (rec->kind == NGX_HTTP_SPARKJOB_BINARY
-        || !ngx_http_sparkjob_record_same(old, rec))
-    {
-        return rec->start >= old->start;
-    }
-
-    return rec->rev > old->rev;
+    return rec->kind == NGX_HTTP_SPARKJOB_BINARY ? rec->start >= old->start
+                                                 : rec->rev > old->rev;
 }
 
 
@@ -358,7 +479,9 @@ void
 ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node)
 {
-    ngx_rbtree_delete(&sh->by_key[node->record.kind], &node->by_key);
+    if (!node->nameless) {
+        ngx_rbtree_delete(&sh->by_key[node->record.kind], &node->by_key);
+    }
 
     if (node->record.kind == NGX_HTTP_SPARKJOB_JOB) {
         ngx_rbtree_delete(&sh->by_start, &node->by_start);
@@ -403,9 +526,7 @@ void
 ngx_http_sparkjob_table_busy_locked(ngx_http_sparkjob_node_t *node,
     ngx_http_sparkjob_record_t *rec)
 {
-    if (ngx_http_sparkjob_record_same(&node->record, rec)) {
-        ngx_http_sparkjob_livy_mark(&node->record, rec->of.session.busy);
-    }
+    ngx_http_sparkjob_livy_mark(&node->record, rec->of.session.busy);
 }
 
 
@@ -415,27 +536,37 @@ void
 ngx_http_sparkjob_table_sweep_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh)
 {
-    ngx_uint_t                 i;
-    ngx_rbtree_t              *tree;
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
+        ngx_http_sparkjob_table_sweep_tree_locked(zone, sh, &sh->by_key[i]);
+    }
+
+    /* some have nothing but a number */
+
+    ngx_http_sparkjob_table_sweep_tree_locked(zone, sh, &sh->by_session);
+}
+
+
+static void
+ngx_http_sparkjob_table_sweep_tree_locked(ngx_http_sparkjob_zone_t *zone,
+    ngx_http_sparkjob_sh_t *sh, ngx_rbtree_t *tree)
+{
     ngx_rbtree_node_t         *rbnode, *next;
     ngx_http_sparkjob_node_t  *node;
 
-    for (i = 0; i < NGX_HTTP_SPARKJOB_NKINDS; i++) {
-        tree = &sh->by_key[i];
+    if (tree->root == tree->sentinel) {
+        return;
+    }
 
-        if (tree->root == tree->sentinel) {
-            continue;
-        }
+    rbnode = ngx_rbtree_min(tree->root, tree->sentinel);
 
-        rbnode = ngx_rbtree_min(tree->root, tree->sentinel);
+    for ( /* void */ ; rbnode; rbnode = next) {
+        next = ngx_rbtree_next(tree, rbnode);
+        node = ngx_http_sparkjob_table_node(rbnode);
 
-        for ( /* void */ ; rbnode; rbnode = next) {
-            next = ngx_rbtree_next(tree, rbnode);
-            node = ngx_http_sparkjob_table_node(rbnode);
-
-            if (node->generation != sh->generation) {
-                ngx_http_sparkjob_table_remove_locked(zone, sh, node);
-            }
+        if (node->generation != sh->generation) {
+            ngx_http_sparkjob_table_remove_locked(zone, sh, node);
         }
     }
 }

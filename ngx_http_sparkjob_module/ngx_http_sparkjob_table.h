@@ -23,6 +23,7 @@ typedef struct {
     ngx_uint_t                  generation;
     uint64_t                    order;          /* of jobs of one millisecond */
     uint64_t                    stamp;          /* of its last change */
+    ngx_uint_t                  nameless;       /* not in by_key */
     ngx_http_sparkjob_record_t  record;
 } ngx_http_sparkjob_node_t;
 
@@ -91,10 +92,13 @@ typedef struct {
 ngx_int_t ngx_http_sparkjob_table_init_locked(ngx_slab_pool_t *shpool);
 ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_find_locked(
     ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_kind_e kind, ngx_str_t *key);
+ngx_http_sparkjob_node_t *ngx_http_sparkjob_table_same_locked(
+    ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_record_t *rec);
 ngx_rbtree_node_t *ngx_http_sparkjob_table_after_locked(ngx_rbtree_t *tree,
     ngx_http_sparkjob_cursor_t *cursor);
 ngx_http_sparkjob_record_t *ngx_http_sparkjob_table_record(
     ngx_rbtree_node_t *rbnode);
+ngx_uint_t ngx_http_sparkjob_table_is_shown(ngx_http_sparkjob_record_t *rec);
 void ngx_http_sparkjob_table_cursor_locked(ngx_rbtree_node_t *rbnode,
     ngx_http_sparkjob_cursor_t *cursor);
 void ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,

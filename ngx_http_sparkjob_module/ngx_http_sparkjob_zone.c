@@ -59,8 +59,6 @@ static ngx_uint_t ngx_http_sparkjob_zone_fresh_locked(
 static void ngx_http_sparkjob_zone_walk_locked(ngx_http_sparkjob_sh_t *sh,
     ngx_http_sparkjob_query_t *query, ngx_http_sparkjob_rows_t *rows,
     ngx_http_sparkjob_walk_t *walk);
-static ngx_uint_t ngx_http_sparkjob_zone_is_shown(
-    ngx_http_sparkjob_record_t *rec);
 static ngx_uint_t ngx_http_sparkjob_zone_is(ngx_http_sparkjob_record_t *rec,
     ngx_uint_t n, ngx_str_t *wanted);
 static ngx_pid_t ngx_http_sparkjob_zone_lost_loader(
@@ -418,7 +416,7 @@ ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
                                             &query->class);
     }
 
-    if (query->sessions && !ngx_http_sparkjob_zone_is_shown(rec)) {
+    if (query->sessions && !ngx_http_sparkjob_table_is_shown(rec)) {
         return 0;
     }
 
@@ -426,21 +424,6 @@ ngx_http_sparkjob_zone_wanted(ngx_http_sparkjob_query_t *query,
 
     return query->own.len == 0
            || ngx_http_sparkjob_is_own(&query->own, key.data, key.len);
-}
-
-
-/* a session that has died is shown for a while */
-
-static ngx_uint_t
-ngx_http_sparkjob_zone_is_shown(ngx_http_sparkjob_record_t *rec)
-{
-    ngx_http_sparkjob_session_part_t  *session;
-
-    session = &rec->of.session;
-
-    return session->number >= 0
-           && (!rec->final
-               || (json_int_t) session->until > ngx_http_sparkjob_now());
 }
 
 
@@ -466,17 +449,9 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
     ngx_http_sparkjob_record_t *rec, ngx_http_sparkjob_op_e op,
     ngx_http_sparkjob_event_t *ev)
 {
-    ngx_str_t                  key;
     ngx_uint_t                 mine, foreign;
     ngx_http_sparkjob_sh_t    *sh;
     ngx_http_sparkjob_node_t  *node;
-
-    ngx_str_null(&key);
-
-    if (rec) {
-        key.data = ngx_http_sparkjob_record_key(rec);
-        key.len = rec->len[NGX_HTTP_SPARKJOB_KEY];
-    }
 
     sh = ngx_http_sparkjob_zone_lock(ch->zone);
 
@@ -500,13 +475,10 @@ ngx_http_sparkjob_zone_event(ngx_http_sparkjob_channel_t *ch, uint64_t seq,
         ngx_http_sparkjob_table_put_locked(ch->zone, sh, rec, 0);
 
     } else if (rec) {
-        node = ngx_http_sparkjob_table_find_locked(sh, rec->kind, &key);
+        node = ngx_http_sparkjob_table_same_locked(sh, rec);
 
         if (node && op == NGX_HTTP_SPARKJOB_OP_REMOVE) {
-
-            if (ngx_http_sparkjob_record_same(&node->record, rec)) {
-                ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
-            }
+            ngx_http_sparkjob_table_remove_locked(ch->zone, sh, node);
 
         } else if (node && op == NGX_HTTP_SPARKJOB_OP_BUSY) {
             ngx_http_sparkjob_table_busy_locked(node, rec);

@@ -1,7 +1,7 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher('main', driver => {stop_timeout => 8});
+launcher('main', dao => 'sqlite', driver => {stop_timeout => 8});
 launcher('few', max_contexts => 1);
 run_tests();
 
@@ -38,6 +38,34 @@ for my $path ("/sessions/$id", "/sessions/$id/log", "/sessions/$id/log?from=0&si
 is(http('DELETE', "/sessions/$id")->{body}, '{"msg":"deleted"}', 'it is deleted');
 is(http('GET', "/sessions/$id")->{status}, 404, 'and not there any longer');
 wait_for('nor in the list', sub { (last_of_list()->{id} // -1) != $id });
+
+# One that died stays, whoever has its name since, until it is deleted.
+
+sub ids { [map { $_->{id} } @{http('GET', '/sessions')->{json}{sessions}}] }
+my @dup;
+for my $code ('exit 1', 'exit 1', '') {
+    push @dup, my $new = http('POST', '/sessions', '{"name": "dup", "kind": "spark"}')->{json}{id};
+    wait_for('it is idle', sub { state_of($new) eq 'idle' });
+    next if !$code;
+    http('POST', "/sessions/$new/statements", qq({"code": "$code"}));
+    wait_for('it is dead', sub { state_of($new) eq 'dead' });
+}
+is_deeply(ids(), \@dup, 'the list has those that died beside the one that lives');
+is(http('GET', '/sessions')->{json}{total}, 3, 'and counts them');
+is(scalar(grep { $_ eq 'dup' } @{http('GET', '/js/contexts')->{json}}), 1, 'as a context the name is there once');
+is(http('GET', '/js/contexts/dup')->{json}{state}, 'RUNNING', 'and that of the last one');
+is(http('GET', '/sessions/dup')->{json}{id}, $dup[2], 'as of sessions');
+kill_launcher();
+start_launcher();
+wait_for('the next launcher is there', sub { http('GET', '/js/healthz')->{status} == 200 });
+sleep 0.5;
+is_deeply(ids(), \@dup, 'a snapshot has them, too');
+http('DELETE', "/sessions/$dup[2]");
+is_deeply(ids(), [@dup[0, 1]], 'without the one that lived they stay');
+http('DELETE', "/sessions/$dup[0]");
+wait_for('one that is deleted does not', sub { "@{ids()}" eq $dup[1] });
+http('DELETE', "/sessions/$dup[1]");
+wait_for('nor does the last one', sub { !@{ids()} });
 
 # A context of the other dialect is a session, a session a context.
 

@@ -34,6 +34,29 @@ sjl_memory_context_session(sjl_dao_t *dao, int64_t session, sjl_dao_row_pt fn,
 }
 
 
+/* about: that they end in the order in which they began */
+
+int
+sjl_memory_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t  *entry, *list;
+
+    list = sjl_memory(dao)->contexts.list;
+
+    for (entry = list ? list->prev : NULL; entry && limit > 0;
+         entry = entry == list ? NULL : entry->prev)
+    {
+        if (((sjl_context_row_t *) entry->row)->until > now) {
+            fn(data, entry->row);
+            limit--;
+        }
+    }
+
+    return SJL_OK;
+}
+
+
 int
 sjl_memory_session_forget(sjl_dao_t *dao, const char *id)
 {

@@ -251,7 +251,9 @@ static const char *const  sjl_migrations[] = {
     " reason TEXT,"
     " spec TEXT NOT NULL);",
 
-    "ALTER TABLE contexts ADD COLUMN added TEXT;"
+    "ALTER TABLE contexts ADD COLUMN added TEXT;",
+
+    "CREATE INDEX contexts_until ON contexts (until) WHERE until > 0;"
 };
 
 

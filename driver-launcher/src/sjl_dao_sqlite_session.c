@@ -23,6 +23,22 @@ sjl_sqlite_context_session(sjl_dao_t *dao, int64_t session, sjl_dao_row_pt fn,
 
 
 int
+sjl_sqlite_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = sjl_sqlite_statement(dao, SJL_SQL_CONTEXT_SHOWN);
+
+    (void) sqlite3_bind_int64(stmt, 1, now);
+    (void) sqlite3_bind_int64(stmt, 2, limit);
+
+    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_SHOWN, &sjl_contexts_table, fn,
+                           data);
+}
+
+
+int
 sjl_sqlite_session_forget(sjl_dao_t *dao, const char *id)
 {
     (void) sqlite3_bind_text(

@@ -80,6 +80,7 @@ static void sjl_reader_add_context(void *data, const void *row);
 static void sjl_reader_add_job(void *data, const void *row);
 static void *sjl_reader_grow(void *rows, size_t n, size_t size);
 static int sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao);
+static int sjl_snapshot_contexts_shown(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_snapshot_contexts_alive(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_snapshot_jobs_alive(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
@@ -101,8 +102,13 @@ static const sjl_step_t  sjl_step_jobs_alive = {
     sjl_snapshot_jobs_alive, sjl_reader_send_jobs, &sjl_step_jobs
 };
 
+static const sjl_step_t  sjl_step_contexts_shown = {
+    sjl_snapshot_contexts_shown, sjl_reader_send_contexts, &sjl_step_jobs_alive
+};
+
 static const sjl_step_t  sjl_step_contexts_final = {
-    sjl_snapshot_contexts_final, sjl_reader_send_contexts, &sjl_step_jobs_alive
+    sjl_snapshot_contexts_final, sjl_reader_send_contexts,
+    &sjl_step_contexts_shown
 };
 
 /* a name is never that of an older context while the snapshot is loaded */
@@ -344,6 +350,16 @@ sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao)
 }
 
 
+/* also those whose name has been another's since */
+
+static int
+sjl_snapshot_contexts_shown(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    return dao->type->context_shown(dao, sjl_now(), reader->left,
+                                    sjl_reader_add_context, reader);
+}
+
+
 static int
 sjl_snapshot_contexts_alive(sjl_reader_t *reader, sjl_dao_t *dao)
 {
@@ -439,8 +455,8 @@ sjl_reader_send_contexts(sjl_reader_t *reader)
     sjl_context_row_t  *row;
 
     for (i = 0; i < reader->n; i++) {
-        row = &reader->rows.contexts[reader->step == &sjl_step_contexts_final
-                                     ? reader->n - 1 - i : i];
+        row = &reader->rows.contexts[reader->step == &sjl_step_snapshot
+                                     ? i : reader->n - 1 - i];
 
         meta = sjl_record_put("context", sjl_session_record(row));
         sjl_request_record(reader->request, meta, NULL, 0);

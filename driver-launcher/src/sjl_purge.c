@@ -241,6 +241,7 @@ sjl_purge_context(void *data, const void *row)
     copy->id = sjl_strdup(context->id);
     copy->name = sjl_strdup(context->name);
     copy->user = sjl_strdup(context->user);
+    copy->session = context->session;
 }
 
 
@@ -326,8 +327,9 @@ sjl_purge_context_gone(sjl_purge_t *purge, size_t i)
     row = &purge->rows.contexts[i];
 
     sjl_channel_publish("remove", "context",
-                        json_pack("{s:s, s:s, s:s*}", "id", row->id, "name",
-                                  row->name, "user", row->user),
+                        json_pack("{s:s, s:s, s:s*, s:I}", "id", row->id,
+                                  "name", row->name, "user", row->user,
+                                  "session", (json_int_t) row->session),
                         NULL, 0);
 
     sjl_folder_remove(sjl_path_context(row->id, ""));

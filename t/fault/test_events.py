@@ -229,6 +229,49 @@ def test_an_old_context_that_is_forgotten_leaves_the_new_one_of_its_name(fake):
         assert stream.next() == ("remove", {"kind": "context", "name": "c"})
 
 
+def listed(fake):
+    """The numbers of the sessions in the list, and the contexts."""
+    settled(fake)
+    sessions = fake.server.get("/livy/sessions")[1]
+    assert sessions["total"] == len(sessions["sessions"])
+    return [s["id"] for s in sessions["sessions"]], fake.server.get("/contexts")[1]
+
+
+def test_a_session_that_died_is_listed_though_another_one_has_its_name(fake):
+    later = int(time.time() * 1000) + 600000
+
+    def put(number, state="RUNNING", **more):
+        return fake.put("context", f"dup {number}", {"id": job_id(number), "name": "dup", "user": "", "start": 1 + number,
+                                                     "state": state, "session": number, "kind": "spark", **more})
+
+    for number in range(4):
+        put(number)
+        if number < 3:
+            put(number, "ERROR", end=2, until=later)
+    assert listed(fake) == ([0, 1, 2, 3], ["dup"])
+    # what is told of an old one late is told of that one
+    put(1, "ERROR", reason="why")
+    assert listed(fake) == ([0, 1, 2, 3], ["dup"])
+    put(0, "ERROR", until=0)
+    assert listed(fake) == ([1, 2, 3], ["dup"])
+    fake.publish("remove", "context", {"id": job_id(1), "name": "dup", "session": 1})
+    assert listed(fake) == ([2, 3], ["dup"])
+    put(3, "FINISHED", end=3, until=0)
+    assert listed(fake) == ([2], [])
+    # it may be over only after the next one is there
+    put(5)
+    put(4, "ERROR", end=4, until=later)
+    assert listed(fake) == ([2, 4, 5], ["dup"])
+    # a snapshot tells the same, in whichever order, and of the others no more
+    fake.records = dict(reversed([(key, record) for key, record in fake.records.items()
+                                  if key[1] not in ("dup 1", "dup 2")]))
+    fake.stop()
+    with FakeLauncher(fake.server.socket, keep=fake) as new:
+        new.server = fake.server
+        connected(new)
+        wait_until("the snapshot is loaded", lambda: listed(new) == ([4, 5], ["dup"]))
+
+
 @pytest.mark.parametrize("last_id", ["nonsense", "1-1", "-", "12-", "99999999999999999999-1"])
 def test_an_id_that_cannot_be_continued_from_is_a_reset(fake, last_id):
     fake.put_job(job_id(1))

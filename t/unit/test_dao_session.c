@@ -260,6 +260,51 @@ test_a_session_that_died_is_forgotten(void **state)
 
 
 static void
+test_sessions_that_died_are_shown(void **state)
+{
+    int                 i;
+    char                id[16];
+    found_t             found;
+    fixture_t          *f;
+    sjl_context_row_t   context;
+
+    f = *state;
+    memset(&found, 0, sizeof(found));
+
+    assert_int_equal(f->type->begin(f->dao), SJL_OK);
+
+    for (i = 0; i < 5; i++) {
+        (void) snprintf(id, sizeof(id), "c%d", i);
+        context_row(&context, id, "dup");
+        context.session = i;
+        context.until = i == 4 ? 0 : 70 + i;
+        context.final = i < 4;
+        context.state = i < 4 ? SJP_CONTEXT_ERROR : SJP_CONTEXT_RUNNING;
+        assert_int_equal(f->type->context_add(f->dao, &context), SJL_OK);
+    }
+
+    assert_int_equal(f->type->commit(f->dao), SJL_OK);
+
+    assert_int_equal(f->type->context_shown(f->dao, 70, 10, found_context,
+                                            &found), SJL_OK);
+    assert_int_equal(found.n, 3);
+    assert_string_equal(found.ids[0], "c3");
+    assert_string_equal(found.ids[2], "c1");
+    forget(&found);
+
+    assert_int_equal(f->type->context_shown(f->dao, 70, 2, found_context,
+                                            &found), SJL_OK);
+    assert_int_equal(found.n, 2);
+    assert_string_equal(found.ids[1], "c2");
+    forget(&found);
+
+    assert_int_equal(f->type->context_shown(f->dao, 73, 10, found_context,
+                                            &found), SJL_OK);
+    assert_int_equal(found.n, 0);
+}
+
+
+static void
 found_number(void *data, const void *row)
 {
     const sjl_number_row_t  *number;
@@ -314,6 +359,7 @@ main(void)
         EACH(test_statements_are_listed_by_their_numbers),
         EACH(test_a_number_of_a_statement_is_given_once),
         EACH(test_a_session_that_died_is_forgotten),
+        EACH(test_sessions_that_died_are_shown),
         EACH(test_a_smaller_number_takes_no_larger_one_back)
     };
 
