@@ -12,6 +12,7 @@ import scala.collection.mutable
 import scala.reflect.NameTransformer
 import scala.runtime.ScalaRunTime
 import scala.tools.nsc.{Global, Phase, Settings, SubComponent}
+import scala.tools.nsc.backend.jvm.QuickBackend
 import scala.tools.nsc.reporters.Reporter
 
 /**
@@ -245,8 +246,18 @@ private trait QuickGlobal extends ReplGlobal { self =>
 
   override protected def computeInternalPhases(): Unit = {
     super.computeInternalPhases()
-    phasesSet -= specializeTypes
-    addToPhasesSet(quickSpecialize, phasesDescMap(specializeTypes))
+    for ((slow, quick) <- Seq(specializeTypes -> quickSpecialize, genBCode -> quickBackend)) {
+      phasesSet -= slow
+      addToPhasesSet(quick, phasesDescMap(slow))
+    }
+  }
+
+  /** In the place of another phase. */
+  private abstract class InPlaceOf(slow: SubComponent) extends SubComponent {
+    override val global: self.type = self
+    override val phaseName: String = slow.phaseName
+    override val runsAfter: List[String] = slow.runsAfter
+    override val runsRightAfter: Option[String] = slow.runsRightAfter
   }
 
   /**
@@ -254,12 +265,7 @@ private trait QuickGlobal extends ReplGlobal { self =>
    * which takes a quarter of the time for a small piece of code. Only what is a function or extends
    * a class can refer to that.
    */
-  private object quickSpecialize extends SubComponent {
-    override val global: self.type = self
-    override val phaseName: String = specializeTypes.phaseName
-    override val runsAfter: List[String] = specializeTypes.runsAfter
-    override val runsRightAfter: Option[String] = specializeTypes.runsRightAfter
-
+  private object quickSpecialize extends InPlaceOf(specializeTypes) {
     override def newPhase(prev: Phase): StdPhase = {
       // made first: the one that is made last is the next one of prev
       val whole = specializeTypes.newPhase(prev)
@@ -280,5 +286,23 @@ private trait QuickGlobal extends ReplGlobal { self =>
 
     private def isWrapper(symbol: Symbol): Boolean = nme.isReplWrapperName(symbol.name) ||
       symbol.owner.isPackageClass && symbol.owner.name.startsWith(QuickMain.Own)
+  }
+
+  /** The first run is Scala's own, which makes what the others use. */
+  private object quickBackend extends InPlaceOf(genBCode) {
+    private var first = true
+
+    override def newPhase(prev: Phase): StdPhase = {
+      val whole = genBCode.newPhase(prev)
+      new StdPhase(prev) {
+        override def apply(unit: CompilationUnit): Unit = whole.apply(unit)
+        override def run(): Unit = if (first) {
+          whole.run()
+          first = false
+        } else {
+          QuickBackend.run(genBCode)(super.run())
+        }
+      }
+    }
   }
 }
