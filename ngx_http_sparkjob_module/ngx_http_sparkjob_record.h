@@ -114,6 +114,7 @@ typedef struct {
                                                seen through nginx; or 0 */
     uint32_t                      ui_len;
     uint8_t                       busy;     /* its statements run, or wait */
+    uint8_t                       nameless; /* its name is another context's */
 } ngx_http_sparkjob_session_part_t;
 
 

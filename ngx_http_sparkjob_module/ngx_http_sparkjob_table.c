@@ -25,6 +25,9 @@
 #define ngx_http_sparkjob_table_is_session(rec)                               \
     ((rec)->kind == NGX_HTTP_SPARKJOB_CONTEXT && (rec)->of.session.number >= 0)
 
+#define ngx_http_sparkjob_table_is_named(rec)                                 \
+    ((rec)->kind != NGX_HTTP_SPARKJOB_CONTEXT || !(rec)->of.session.nameless)
+
 
 static ngx_uint_t ngx_http_sparkjob_table_name_locked(
     ngx_http_sparkjob_zone_t *zone, ngx_http_sparkjob_sh_t *sh,
@@ -316,7 +319,10 @@ ngx_http_sparkjob_table_put_locked(ngx_http_sparkjob_zone_t *zone,
     }
 
     node->order = order;
-    node->nameless = !named;
+
+    if (rec->kind == NGX_HTTP_SPARKJOB_CONTEXT) {
+        node->record.of.session.nameless = !named;
+    }
 
     ngx_http_sparkjob_table_link_locked(sh, node);
 }
@@ -350,7 +356,7 @@ ngx_http_sparkjob_table_name_locked(ngx_http_sparkjob_zone_t *zone,
 
     if (ngx_http_sparkjob_table_stays(&node->record)) {
         ngx_rbtree_delete(&sh->by_key[rec->kind], &node->by_key);
-        node->nameless = 1;
+        node->record.of.session.nameless = 1;
 
     } else {
         ngx_http_sparkjob_table_remove_locked(zone, sh, node);
@@ -387,7 +393,7 @@ ngx_http_sparkjob_table_link_locked(ngx_http_sparkjob_sh_t *sh,
                                          rec->len[NGX_HTTP_SPARKJOB_KEY]);
     node->by_key.data = 0;
 
-    if (!node->nameless) {
+    if (ngx_http_sparkjob_table_is_named(rec)) {
         ngx_rbtree_insert(&sh->by_key[rec->kind], &node->by_key);
     }
 
@@ -479,7 +485,7 @@ void
 ngx_http_sparkjob_table_remove_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh, ngx_http_sparkjob_node_t *node)
 {
-    if (!node->nameless) {
+    if (ngx_http_sparkjob_table_is_named(&node->record)) {
         ngx_rbtree_delete(&sh->by_key[node->record.kind], &node->by_key);
     }
 

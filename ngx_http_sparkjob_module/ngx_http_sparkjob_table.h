@@ -23,7 +23,6 @@ typedef struct {
     ngx_uint_t                  generation;
     uint64_t                    order;          /* of jobs of one millisecond */
     uint64_t                    stamp;          /* of its last change */
-    ngx_uint_t                  nameless;       /* not in by_key */
     ngx_http_sparkjob_record_t  record;
 } ngx_http_sparkjob_node_t;
 
