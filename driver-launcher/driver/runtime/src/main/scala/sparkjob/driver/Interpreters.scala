@@ -40,6 +40,8 @@ class Interpreters(
   private val makers = Map[String, () => Interpreter](
     Scala -> (() => scala()),
     Python -> (() => new PythonInterpreter(workers, settings.statementOutput, ended(Python, _))),
+    R -> (() => new RInterpreter(context.sparkContext, settings.statementOutput,
+      folders.out.resolveSibling("r"), ended(R, _))),
     "sql" -> (() => new SqlInterpreter(context.session, settings.sqlRows)))
 
   private lazy val workers =
@@ -119,9 +121,7 @@ class Interpreters(
   private def make(kind: String, future: CompletableFuture[Interpreter]): Unit = {
     try {
       val start = System.nanoTime()
-      val maker = makers.getOrElse(kind, throw new BadSettingException(s"no interpreter for kind "
-        + s"$kind: $NoR; kinds here: ${makers.keys.toSeq.sorted.mkString(", ")}"))
-      future.complete(maker())
+      future.complete(makers(kind)())
       log.info(s"The interpreter for $kind is ready after "
         + s"${(System.nanoTime() - start) / 1000000} ms")
     } catch {
@@ -167,7 +167,7 @@ object Interpreters {
 
   private val Scala = "spark"
   private val Python = "pyspark"
-  private val NoR = "there is none for R, since Spark has SparkR deprecated and PySpark lacks it"
+  private val R = "sparkr"
   private val Lost = "\nWhat statements had defined in it is lost"
 
   /** So many of the names that code could go on with as fit a frame. */

@@ -260,10 +260,10 @@ object PythonWorker {
   }
 
   /** A process that ended by a signal has 128 and its number as code, as in a shell. */
-  private def exit(code: Int): String =
+  private[driver] def exit(code: Int): String =
     if (code > 128) s"killed by signal ${code - 128}" else s"exit code $code"
 
-  private def newSecret(): String = {
+  private[driver] def newSecret(): String = {
     val bytes = new Array[Byte](32)
     new SecureRandom().nextBytes(bytes)
     Base64.getUrlEncoder.withoutPadding.encodeToString(bytes)
@@ -279,7 +279,7 @@ object PythonWorker {
     if (byte == -1) None else Some(bytes.toByteArray)
   }
 
-  private def daemon(task: Runnable, name: String): Thread = {
+  private[driver] def daemon(task: Runnable, name: String): Thread = {
     val thread = new Thread(task, name)
     thread.setDaemon(true)
     thread

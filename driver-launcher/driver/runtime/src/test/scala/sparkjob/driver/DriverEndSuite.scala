@@ -129,14 +129,19 @@ class DriverEndSuite {
     assertTrue(told.toString, told.json.get("message").asText.contains("too long"))
   }
 
-  @Test def aSessionOfRIsRefusedWithoutAStack(): Unit = withDriver { launcher =>
-    val told = launcher.context(local, more = Json.obj().put("kind", "sparkr"))
-    assertEquals("bad-setting", told.code)
-    val message = "no interpreter for kind sparkr: there is none for R, since Spark has SparkR " +
-      "deprecated and PySpark lacks it; kinds here: pyspark, spark, sql"
-    assertEquals(message, told.json.get("message").asText)
-    assertEquals(s"sparkjob.driver.BadSettingException: $message",
-      told.json.get("stack").asText.stripLineEnd)
+  @Test def aSessionOfRIsRefusedWithoutAStack(): Unit = {
+    val launcher = new TestLauncher(Map("SPARK_HOME" -> "/no/spark", "PATH" -> "/no/bin"))
+    try {
+      val told = launcher.context(local, more = Json.obj().put("kind", "sparkr"))
+      assertEquals("bad-setting", told.code)
+      val message = "no interpreter for kind sparkr: there is no executable Rscript, and there is " +
+        "no SparkR in /no/spark/R/lib"
+      assertEquals(message, told.json.get("message").asText)
+      assertEquals(s"sparkjob.driver.BadSettingException: $message",
+        told.json.get("stack").asText.stripLineEnd)
+    } finally {
+      launcher.close()
+    }
   }
 
   @Test def aContextsUriThatCannotBeHadIsNamed(): Unit = {

@@ -233,9 +233,10 @@ class ScalaStatementSuite {
     val told = launcher.state("sparkr", "1 + 1").json
     assertEquals(("error", "InterpreterError"),
       (told.get("status").asText, told.get("ename").asText))
-    assertTrue(told.toString, told.get("evalue").asText.contains(
-      "no interpreter for kind sparkr: there is none for R, "))
-    assertTrue(told.toString, told.get("evalue").asText.endsWith("kinds here: pyspark, spark, sql"))
+    assertTrue(told.toString, told.get("evalue").asText.startsWith("Fail to start interpreter: " +
+      "no interpreter for kind sparkr: there is no "))
+    assertTrue(told.toString, told.get("evalue").asText.endsWith(
+      "there is no SparkR in /no/spark/R/lib"))
   }
 
   @Test def codeIsCompleted(): Unit = {
@@ -270,7 +271,7 @@ object ScalaStatementSuite {
   private var launcher: TestLauncher = _
 
   @BeforeClass def start(): Unit = {
-    launcher = new TestLauncher
+    launcher = new TestLauncher(Map("SPARK_HOME" -> "/no/spark"))
     launcher.context(Map("spark.master" -> "local[2]", "statement-output-max" -> "100000"))
   }
 

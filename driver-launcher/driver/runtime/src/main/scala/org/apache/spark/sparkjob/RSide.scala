@@ -1,0 +1,26 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package org.apache.spark.sparkjob
+
+import org.apache.spark.SparkConf
+import org.apache.spark.api.r.RBackend
+import org.apache.spark.internal.config.R
+
+/** What SparkR talks with in this JVM. */
+class RSide(conf: SparkConf) {
+  private val backend = new RBackend
+
+  /** Which port it has on the loopback interface, and the secret of who may connect. */
+  val (port: Int, secret: String) = {
+    val (port, helper) = backend.init()
+    (port, helper.secret)
+  }
+
+  /** After how many silent seconds Spark closes a connection. */
+  val timeout: Int = conf.get(R.R_BACKEND_CONNECTION_TIMEOUT)
+
+  def close(): Unit = backend.close()
+}

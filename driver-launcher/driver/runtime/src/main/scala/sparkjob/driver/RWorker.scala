@@ -1,0 +1,222 @@
+/*
+ * Copyright (C) the sparkjob authors
+ * Licensed under the Apache License, Version 2.0
+ */
+
+package sparkjob.driver
+
+import java.io.{BufferedInputStream, BufferedOutputStream, DataInputStream, DataOutputStream}
+import java.io.IOException
+import java.net.{InetAddress, ServerSocket, Socket}
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.Path
+import java.security.MessageDigest
+import java.util.concurrent.{LinkedBlockingQueue, TimeUnit}
+
+import scala.collection.JavaConverters._
+
+import org.slf4j.LoggerFactory
+
+/**
+ * A process that runs code of R. It calls on the loopback interface for what it is to do, and
+ * answers by what is the standard error of its shell; see sparkjob-interpreter.R.
+ *
+ * It starts as a shell that becomes R, beside another one that kills it when its standard input
+ * ends, so when we do: R itself looks at nothing while it runs code. All that R reads there is the
+ * secret: no argument and no environment has it.
+ *
+ * @param script what it runs
+ * @param ended  called with the reason when the process has ended
+ */
+class RWorker(command: RCommand, script: Path, ended: String => Unit) {
+  import RWorker._
+
+  private val log = LoggerFactory.getLogger(classOf[RWorker])
+  private val secret = PythonWorker.newSecret()
+  private val server = new ServerSocket(0, Backlog, InetAddress.getByName("127.0.0.1"))
+  private val process = start()
+
+  val output = new ROutput(process.getInputStream)
+  private val printed = thread("print", () => output.read())
+
+  private val socket = accept()
+  private val requests = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream))
+
+  // what it answers; None: that was its last word
+  private val answers = new LinkedBlockingQueue[Option[Seq[Array[Byte]]]]
+  private var asked = 0
+
+  // guarded by this
+  private var why = ""
+  private var gone: Option[String] = None
+
+  private val answered = thread("read", () => read())
+  process.onExit.thenRun(() => over())
+
+  /** Returns the number that the answer will have. To be called by one thread at a time. */
+  def ask(op: String, fields: Array[Byte]*): Int = {
+    asked += 1
+    val all = Seq(asked.toString, op).map(_.getBytes(UTF_8)) ++ fields
+    try {
+      requests.writeInt(all.size)
+      all.foreach { field =>
+        requests.writeInt(field.length)
+        requests.write(field)
+      }
+      requests.flush()
+    } catch {
+      case e: IOException => log.debug(s"R process ${process.pid} reads no more: $e")
+    }
+    asked
+  }
+
+  /**
+   * The fields of the answer.
+   *
+   * @throws InterpreterDiedException if the process has ended
+   */
+  def await(number: Int): Seq[Array[Byte]] = Iterator.continually(answers.take())
+    .map(told(number, _)).find(_.isDefined).flatten.get
+
+  /** None: it takes longer than so many seconds. */
+  def poll(number: Int, seconds: Long): Option[Seq[Array[Byte]]] =
+    Option(answers.poll(seconds, TimeUnit.SECONDS)).flatMap(told(number, _))
+
+  /** Nothing: that answers a question that nobody waits for any longer. */
+  private def told(number: Int, answer: Option[Seq[Array[Byte]]]): Option[Seq[Array[Byte]]] = {
+    val fields = answer.getOrElse {
+      answers.add(None)
+      throw new InterpreterDiedException(synchronized(gone).get)
+    }
+    if (new String(fields.head, UTF_8) == number.toString) Some(fields.tail) else None
+  }
+
+  /** Has the code that runs end, and the processes that it waits for; may have to be done again. */
+  def interrupt(): Unit = {
+    val all = process.pid +: process.descendants.iterator.asScala.map(_.pid).toVector
+    val words = Seq("sh", "-c", "kill -INT \"$@\"", "sh") ++ all.map(_.toString)
+    new ProcessBuilder(words.asJava).redirectErrorStream(true)
+      .redirectOutput(ProcessBuilder.Redirect.DISCARD).start().onExit.join()
+  }
+
+  /** Ends the process and those that it has started. */
+  def end(reason: String): Unit = {
+    synchronized {
+      why = reason
+    }
+    val all = process.descendants.iterator.asScala.toVector
+    process.destroyForcibly()
+    all.foreach(_.destroyForcibly())
+  }
+
+  private def start(): Process = {
+    val words = command.words(script, server.getLocalPort.toString)
+    val builder = new ProcessBuilder((Seq("sh", "-c", Guarded, "sh") ++ words).asJava)
+    val environment = builder.environment
+    // that would win over the next one
+    Option(environment.remove("LC_ALL")).foreach(environment.put("LANG", _))
+    environment.put("LC_CTYPE", "C.UTF-8")
+    environment.put("TMPDIR", sys.props("java.io.tmpdir"))
+    val process = builder.start()
+    process.getOutputStream.write(s"$secret\n".getBytes(UTF_8))
+    process.getOutputStream.flush()
+    process.onExit.thenRun(() => server.close())
+    process
+  }
+
+  private def accept(): Socket = {
+    try {
+      Iterator.continually(server.accept()).find(isOurs).get
+    } catch {
+      case e: IOException =>
+        val code = process.waitFor()
+        printed.join(LastWords)
+        throw new BadSettingException(s"R (${command.executable}) does not run what it should: " +
+          s"${PythonWorker.exit(code)}: ${output.text()}")
+    } finally {
+      server.close()
+    }
+  }
+
+  /** Everybody on this host can call. */
+  private def isOurs(socket: Socket): Boolean = {
+    socket.setSoTimeout(HelloMax)
+    socket.setTcpNoDelay(true)
+    val known = try {
+      val input = new DataInputStream(socket.getInputStream)
+      val expected = secret.getBytes(UTF_8)
+      input.readInt() == 1 && input.readInt() == expected.length &&
+        MessageDigest.isEqual(input.readNBytes(expected.length), expected)
+    } catch {
+      case _: IOException => false
+    }
+    if (known) socket.setSoTimeout(0) else socket.close()
+    known
+  }
+
+  private def read(): Unit = {
+    val input = new DataInputStream(new BufferedInputStream(process.getErrorStream))
+    try {
+      while (true) {
+        answers.add(Some(Vector.fill(size(input))(input.readNBytes(size(input)))))
+      }
+    } catch {
+      case e: IOException => log.debug(s"R process ${process.pid} says no more: $e")
+    }
+    if (!process.waitFor(LastWords, TimeUnit.MILLISECONDS)) {
+      end("it does not speak with its driver any longer")
+    }
+  }
+
+  private def size(input: DataInputStream): Int = {
+    val size = input.readInt()
+    if (size < 0 || size > AnswerMax) {
+      throw new IOException(s"$size is no size")
+    }
+    size
+  }
+
+  /** The process is over; others that it has started may still hold what it wrote to. */
+  private def over(): Unit = {
+    answered.join(LastWords)
+    printed.join(LastWords)
+    socket.close()
+    val reason = synchronized {
+      gone = Some(s"R process ${process.pid} has ended: " +
+        (if (why.nonEmpty) why else PythonWorker.exit(process.exitValue)))
+      gone.get
+    }
+    log.info(reason)
+    answers.add(None)
+    ended(reason)
+  }
+
+  private def thread(name: String, task: Runnable): Thread = {
+    val thread = PythonWorker.daemon(task, s"sparkjob-r-$name-${process.pid}")
+    thread.start()
+    thread
+  }
+}
+
+private object RWorker {
+  val Backlog = 8
+
+  /** So many milliseconds who calls has to say the secret. */
+  val HelloMax = 5000
+
+  /** So many milliseconds a process has to end. */
+  val LastWords = 2000L
+
+  /** The driver has to hold what is shown. */
+  val AnswerMax: Int = 64 * 1024 * 1024
+
+  val Guarded: String =
+    """read -r secret
+      |exec 3<&0 </dev/null
+      |{ while read -r line; do :; done <&3; kill -KILL $$; } >/dev/null 2>&1 &
+      |exec 3<&- 4>&2 2>&1
+      |exec "$@" <<END
+      |$secret
+      |END
+      |""".stripMargin
+}

@@ -1,0 +1,193 @@
+"""Statements of R on real Spark. They need R, and a Spark that has SparkR: the distribution from spark.apache.org, and not PySpark's package."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+from sparkjob_server import SPARK_HOME, Server, alive, wait_until
+from test_statements import FINAL, SECRET, Session
+
+MISSING = [what for what, there in (("Rscript on the PATH", shutil.which("Rscript")),
+                                    (SPARK_HOME + "/R/lib/SparkR", os.path.isdir(SPARK_HOME + "/R/lib/SparkR"))) if not there]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason="there is no " + " and no ".join(MISSING))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(start=False, launcher={"at_exit": "stop"}) as s:
+        s.environment["SOME_SECRET"] = SECRET
+        s.environment["LC_ALL"] = "C"
+        s.start_launcher()
+        yield s
+
+
+@pytest.fixture(scope="module")
+def shared(server):
+    session = Session(server, kind="shared", settings={"statement-output-max": "100000"})
+    yield session
+    session.close()
+
+
+def text(session, code):
+    return session.text("sparkr", code)
+
+
+def error(session, code):
+    output = session.output("sparkr", code)
+    assert (output["status"], output["ename"]) == ("error", "Error"), output
+    return output
+
+
+@pytest.mark.parametrize("code, shown", [
+    ("1+1", "[1] 2"),
+    ("", ""),
+    ("x <- 1:3\nx * 2; invisible(5)\nsum(x)", "[1] 2 4 6\n[1] 6"),
+    ("x", "[1] 1 2 3"),
+    ("data.frame(a = 1:2, b = c('x', 'y'))", "  a b\n1 1 x\n2 2 y"),
+    ("NULL", "NULL"),
+    ("cat('gr\u00fc\u00dfe \U0001f600\\n'); message('to stderr'); print('\u00e9')", 'gr\u00fc\u00dfe \U0001f600\nto stderr\n[1] "\u00e9"'),
+    ("f <- function() { warning('mind'); 7 }; f()", "Warning in f() : mind\n[1] 7"),
+    ("setClass('P', representation(n = 'numeric')); setMethod('show', 'P', function(object) cat('P of', object@n, '\\n')); new('P', n = 3)",
+     "P of 3 "),
+    ("print.mine <- function(x, ...) cat('mine\\n'); structure(1, class = 'mine')", "mine"),
+    ("system('echo of a process')", "of a process"),
+    ("for (i in 1:3) i; i", "[1] 3"),
+    ("readline('name? ')", 'name? \n[1] ""'),
+])
+def test_code_shows_what_r_shows(shared, code, shown):
+    assert text(shared, code) == shown
+
+
+def test_the_context_is_there(shared):
+    assert text(shared, "spark").startswith("Java ref type org.apache.spark.sql.SparkSession id ")
+    assert text(shared, "sc").startswith("Java ref type org.apache.spark.api.java.JavaSparkContext id ")
+    assert text(shared, "ls()[ls() %in% c('spark', 'sc', 'driver', 'secret')]") == '[1] "sc"    "spark"'
+
+
+def test_views_are_those_of_all_languages(shared):
+    assert text(shared, "df <- createDataFrame(faithful)\nhead(df, 2)") == "  eruptions waiting\n1       3.6      79\n2       1.8      54"
+    text(shared, "createOrReplaceTempView(df, 'geyser')")
+    table = shared.data("sql", "select count(*) as n from geyser")["application/json"]
+    assert table["data"] == [[272]]
+    assert shared.text("pyspark", "spark.table('geyser').where('waiting > 90').createOrReplaceTempView('long')").strip() == ""
+    assert text(shared, "nrow(sql('select * from long'))") == text(shared, "sum(faithful$waiting > 90)")
+    shared.text("spark", 'spark.udf.register("twice", (n: Int) => n * 2)')
+    shared.text("pyspark", "_ = spark.udf.register('thrice', lambda n: n * 3, 'int')")
+    assert text(shared, "unlist(collect(sql('select twice(21) as a, thrice(5) as b')), use.names = FALSE)") == "[1] 42 15"
+    assert text(shared, "collect(dapply(createDataFrame(data.frame(n = 1:2)), function(p) data.frame(n = p$n * 10), 'n double'))$n") == "[1] 10 20"
+
+
+@pytest.mark.parametrize("code, value, traceback", [
+    ("stop('boo')", "Error: boo", ["stop(\"boo\")"]),
+    ("nosuch + 1", "Error: object 'nosuch' not found", []),
+    ("f <- function(x) g(x); g <- function(x) stop('deep ', x); f(3)", "Error in g(x): deep 3", ["f(3)", "g(x)", "stop(\"deep \", x)"]),
+    ("print('before')\nlog('a')", '[1] "before"\nError in log("a"): non-numeric argument to mathematical function', None),
+    ("1 + + ", "Error: <text>:2:0: unexpected end of input\n1: 1 + + \n   ^", []),
+    ("print('never')\nx y", "Error: <text>:2:3: unexpected symbol\n1: print('never')\n2: x y\n     ^", []),
+    ("break", "Error: no loop for break/next, jumping to top level", []),
+])
+def test_errors_are_those_of_r(shared, code, value, traceback):
+    output = error(shared, code)
+    assert output["evalue"] == value
+    assert traceback is None or output["traceback"] == traceback
+
+
+def test_errors_of_any_size_have_an_end(shared):
+    deep = error(shared, "f <- function(n) f(n + 1); f(1)")["evalue"]
+    assert "infinite recursion" in deep or "C stack" in deep
+    assert len(error(shared, "f <- function(n) if (n > 0) f(n - 1) else stop(); f(100)")["traceback"]) == 50
+    assert "nosuch" in error(shared, "sql('select nosuch')")["evalue"]
+    big = error(shared, "stop(structure(class = c('mine', 'error', 'condition'), list(message = strrep('x', 1e7), call = NULL)))")
+    assert len(big["evalue"]) < 101000 and "more bytes are left out" in big["evalue"]
+    assert text(shared, "1+1") == "[1] 2"
+
+
+def test_a_plot_is_a_picture(shared):
+    data = shared.data("sparkr", "hist(faithful$waiting)\ncat('drawn\\n')")
+    assert data["text/plain"] == "drawn" and base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert "image/png" not in shared.data("sparkr", "1")
+
+
+@pytest.mark.parametrize("code", [
+    "while (TRUE) {}", "Sys.sleep(600)", "system('sleep 600')", "repeat tryCatch(Sys.sleep(600), error = function(e) NULL)",
+    "while (TRUE) cat('x')", "SparkR:::callJStatic('java.util.concurrent.locks.LockSupport', 'park')",
+    "count(dapply(createDataFrame(data.frame(n = 1:2)), function(p) { Sys.sleep(600); p }, 'n int'))",
+    "sql(\"select count(*) from range(10000000000000) where sqrt(id) = 0.5\") -> q; collect(q)"])
+def test_cancel_ends_code_and_work_of_spark(shared, code):
+    text(shared, "kept <- 'still here'")
+    number = shared.submit("sparkr", code)["statement"]
+    shared.until(number, "RUNNING")
+    if "count(" in code:
+        wait_until("its tasks are known", lambda: shared.get(number)[0].get("progress"), 60)
+    time.sleep(1)
+    begun = time.monotonic()
+    assert shared.cancel(number) == "KILLED"
+    assert time.monotonic() - begun < 4
+    assert text(shared, "cat(kept, nrow(sql('select 1')))") == "still here 1"
+
+
+def test_code_that_heeds_nothing_goes_with_its_process(shared):
+    text(shared, "lost <- 1")
+    number = shared.submit("sparkr", "repeat tryCatch(Sys.sleep(600), interrupt = function(e) NULL)")["statement"]
+    shared.until(number, "RUNNING")
+    time.sleep(1)
+    assert shared.cancel(number) == "KILLED"
+    assert "not found" in error(shared, "lost")["evalue"]
+
+
+def test_a_flood_is_cut_and_says_so(shared):
+    shown = text(shared, "for (i in 1:100) cat(strrep('0123456789', 1e6))")
+    assert len(shown) < 101000 and "999900000 more bytes are left out" in shown and "statement-output-max" in shown
+
+
+def test_code_sees_no_secret(shared):
+    shown = text(shared, "print(Sys.getenv()); cat(readLines('/proc/self/environ', warn = FALSE), commandArgs(), ls(all.names = TRUE))")
+    assert "SPARK_HOME" in shown
+    for secret in SECRET, "GATEWAY_SECRET", "SPARKJOB_SECRET", "AUTH_SECRET":
+        assert secret not in shown
+    assert text(shared, "readLines('stdin')") == "character(0)"
+
+
+def test_names_are_completed(shared):
+    text(shared, "wide.table <- data.frame(column.one = 1, column.two = 2)")
+    for code, found in ("wide.ta", ["wide.table"]), ("1\nwide.table$column.t", ["column.two"]), ("nosuchname", []):
+        _, names = shared.channel.ask("session-complete", {"session": shared.name, "kind": "sparkr", "cursor": len(code)}, code.encode())
+        assert json.loads(names) == found
+
+
+@pytest.mark.parametrize("code, reason", [("q()", "exit code 0"), ("q(status = 3)", "exit code 3"),
+                                          ("tools::pskill(Sys.getpid(), 11)", "R process")])
+def test_an_r_that_dies_takes_nothing_else_along(shared, code, reason):
+    output = error(shared, code)
+    assert output["evalue"].startswith("Interpreter died:\nR process") and reason in output["evalue"]
+    assert text(shared, "1+1") == "[1] 2"
+
+
+def parent(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return int(f.read().rsplit(")", 1)[1].split()[1])
+
+
+def test_a_session_ends_with_its_r_and_the_other_way_round(server):
+    session = Session(server, kind="sparkr")
+    try:
+        assert text(session, "x <- 2; x") == "[1] 2"
+        number = session.submit("", "q()")["statement"]
+        assert session.until(number, *FINAL)[0]["state"] in ("FINISHED", "ERROR")
+        wait_until("the session has ended", lambda: session.channel.context(session.name)["state"] == "ERROR", 60)
+        assert "R process" in session.channel.context(session.name)["reason"]
+    finally:
+        session.close()
+    session = Session(server, kind="sparkr")
+    try:
+        r = int(text(session, "cat(Sys.getpid())"))
+        guard = int(text(session, "system('echo $PPID; pgrep -P $PPID -o')").split()[1])
+        session.until(session.submit("", "while (TRUE) {}")["statement"], "RUNNING")
+        os.kill(parent(r), signal.SIGKILL)
+        wait_until("nothing is left of it", lambda: not alive(r) and not alive(guard), 10)
+    finally:
+        session.close()
