@@ -105,6 +105,31 @@ class ScalaStatementSuite {
     assertTrue(text("Many11.other").endsWith(": Int = 12\n"))
   }
 
+  /** With Scala 2.12 what is imported and what code defines are in one class where that can be. */
+  @Test def codeMayDefineOrInheritWhatIsImported(): Unit = {
+    // of org.apache.spark.sql.functions
+    assertTrue(text("val max = 5; max + 1").endsWith(": Int = 6\n"))
+    assertTrue(text("val min = max").endsWith(": Int = 5\n"))
+    assertTrue(text("def sum(n: Int): Int = if (n < 1) 0 else n + sum(n - 1)\nsum(3)").endsWith(": Int = 6\n"))
+    assertTrue(text("lit(1).toString").endsWith(": String = 1\n"))
+    // of Object
+    assertTrue(text("synchronized { max }").endsWith(": Int = 5\n"))
+    assertTrue(text("val hash = hashCode; hash == hash").endsWith(": Boolean = true\n"))
+    // what an earlier import is of
+    assertTrue(text("val spark = 1").endsWith("spark: Int = 1\n"))
+    text("val spark = sparkjob.driver.SessionValues.spark")
+  }
+
+  @Test def functionsTakeWhatTheyUseToTasks(): Unit = {
+    text("val factor = 3\nval unused = new Object\ndef times(n: Int) = n * factor")
+    text("val multiplied = sc.parallelize(1 to 3).map(_ * factor)")
+    assertTrue(text("multiplied.sum").endsWith(": Double = 18.0\n"))
+    assertTrue(text("sc.parallelize(1 to 3).map(times).sum").endsWith(": Double = 18.0\n"))
+    assertTrue(text("val more = multiplied.map(_ + factor); val other = new Object; more.sum").contains(": Double = 27.0\n"))
+    text("case class Pair5(a: Int, b: Int)")
+    assertTrue(text("Seq(Pair5(1, factor)).toDS.map(_.b).collect.sum").endsWith(": Int = 3\n"))
+  }
+
   /** Packages, of which each piece of code is one, stay where they are; classes in classes do not. */
   @Test def classesInClassesOutliveTheirPiece(): Unit = {
     text("object Deep1 { class In1 { class In2 { def n = 2 }; object In3 { val n = 3 } } }")

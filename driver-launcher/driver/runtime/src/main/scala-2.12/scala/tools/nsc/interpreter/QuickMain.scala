@@ -11,8 +11,7 @@ import java.util.concurrent.locks.ReentrantLock
 import scala.collection.mutable
 import scala.reflect.NameTransformer
 import scala.runtime.ScalaRunTime
-import scala.tools.nsc.{Global, Phase, Settings, SubComponent}
-import scala.tools.nsc.backend.jvm.QuickBackend
+import scala.tools.nsc.{Global, Settings}
 import scala.tools.nsc.reporters.Reporter
 
 /**
@@ -21,6 +20,9 @@ import scala.tools.nsc.reporters.Reporter
  * for the package.
  */
 class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, out) {
+  import global.definitions.{ObjectClass, PredefModule}
+  import global.nme.{INTERPRETER_IMPORT_WRAPPER => Inner}
+
   /** Held while the compiler is in use, and not while code runs. */
   val compiling = new ReentrantLock
 
@@ -33,6 +35,11 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
   private val common = mutable.LinkedHashSet.empty[Request]
   private val defining = mutable.HashMap.empty[global.Name, Vector[Request]]
   private var candidates: Option[List[Request]] = None
+
+  // what the last piece of code imports, and all that this depends on
+  private case class Use(
+    requests: List[Request], names: Set[global.Name], prewrap: String, flat: Boolean)
+  private var lastImports: Option[(Use, ComputedImports)] = None
 
   override def recordRequest(request: Request): Unit = {
     super.recordRequest(request)
@@ -48,17 +55,30 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
   private def isCommon(handler: memberHandlers.MemberHandler): Boolean =
     handler.definesImplicit || handler.isInstanceOf[memberHandlers.ImportHandler]
 
-  /** Looks at what may have the names that are wanted, and not at all that there ever was. */
+  private def commonNames: Iterator[global.Name] =
+    common.iterator.flatMap(_.handlers).filter(isCommon).flatMap(_.referencedNames)
+
+  /**
+   * Looks at what may have the names that are wanted, and not at all that there ever was; nor again
+   * where that is what it was for the last piece of code.
+   */
   override protected def importsCode(
       wanted: Set[global.Name],
       wrapper: Request#Wrapper,
       generous: Boolean): ComputedImports = {
-    if (!generous) {
-      val names = common.iterator.flatMap(_.handlers).filter(isCommon).flatMap(_.referencedNames)
-      val found = (wanted ++ names).flatMap(defining.getOrElse(_, Vector.empty)) ++ common
-      candidates = Some(found.toList.sortBy(_.lineRep.lineId))
+    if (generous) {
+      super.importsCode(wanted, wrapper, generous)
+    } else {
+      val found = (wanted ++ commonNames).flatMap(defining.getOrElse(_, Vector.empty)) ++ common
+      val deciding = wanted.filter(name => defining.contains(name) || name == PredefModule.name)
+      val use = Use(found.toList.sortBy(_.lineRep.lineId), deciding, wrapper.prewrap, flat)
+      if (!lastImports.exists(_._1 == use)) {
+        candidates = Some(use.requests)
+        val imports = try super.importsCode(wanted, wrapper, generous) finally candidates = None
+        lastImports = Some(use -> (if (flat) flatImports(imports, wrapper) else imports))
+      }
+      lastImports.get._2
     }
-    try super.importsCode(wanted, wrapper, generous) finally candidates = None
   }
 
   /** What is imported may have other code run, which looks for itself. */
@@ -92,7 +112,9 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
   /** A class of values is wrapped otherwise, and a macro has more to say. */
   private def run(request: Request): IR.Result = {
     val macros = request.handlers.exists(_.isInstanceOf[memberHandlers.TermMacroHandler])
-    if (macros || request.definesValueClass) runTwice(request) else runOnce(request)
+    val twice = macros || request.definesValueClass
+    flat = !twice && isFlat(request)
+    if (twice) runTwice(request) else runOnce(request)
   }
 
   private def runTwice(request: Request): IR.Result = {
@@ -106,7 +128,8 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
 
   private def runOnce(request: Request): IR.Result = {
     reporter.reset()
-    if (!request.lineRep.compile(request.ObjectSourceCode(request.handlers))) {
+    val code = if (flat) flatCode(request) else request.ObjectSourceCode(request.handlers)
+    if (!request.lineRep.compile(code)) {
       IR.Error
     } else {
       // to be known while the compiler is where it is
@@ -123,6 +146,38 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
         text.map(_(defined)).mkString
       })
     }
+  }
+
+  // whether the piece of code has one class around it
+  private var flat = false
+
+  /**
+   * Scala has two classes around the code, the inner one for what it defines, so that it may define
+   * or inherit what the outer one imports. Where no such name is referred to one class does. What
+   * defines classes has two: Spark finds instances by that.
+   */
+  private def isFlat(request: Request): Boolean = {
+    val names = (request.referencedNames ++ commonNames).toSet
+    request.handlers.forall {
+      case defined @ (_: memberHandlers.ValHandler | _: memberHandlers.DefHandler) =>
+        !defined.definesImplicit && !defined.definedNames.exists(names)
+      case _ => false
+    } && !names.exists(ObjectClass.info.member(_).exists)
+  }
+
+  private def flatImports(imports: ComputedImports, wrapper: Request#Wrapper): ComputedImports = {
+    val prepend = imports.prepend.stripSuffix(wrapper.prewrap.format(Inner))
+    ComputedImports(imports.header, prepend, append = "", access = "")
+  }
+
+  /** Its class has the name of the inner one of two, which Spark cleans functions by. */
+  private def flatCode(request: Request): String = {
+    val read = request.lineRep.readName
+    val wrapper = s"$read$$$Inner"
+    // as many lines before the code as there are otherwise
+    Seq("", request.headerPreamble, s"sealed class $wrapper extends _root_.java.io.Serializable {",
+      "", "", request.importsPreamble, "", request.toCompute, "}",
+      s"object $read { val INSTANCE = new $wrapper }").mkString("\n")
   }
 
   /** What is shown of a piece of the code, out of the object that has what it defines. */
@@ -215,94 +270,4 @@ private object QuickMain {
 
   /** What the packages of the classes that an interpreter makes begin with. */
   val Own = "$line"
-}
-
-/** A compiler that does without what only functions and classes need, where there are none. */
-private trait QuickGlobal extends ReplGlobal { self =>
-
-  // of packages: what has made their scopes of later phases, and these
-  private val laterScopes = mutable.HashMap.empty[Symbol, (List[Symbol], Scope)]
-
-  /**
-   * What packages have after classes were taken out of classes is not made anew for each piece of
-   * code, while nothing was added to them. Each piece is a package, and no phase puts anything but
-   * packages into the root: that has one scope for all phases.
-   */
-  override def scopeTransform(owner: Symbol)(made: => Scope): Scope = {
-    if (owner.isRoot) {
-      owner.originalInfo.decls
-    } else if (!owner.isPackageClass || owner.name.startsWith(QuickMain.Own)) {
-      made
-    } else {
-      // the list is another one after each change
-      val members = owner.originalInfo.decls.toList
-      laterScopes.get(owner).filter(_._1 eq members).map(_._2).getOrElse {
-        val scope = made
-        laterScopes(owner) = (members, scope)
-        scope
-      }
-    }
-  }
-
-  override protected def computeInternalPhases(): Unit = {
-    super.computeInternalPhases()
-    for ((slow, quick) <- Seq(specializeTypes -> quickSpecialize, genBCode -> quickBackend)) {
-      phasesSet -= slow
-      addToPhasesSet(quick, phasesDescMap(slow))
-    }
-  }
-
-  /** In the place of another phase. */
-  private abstract class InPlaceOf(slow: SubComponent) extends SubComponent {
-    override val global: self.type = self
-    override val phaseName: String = slow.phaseName
-    override val runsAfter: List[String] = slow.runsAfter
-    override val runsRightAfter: Option[String] = slow.runsRightAfter
-  }
-
-  /**
-   * Scala's own phase ends with specialising the classes of functions and tuples, each time anew,
-   * which takes a quarter of the time for a small piece of code. Only what is a function or extends
-   * a class can refer to that.
-   */
-  private object quickSpecialize extends InPlaceOf(specializeTypes) {
-    override def newPhase(prev: Phase): StdPhase = {
-      // made first: the one that is made last is the next one of prev
-      val whole = specializeTypes.newPhase(prev)
-      new StdPhase(prev) {
-        override val keepsTypeParams: Boolean = whole.keepsTypeParams
-        override def checkable: Boolean = whole.checkable
-        override def apply(unit: CompilationUnit): Unit = whole.apply(unit)
-        override def run(): Unit =
-          if (currentRun.units.forall(unit => isPlain(unit.body))) super.run() else whole.run()
-      }
-    }
-
-    private def isPlain(tree: Tree): Boolean = !tree.exists {
-      case _: Function => true
-      case definition: ImplDef => !isWrapper(definition.symbol)
-      case _ => false
-    }
-
-    private def isWrapper(symbol: Symbol): Boolean = nme.isReplWrapperName(symbol.name) ||
-      symbol.owner.isPackageClass && symbol.owner.name.startsWith(QuickMain.Own)
-  }
-
-  /** The first run is Scala's own, which makes what the others use. */
-  private object quickBackend extends InPlaceOf(genBCode) {
-    private var first = true
-
-    override def newPhase(prev: Phase): StdPhase = {
-      val whole = genBCode.newPhase(prev)
-      new StdPhase(prev) {
-        override def apply(unit: CompilationUnit): Unit = whole.apply(unit)
-        override def run(): Unit = if (first) {
-          whole.run()
-          first = false
-        } else {
-          QuickBackend.run(genBCode)(super.run())
-        }
-      }
-    }
-  }
 }
