@@ -9,7 +9,7 @@ import scala.collection.mutable
 import scala.tools.nsc.{Phase, SubComponent}
 import scala.tools.nsc.backend.jvm.QuickBackend
 
-/** A compiler that does without what only functions and classes need, where there are none. */
+/** A compiler that does without what a small piece of code has no need of. */
 private[interpreter] trait QuickGlobal extends ReplGlobal { self =>
 
   // of packages: what has made their scopes of later phases, and these
@@ -71,9 +71,10 @@ private[interpreter] trait QuickGlobal extends ReplGlobal { self =>
   }
 
   /**
-   * Scala's own phase ends with specialising the classes of functions and tuples, each time anew,
-   * which takes a quarter of the time for a small piece of code. Only what is a function or extends
-   * a class can refer to that.
+   * Scala's own phase ends with specialising all classes of functions and tuples, each time anew,
+   * which takes most of the time for a small piece of code. That is for its inliner, says its source
+   * (2.12.18), which is off here. What code refers to is specialised as it is met, but for the
+   * classes of its functions; a class of its own may extend anything.
    */
   private object quickSpecialize extends InPlaceOf(specializeTypes) {
     override def newPhase(prev: Phase): StdPhase = {
@@ -83,13 +84,24 @@ private[interpreter] trait QuickGlobal extends ReplGlobal { self =>
         override val keepsTypeParams: Boolean = whole.keepsTypeParams
         override def checkable: Boolean = whole.checkable
         override def apply(unit: CompilationUnit): Unit = whole.apply(unit)
-        override def run(): Unit =
-          if (currentRun.units.forall(unit => isPlain(unit.body))) super.run() else whole.run()
+        override def run(): Unit = {
+          val bodies = currentRun.units.map(_.body).toList
+          if (bodies.exists(_.exists(isClass))) {
+            whole.run()
+          } else {
+            super.run()
+            exitingSpecialize(bodies.foreach(_.foreach(specialize)))
+          }
+        }
       }
     }
 
-    private def isPlain(tree: Tree): Boolean = !tree.exists {
-      case _: Function => true
+    private def specialize(tree: Tree): Unit = tree match {
+      case function: Function => definitions.FunctionClass(function.vparams.size).info
+      case _ =>
+    }
+
+    private def isClass(tree: Tree): Boolean = tree match {
       case definition: ImplDef => !isWrapper(definition.symbol)
       case _ => false
     }
