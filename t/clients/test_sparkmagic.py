@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import nbclient
 import nbformat
 import pytest
 import sparkmagic
-from sparkjob_server import PATIENCE, Server, wait_until
+from sparkjob_server import PATIENCE, SPARK_HOME, Server, wait_until
 
 PACKAGE = os.path.dirname(sparkmagic.__file__)
 
@@ -35,7 +36,7 @@ def server(tmp_path_factory):
 def environment(server, tmp_path_factory):
     """That of kernels: a home with sparkmagic's configuration."""
     home = str(tmp_path_factory.mktemp("home"))
-    for name in ("sparkkernel", "pysparkkernel"):
+    for name in ("sparkkernel", "pysparkkernel", "sparkrkernel"):
         subprocess.run([sys.executable, "-m", "jupyter", "kernelspec", "install", "--log-level=ERROR", "--prefix", home,
                         f"{PACKAGE}/kernels/{name}"], check=True)
     os.environ["JUPYTER_PATH"] = home + "/share/jupyter"
@@ -43,7 +44,8 @@ def environment(server, tmp_path_factory):
     os.mkdir(home + "/.sparkmagic")
     with open(home + "/.sparkmagic/config.json", "w") as f:
         # its tables that are widgets want a browser
-        json.dump({"kernel_scala_credentials": service, "kernel_python_credentials": service, "use_auto_viz": False,
+        json.dump({"kernel_scala_credentials": service, "kernel_python_credentials": service, "kernel_r_credentials": service,
+                   "use_auto_viz": False,
                    "heartbeat_refresh_seconds": 2,         # a session's end waits for so long
                    "livy_session_startup_timeout_seconds": 60 * PATIENCE, "wait_for_idle_timeout_seconds": 15 * PATIENCE}, f)
     return {**os.environ, "HOME": home, "IPYTHONDIR": home + "/ipython", "PYTHONWARNINGS": "ignore"}
@@ -185,6 +187,31 @@ def test_python(server, environment):
         assert log(server, own) in n("%%logs")
         n("%%cleanup -f")
         assert server.get("/livy/sessions")[1]["sessions"] == []
+
+
+def has_r():
+    """What of R comes back here sparkmagic has made JSON by R's jsonlite."""
+    return (os.path.isdir(SPARK_HOME + "/R/lib/SparkR") and shutil.which("Rscript")
+            and subprocess.run(["Rscript", "-e", "loadNamespace('jsonlite')"], capture_output=True, check=False).returncode == 0)
+
+
+@pytest.mark.skipif(not has_r(), reason="there is no R, or none with SparkR and jsonlite")
+def test_r(server, environment):
+    with Notebook("sparkrkernel", environment) as n:
+        said = n("x <- 1:3\nsum(x)")
+        assert "SparkSession available as 'spark'." in said and said.endswith("[1] 6"), said
+        n("pets <- createDataFrame(data.frame(pet = c('cat', 'bird', '\u017e\u00e1ba'), legs = c(4, 2, 0)))\ncreateOrReplaceTempView(pets, 'pets')")
+        n("%%spark -o pets")
+        assert n("%%local\nprint(sorted(pets.pet), pets.legs.sum())") == "['bird', 'cat', '\u017e\u00e1ba'] 6"
+        n("%%sql -o found\nSELECT * FROM pets WHERE legs = 4")
+        assert n("%%local\nprint(found.pet.tolist())") == "['cat']"
+        assert "TABLE_OR_VIEW_NOT_FOUND" in n.fails("%%sql -q\nSELECT * FROM nowhere")
+        assert "boo" in n.fails("stop('boo')")
+        n('%%local\nword = "seven"')
+        n("%%send_to_spark -i word")
+        assert n("nchar(word)") == "[1] 5"
+        assert any("image/png" in output.get("data", {}) for output in n.outputs("plot(1:3)"))
+        n("%%cleanup -f")
 
 
 def test_magics_of_any_notebook(server, environment):

@@ -145,7 +145,7 @@ local({
             interrupt = function(e) list("error", "interrupted"),
             error = function(e) {
                 said <- tryCatch(words(e, calls), error = function(e) "Error: its message cannot be had")
-                lapply(c(said, vapply(calls, line, "")), cut, max)
+                lapply(c(said, sprintf("%s\n", vapply(calls, line, ""))), cut, max)
             })
     }
 

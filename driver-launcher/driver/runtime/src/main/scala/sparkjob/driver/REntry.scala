@@ -17,8 +17,28 @@ import org.slf4j.MDC
  */
 object REntry {
 
-  private class Run(val join: () => Unit) {
-    @volatile var thread: Option[Thread] = None
+  private class Run(join: () => Unit) {
+    // both guarded by this
+    private var thread: Option[Thread] = None
+    private var killed = false
+
+    def enter(): Unit = {
+      synchronized {
+        if (killed) {
+          throw new InterruptedException("the statement was cancelled before it began")
+        }
+        // that was for the one before
+        Thread.interrupted()
+        thread = Some(Thread.currentThread)
+      }
+      join()
+    }
+
+    def interrupt(): Boolean = synchronized {
+      killed = true
+      thread.foreach(_.interrupt())
+      thread.isDefined
+    }
   }
 
   private val runs = new ConcurrentHashMap[String, Run]
@@ -26,9 +46,11 @@ object REntry {
   /** @param join makes what the calling thread does the work of the statement */
   def begin(id: String, join: () => Unit): Unit = runs.put(id, new Run(join))
 
-  /** Interrupts what the statement waits for in this JVM. */
-  def interrupt(id: String): Unit =
-    Option(runs.get(id)).flatMap(_.thread).foreach(_.interrupt())
+  /**
+   * Interrupts what the statement waits for in this JVM. False: it has not entered, and will not;
+   * it may still be on its way to R, and nothing must interrupt that.
+   */
+  def interrupt(id: String): Boolean = Option(runs.get(id)).exists(_.interrupt())
 
   def end(id: String): Unit = runs.remove(id)
 
@@ -40,10 +62,7 @@ object REntry {
 
   /** The calling thread serves this statement. */
   def enter(id: String): Unit = Option(runs.get(id)).foreach { run =>
-    // that was for the one before
-    Thread.interrupted()
     MDC.put("jobId", id)
-    run.join()
-    run.thread = Some(Thread.currentThread)
+    run.enter()
   }
 }

@@ -98,8 +98,9 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
         answer = Some(worker.await(number))
       } catch {
         case _: InterruptedException =>
-          worker.interrupt()
-          REntry.interrupt(id)
+          if (REntry.interrupt(id)) {
+            worker.interrupt()
+          }
       }
     }
     answer.get
