@@ -118,6 +118,9 @@ class ScalaStatementSuite {
     // what an earlier import is of
     assertTrue(text("val spark = 1").endsWith("spark: Int = 1\n"))
     text("val spark = sparkjob.driver.SessionValues.spark")
+    // other code is run to find out what is imported
+    text("class Holder7 { val held7 = 7 }\nval holder7 = new Holder7")
+    assertTrue(text("import holder7._\nclass User7 { def user7 = held7 }\n(new User7).user7").endsWith(": Int = 7\n"))
   }
 
   @Test def functionsTakeWhatTheyUseToTasks(): Unit = {

@@ -75,7 +75,7 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
       if (!lastImports.exists(_._1 == use)) {
         candidates = Some(use.requests)
         val imports = try super.importsCode(wanted, wrapper, generous) finally candidates = None
-        lastImports = Some(use -> (if (flat) flatImports(imports, wrapper) else imports))
+        lastImports = Some(use -> (if (use.flat) flatImports(imports, wrapper) else imports))
       }
       lastImports.get._2
     }
