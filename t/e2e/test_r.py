@@ -57,6 +57,8 @@ def error(session, code):
     ("system('echo of a process')", "of a process"),
     ("for (i in 1:3) i; i", "[1] 3"),
     ("readline('name? ')", 'name? \n[1] ""'),
+    ("f <- function() { browser(); 5 }; f()", "Called from: f()\ndebug: [1] 5\n[1] 5"),
+    ("sum(unlist(parallel::mclapply(1:4, function(i) i^2, mc.cores = 2)))", "[1] 30"),
 ])
 def test_code_shows_what_r_shows(shared, code, shown):
     assert text(shared, code) == shown
@@ -88,6 +90,7 @@ def test_views_are_those_of_all_languages(shared):
     ("print('before')\nlog('a')", '[1] "before"\nError in log("a"): non-numeric argument to mathematical function', None),
     ("1 + + ", "Error: <text>:2:0: unexpected end of input\n1: 1 + + \n   ^", []),
     ("print('never')\nx y", "Error: <text>:2:3: unexpected symbol\n1: print('never')\n2: x y\n     ^", []),
+    ("invokeRestart('abort')", "Error: aborted", []),
     ("break", "Error: no loop for break/next, jumping to top level", []),
 ])
 def test_errors_are_those_of_r(shared, code, value, traceback):

@@ -141,8 +141,8 @@ local({
             withRestarts({
                 withCallingHandlers(allowInterrupts(evaluate(id, code)), error = function(e) calls <<- stack(sys.calls()))
                 list("ok")
-            }, abort = function() list("error", "Error: aborted")),
-            interrupt = function(e) list("error", "interrupted"),
+            }, abort = function() list("Error: aborted")),
+            interrupt = function(e) list("Error: interrupted"),
             error = function(e) {
                 said <- tryCatch(words(e, calls), error = function(e) "Error: its message cannot be had")
                 lapply(c(said, sprintf("%s\n", vapply(calls, line, ""))), cut, max)
@@ -177,8 +177,8 @@ local({
     backend <- NULL
     drawn <- NULL
     picture <- tempfile("picture", fileext = ".png")
-    output <- file("/dev/stdout", "wb")
-    answers <- file("/dev/fd/4", "wb")
+    output <- file("/dev/stdout", "wb", raw = TRUE)
+    answers <- file("/dev/fd/4", "wb", raw = TRUE)
     driver <- socketConnection("127.0.0.1", as.integer(commandArgs(TRUE)), blocking = TRUE, open = "r+b", timeout = 2^31 - 1)
     suspendInterrupts({
         send(list(readLines("stdin", 1)), driver)
