@@ -129,7 +129,7 @@ def test_scala(server, environment):
         n('%%local\nimport pandas\nword = "seven"\nframe = pandas.DataFrame({"n": [1, 2, 3]})')
         n("%%send_to_spark -i word -n said")
         n("%%send_to_spark -i frame -t df -n numbers")
-        assert n('println(said.length + " " + numbers.count())') == "5 3"
+        assert n('println(s"${said.length} ${numbers.count()}")') == "5 3"
         assert "cat 4" in re.sub(r"\s+", " ", n("%%pretty\npets.show()"))
         said, own = n("%%info"), session(server, "spark")
         assert re.search(rf"\b{own['id']}\s+\S+\s+spark\s+idle\s+Link\s", said), said

@@ -30,6 +30,7 @@ import sys
 import threading
 import traceback
 import types
+import warnings
 
 from sparkjobserver import output, result, worker
 
@@ -312,6 +313,8 @@ class Interpreter:
         except BaseException as e:
             self._answers.send("failed", **worker.error_of(e))
             os._exit(1)
+        # of Spark 4, for each `-o` of sparkmagic, which takes all that is printed for its rows
+        warnings.filterwarnings("ignore", "The return type of DataFrame.toJSON ", UserWarning)
         self._client = attached.gateway._gateway_client
         self._sc = attached.sc
         self._answers.send("ready", python="%d.%d.%d" % sys.version_info[:3])

@@ -64,6 +64,11 @@ local({
         SparkR:::connectBackend("localhost", backend$port, backend$timeout, backend$secret)
     }
 
+    # after an interrupt the driver may still do what it was asked for: it has one thread for us, and answers when that has ended
+    settle <- function() {
+        while (tryCatch({ allowInterrupts(connect()); FALSE }, interrupt = function(e) TRUE, error = function(e) FALSE)) {}
+    }
+
     entry <- function(method, ...) SparkR:::callJStatic("sparkjob.driver.REntry", method, ...)
 
     start <- function(library, port, secret, timeout) {
@@ -142,7 +147,10 @@ local({
                 withCallingHandlers(allowInterrupts(evaluate(id, code)), error = function(e) calls <<- stack(sys.calls()))
                 list("ok")
             }, abort = function() list("Error: aborted")),
-            interrupt = function(e) list("Error: interrupted"),
+            interrupt = function(e) {
+                settle()
+                list("Error: interrupted")
+            },
             error = function(e) {
                 said <- tryCatch(words(e, calls), error = function(e) "Error: its message cannot be had")
                 lapply(c(said, sprintf("%s\n", vapply(calls, line, ""))), cut, max)
@@ -154,6 +162,8 @@ local({
         tryCatch(allowInterrupts(NULL), interrupt = function(e) NULL)
         answer <- attempt(text(id), code, as.integer(text(max)))
         image <- tryCatch(drawing(), error = function(e) raw())
+        # which is C's own as well
+        flush(stdout())
         writeBin(mark, output)
         flush(output)
         if (identical(answer, list("ok"))) list("ok", image) else c(list("error"), answer)

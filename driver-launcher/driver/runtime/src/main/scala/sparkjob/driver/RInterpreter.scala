@@ -54,10 +54,10 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
   }
 
   private def ended(why: String): Unit = {
-    spark.close()
     if (ready) {
       gone(why)
     }
+    spark.close()
   }
 
   override def execute(statement: Statement): Output = {

@@ -22,7 +22,8 @@ class RPrinted(val capture: Capture, log: Option[OutputStream]) {
 
   private val ended = new CompletableFuture[Unit]
 
-  def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
+  /** Nothing behind the mark. */
+  def write(bytes: Array[Byte], offset: Int, length: Int): Unit = if (!ended.isDone) {
     capture.write(bytes, offset, length)
     log.foreach(_.write(bytes, offset, length))
   }
@@ -65,7 +66,10 @@ class ROutput(input: InputStream) {
     current.end()
   }
 
-  /** Moves what may be the beginning of the mark to the front, and returns its length. */
+  /**
+   * Moves what may be the beginning of the mark to the front, and returns its length. What comes
+   * with the mark, and behind it, is nobody's.
+   */
   private def take(buffer: Array[Byte], end: Int): Int = {
     val printed = current
     val mark = printed.mark
@@ -76,7 +80,7 @@ class ROutput(input: InputStream) {
     printed.write(buffer, 0, at)
     if (end - at >= mark.length) {
       printed.end()
-      at += mark.length
+      at = end
     }
     System.arraycopy(buffer, at, buffer, 0, end - at)
     end - at

@@ -7,7 +7,7 @@ package sparkjob.driver
 
 import java.io.{BufferedInputStream, BufferedOutputStream, DataInputStream, DataOutputStream}
 import java.io.IOException
-import java.net.{InetAddress, ServerSocket, Socket}
+import java.net.{InetAddress, ServerSocket, Socket, SocketTimeoutException}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.Path
 import java.security.MessageDigest
@@ -34,7 +34,11 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   private val log = LoggerFactory.getLogger(classOf[RWorker])
   private val secret = PythonWorker.newSecret()
   private val server = new ServerSocket(0, Backlog, InetAddress.getByName("127.0.0.1"))
-  private val process = start()
+  private val process = try start() catch {
+    case e: Throwable =>
+      server.close()
+      throw e
+  }
 
   val output = new ROutput(process.getInputStream)
   private val printed = thread("print", () => output.read())
@@ -51,7 +55,11 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   private var gone: Option[String] = None
 
   private val answered = thread("read", () => read())
-  process.onExit.thenRun(() => over())
+  // not the pool that tells of ends of processes, which users' code may keep busy
+  thread("end", () => {
+    process.waitFor()
+    over()
+  })
 
   /** Returns the number that the answer will have. To be called by one thread at a time. */
   def ask(op: String, fields: Array[Byte]*): Int = {
@@ -79,8 +87,11 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     .map(told(number, _)).find(_.isDefined).flatten.get
 
   /** None: it takes longer than so many seconds. */
-  def poll(number: Int, seconds: Long): Option[Seq[Array[Byte]]] =
-    Option(answers.poll(seconds, TimeUnit.SECONDS)).flatMap(told(number, _))
+  def poll(number: Int, seconds: Long): Option[Seq[Array[Byte]]] = {
+    val end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds)
+    Iterator.continually(Option(answers.poll(end - System.nanoTime(), TimeUnit.NANOSECONDS)))
+      .takeWhile(_.isDefined).map(answer => told(number, answer.get)).find(_.isDefined).flatten
+  }
 
   /** Nothing: that answers a question that nobody waits for any longer. */
   private def told(number: Int, answer: Option[Seq[Array[Byte]]]): Option[Seq[Array[Byte]]] = {
@@ -95,8 +106,18 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   def interrupt(): Unit = {
     val all = process.pid +: process.descendants.iterator.asScala.map(_.pid).toVector
     val words = Seq("sh", "-c", "kill -INT \"$@\"", "sh") ++ all.map(_.toString)
-    new ProcessBuilder(words.asJava).redirectErrorStream(true)
-      .redirectOutput(ProcessBuilder.Redirect.DISCARD).start().onExit.join()
+    try {
+      val kill = new ProcessBuilder(words.asJava).redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD).start()
+      // later it could hit the next statement
+      while (kill.isAlive) {
+        try kill.waitFor() catch {
+          case _: InterruptedException => // as is being done
+        }
+      }
+    } catch {
+      case e: IOException => log.warn(s"R process ${process.pid} is not interrupted", e)
+    }
   }
 
   /** Ends the process and those that it has started. */
@@ -120,21 +141,31 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     val process = builder.start()
     process.getOutputStream.write(s"$secret\n".getBytes(UTF_8))
     process.getOutputStream.flush()
-    process.onExit.thenRun(() => server.close())
     process
   }
 
   private def accept(): Socket = {
+    server.setSoTimeout(LookMillis)
     try {
-      Iterator.continually(server.accept()).find(isOurs).get
+      Iterator.continually(call()).flatten.find(isOurs).get
     } catch {
       case e: IOException =>
+        log.debug(s"R process ${process.pid} does not call: $e")
+        process.destroyForcibly()
         val code = process.waitFor()
         printed.join(LastWords)
         throw new BadSettingException(s"R (${command.executable}) does not run what it should: " +
           s"${PythonWorker.exit(code)}: ${output.text()}")
     } finally {
       server.close()
+    }
+  }
+
+  private def call(): Option[Socket] = {
+    try {
+      Some(server.accept())
+    } catch {
+      case _: SocketTimeoutException if process.isAlive => None
     }
   }
 
@@ -158,7 +189,11 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     val input = new DataInputStream(new BufferedInputStream(process.getErrorStream))
     try {
       while (true) {
-        answers.add(Some(Vector.fill(size(input))(input.readNBytes(size(input)))))
+        answers.add(Some(Vector.fill(size(input)) {
+          val field = new Array[Byte](size(input))
+          input.readFully(field)
+          field
+        }))
       }
     } catch {
       case e: IOException => log.debug(s"R process ${process.pid} says no more: $e")
@@ -187,8 +222,8 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
       gone.get
     }
     log.info(reason)
-    answers.add(None)
     ended(reason)
+    answers.add(None)
   }
 
   private def thread(name: String, task: Runnable): Thread = {
@@ -200,6 +235,9 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
 
 private object RWorker {
   val Backlog = 8
+
+  /** So often it is looked whether the process that is to call has ended, in milliseconds. */
+  val LookMillis = 200
 
   /** So many milliseconds who calls has to say the secret. */
   val HelloMax = 5000

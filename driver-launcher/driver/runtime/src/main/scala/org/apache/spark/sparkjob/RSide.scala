@@ -5,12 +5,14 @@
 
 package org.apache.spark.sparkjob
 
-import org.apache.spark.SparkConf
+import org.apache.spark.{SparkConf, SparkEnv}
 import org.apache.spark.api.r.RBackend
 import org.apache.spark.internal.config.R
 
 /** What SparkR talks with in this JVM. */
 class RSide(conf: SparkConf) {
+  // which it reads: a call that goes on after its statement must not keep every second one waiting
+  SparkEnv.get.conf.set(R.R_NUM_BACKEND_THREADS, 1)
   private val backend = new RBackend
 
   /** Which port it has on the loopback interface, and the secret of who may connect. */
@@ -22,5 +24,5 @@ class RSide(conf: SparkConf) {
   /** After how many silent seconds Spark closes a connection. */
   val timeout: Int = conf.get(R.R_BACKEND_CONNECTION_TIMEOUT)
 
-  def close(): Unit = backend.close()
+  def close(): Unit = synchronized(backend.close())
 }
