@@ -112,8 +112,10 @@ class ScalaStatementSuite {
     assertTrue(text("val min = max").endsWith(": Int = 5\n"))
     assertTrue(text("def sum(n: Int): Int = if (n < 1) 0 else n + sum(n - 1)\nsum(3)").endsWith(": Int = 6\n"))
     assertTrue(text("lit(1).toString").endsWith(": String = 1\n"))
-    // of Object
+    assertEquals("import scala.math.Pi\nPi: Int = 3\n", text("import scala.math.Pi\nval Pi = 3"))
+    // of Object, and of Any
     assertTrue(text("synchronized { max }").endsWith(": Int = 5\n"))
+    assertTrue(text("isInstanceOf[String]").endsWith(": Boolean = false\n"))
     assertTrue(text("val hash = hashCode; hash == hash").endsWith(": Boolean = true\n"))
     // what an earlier import is of
     assertTrue(text("val spark = 1").endsWith("spark: Int = 1\n"))
@@ -129,6 +131,11 @@ class ScalaStatementSuite {
     assertTrue(text("multiplied.sum").endsWith(": Double = 18.0\n"))
     assertTrue(text("sc.parallelize(1 to 3).map(times).sum").endsWith(": Double = 18.0\n"))
     assertTrue(text("val more = multiplied.map(_ + factor); val other = new Object; more.sum").contains(": Double = 27.0\n"))
+    text("val one = 1")
+    Seq("Seq(1, 2).map(y => y * factor).sum", "scala.util.Try(x * 3 * factor).get").foreach { inner =>
+      val code = s"sc.parallelize(1 to 3).map(x => one + $inner).first()"
+      assertTrue(text(code).endsWith(": Int = 10\n"))
+    }
     text("case class Pair5(a: Int, b: Int)")
     assertTrue(text("Seq(Pair5(1, factor)).toDS.map(_.b).collect.sum").endsWith(": Int = 3\n"))
   }

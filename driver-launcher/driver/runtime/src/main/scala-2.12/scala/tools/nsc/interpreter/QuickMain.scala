@@ -153,17 +153,34 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
 
   /**
    * Scala has two classes around the code, the inner one for what it defines, so that it may define
-   * or inherit what the outer one imports. Where no such name is referred to one class does. What
-   * defines classes has two: Spark finds instances by that.
+   * or inherit what the outer one imports. Where no such name is referred to, or imported for all
+   * code, one class does. What defines classes has two: Spark finds instances by that. What has
+   * functions, too: Spark does not see all that functions in functions use when it takes them to
+   * tasks, and leaves out fields of the inner class, not of the outer one.
    */
   private def isFlat(request: Request): Boolean = {
-    val names = (request.referencedNames ++ commonNames).toSet
+    val names = (request.referencedNames ++ commonNames ++ commonImports).map(_.toTermName).toSet
+    def defines(name: global.Name) = names(name.toTermName)
     request.handlers.forall {
       case defined @ (_: memberHandlers.ValHandler | _: memberHandlers.DefHandler) =>
-        !defined.definesImplicit && !defined.definedNames.exists(names)
+        !defined.definesImplicit && !defined.definedNames.exists(defines)
       case _ => false
-    } && !names.exists(ObjectClass.info.member(_).exists)
+    } && !request.trees.exists(_.exists(isFunction)) &&
+      !global.exitingTyper(names.exists(ObjectClass.info.member(_).exists))
   }
+
+  private def isFunction(tree: global.Tree): Boolean = tree match {
+    case _: global.Function | global.Match(global.EmptyTree, _) => true
+    case _ => false
+  }
+
+  /** By name: what all members are imported with gives way to what is defined. */
+  private def commonImports: Iterator[global.Name] =
+    common.iterator.flatMap(_.handlers).filter(isCommon).flatMap {
+      case imported: memberHandlers.ImportHandler =>
+        imported.selectors.flatMap(selector => Option(selector.rename))
+      case handler => handler.definedNames
+    }
 
   private def flatImports(imports: ComputedImports, wrapper: Request#Wrapper): ComputedImports = {
     val prepend = imports.prepend.stripSuffix(wrapper.prewrap.format(Inner))
