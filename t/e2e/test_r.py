@@ -133,13 +133,20 @@ def test_cancel_ends_code_and_work_of_spark(shared, code):
     assert text(shared, "cat(kept, nrow(sql('select 1')))") == "still here 1"
 
 
-def test_code_that_heeds_nothing_goes_with_its_process(shared):
+@pytest.mark.parametrize("code", [
+    "repeat tryCatch(Sys.sleep(600), interrupt = function(e) NULL)",
+    # the driver computes for minutes
+    "sparkR.callJMethod(sparkR.callJMethod(sparkR.newJObject('java.math.BigInteger', '7'), 'pow', 400000000L), 'bitLength')"])
+def test_code_that_heeds_nothing_goes_with_its_process(shared, code):
     text(shared, "lost <- 1")
-    number = shared.submit("sparkr", "repeat tryCatch(Sys.sleep(600), interrupt = function(e) NULL)")["statement"]
+    number = shared.submit("sparkr", code)["statement"]
     shared.until(number, "RUNNING")
     time.sleep(1)
+    begun = time.monotonic()
     assert shared.cancel(number) == "KILLED"
+    assert time.monotonic() - begun < 9
     assert "not found" in error(shared, "lost")["evalue"]
+    assert text(shared, "nrow(sql('select 1'))") == "[1] 1"
 
 
 def test_a_flood_is_cut_and_says_so(shared):

@@ -57,7 +57,8 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     if (ready) {
       gone(why)
     }
-    spark.close()
+    // which waits for calls that go on
+    PythonWorker.daemon(() => spark.close(), "sparkjob-r-close").start()
   }
 
   override def execute(statement: Statement): Output = {
