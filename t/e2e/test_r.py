@@ -45,6 +45,7 @@ def error(session, code):
 @pytest.mark.parametrize("code, shown", [
     ("1+1", "[1] 2"),
     ("", ""),
+    ("x <- 1\r\nx\r\n", "[1] 1"),
     ("x <- 1:3\nx * 2; invisible(5)\nsum(x)", "[1] 2 4 6\n[1] 6"),
     ("x", "[1] 1 2 3"),
     ("data.frame(a = 1:2, b = c('x', 'y'))", "  a b\n1 1 x\n2 2 y"),

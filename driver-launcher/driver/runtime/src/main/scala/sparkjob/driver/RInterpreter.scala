@@ -66,7 +66,7 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     val output = worker.output.begin(new RPrinted(new Capture(max), JobLog.of(statement.id)))
     REntry.begin(statement.id, joining(statement.join))
     try {
-      val number = worker.ask("execute", bytes(statement.id), bytes(statement.code),
+      val number = worker.ask("execute", bytes(statement.id), bytes(lines(statement.code)),
         bytes(max.toString), output.mark)
       val answer = await(statement.id, number)
       output.await()
@@ -152,6 +152,9 @@ private object RInterpreter {
       }
     case _ +: value +: traceback => Wrong("Error", printed + value, traceback)
   }
+
+  /** R takes no other ends of lines. */
+  def lines(code: String): String = code.replaceAll("\r\n?", "\n")
 
   def bytes(text: String): Array[Byte] = text.getBytes(UTF_8)
 
