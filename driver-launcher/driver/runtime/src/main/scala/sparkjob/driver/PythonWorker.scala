@@ -165,9 +165,7 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
     synchronized {
       why = reason
     }
-    val all = process.descendants.iterator.asScala.toVector
-    process.destroyForcibly()
-    all.foreach(_.destroyForcibly())
+    destroy(process)
   }
 
   private def start(): Process = {
@@ -262,6 +260,13 @@ object PythonWorker {
   /** A process that ended by a signal has 128 and its number as code, as in a shell. */
   private[driver] def exit(code: Int): String =
     if (code > 128) s"killed by signal ${code - 128}" else s"exit code $code"
+
+  /** Ends a process and those that it has started. */
+  private[driver] def destroy(process: Process): Unit = {
+    val all = process.descendants.iterator.asScala.toVector
+    process.destroyForcibly()
+    all.foreach(_.destroyForcibly())
+  }
 
   private[driver] def newSecret(): String = {
     val bytes = new Array[Byte](32)

@@ -125,9 +125,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     synchronized {
       why = reason
     }
-    val all = process.descendants.iterator.asScala.toVector
-    process.destroyForcibly()
-    all.foreach(_.destroyForcibly())
+    PythonWorker.destroy(process)
   }
 
   private def start(): Process = {
