@@ -31,8 +31,10 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
 
   private var lastValue: () => AnyRef = () => null
 
-  // what there was, in its order: that which is for all code, and the rest by what it defines
+  // what there was, in its order: that which is for all code, with the names that it refers to and
+  // imports, and the rest by what it defines
   private val common = mutable.LinkedHashSet.empty[Request]
+  private var commonNames, commonImports = Set.empty[global.Name]
   private val defining = mutable.HashMap.empty[global.Name, Vector[Request]]
   private var candidates: Option[List[Request]] = None
 
@@ -43,20 +45,25 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
 
   override def recordRequest(request: Request): Unit = {
     super.recordRequest(request)
-    val (all, some) = request.handlers.partition(isCommon)
+    val (all, some) = request.handlers.partition { handler =>
+      handler.definesImplicit || handler.isInstanceOf[memberHandlers.ImportHandler]
+    }
     if (all.nonEmpty) {
       common += request
+      commonNames ++= all.flatMap(_.referencedNames)
+      commonImports ++= all.flatMap(imports)
     }
     some.flatMap(_.definedNames).foreach { name =>
       defining(name) = defining.getOrElse(name, Vector.empty) :+ request
     }
   }
 
-  private def isCommon(handler: memberHandlers.MemberHandler): Boolean =
-    handler.definesImplicit || handler.isInstanceOf[memberHandlers.ImportHandler]
-
-  private def commonNames: Iterator[global.Name] =
-    common.iterator.flatMap(_.handlers).filter(isCommon).flatMap(_.referencedNames)
+  /** By name: what all members are imported with gives way to what is defined. */
+  private def imports(handler: memberHandlers.MemberHandler): Seq[global.Name] = handler match {
+    case imported: memberHandlers.ImportHandler =>
+      imported.selectors.flatMap(selector => Option(selector.rename))
+    case _ => handler.definedNames
+  }
 
   /**
    * Looks at what may have the names that are wanted, and not at all that there ever was; nor again
@@ -173,14 +180,6 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
     case _: global.Function | global.Match(global.EmptyTree, _) => true
     case _ => false
   }
-
-  /** By name: what all members are imported with gives way to what is defined. */
-  private def commonImports: Iterator[global.Name] =
-    common.iterator.flatMap(_.handlers).filter(isCommon).flatMap {
-      case imported: memberHandlers.ImportHandler =>
-        imported.selectors.flatMap(selector => Option(selector.rename))
-      case handler => handler.definedNames
-    }
 
   private def flatImports(imports: ComputedImports, wrapper: Request#Wrapper): ComputedImports = {
     val prepend = imports.prepend.stripSuffix(wrapper.prewrap.format(Inner))
