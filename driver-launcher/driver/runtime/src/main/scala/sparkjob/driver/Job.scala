@@ -249,7 +249,8 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
   /** Whatever the code comes to is the statement's result. */
   private def interpret(number: Int): Ending = {
     val code = new String(request.body(), UTF_8)
-    tell(Letter(Message.Started, Nil, Bytes(Frame.Nothing), patient = request.sync))
+    // who sent it has its answer, and waits for what it comes to
+    tell(Letter(Message.Started, Nil, Bytes(Frame.Nothing), patient = true))
     mark(Trace.Run)
     val begin = System.nanoTime()
     val output = try {
