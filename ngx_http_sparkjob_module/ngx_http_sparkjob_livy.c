@@ -28,6 +28,9 @@
 
 static ngx_int_t ngx_http_sparkjob_livy_accept(ngx_http_request_t *r,
     ngx_http_sparkjob_ctx_t *ctx);
+static ngx_int_t ngx_http_sparkjob_livy_param_natural(
+    ngx_http_sparkjob_ctx_t *ctx, ngx_keyval_t *arg, void *field,
+    ngx_uint_t max);
 static ngx_int_t ngx_http_sparkjob_livy_param(ngx_http_sparkjob_ctx_t *ctx,
     ngx_keyval_t *arg, void *field, ngx_uint_t max);
 static ngx_int_t ngx_http_sparkjob_livy_version(ngx_http_request_t *r);
@@ -87,13 +90,24 @@ ngx_http_sparkjob_route_t  ngx_http_sparkjob_livy_routes[] = {
 };
 
 
-static ngx_http_sparkjob_param_t  ngx_http_sparkjob_livy_page_params[] = {
+/* what is negative means something in logs alone, see below */
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_livy_list_params[] = {
+    { ngx_string("from"), ngx_http_sparkjob_livy_param_natural,
+      offsetof(ngx_http_sparkjob_livy_page_t, from), 0 },
+    { ngx_string("size"), ngx_http_sparkjob_livy_param_natural,
+      offsetof(ngx_http_sparkjob_livy_page_t, size), 0 },
+    { ngx_string("order"), ngx_http_sparkjob_param_string,
+      offsetof(ngx_http_sparkjob_livy_page_t, order), SJP_NAME_MAX },
+    { ngx_null_string, NULL, 0, 0 }
+};
+
+
+static ngx_http_sparkjob_param_t  ngx_http_sparkjob_livy_log_params[] = {
     { ngx_string("from"), ngx_http_sparkjob_livy_param,
       offsetof(ngx_http_sparkjob_livy_page_t, from), 0 },
     { ngx_string("size"), ngx_http_sparkjob_livy_param,
       offsetof(ngx_http_sparkjob_livy_page_t, size), 0 },
-    { ngx_string("order"), ngx_http_sparkjob_param_string,
-      offsetof(ngx_http_sparkjob_livy_page_t, order), SJP_NAME_MAX },
     { ngx_null_string, NULL, 0, 0 }
 };
 
@@ -255,18 +269,39 @@ ngx_http_sparkjob_livy_version(ngx_http_request_t *r)
 }
 
 
-/* "size" is negative where all is wanted, "from" where the end is */
+/* of a log "size" is negative where all is wanted, "from" where the end is */
 
 ngx_int_t
 ngx_http_sparkjob_livy_page(ngx_http_sparkjob_ctx_t *ctx,
-    ngx_http_sparkjob_livy_page_t *page)
+    ngx_http_sparkjob_livy_page_t *page, ngx_uint_t log)
 {
     page->from = -1;
     page->size = NGX_HTTP_SPARKJOB_LIVY_SIZE;
     ngx_str_null(&page->order);
 
-    return ngx_http_sparkjob_params(ctx, ngx_http_sparkjob_livy_page_params,
+    return ngx_http_sparkjob_params(ctx,
+                                    log ? ngx_http_sparkjob_livy_log_params
+                                        : ngx_http_sparkjob_livy_list_params,
                                     page);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_livy_param_natural(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_keyval_t *arg, void *field, ngx_uint_t max)
+{
+    ngx_int_t   rc;
+    ngx_int_t  *number = field;
+
+    rc = ngx_http_sparkjob_livy_param(ctx, arg, field, max);
+
+    if (rc == NGX_OK && *number < 0) {
+        return ngx_http_sparkjob_problem(ctx, "requirement failed: '%V' of a "
+                                         "list is negative: %i", &arg->key,
+                                         *number);
+    }
+
+    return rc;
 }
 
 

@@ -68,7 +68,7 @@ typedef struct {
  * livy: what is said of the dialect as a whole
  */
 ngx_int_t ngx_http_sparkjob_livy_page(ngx_http_sparkjob_ctx_t *ctx,
-    ngx_http_sparkjob_livy_page_t *page);
+    ngx_http_sparkjob_livy_page_t *page, ngx_uint_t log);
 ngx_int_t ngx_http_sparkjob_livy_number(ngx_http_sparkjob_ctx_t *ctx,
     ngx_str_t *s, json_int_t *number);
 ngx_int_t ngx_http_sparkjob_livy_done(ngx_http_request_t *r, const char *msg);
@@ -85,8 +85,12 @@ ngx_int_t ngx_http_sparkjob_livy_not_him(ngx_http_sparkjob_ctx_t *ctx,
 ngx_int_t ngx_http_sparkjob_livy_body(ngx_http_request_t *r, json_t **body);
 ngx_int_t ngx_http_sparkjob_livy_string(ngx_http_sparkjob_ctx_t *ctx,
     json_t *body, const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_sparkjob_livy_scalar(ngx_http_sparkjob_ctx_t *ctx,
+    const char *name, const char *expected, json_t *value, ngx_str_t *text);
 ngx_int_t ngx_http_sparkjob_livy_integer(ngx_http_sparkjob_ctx_t *ctx,
     json_t *body, const char *name, json_int_t *value);
+ngx_int_t ngx_http_sparkjob_livy_wrong(ngx_http_sparkjob_ctx_t *ctx,
+    const char *name, const char *expected, json_t *value);
 ngx_int_t ngx_http_sparkjob_livy_bytes(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg, ngx_str_t *bytes);
 

@@ -19,7 +19,7 @@
 static ngx_int_t ngx_http_sparkjob_livy_batch_ask(ngx_http_request_t *r,
     ngx_http_sparkjob_call_t *call, json_t *meta);
 static ngx_int_t ngx_http_sparkjob_livy_batch_paged(ngx_http_request_t *r,
-    ngx_http_sparkjob_call_t *call, const char *what);
+    ngx_http_sparkjob_call_t *call, ngx_uint_t log);
 static json_t *ngx_http_sparkjob_livy_batch_who(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_livy_batch_made(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
@@ -190,7 +190,7 @@ ngx_http_sparkjob_livy_batch_list(ngx_http_request_t *r)
 {
     return ngx_http_sparkjob_livy_batch_paged(r,
                                       &ngx_http_sparkjob_livy_batch_list_call,
-                                      "list");
+                                      0);
 }
 
 
@@ -199,7 +199,7 @@ ngx_http_sparkjob_livy_batch_log(ngx_http_request_t *r)
 {
     return ngx_http_sparkjob_livy_batch_paged(r,
                                        &ngx_http_sparkjob_livy_batch_log_call,
-                                       NULL);
+                                       1);
 }
 
 
@@ -232,7 +232,7 @@ ngx_http_sparkjob_livy_batch_ask(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_sparkjob_livy_batch_paged(ngx_http_request_t *r,
-    ngx_http_sparkjob_call_t *call, const char *what)
+    ngx_http_sparkjob_call_t *call, ngx_uint_t log)
 {
     json_t                         *meta;
     ngx_http_sparkjob_ctx_t        *ctx;
@@ -240,11 +240,11 @@ ngx_http_sparkjob_livy_batch_paged(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_livy_page(ctx, &page) != NGX_OK) {
+    if (ngx_http_sparkjob_livy_page(ctx, &page, log) != NGX_OK) {
         return ngx_http_sparkjob_reply_problem(r);
     }
 
-    if (what && page.from < 0) {
+    if (!log && page.from < 0) {
         page.from = 0;
     }
 

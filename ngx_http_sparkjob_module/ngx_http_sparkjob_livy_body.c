@@ -10,6 +10,7 @@
 
 
 #include <ngx_http_sparkjob_livy.h>
+#include <sparkjob_body.h>
 
 
 static ngx_int_t ngx_http_sparkjob_livy_read(ngx_http_request_t *r,
@@ -20,9 +21,9 @@ static void ngx_http_sparkjob_livy_forget(void *data);
 ngx_int_t
 ngx_http_sparkjob_livy_body(ngx_http_request_t *r, json_t **body)
 {
+    char                      wrong[SJP_BODY_WRONG];
     ngx_int_t                 rc;
     ngx_str_t                 text;
-    json_error_t              error;
     ngx_pool_cleanup_t       *cln;
     ngx_http_sparkjob_ctx_t  *ctx;
 
@@ -48,7 +49,7 @@ ngx_http_sparkjob_livy_body(ngx_http_request_t *r, json_t **body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    *body = text.len ? json_loadb((char *) text.data, text.len, 0, &error)
+    *body = text.len ? sjp_body_object((char *) text.data, text.len, wrong)
                      : json_object();
 
     cln->handler = ngx_http_sparkjob_livy_forget;
@@ -56,14 +57,7 @@ ngx_http_sparkjob_livy_body(ngx_http_request_t *r, json_t **body)
 
     if (*body == NULL) {
         ctx->bare = 1;
-        return ngx_http_sparkjob_problem(ctx, "The body is no JSON: %s, "
-                                         "line %d, column %d", error.text,
-                                         error.line, error.column);
-    }
-
-    if (!json_is_object(*body)) {
-        ctx->bare = 1;
-        return ngx_http_sparkjob_problem(ctx, "The body is no JSON object");
+        return ngx_http_sparkjob_problem(ctx, "The body is %s", wrong);
     }
 
     return NGX_OK;
@@ -109,61 +103,92 @@ ngx_http_sparkjob_livy_string(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
 
     member = json_object_get(body, name);
 
-    ngx_str_null(value);
+    if (json_is_boolean(member)) {
+        return ngx_http_sparkjob_livy_wrong(ctx, name, "a string", member);
+    }
 
-    if (member == NULL || json_is_null(member)) {
+    return ngx_http_sparkjob_livy_scalar(ctx, name, "a string", member, value);
+}
+
+
+/* what a string can stand for, and so a boolean, too */
+
+ngx_int_t
+ngx_http_sparkjob_livy_scalar(ngx_http_sparkjob_ctx_t *ctx, const char *name,
+    const char *expected, json_t *value, ngx_str_t *text)
+{
+    ngx_str_null(text);
+
+    if (value == NULL || json_is_null(value)) {
         return NGX_OK;
     }
 
-    if (json_is_string(member)) {
-        value->data = (u_char *) json_string_value(member);
-        value->len = json_string_length(member);
+    if (json_is_object(value) || json_is_array(value)) {
+        return ngx_http_sparkjob_livy_wrong(ctx, name, expected, value);
+    }
+
+    if (json_is_string(value)) {
+        text->data = (u_char *) json_string_value(value);
+        text->len = json_string_length(value);
         return NGX_OK;
     }
 
-    if (json_is_object(member) || json_is_array(member)) {
-        ctx->bare = 1;
-        return ngx_http_sparkjob_problem(ctx, "The member '%s' is no string",
-                                         name);
-    }
-
-    value->data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN + 32);
-    if (value->data == NULL) {
+    text->data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN + 32);
+    if (text->data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    value->len = json_dumpb(member, (char *) value->data, NGX_INT64_LEN + 32,
-                            JSON_ENCODE_ANY);
+    text->len = json_dumpb(value, (char *) text->data, NGX_INT64_LEN + 32,
+                           JSON_ENCODE_ANY);
 
     return NGX_OK;
 }
 
 
-/* an integer, or a string that is one; where there is none *value stays */
+/* from 0 on, also as a string; where there is none *value stays */
 
 ngx_int_t
 ngx_http_sparkjob_livy_integer(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
     const char *name, json_int_t *value)
 {
-    ngx_int_t   rc;
-    ngx_str_t   text;
-    json_int_t  n;
+    json_t      *member;
+    ngx_int_t    rc;
+    ngx_str_t    text;
+    json_int_t   n;
 
-    rc = ngx_http_sparkjob_livy_string(ctx, body, name, &text);
+    static const char  expected[] = "a whole number from 0 to 2147483647";
+
+    member = json_object_get(body, name);
+
+    rc = ngx_http_sparkjob_livy_scalar(ctx, name, expected, member, &text);
 
     if (rc != NGX_OK || text.len == 0) {
         return rc;
     }
 
-    if (ngx_http_sparkjob_livy_number(ctx, &text, &n) != NGX_OK) {
-        ctx->bare = 1;
-        return ngx_http_sparkjob_problem(ctx, "The member '%s' is no integer "
-                                         "of 32 bits: '%V'", name, &text);
+    if (ngx_http_sparkjob_livy_number(ctx, &text, &n) != NGX_OK || n < 0) {
+        return ngx_http_sparkjob_livy_wrong(ctx, name, expected, member);
     }
 
     *value = n;
 
     return NGX_OK;
+}
+
+
+/* a member that is of another type, or none of the values that it can have */
+
+ngx_int_t
+ngx_http_sparkjob_livy_wrong(ngx_http_sparkjob_ctx_t *ctx, const char *name,
+    const char *expected, json_t *value)
+{
+    char  shown[SJP_BODY_SHOWN];
+
+    ctx->bare = 1;
+
+    return ngx_http_sparkjob_problem(ctx, "The member '%s' has to be %s, it is "
+                                     "%s", name, expected,
+                                     sjp_body_shown(value, shown));
 }
 
 

@@ -173,13 +173,6 @@ ngx_http_sparkjob_livy_create_read(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
                                             &create->heartbeat);
     }
 
-    if (rc == NGX_OK && create->heartbeat < 0) {
-        rc = ngx_http_sparkjob_problem(ctx, "Rejected, Reason: '%s' is "
-                                       "negative: %L",
-                                       NGX_HTTP_SPARKJOB_LIVY_HEARTBEAT,
-                                       (int64_t) create->heartbeat);
-    }
-
     return rc;
 }
 

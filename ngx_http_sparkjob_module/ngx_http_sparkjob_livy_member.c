@@ -14,6 +14,9 @@
 /* a list, as the setting has it */
 #define NGX_HTTP_SPARKJOB_LIVY_LIST_MAX  (16 * 1024)
 
+/* of an element of one, with its number */
+#define NGX_HTTP_SPARKJOB_LIVY_NAME      64
+
 /* days of a time, as for the driver: so its seconds are a number of 32 bits */
 #define NGX_HTTP_SPARKJOB_LIVY_DAYS      10000
 #define NGX_HTTP_SPARKJOB_LIVY_DAY       (24 * 60 * 60 * 1000)
@@ -43,12 +46,17 @@ static ngx_int_t ngx_http_sparkjob_livy_seconds(ngx_str_t *time,
     json_int_t *seconds);
 static ngx_int_t ngx_http_sparkjob_livy_take_list(
     ngx_http_sparkjob_livy_take_t *take);
+static ngx_int_t ngx_http_sparkjob_livy_take_element(
+    ngx_http_sparkjob_livy_take_t *take, size_t i, json_t *element);
 static ngx_int_t ngx_http_sparkjob_livy_take_conf(
     ngx_http_sparkjob_livy_take_t *take);
+static ngx_int_t ngx_http_sparkjob_livy_take_setting(
+    ngx_http_sparkjob_livy_take_t *take, const char *key, json_t *value,
+    ngx_str_t *text);
 static ngx_uint_t ngx_http_sparkjob_livy_is_secret(const char *key);
 static ngx_int_t ngx_http_sparkjob_livy_set(
-    ngx_http_sparkjob_livy_take_t *take, const char *setting,
-    ngx_str_t *value);
+    ngx_http_sparkjob_livy_take_t *take, const char *what,
+    const char *setting, ngx_str_t *value);
 static ngx_int_t ngx_http_sparkjob_livy_tell(
     ngx_http_sparkjob_livy_take_t *take, json_t *value);
 
@@ -134,7 +142,8 @@ ngx_http_sparkjob_livy_take_text(ngx_http_sparkjob_livy_take_t *take)
                                        take->member->name, &text);
 
     if (rc == NGX_OK && text.len) {
-        rc = ngx_http_sparkjob_livy_set(take, take->member->setting, &text);
+        rc = ngx_http_sparkjob_livy_set(take, take->member->name,
+                                        take->member->setting, &text);
     }
 
     return rc == NGX_OK ? ngx_http_sparkjob_livy_tell(take,
@@ -160,17 +169,12 @@ ngx_http_sparkjob_livy_take_number(ngx_http_sparkjob_livy_take_t *take)
         return rc;
     }
 
-    if (n < 0) {
-        return ngx_http_sparkjob_problem(take->ctx, "Rejected, Reason: '%s' is "
-                                         "negative: %L", take->member->name,
-                                         (int64_t) n);
-    }
-
     text.data = digits;
     text.len = ngx_sprintf(digits, "%L", (int64_t) n) - digits;
 
     if (n && take->member->setting) {
-        rc = ngx_http_sparkjob_livy_set(take, take->member->setting, &text);
+        rc = ngx_http_sparkjob_livy_set(take, take->member->name,
+                                        take->member->setting, &text);
     }
 
     return rc == NGX_OK ? ngx_http_sparkjob_livy_tell(take, json_integer(n))
@@ -186,8 +190,9 @@ ngx_http_sparkjob_livy_take_time(ngx_http_sparkjob_livy_take_t *take)
     ngx_str_t   time, text;
     json_int_t  seconds;
 
-    rc = ngx_http_sparkjob_livy_string(take->ctx, take->body,
-                                       take->member->name, &time);
+    rc = ngx_http_sparkjob_livy_scalar(take->ctx, take->member->name,
+                                       "a time such as \"10m\"", take->value,
+                                       &time);
 
     if (rc != NGX_OK || time.len == 0) {
         return rc;
@@ -211,7 +216,8 @@ ngx_http_sparkjob_livy_take_time(ngx_http_sparkjob_livy_take_t *take)
     text.data = digits;
     text.len = ngx_sprintf(digits, "%L", (int64_t) seconds) - digits;
 
-    rc = ngx_http_sparkjob_livy_set(take, take->member->setting, &text);
+    rc = ngx_http_sparkjob_livy_set(take, take->member->name,
+                                    take->member->setting, &text);
 
     return rc == NGX_OK ? ngx_http_sparkjob_livy_tell(take,
                               json_stringn(ngx_http_sparkjob_text(&time)))
@@ -287,15 +293,16 @@ ngx_http_sparkjob_livy_take_list(ngx_http_sparkjob_livy_take_t *take)
     p = list.data;
 
     if (!json_is_array(take->value)) {
-        goto wrong;
+        return ngx_http_sparkjob_livy_wrong(take->ctx, take->member->name,
+                                            "an array of strings", take->value);
     }
 
     json_array_foreach(take->value, i, element) {
 
-        if (!json_is_string(element)
-            || strchr(json_string_value(element), ',') != NULL)
-        {
-            goto wrong;
+        rc = ngx_http_sparkjob_livy_take_element(take, i, element);
+
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         if ((p - list.data) + json_string_length(element) + 1
@@ -318,21 +325,35 @@ ngx_http_sparkjob_livy_take_list(ngx_http_sparkjob_livy_take_t *take)
 
     list.len = p - list.data;
 
-    rc = list.len ? ngx_http_sparkjob_livy_set(take, take->member->setting,
-                                               &list)
+    rc = list.len ? ngx_http_sparkjob_livy_set(take, take->member->name,
+                                               take->member->setting, &list)
                   : NGX_OK;
 
     return rc == NGX_OK ? ngx_http_sparkjob_livy_tell(take,
                                                       json_incref(take->value))
                         : rc;
+}
 
-wrong:
 
-    take->ctx->bare = 1;
+/* Spark takes lists apart at commas */
 
-    return ngx_http_sparkjob_problem(take->ctx, "The member '%s' is no array "
-                                     "of strings without commas",
-                                     take->member->name);
+static ngx_int_t
+ngx_http_sparkjob_livy_take_element(ngx_http_sparkjob_livy_take_t *take,
+    size_t i, json_t *element)
+{
+    u_char  name[NGX_HTTP_SPARKJOB_LIVY_NAME];
+
+    if (json_is_string(element) && json_string_length(element)
+        && strchr(json_string_value(element), ',') == NULL)
+    {
+        return NGX_OK;
+    }
+
+    ngx_snprintf(name, sizeof(name), "%s[%uz]%Z", take->member->name, i);
+
+    return ngx_http_sparkjob_livy_wrong(take->ctx, (char *) name,
+                                        "a string that is not empty and has "
+                                        "no comma", element);
 }
 
 
@@ -345,9 +366,8 @@ ngx_http_sparkjob_livy_take_conf(ngx_http_sparkjob_livy_take_t *take)
     const char  *key;
 
     if (!json_is_object(take->value)) {
-        take->ctx->bare = 1;
-        return ngx_http_sparkjob_problem(take->ctx, "The member '%s' is no "
-                                         "object", take->member->name);
+        return ngx_http_sparkjob_livy_wrong(take->ctx, take->member->name,
+                                            "an object", take->value);
     }
 
     shown = json_object();
@@ -355,27 +375,7 @@ ngx_http_sparkjob_livy_take_conf(ngx_http_sparkjob_livy_take_t *take)
 
     json_object_foreach(take->value, key, value) {
 
-        /* whom the context acts for is said by "proxyUser" */
-
-        if (ngx_strcmp(key, "spark.proxy.user") == 0) {
-            rc = ngx_http_sparkjob_problem(take->ctx, "Rejected, Reason: "
-                                           "Blacklisted configuration values "
-                                           "in session config: %s", key);
-
-        } else if (json_is_object(value) || json_is_array(value)) {
-            take->ctx->bare = 1;
-            rc = ngx_http_sparkjob_problem(take->ctx, "The member '%s' has no "
-                                           "string: '%s'", take->member->name,
-                                           key);
-
-        } else {
-            rc = ngx_http_sparkjob_livy_string(take->ctx, take->value, key,
-                                               &text);
-        }
-
-        if (rc == NGX_OK && text.len && *key) {
-            rc = ngx_http_sparkjob_livy_set(take, key, &text);
-        }
+        rc = ngx_http_sparkjob_livy_take_setting(take, key, value, &text);
 
         if (rc != NGX_OK) {
             break;
@@ -394,6 +394,40 @@ ngx_http_sparkjob_livy_take_conf(ngx_http_sparkjob_livy_take_t *take)
     }
 
     return ngx_http_sparkjob_livy_tell(take, shown);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_livy_take_setting(ngx_http_sparkjob_livy_take_t *take,
+    const char *key, json_t *value, ngx_str_t *text)
+{
+    ngx_int_t         rc;
+    ngx_str_t         name;
+    static ngx_str_t  what = ngx_string("name of a setting in 'conf'");
+
+    name.data = (u_char *) key;
+    name.len = ngx_strlen(key);
+
+    rc = ngx_http_sparkjob_check_text(take->ctx, &what, &name, SJP_NAME_MAX);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* whom the context acts for is said by "proxyUser" */
+
+    if (ngx_strcmp(key, "spark.proxy.user") == 0) {
+        return ngx_http_sparkjob_problem(take->ctx, "Rejected, Reason: "
+                                         "Blacklisted configuration values "
+                                         "in session config: %s", key);
+    }
+
+    rc = ngx_http_sparkjob_livy_scalar(take->ctx, key,
+                                       "a string, a number or a boolean in "
+                                       "'conf'", value, text);
+
+    return rc == NGX_OK && text->len && *key
+           ? ngx_http_sparkjob_livy_set(take, key, key, text) : rc;
 }
 
 
@@ -416,22 +450,20 @@ ngx_http_sparkjob_livy_is_secret(const char *key)
 }
 
 
+/* "what" is how the client calls it */
+
 static ngx_int_t
 ngx_http_sparkjob_livy_set(ngx_http_sparkjob_livy_take_t *take,
-    const char *setting, ngx_str_t *value)
+    const char *what, const char *setting, ngx_str_t *value)
 {
     ngx_int_t  rc;
     ngx_str_t  name;
 
-    name.data = (u_char *) setting;
-    name.len = ngx_strlen(setting);
+    name.data = (u_char *) what;
+    name.len = ngx_strlen(what);
 
-    rc = ngx_http_sparkjob_check_text(take->ctx, &name, &name, SJP_NAME_MAX);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_sparkjob_check_text(take->ctx, &name, value,
-                                          NGX_MAX_SIZE_T_VALUE);
-    }
+    rc = ngx_http_sparkjob_check_text(take->ctx, &name, value,
+                                      NGX_MAX_SIZE_T_VALUE);
 
     if (rc != NGX_OK) {
         return rc;

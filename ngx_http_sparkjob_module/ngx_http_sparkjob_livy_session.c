@@ -140,7 +140,7 @@ ngx_http_sparkjob_livy_session_list(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_livy_page(ctx, &page) != NGX_OK) {
+    if (ngx_http_sparkjob_livy_page(ctx, &page, 0) != NGX_OK) {
         return ngx_http_sparkjob_reply_problem(r);
     }
 
@@ -151,7 +151,7 @@ ngx_http_sparkjob_livy_session_list(ngx_http_request_t *r)
     query.own = ctx->own;
     query.sessions = 1;
     query.skip = ngx_max(page.from, 0);
-    query.page = ngx_max(page.size, 0);
+    query.page = page.size;
     query.reply = ngx_http_sparkjob_livy_session_rows;
 
     if (ngx_http_sparkjob_livy_ui(r, &query.ui) != NGX_OK) {
@@ -360,7 +360,7 @@ ngx_http_sparkjob_livy_session_log(ngx_http_request_t *r)
 
     ctx->data = session;
 
-    if (ngx_http_sparkjob_livy_page(ctx, &session->page) != NGX_OK) {
+    if (ngx_http_sparkjob_livy_page(ctx, &session->page, 1) != NGX_OK) {
         return ngx_http_sparkjob_reply_problem(r);
     }
 

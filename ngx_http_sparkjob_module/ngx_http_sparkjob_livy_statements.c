@@ -23,8 +23,12 @@ typedef struct {
 } ngx_http_sparkjob_livy_list_t;
 
 
+static ngx_int_t ngx_http_sparkjob_livy_list_page(
+    ngx_http_sparkjob_ctx_t *ctx, ngx_http_sparkjob_livy_page_t *page,
+    ngx_uint_t *desc);
 static ngx_int_t ngx_http_sparkjob_livy_list_ask(ngx_http_request_t *r,
-    ngx_http_sparkjob_livy_page_t *page, ngx_http_sparkjob_livy_list_t *list);
+    ngx_http_sparkjob_livy_page_t *page, ngx_http_sparkjob_livy_list_t *list,
+    ngx_uint_t desc);
 static ngx_int_t ngx_http_sparkjob_livy_list_record(ngx_http_request_t *r,
     ngx_http_sparkjob_message_t *msg);
 static ngx_int_t ngx_http_sparkjob_livy_list_end(ngx_http_request_t *r,
@@ -78,13 +82,14 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_livy_list_code_call = {
 ngx_int_t
 ngx_http_sparkjob_livy_statement_list(ngx_http_request_t *r)
 {
+    ngx_uint_t                      desc;
     ngx_http_sparkjob_ctx_t        *ctx;
     ngx_http_sparkjob_livy_list_t  *list;
     ngx_http_sparkjob_livy_page_t   page;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
 
-    if (ngx_http_sparkjob_livy_page(ctx, &page) != NGX_OK) {
+    if (ngx_http_sparkjob_livy_list_page(ctx, &page, &desc) != NGX_OK) {
         return ngx_http_sparkjob_reply_problem(r);
     }
 
@@ -100,34 +105,58 @@ ngx_http_sparkjob_livy_statement_list(ngx_http_request_t *r)
 
     ctx->data = list;
 
-    return ngx_http_sparkjob_livy_list_ask(r, &page, list);
+    return ngx_http_sparkjob_livy_list_ask(r, &page, list, desc);
+}
+
+
+static ngx_int_t
+ngx_http_sparkjob_livy_list_page(ngx_http_sparkjob_ctx_t *ctx,
+    ngx_http_sparkjob_livy_page_t *page, ngx_uint_t *desc)
+{
+    ngx_int_t         rc;
+    ngx_str_t        *order;
+    static ngx_str_t  asc = ngx_string("asc"), down = ngx_string("desc");
+
+    rc = ngx_http_sparkjob_livy_page(ctx, page, 0);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    order = &page->order;
+
+    *desc = (order->len == down.len
+             && ngx_strncasecmp(order->data, down.data, down.len) == 0);
+
+    if (*desc || order->data == NULL
+        || (order->len == asc.len
+            && ngx_strncasecmp(order->data, asc.data, asc.len) == 0))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_sparkjob_problem(ctx, "requirement failed: 'order' is "
+                                     "neither asc nor desc: '%V'", order);
 }
 
 
 static ngx_int_t
 ngx_http_sparkjob_livy_list_ask(ngx_http_request_t *r,
-    ngx_http_sparkjob_livy_page_t *page, ngx_http_sparkjob_livy_list_t *list)
+    ngx_http_sparkjob_livy_page_t *page, ngx_http_sparkjob_livy_list_t *list,
+    ngx_uint_t desc)
 {
     json_t                        *meta;
-    ngx_uint_t                     desc;
     json_int_t                     from, size;
     ngx_http_sparkjob_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
-
-    desc = (page->order.len == 4
-            && ngx_strncasecmp(page->order.data, (u_char *) "desc", 4) == 0);
 
     /* who names no place in the list wants its end, in the usual order */
 
     list->backwards = (page->from < 0 && !desc);
 
     from = ngx_max(page->from, 0);
-    size = page->size;
-
-    if (size < 0 || size > NGX_HTTP_SPARKJOB_LIVY_STATEMENTS) {
-        size = NGX_HTTP_SPARKJOB_LIVY_STATEMENTS;
-    }
+    size = ngx_min(page->size, NGX_HTTP_SPARKJOB_LIVY_STATEMENTS);
 
     meta = ngx_http_sparkjob_livy_meta(r);
     meta = ngx_http_sparkjob_meta_set(meta, "from", json_integer(from));

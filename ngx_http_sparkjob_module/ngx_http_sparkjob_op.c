@@ -13,6 +13,7 @@
 #include <sparkjob_json.h>
 
 
+static ngx_int_t ngx_http_sparkjob_op_too_long(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sparkjob_op_encode(ngx_http_sparkjob_op_t *op,
     json_t *meta, ngx_uint_t body);
 static ngx_int_t ngx_http_sparkjob_op_payload(ngx_http_request_t *r,
@@ -89,8 +90,7 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     json_decref(meta);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_REQUEST_URI_TOO_LARGE,
-                                         "The query parameters are too long");
+        return ngx_http_sparkjob_op_too_long(r);
     }
 
     if (rc != NGX_OK) {
@@ -120,6 +120,25 @@ ngx_http_sparkjob_ask(ngx_http_request_t *r, ngx_http_sparkjob_call_t *call,
     }
 
     return rc;
+}
+
+
+/* settings are all that can be so long: in Livy's dialect the body has them */
+
+static ngx_int_t
+ngx_http_sparkjob_op_too_long(ngx_http_request_t *r)
+{
+    ngx_http_sparkjob_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+
+    return slcf->livy
+           ? ngx_http_sparkjob_reply_error(r,
+                                       NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                       "The members of the request are too "
+                                       "long")
+           : ngx_http_sparkjob_reply_error(r, NGX_HTTP_REQUEST_URI_TOO_LARGE,
+                                       "The query parameters are too long");
 }
 
 

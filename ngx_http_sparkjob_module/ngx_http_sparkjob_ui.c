@@ -16,8 +16,11 @@
 /* what the dialects have of their own; the second one is Livy's */
 
 typedef struct {
-    const char  *path;
-    const char  *kill;
+    const char                *path;
+    const char                *kill;
+    const char                *off;
+    const char                *get;
+    ngx_http_sparkjob_call_t   call;
 } ngx_http_sparkjob_ui_dialect_t;
 
 
@@ -30,17 +33,6 @@ static ngx_int_t ngx_http_sparkjob_ui_pass(ngx_http_request_t *r,
     ngx_str_t *url, ngx_str_t *root);
 
 
-static ngx_http_sparkjob_ui_dialect_t  ngx_http_sparkjob_ui_dialects[] = {
-    { "/contexts/", "DELETE /jobs/<id>" },
-    { "/sessions/", "POST /sessions/<id>/statements/<number>/cancel" }
-};
-
-
-/* what changes something within Spark's UI, in any path of it */
-
-static ngx_str_t  ngx_http_sparkjob_ui_kill = ngx_string("kill");
-
-
 static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_ui_refusals[] = {
     { SJP_ERR_NO_SUCH_CONTEXT, 404, "ERROR",
       "context %V does not run, so it has no UI" },
@@ -49,15 +41,40 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_ui_refusals[] = {
 };
 
 
-static ngx_http_sparkjob_call_t  ngx_http_sparkjob_ui_call = {
-    SJP_CONTEXT_UI,
-    ngx_http_sparkjob_ui_told,
-    NULL,
-    NULL,
-    ngx_http_sparkjob_reply_expired,
-    ngx_http_sparkjob_ui_refusals,
-    0
+static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_ui_livy_refusals[] = {
+    { SJP_ERR_NO_SUCH_CONTEXT, 404, "", "Session '%V' not found." },
+    { SJP_ERR_SESSION_ENDED, 404, "",
+      "Session is in state %V, so it has no UI" },
+    { SJP_ERR_NO_UI, 404, "", "The session has no UI: %V" },
+    { 0, 0, NULL, NULL }
 };
+
+
+#define ngx_http_sparkjob_ui_call(refusals)                                   \
+    {                                                                         \
+        SJP_CONTEXT_UI, ngx_http_sparkjob_ui_told, NULL, NULL,                \
+        ngx_http_sparkjob_reply_expired, refusals, 0                          \
+    }
+
+
+static ngx_http_sparkjob_ui_dialect_t  ngx_http_sparkjob_ui_dialects[] = {
+    { "/contexts/", "DELETE /jobs/<id>",
+      "The UI of contexts cannot be seen here: sparkjob_ui of nginx's "
+      "configuration is off",
+      "The UI of a context is for GET",
+      ngx_http_sparkjob_ui_call(ngx_http_sparkjob_ui_refusals) },
+
+    { "/sessions/", "POST /sessions/<id>/statements/<number>/cancel",
+      "The UI of sessions cannot be seen here: sparkjob_ui of nginx's "
+      "configuration is off",
+      "The UI of a session is for GET",
+      ngx_http_sparkjob_ui_call(ngx_http_sparkjob_ui_livy_refusals) }
+};
+
+
+/* what changes something within Spark's UI, in any path of it */
+
+static ngx_str_t  ngx_http_sparkjob_ui_kill = ngx_string("kill");
 
 
 static ngx_http_sparkjob_ui_dialect_t *
@@ -96,24 +113,25 @@ ngx_http_sparkjob_context_ui_begin(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_sparkjob_context_ui(ngx_http_request_t *r)
 {
-    json_t                        *meta;
-    ngx_http_sparkjob_ctx_t       *ctx;
-    ngx_http_sparkjob_loc_conf_t  *slcf;
+    json_t                          *meta;
+    ngx_http_sparkjob_ctx_t         *ctx;
+    ngx_http_sparkjob_loc_conf_t    *slcf;
+    ngx_http_sparkjob_ui_dialect_t  *dialect;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_sparkjob_module);
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_sparkjob_module);
+    dialect = ngx_http_sparkjob_ui_dialect(r);
 
     if (slcf->ui.len == 0) {
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND,
-                     "The UI of contexts cannot be seen here: sparkjob_ui of "
-                     "nginx's configuration is off");
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_FOUND, "%s",
+                                             dialect->off);
     }
 
     /* by _method it is a GET to us, but would be what it is to the UI */
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_ALLOWED,
-                                             "The UI of a context is for GET");
+        return ngx_http_sparkjob_reply_error(r, NGX_HTTP_NOT_ALLOWED, "%s",
+                                             dialect->get);
     }
 
     if (ngx_http_sparkjob_ui_check(ctx) != NGX_OK) {
@@ -124,7 +142,7 @@ ngx_http_sparkjob_context_ui(ngx_http_request_t *r)
                       : json_pack("{s:s%}", "name",
                                   ngx_http_sparkjob_text(&ctx->stored));
 
-    return ngx_http_sparkjob_ask(r, &ngx_http_sparkjob_ui_call, meta, 0,
+    return ngx_http_sparkjob_ask(r, &dialect->call, meta, 0,
                                  slcf->reply_timeout);
 }
 

@@ -190,7 +190,7 @@ for (['', 'no JSON'], ['[]', 'the body is no JSON object'], ['{}', 'master: expe
      ['{"master": "spark://a:1\n2"}', 'master: expected a string without control characters, got "spark://a:1'],
      ['{"master": "' . 'a' x 60000 . '"}', 'master: expected a string of at most 4096 bytes, got "aaa'],
      ['{"master": "local", "rest": "file:///etc/passwd"}', 'rest: expected a URL that begins with http:// or https://, got "file:'],
-     ['{"master": "local", "web": "http://a,gopher://b"}', 'web: expected a URL that begins with http:// or https://, got "http:'], ['{"master": "local", "master": "b"}', 'duplicate'],
+     ['{"master": "local", "web": "http://a,gopher://b"}', 'web: expected a URL that begins with http:// or https://, got "http:'], ['{"master": "local", "master": "b"}', 'a member is there twice'],
      (map {["{\"master\": \"$_\"}", 'master: expected the URL of a master, like local[2], spark://host:7077, yarn or k8s://https://host:6443, got "' . $_ . '"']}
       'banana', 'local[x]', 'local[2', 'local[2,]', 'localhost', 'spark://', 'spark://near', 'spark://near:', 'spark://near:0', 'spark://near:65536', 'spark://:7077',
       'spark://near:7077,far', 'spark://near:7077/', 'yarn-client', 'k8s://', '://x'),

@@ -254,49 +254,58 @@ POST /sessions
  "{\"msg\":\"Rejected, Reason: Invalid time string: h of 'ttl'\"}"]
 
 
-=== TEST 16: a number that is none
+=== TEST 16: numbers that are none
+--- request eval
+[map { "POST /sessions\n{\"numExecutors\": $_}" } '"many"', '[]', '{}', 'true', -1, '"-1"', '1.5', '1e99', 99999999999, '"' . 'x' x 100 . '"']
+--- error_code eval
+[(400) x 10]
+--- response_body eval
+[map { "\"The member 'numExecutors' has to be a whole number from 0 to 2147483647, it is $_\"" }
+ '\\"many\\"', '[]', '{}', 'true', -1, '\\"-1\\"', '1.5', '9.9999999999999997e98', 99999999999, '\\"' . 'x' x 59 . '...']
+
+
+=== TEST 17: one that Livy has under a long name
 --- request
 POST /sessions
-{"executorCores": "many"}
+{"heartbeatTimeoutInSecond": -1}
 --- error_code: 400
 --- response_body chomp
-"The member 'executorCores' is no integer of 32 bits: 'many'"
+"The member 'heartbeatTimeoutInSecond' has to be a whole number from 0 to 2147483647, it is -1"
 
 
-=== TEST 17: one that is too large
---- request
-POST /sessions
-{"heartbeatTimeoutInSecond": 99999999999}
---- error_code: 400
---- response_body chomp
-"The member 'heartbeatTimeoutInSecond' is no integer of 32 bits: '99999999999'"
+=== TEST 18: strings that are none
+--- request eval
+[map { "POST /sessions\n{$_}" } '"kind": []', '"name": {"a": "\u00e9"}', '"proxyUser": true', '"driverMemory": false', '"ttl": {}', '"queue": [null]']
+--- error_code eval
+[(400) x 6]
+--- response_body eval
+[map { "\"The member '$_\"" } "kind' has to be a string, it is []", "name' has to be a string, it is {\\\"a\\\":\\\"\\\\u00E9\\\"}",
+ "proxyUser' has to be a string, it is true", "driverMemory' has to be a string, it is false",
+ "ttl' has to be a time such as \\\"10m\\\", it is {}", "queue' has to be a string, it is [null]"]
 
 
-=== TEST 18: a negative one
---- request
-POST /sessions
-{"numExecutors": -1}
---- error_code: 400
---- response_body chomp
-{"msg":"Rejected, Reason: 'numExecutors' is negative: -1"}
+=== TEST 19: lists that are none
+--- request eval
+[map { "POST /sessions\n{$_}" } '"jars": "a.jar"', '"pyFiles": {}', '"files": ["a", 1]', '"archives": [null]', '"jars": ["http://h/a,b"]', '"jars": [""]']
+--- error_code eval
+[(400) x 6]
+--- response_body eval
+["\"The member 'jars' has to be an array of strings, it is \\\"a.jar\\\"\"", "\"The member 'pyFiles' has to be an array of strings, it is {}\"",
+ map { "\"The member '$_->[0]' has to be a string that is not empty and has no comma, it is $_->[1]\"" }
+ ['files[1]', 1], ['archives[0]', 'null'], ['jars[0]', '\\"http://h/a,b\\"'], ['jars[0]', '\\"\\"']]
 
 
-=== TEST 19: a list that is none
---- request
-POST /sessions
-{"jars": "a.jar"}
---- error_code: 400
---- response_body chomp
-"The member 'jars' is no array of strings without commas"
-
-
-=== TEST 20: a setting of another kind
---- request
-POST /sessions
-{"conf": {"a": {}}}
---- error_code: 400
---- response_body chomp
-"The member 'conf' has no string: 'a'"
+=== TEST 20: settings of another kind
+--- request eval
+[map { "POST /sessions\n{\"conf\": $_}" } '[]', '"a"', '{"a": {}}', '{"a": [1]}', '{"a\nb": 1}' =~ s/\n/\\n/r, '{"a": "\u0001"}', '{"a": "' . 'x' x 300000 . '"}']
+--- error_code eval
+[(400) x 6, 413]
+--- response_body eval
+["\"The member 'conf' has to be an object, it is []\"", "\"The member 'conf' has to be an object, it is \\\"a\\\"\"",
+ "\"The member 'a' has to be a string, a number or a boolean in 'conf', it is {}\"",
+ "\"The member 'a' has to be a string, a number or a boolean in 'conf', it is [1]\"",
+ "{\"msg\":\"The name of a setting in 'conf' contains a control character\"}", "{\"msg\":\"The a contains a control character\"}",
+ "{\"msg\":\"The members of the request are too long\"}"]
 
 
 === TEST 21: one that is refused
@@ -309,21 +318,25 @@ POST /sessions
 
 
 === TEST 22: no JSON
---- request
-POST /sessions
-{"kind":
---- error_code: 400
---- response_body_like chomp
-^"The body is no JSON: .*"$
+--- request eval
+[map { "POST /sessions\n$_" } '{"kind":', '{"name": "\u0000"}', "{\"name\":\n \"\xff\"}", '{"name": "a", "name": "b"}', '{} {}', '{"name": nope}',
+ '{"numExecutors": 99999999999999999999}', '[' x 5000]
+--- error_code eval
+[(400) x 8]
+--- response_body eval
+[map { "\"The body is no JSON: $_\"" } 'line 1, column 8: it ends too early', 'line 1, column 17: a string has \\\\u0000', 'line 2, column 2: it is not UTF-8',
+ 'line 1, column 20: a member is there twice', 'line 1, column 4: there is more behind its end',
+ 'line 1, column 13: an unexpected character or word', 'line 1, column 37: a number is too large',
+ 'line 1, column 2049: it is nested too deeply']
 
 
 === TEST 23: no object
---- request
-POST /sessions
-[1]
---- error_code: 400
---- response_body chomp
-"The body is no JSON object"
+--- request eval
+["POST /sessions\n[1]", "POST /sessions\n1", "POST /sessions\nnull"]
+--- error_code eval
+[400, 400, 400]
+--- response_body eval
+[("\"The body is no JSON object\"") x 3]
 
 
 === TEST 24: an unknown session
@@ -366,7 +379,25 @@ GET /sessions?size=x
 {"msg":"For input string: \"x\""}
 
 
-=== TEST 29: no such route
+=== TEST 29: and one before the first
+--- request eval
+["GET /sessions?size=-1", "GET /sessions?from=-1"]
+--- error_code eval
+[400, 400]
+--- response_body eval
+[map { "{\"msg\":\"requirement failed: '$_' of a list is negative: -1\"}" } qw(size from)]
+
+
+=== TEST 30: binaries that are not there
+--- request eval
+[map { "POST /sessions\n$_" } '{"jars": ["http://h/a.jar", "nope"]}', '{"conf": {"cp": "com:a:1, /x/a.jar"}}']
+--- error_code eval
+[400, 400]
+--- response_body eval
+[map { "{\"msg\":\"Rejected, Reason: $_ is no URI, and there is no binary of that name\"}" } 'jars: \\"nope\\"', 'cp: \\"/x/a.jar\\"']
+
+
+=== TEST 31: no such route
 --- request
 GET /nothing
 --- error_code: 404
@@ -374,7 +405,7 @@ GET /nothing
 {"msg":"The requested resource could not be found."}
 
 
-=== TEST 30: no such method
+=== TEST 32: no such method
 --- request
 PUT /sessions
 --- error_code: 405
@@ -384,7 +415,7 @@ Allow: GET, HEAD, POST
 {"msg":"HTTP method not allowed, supported methods: GET, HEAD, POST"}
 
 
-=== TEST 31: the version of the API that clients name
+=== TEST 33: the version of the API that clients name
 --- request
 GET /sessions
 --- more_headers
@@ -394,7 +425,7 @@ X-Requested-By: ann
 {"from": 0, "total": 3, "...": 1}
 
 
-=== TEST 32: another one
+=== TEST 34: another one
 --- request
 GET /sessions
 --- more_headers
@@ -404,35 +435,35 @@ Accept: application/vnd.livy.v9.1+json
 {"msg": "~only 0.1$"}
 
 
-=== TEST 33: a session is stopped
+=== TEST 35: a session is stopped
 --- request
 POST /sessions/2/stop
 --- error_code: 204
 --- response_body
 
 
-=== TEST 34: another one is interrupted, which stops it
+=== TEST 36: another one is interrupted, which stops it
 --- request
 POST /sessions/1/interrupt
 --- response_body chomp
 {"msg":"interrupted"}
 
 
-=== TEST 35: the last one is deleted
+=== TEST 37: the last one is deleted
 --- request
 DELETE /sessions/first
 --- response_body chomp
 {"msg":"deleted"}
 
 
-=== TEST 36: what has ended in order is not shown
+=== TEST 38: what has ended in order is not shown
 --- request
 GET /sessions
 --- response_body chomp
 {"from":0,"total":0,"sessions":[]}
 
 
-=== TEST 37: below a prefix
+=== TEST 39: below a prefix
 --- config
 location /livy/ { sparkjob_livy few; }
 --- http_config
@@ -445,7 +476,7 @@ POST /livy/sessions
 Location: /livy/sessions/0
 
 
-=== TEST 38: too many
+=== TEST 40: too many
 --- request
 POST /livy/sessions
 {"kind": "sql"}
@@ -454,7 +485,7 @@ POST /livy/sessions
 {"msg":"Rejected, too many sessions are being created!"}
 
 
-=== TEST 39: what nginx itself refuses is JSON in Livy's shape
+=== TEST 41: what nginx itself refuses is JSON in Livy's shape
 --- config
 location / { sparkjob_livy main; limit_except GET { allow all; } client_max_body_size 1k; }
 location /shut/ { sparkjob_livy main; deny all; }
@@ -465,7 +496,7 @@ GET /shut/sessions
 {"msg":"The supplied authentication is not authorized to access this resource"}
 
 
-=== TEST 40: and a body that is too large
+=== TEST 42: and a body that is too large
 --- request eval
 "POST /sessions\n" . '{"name": "' . 'x' x 2000 . '"}'
 --- error_code: 413
@@ -473,7 +504,7 @@ GET /shut/sessions
 {"msg":"The request's body is too large"}
 
 
-=== TEST 41: a location has one dialect
+=== TEST 43: a location has one dialect
 --- config
 location / { sparkjob main; sparkjob_livy main; }
 --- http_config
@@ -484,7 +515,7 @@ sparkjob_zone main 4m unix:$TEST_NGINX_SPARKJOB_MAIN;
 "sparkjob_livy" directive is not possible in a location that has another dialect
 
 
-=== TEST 42: back to both
+=== TEST 44: back to both
 --- config
 location / { sparkjob_livy main; }
 location /js/ { sparkjob main; }

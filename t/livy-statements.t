@@ -72,6 +72,11 @@ is_deeply(ids('from=1&size=2'), [1, 2], 'a page of it');
 is_deeply(ids('size=2&order=desc'), [$#{$all->{statements}}, $#{$all->{statements}} - 1], 'the newest first');
 is_deeply(ids('from=1000'), [], 'behind the end there is nothing');
 is(http('GET', "/sessions/$ID/statements?from=x")->{body}, '{"msg":"For input string: \"x\""}', 'what is no number');
+is(http('GET', "/sessions/$ID/statements?$_=-1")->{body}, qq({"msg":"requirement failed: '$_' of a list is negative: -1"}), 'nor a place')
+    for qw(from size);
+is(http('GET', "/sessions/$ID/statements?order=foo")->{body}, qq({"msg":"requirement failed: 'order' is neither asc nor desc: 'foo'"}),
+   'what is no order');
+is_deeply(ids('from=0&size=2&order=ASC'), [0, 1], 'one that is named, in any case');
 statement("n$_") for 1 .. 120;
 my $newest = ids('');
 is(scalar @$newest, 100, 'of many the newest hundred');
@@ -221,16 +226,19 @@ POST /sessions/0/statements
 POST /sessions/0/statements
 code
 --- error_code: 400
---- response_body_like chomp
-^"The body is no JSON: .*"$
+--- response_body chomp
+"The body is no JSON: line 1, column 4: an unexpected character or word"
 
 
-=== TEST 14: code that is no UTF-8
+=== TEST 14: code that is no UTF-8, or no code
 --- request eval
-"POST /sessions/0/statements\n{\"code\": \"\xff\"}"
---- error_code: 400
---- response_body_like chomp
-^"The body is no JSON: .*"$
+["POST /sessions/0/statements\n{\"code\": \"\xff\"}", "POST /sessions/0/statements\n{\"code\": [1]}",
+ "POST /sessions/0/statements\n{\"code\": \"1\", \"kind\": {}}", "POST /sessions/0/completion\n{\"code\": \"1\", \"cursor\": -1}"]
+--- error_code eval
+[(400) x 4]
+--- response_body eval
+["\"The body is no JSON: line 1, column 10: it is not UTF-8\"", "\"The member 'code' has to be a string, it is [1]\"",
+ "\"The member 'kind' has to be a string, it is {}\"", "\"The member 'cursor' has to be a whole number from 0 to 2147483647, it is -1\""]
 
 
 === TEST 15: an unknown kind

@@ -101,13 +101,27 @@ is(as('root', 'GET', "/livy/sessions/$a->{id}/ui/jobs/")->{json}{path}, '/jobs/'
 for my $path ("$a->{id}/ui/jobs/", '1000/ui/jobs/', 'ann~a/ui/') {
     my $refused = as('bob', 'GET', "/livy/sessions/$path");
     is($refused->{status}, 404, "others do not: $path");
-    like($refused->{json}{msg}, qr{^context \S+ does not run}, 'in the words of Livy');
+    my $named = $path =~ s{/.*}{}r;
+    is($refused->{body}, qq({"msg":"Session '$named' not found."}), 'in the words of Livy');
 }
 my $refused = as('ann', 'GET', '/livy/sessions/a/ui/stages/stage/kill/?id=1');
 is($refused->{status}, 403, 'nothing is killed by it');
 like($refused->{json}{msg}, qr{use POST /sessions/<id>/statements/<number>/cancel$}, 'it says by what');
 is(as('ann', 'POST', '/livy/sessions/a/ui/jobs/')->{status}, 405, 'it is for GET');
-is(as('ann', 'GET', '/off/livy/sessions/a/ui/')->{status}, 404, 'where it is off it is not there');
+is(as('ann', 'POST', '/livy/sessions/a/ui/jobs/?_method=GET')->{json}{msg}, 'The UI of a session is for GET', 'and says so');
+$refused = as('ann', 'GET', '/off/livy/sessions/a/ui/');
+is($refused->{status}, 404, 'where it is off it is not there');
+like($refused->{json}{msg}, qr/^The UI of sessions cannot be seen here/, 'and says so');
+
+my $mute = as('ann', 'POST', '/livy/sessions')->{json}{id};
+wait_for('a session without an interface', sub { as('ann', 'GET', "/livy/sessions/$mute")->{json}{state} eq 'idle' });
+like(as('ann', 'GET', "/livy/sessions/$mute/ui/jobs/")->{body}, qr/^\{"msg":"The session has no UI: its driver /, 'says that it has none');
+http('POST', "/livy/sessions/$mute/statements", '{"code": "exit 3", "kind": "spark"}', 'X-User' => 'root');
+wait_for('it has died', sub { as('ann', 'GET', "/livy/sessions/$mute")->{json}{state} eq 'dead' });
+$refused = as('ann', 'GET', "/livy/sessions/$mute/ui/jobs/");
+is($refused->{status}, 404, 'one that has died has none');
+is($refused->{body}, '{"msg":"Session is in state dead, so it has no UI"}', 'and says so');
+is(as('bob', 'GET', "/livy/sessions/$mute/ui/jobs/")->{json}{msg}, "Session '$mute' not found.", 'to its user alone');
 
 # What a driver says of its interface is not believed.
 

@@ -6,6 +6,7 @@
 
 
 #include "sjl_batch_want.h"
+#include "sparkjob_body.h"
 
 #include <ctype.h>
 
@@ -30,6 +31,8 @@ static int sjl_batch_want_text(sjl_batch_want_t *want,
     const sjl_batch_member_t *m, const json_t *value, char **why);
 static int sjl_batch_want_setting(sjl_batch_want_t *want,
     const sjl_batch_member_t *m, const json_t *value, char **why);
+static char *sjl_batch_want_string(const sjl_batch_member_t *m,
+    const json_t *value, char **why);
 static int sjl_batch_want_memory(sjl_batch_want_t *want,
     const sjl_batch_member_t *m, const json_t *value, char **why);
 static int sjl_batch_want_count(sjl_batch_want_t *want,
@@ -52,6 +55,10 @@ static int sjl_batch_want_source(const sjl_batch_member_t *m,
     sjl_batch_file_t *file, char **why);
 static int sjl_batch_want_name_ok(const char *name);
 static char *sjl_batch_want_scalar(const json_t *value);
+static int sjl_batch_want_wrong_element(const sjl_batch_member_t *m, size_t i,
+    const char *expected, const json_t *value, char **why);
+static int sjl_batch_want_wrong(const char *name, const char *expected,
+    const json_t *value, char **why);
 
 
 static const sjl_batch_member_t  sjl_batch_members[] = {
@@ -124,18 +131,16 @@ sjl_batch_want_t *
 sjl_batch_want_read(const char *text, size_t len, char **why)
 {
     int                        rc;
+    char                       wrong[SJP_BODY_WRONG];
     size_t                     i;
     json_t                    *root, *value;
-    json_error_t               err;
     sjl_batch_want_t          *want;
     const sjl_batch_member_t  *m;
 
-    root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
+    root = sjp_body_object(text, len, wrong);
 
-    if (!json_is_object(root)) {
-        *why = sjl_format("the request is no JSON object: %s",
-                          root ? "it is something else" : err.text);
-        json_decref(root);
+    if (root == NULL) {
+        *why = sjl_format("the request is %s", wrong);
         return NULL;
     }
 
@@ -191,21 +196,28 @@ static int
 sjl_batch_want_text(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     const json_t *value, char **why)
 {
-    char  **text;
+    char    *text;
+    size_t   len;
 
-    if (!json_is_string(value)
-        || json_string_length(value) > SJP_CLASS_MAX)
-    {
-        *why = sjl_format("%s has to be a text of at most %d bytes", m->name,
-                          SJP_CLASS_MAX);
+    text = sjl_batch_want_string(m, value, why);
+
+    if (text == NULL) {
         return SJL_ERROR;
     }
 
-    text = (char **) (void *) ((char *) want + m->offset);
+    len = strlen(text);
 
-    if (json_string_length(value)) {
-        *text = sjl_strdup(json_string_value(value));
+    if (len > SJP_CLASS_MAX) {
+        *why = sjl_format("%s is too long: %zu bytes, at most %d are allowed",
+                          m->name, len, SJP_CLASS_MAX);
     }
+
+    if (len == 0 || len > SJP_CLASS_MAX) {
+        free(text);
+        return len ? SJL_ERROR : SJL_OK;
+    }
+
+    *(char **) (void *) ((char *) want + m->offset) = text;
 
     return SJL_OK;
 }
@@ -215,15 +227,36 @@ static int
 sjl_batch_want_setting(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     const json_t *value, char **why)
 {
-    if (!json_is_string(value)) {
-        *why = sjl_format("%s has to be a text", m->name);
+    char  *text;
+
+    text = sjl_batch_want_string(m, value, why);
+
+    if (text == NULL) {
         return SJL_ERROR;
     }
 
-    (void) json_object_set(want->settings, m->key,
-                           (json_t *) (uintptr_t) value);
+    (void) json_object_set_new(want->settings, m->key, json_string(text));
+    free(text);
 
     return SJL_OK;
+}
+
+
+/* NULL: *why says what it is */
+
+static char *
+sjl_batch_want_string(const sjl_batch_member_t *m, const json_t *value,
+    char **why)
+{
+    char  *text;
+
+    text = json_is_boolean(value) ? NULL : sjl_batch_want_scalar(value);
+
+    if (text == NULL) {
+        (void) sjl_batch_want_wrong(m->name, "a string", value, why);
+    }
+
+    return text;
 }
 
 
@@ -243,10 +276,8 @@ sjl_batch_want_memory(sjl_batch_want_t *want, const sjl_batch_member_t *m,
         || (text[n] && (strchr("kKmMgGtT", text[n]) == NULL
                         || (text[n + 1] && strcasecmp(text + n + 1, "b")))))
     {
-        *why = sjl_format("%s has to be a size like \"2g\", it is \"%.100s\"",
-                          m->name, text ? text : "");
         free(text);
-        return SJL_ERROR;
+        return sjl_batch_want_wrong(m->name, "a size like \"2g\"", value, why);
     }
 
     size = sjl_format("%.*s%c", (int) n, text,
@@ -265,17 +296,16 @@ static int
 sjl_batch_want_count(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     const json_t *value, char **why)
 {
-    int     rc;
-    char   *text;
+    int    rc;
+    char  *text;
 
     text = sjl_batch_want_scalar(value);
 
     if (text == NULL || *text == '\0' || strlen(text) > 9
         || strspn(text, "0123456789") != strlen(text) || atoi(text) == 0)
     {
-        *why = sjl_format("%s has to be a number above 0, it is \"%.100s\"",
-                          m->name, text ? text : "");
-        rc = SJL_ERROR;
+        rc = sjl_batch_want_wrong(m->name, "a whole number from 1 to 999999999",
+                                  value, why);
 
     } else {
         (void) json_object_set_new(want->settings, m->key, json_string(text));
@@ -296,10 +326,13 @@ sjl_batch_want_args(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     size_t   i;
     json_t  *word;
 
-    if (!json_is_array(value)
-        || json_array_size(value) > SJL_BATCH_WANT_FILES)
-    {
-        *why = sjl_format("%s has to be an array of at most %d texts", m->name,
+    if (!json_is_array(value)) {
+        return sjl_batch_want_wrong(m->name, "an array of strings", value, why);
+    }
+
+    if (json_array_size(value) > SJL_BATCH_WANT_FILES) {
+        *why = sjl_format("%s is too long: %zu strings, at most %d are allowed",
+                          m->name, json_array_size(value),
                           SJL_BATCH_WANT_FILES);
         return SJL_ERROR;
     }
@@ -308,8 +341,8 @@ sjl_batch_want_args(sjl_batch_want_t *want, const sjl_batch_member_t *m,
         text = sjl_batch_want_scalar(word);
 
         if (text == NULL) {
-            *why = sjl_format("%s[%zu] has to be a text", m->name, i);
-            return SJL_ERROR;
+            return sjl_batch_want_wrong_element(m, i, "a string, a number or a "
+                                                "boolean", word, why);
         }
 
         (void) json_array_append_new(want->args, json_string(text));
@@ -325,8 +358,7 @@ sjl_batch_want_file(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     const json_t *value, char **why)
 {
     if (!json_is_string(value)) {
-        *why = sjl_format("%s has to be a text", m->name);
-        return SJL_ERROR;
+        return sjl_batch_want_wrong(m->name, "a string", value, why);
     }
 
     if (json_string_length(value) == 0) {
@@ -346,15 +378,13 @@ sjl_batch_want_list(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     json_t  *entry;
 
     if (!json_is_array(value)) {
-        *why = sjl_format("%s has to be an array of texts", m->name);
-        return SJL_ERROR;
+        return sjl_batch_want_wrong(m->name, "an array of strings", value, why);
     }
 
     json_array_foreach(value, i, entry) {
 
         if (!json_is_string(entry)) {
-            *why = sjl_format("%s[%zu] has to be a text", m->name, i);
-            return SJL_ERROR;
+            return sjl_batch_want_wrong_element(m, i, "a string", entry, why);
         }
 
         if (sjl_batch_want_add(want, m, json_string_value(entry),
@@ -382,16 +412,20 @@ sjl_batch_want_conf(sjl_batch_want_t *want, const sjl_batch_member_t *m,
     const char  *key;
 
     if (!json_is_object(value)) {
-        *why = sjl_format("%s has to be an object of texts", m->name);
-        return SJL_ERROR;
+        return sjl_batch_want_wrong(m->name, "an object", value, why);
     }
 
     json_object_foreach((json_t *) (uintptr_t) value, key, entry) {
+
+        if (json_is_null(entry)) {
+            continue;
+        }
+
         text = sjl_batch_want_scalar(entry);
 
         if (text == NULL) {
-            *why = sjl_format("%s: \"%.300s\" has to be a text", m->name, key);
-            return SJL_ERROR;
+            return sjl_batch_want_wrong(key, "a string, a number or a boolean "
+                                        "in \"conf\"", entry, why);
         }
 
         rc = sjl_batch_want_conf_refused(key, why);
@@ -590,6 +624,35 @@ sjl_batch_want_scalar(const json_t *value)
     default:
         return NULL;
     }
+}
+
+
+static int
+sjl_batch_want_wrong_element(const sjl_batch_member_t *m, size_t i,
+    const char *expected, const json_t *value, char **why)
+{
+    int    rc;
+    char  *name;
+
+    name = sjl_format("%s[%zu]", m->name, i);
+    rc = sjl_batch_want_wrong(name, expected, value, why);
+    free(name);
+
+    return rc;
+}
+
+
+static int
+sjl_batch_want_wrong(const char *name, const char *expected,
+    const json_t *value, char **why)
+{
+    char  shown[SJP_BODY_SHOWN];
+
+    *why = sjl_format("%.300s has to be %s, it is %s", name, expected,
+                      sjp_body_shown(value, shown));
+    sjl_text_clean(*why);
+
+    return SJL_ERROR;
 }
 
 

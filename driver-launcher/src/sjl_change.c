@@ -9,6 +9,7 @@
 #include "sjl_probe.h"
 #include "sjl_request.h"
 #include "sjl_spare.h"
+#include "sparkjob_body.h"
 
 #include <utlist.h>
 
@@ -198,28 +199,23 @@ sjl_change_uri(sjl_request_t *r, const char *uri)
 static int
 sjl_change_spec(sjl_change_t *change, sjl_frame_t *f)
 {
-    char            *body, *text;
+    char            *body, *text, what[SJP_BODY_WRONG];
     size_t           size;
     json_t          *spec, *wrong;
-    json_error_t     err;
     sjl_resource_t  *resource;
 
     if (sjl_request_body(change->request, f, &body, &size) == SJL_ERROR) {
         return SJL_ERROR;
     }
 
-    spec = json_loadb(body ? body : "", body ? size : 0, JSON_REJECT_DUPLICATES,
-                      &err);
-    text = spec == NULL && body == NULL && size
+    spec = sjp_body_object(body ? body : "", body ? size : 0, what);
+    text = spec ? NULL
+           : body == NULL && size
            ? sjl_format("the body is longer than %d bytes", SJP_PAYLOAD_MAX)
-           : spec == NULL ? sjl_format("the body is no JSON: line %d, column "
-                                       "%d: %s", err.line, err.column, err.text)
-           : !json_is_object(spec) ? sjl_strdup("the body is no JSON object")
-           : NULL;
+           : sjl_format("the body is %s", what);
     free(body);
 
     if (text) {
-        json_decref(spec);
         wrong = json_array();
         sjl_resource_say(wrong, text);
         sjl_change_refuse_wrong(change, wrong);

@@ -8,6 +8,7 @@
 
 
 #include "sjl_create.h"
+#include "sjl_binary.h"
 #include "sjl_cluster_want.h"
 #include "sjl_config.h"
 #include "sjl_files.h"
@@ -40,6 +41,8 @@ static void sjl_create_looked(void *data, const void *found,
     const sjl_why_t *why);
 static int sjl_create_attach(sjl_create_t *create);
 static void sjl_create_go(sjl_create_t *create);
+static char *sjl_create_missing(const sjl_context_spec_t *spec);
+static char *sjl_create_missing_of(const char *what, const char *list);
 
 
 void
@@ -500,12 +503,13 @@ static void
 sjl_create_go(sjl_create_t *create)
 {
     int                  taken;
-    char                 limit[24];
+    char                *missing, limit[24];
     const sjl_why_t     *why;
     sjl_context_spec_t  *spec;
 
     spec = &create->spec;
     why = sjl_db_trouble();
+    missing = sjl_create_missing(spec);
     taken = *spec->name && (sjl_context_find_name(spec->name) != NULL
                             || sjl_replace_reserved(spec->name));
 
@@ -518,6 +522,9 @@ sjl_create_go(sjl_create_t *create)
 
     } else if (taken && !create->replace) {
         sjl_create_refuse(create, SJP_ERR_CONTEXT_EXISTS, spec->name);
+
+    } else if (missing) {
+        sjl_create_refuse(create, SJP_ERR_BAD_REQUEST, missing);
 
     } else if (!taken && (int64_t) sjl_context_count()
                          >= sjl_conf->max_contexts)
@@ -532,6 +539,7 @@ sjl_create_go(sjl_create_t *create)
         create->requests = NULL;
 
     } else if (create->replace) {
+        free(missing);
         sjl_replace_add(create);
         return;
 
@@ -539,7 +547,73 @@ sjl_create_go(sjl_create_t *create)
         sjl_create_make(create);
     }
 
+    free(missing);
     sjl_create_free(create);
+}
+
+
+/*
+ * Who asks for a session is answered before its driver could say that a binary
+ * is not there.  Returns NULL, or what is wrong, to be freed.
+ */
+
+static char *
+sjl_create_missing(const sjl_context_spec_t *spec)
+{
+    char        *why;
+    size_t       i;
+    const char  *list;
+
+    static const char *const  members[][2] = {
+        { "dependent-jar-uris", "jars" },
+        { "cp", "cp" }
+    };
+
+    why = NULL;
+
+    for (i = 0; spec->livy && why == NULL && i < sjl_nelts(members); i++) {
+        list = json_string_value(json_object_get(spec->settings,
+                                                 members[i][0]));
+
+        why = list ? sjl_create_missing_of(members[i][1], list) : NULL;
+    }
+
+    return why;
+}
+
+
+/* what has a colon is a URI, or Maven coordinates, for the driver to fetch */
+
+static char *
+sjl_create_missing_of(const char *what, const char *list)
+{
+    char          *name, *why;
+    size_t         n, len;
+    sjl_binary_t  *binary;
+
+    why = NULL;
+
+    for ( /* void */ ; *list && why == NULL; list += n + (list[n] == ',')) {
+        list += strspn(list, " ");
+        n = strcspn(list, ",");
+
+        for (len = n; len && list[len - 1] == ' '; len--) { /* void */ }
+
+        name = sjl_memdup(list, len);
+        binary = sjl_binary_find(name);
+
+        if (len && strchr(name, ':') == NULL
+            && (binary == NULL || binary->deleting))
+        {
+            why = sjl_format("%s: \"%.300s\" is no URI, and there is no binary "
+                             "of that name", what, name);
+            sjl_text_clean(why);
+        }
+
+        free(name);
+    }
+
+    return why;
 }
 
 

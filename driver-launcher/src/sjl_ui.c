@@ -82,9 +82,13 @@ sjl_ui_find(sjl_conn_t *c, sjl_frame_t *f)
     ctx = session ? sjl_session_find(session, own)
                   : sjl_context_find_name(name);
 
+    if (ctx == NULL && session) {
+        sjl_session_refuse(r, session, own);
+        return;
+    }
+
     if (ctx == NULL) {
-        sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT,
-                           session ? session : name);
+        sjl_request_refuse(r, SJP_ERR_NO_SUCH_CONTEXT, name);
         return;
     }
 

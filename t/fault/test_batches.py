@@ -200,7 +200,7 @@ def test_a_short_form_has_its_files(server):
     ([("x", None, b"1")], 'no part "request"'),
     ([("request", None, b'{"file": "app"}'), ("y", "z.py", b"1")], 'part "y" is no file that the request names'),
     ([("request", None, b'{"file": "nope.py"}')], 'no file "nope.py" in the request'),
-    ([("request", None, b"nothing")], "no JSON object")])
+    ([("request", None, b"nothing")], "no JSON: line 1, column ")])
 def test_bad_forms_are_refused(server, parts, words):
     with Channel(server.socket) as c:
         with pytest.raises(Refused) as why:

@@ -161,8 +161,8 @@ test_what_is_wrong_is_named(void **state)
     assert_refused("{\"file\": \"\"}", "File is required.");
     assert_refused("{\"file\": null, \"jars\": [\"a\"]}", "File is required.");
     assert_refused("[]", "no JSON object");
-    assert_refused("{", "no JSON object");
-    assert_refused("{\"file\": 1}", "file has to be a text");
+    assert_refused("{", "no JSON: line 1, column 1: it ends too early");
+    assert_refused("{\"file\": 1}", "file has to be a string, it is 1");
     assert_refused("{\"file\": \"a/b\"}", "a path has to be absolute");
     assert_refused("{\"file\": \"../b\"}", "a path has to be absolute");
     assert_refused("{\"file\": \"..\"}", "neither a URI nor a name");
@@ -171,16 +171,30 @@ test_what_is_wrong_is_named(void **state)
     assert_refused("{\"file\": \"ftp://h/x\"}", "the scheme ftp is not served");
     assert_refused("{\"file\": \"a\", \"name\": \"12\"}",
                    "Invalid session name: 12");
-    assert_refused("{\"file\": \"a\", \"args\": \"x\"}", "args");
-    assert_refused("{\"file\": \"a\", \"args\": [[]]}", "args[0]");
-    assert_refused("{\"file\": \"a\", \"jars\": [\"b\", null]}", "jars[1]");
-    assert_refused("{\"file\": \"a\", \"conf\": []}", "conf");
-    assert_refused("{\"file\": \"a\", \"conf\": {\"k\": []}}", "\"k\"");
-    assert_refused("{\"file\": \"a\", \"driverCores\": 0}", "driverCores");
-    assert_refused("{\"file\": \"a\", \"numExecutors\": \"two\"}",
-                   "numExecutors");
+    assert_refused("{\"file\": \"a\", \"args\": \"x\"}",
+                   "args has to be an array of strings, it is \"x\"");
+    assert_refused("{\"file\": \"a\", \"args\": [[]]}",
+                   "args[0] has to be a string, a number or a boolean, it is "
+                   "[]");
+    assert_refused("{\"file\": \"a\", \"jars\": [\"b\", null]}",
+                   "jars[1] has to be a string, it is null");
+    assert_refused("{\"file\": \"a\", \"conf\": []}",
+                   "conf has to be an object, it is []");
+    assert_refused("{\"file\": \"a\", \"conf\": {\"k\": []}}",
+                   "k has to be a string, a number or a boolean in \"conf\", "
+                   "it is []");
+    assert_refused("{\"file\": \"a\", \"name\": true}",
+                   "name has to be a string, it is true");
+    assert_refused("{\"file\": \"a\", \"queue\": {}}",
+                   "queue has to be a string, it is {}");
+    assert_refused("{\"file\": \"a\", \"driverCores\": 0}",
+                   "driverCores has to be a whole number from 1 to 999999999, "
+                   "it is 0");
+    assert_refused("{\"file\": \"a\", \"numExecutors\": []}",
+                   "numExecutors has to be a whole number from 1 to 999999999, "
+                   "it is []");
     assert_refused("{\"file\": \"a\", \"driverMemory\": \"g\"}",
-                   "driverMemory");
+                   "driverMemory has to be a size like \"2g\", it is \"g\"");
     assert_refused("{\"file\": \"a\", \"driverMemory\": \"1gx\"}",
                    "driverMemory");
     assert_refused("{\"file\": \"a\", \"conf\":"
@@ -188,7 +202,11 @@ test_what_is_wrong_is_named(void **state)
                    "spark.yarn.dist.jars cannot be set");
     assert_refused("{\"file\": \"a\", \"conf\":"
                    " {\"spark.jars\": \"ftp://x/y\"}}", "jars: the scheme");
-    assert_refused("{\"file\": \"a\", \"file\": \"b\"}", "duplicate");
+    assert_refused("{\"file\": \"a\", \"file\": \"b\"}",
+                   "a member is there twice");
+    assert_refused("{\"file\": \"\\u0000\"}", "a string has \\u0000");
+    assert_refused("{\"file\": \"\xff\"}", "it is not UTF-8");
+    assert_refused("{} x", "column 4: there is more behind its end");
 }
 
 
