@@ -87,8 +87,9 @@ def test_views_are_those_of_all_languages(shared):
 @pytest.mark.parametrize("code, value, traceback", [
     ("stop('boo')", "Error: boo", ["stop(\"boo\")"]),
     ("nosuch + 1", "Error: object 'nosuch' not found", []),
-    ("f <- function(x) g(x); g <- function(x) stop('deep ', x); f(3)", "Error in g(x): deep 3", ["f(3)", "g(x)", "stop(\"deep \", x)"]),
-    ("print('before')\nlog('a')", '[1] "before"\nError in log("a"): non-numeric argument to mathematical function', None),
+    ("f <- function(x) g(x); g <- function(x) stop('deep ', x); f(3)", "Error in g(x) : deep 3", ["f(3)", "g(x)", "stop(\"deep \", x)"]),
+    ("f <- function() stop(strrep('m', 70)); f()", "Error in f() : \n  " + "m" * 70, None),
+    ("print('before')\nlog('a')", '[1] "before"\nError in log("a") : non-numeric argument to mathematical function', None),
     ("1 + + ", "Error: <text>:2:0: unexpected end of input\n1: 1 + + \n   ^", []),
     ("print('never')\nx y", "Error: <text>:2:3: unexpected symbol\n1: print('never')\n2: x y\n     ^", []),
     ("invokeRestart('abort')", "Error: aborted", []),
@@ -111,13 +112,49 @@ def test_errors_of_any_size_have_an_end(shared):
 
 
 def test_a_plot_is_a_picture(shared):
-    data = shared.data("sparkr", "hist(faithful$waiting)\ncat('drawn\\n')")
-    assert data["text/plain"] == "drawn" and base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert "image/png" not in shared.data("sparkr", "1")
+    for before in "", "unlink(tempdir(), recursive = TRUE)\n":
+        data = shared.data("sparkr", before + "hist(faithful$waiting)\ncat('drawn\\n')")
+        assert data["text/plain"] == "drawn" and base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+        assert "image/png" not in shared.data("sparkr", "1")
+
+
+def test_limits_of_time_are_those_of_their_statement(shared):
+    assert "reached elapsed time limit" in error(shared, "setTimeLimit(elapsed = 1)\nrepeat Sys.sleep(0.1)")["evalue"]
+    text(shared, "setTimeLimit(elapsed = 1); setSessionTimeLimit(elapsed = 1)")
+    time.sleep(2)
+    assert text(shared, "setTimeLimit(elapsed = 100); Sys.sleep(2); nrow(sql('select 1'))") == "[1] 1"
 
 
 @pytest.mark.parametrize("code", [
-    "while (TRUE) {}", "Sys.sleep(600)", "system('sleep 600')", "repeat tryCatch(Sys.sleep(600), error = function(e) NULL)",
+    "system('sleep 600'); cat(file = seen, 'after')", "{ system('sleep 600'); cat(file = seen, 'after') }",
+    "f <- function() { system2('sleep', '600', input = 'x'); cat(file = seen, 'after') }; f()",
+    "system(\"trap 'sleep 1; exit' INT; while :; do sleep 0.1; done\"); cat(file = seen, 'after')"])
+def test_nothing_runs_behind_a_process_that_was_waited_for(shared, code):
+    text(shared, "seen <- tempfile(); kept <- 1")
+    number = shared.submit("sparkr", code)["statement"]
+    shared.until(number, "RUNNING")
+    time.sleep(1)
+    assert shared.cancel(number) == "KILLED"
+    assert text(shared, "cat(kept, file.exists(seen))") == "1 FALSE"
+
+
+def test_cleaning_up_by_processes_is_not_interrupted_again(shared):
+    text(shared, "seen <- tempfile()")
+    number = shared.submit("sparkr", "f <- function() { on.exit({ system('true'); system('true'); cat(file = seen, 'clean') }); Sys.sleep(600) }\nf()")["statement"]
+    shared.until(number, "RUNNING")
+    time.sleep(1)
+    assert shared.cancel(number) == "KILLED"
+    assert text(shared, "cat(readLines(seen, warn = FALSE))") == "clean"
+
+
+def test_processes_do_what_they_did(shared):
+    assert text(shared, "x <- system('exit 3'); x") == "[1] 3"
+    assert text(shared, "system('echo a; echo b', intern = TRUE)\nsystem2('cat', input = c('c', 'd'))") == '[1] "a" "b"\nc\nd'
+    assert text(shared, "system('true')\nunlist(parallel::mclapply(1:3, function(i) system(paste('exit', i)), mc.cores = 2))") == "[1] 1 2 3"
+
+
+@pytest.mark.parametrize("code", [
+    "while (TRUE) {}", "Sys.sleep(600)", "system('sleep 600')", "while (TRUE) system('true')", "repeat system2('sleep', '600')", "repeat tryCatch(Sys.sleep(600), error = function(e) NULL)",
     "while (TRUE) cat('x')", "SparkR:::callJStatic('java.util.concurrent.locks.LockSupport', 'park')",
     "count(dapply(createDataFrame(data.frame(n = 1:2)), function(p) { Sys.sleep(600); p }, 'n int'))",
     "sql(\"select count(*) from range(10000000000000) where sqrt(id) = 0.5\") -> q; collect(q)"])
@@ -173,8 +210,10 @@ def test_names_are_completed(shared):
 @pytest.mark.parametrize("code, reason", [("q()", "exit code 0"), ("q(status = 3)", "exit code 3"),
                                           ("tools::pskill(Sys.getpid(), 11)", "R process")])
 def test_an_r_that_dies_takes_nothing_else_along(shared, code, reason):
+    folder = text(shared, "cat(tempdir())")
     output = error(shared, code)
     assert output["evalue"].startswith("Interpreter died:\nR process") and reason in output["evalue"]
+    assert not os.path.exists(folder)
     assert text(shared, "1+1") == "[1] 2"
 
 

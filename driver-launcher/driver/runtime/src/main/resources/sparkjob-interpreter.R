@@ -2,12 +2,13 @@
 # Licensed under the Apache License, Version 2.0
 
 # The process that runs the statements of R of one session. The driver starts it with the port to call, where it says the secret that
-# it finds on its standard input, and hears what is to be done: `start`, `execute` (a statement), `complete`; each has a number, which
-# its answer repeats. Answers go by descriptor 4: unlike a socket it is written to without a look at interrupts. Both ways go messages:
-# how many fields, and each field's size before its bytes; all numbers are big-endian and of 32 bits. What code prints goes to the
-# standard output, and behind it, when the statement has ended, the mark that came with it.
+# it finds on its standard input, and hears what is to be done: `start`, `execute` (a statement), `complete`, and with a signal
+# `interrupt`; each has a number, which its answer repeats. Answers go by descriptor 4: unlike a socket it is written to without a look
+# at interrupts. Both ways go messages: how many fields, and each field's size before its bytes; all numbers are big-endian and of 32
+# bits. What code prints goes to the standard output, and behind it, when the statement has ended, the mark that came with it.
 #
-# An interrupt ends code that runs, and nothing else: it may come late.
+# An interrupt ends code that runs, and nothing else: it may come late. C's system() ignores the signal while it waits for a process, so
+# what has called it looks whether the driver has said the same.
 
 local({
 
@@ -37,6 +38,31 @@ local({
         })
         writeBin(c(int(length(fields)), unlist(fields)), to)
         flush(to)
+    }
+
+    # while code runs the driver says nothing but that it is to end; and what parallel forks shares our socket
+    told <- function() Sys.getpid() == self && socketSelect(list(driver), FALSE, 0)
+
+    # the signal has come
+    hear <- function() while (told()) suspendInterrupts(receive())
+
+    heed <- function() {
+        if (told()) {
+            hear()
+            tools::pskill(self, tools::SIGINT)
+        }
+        # R looks for signals when it sleeps, and at few other places
+        Sys.sleep(0)
+    }
+
+    # has a function of base, whose last expression calls C's system(), heed interrupts behind that
+    watch <- function(name) {
+        original <- get(name, baseenv())
+        last <- length(body(original))
+        body(original)[[last]] <- bquote({ on.exit(.(heed)(), add = TRUE); .(body(original)[[last]]) })
+        unlockBinding(name, baseenv())
+        assign(name, original, baseenv())
+        lockBinding(name, baseenv())
     }
 
     text <- function(bytes) {
@@ -93,6 +119,8 @@ local({
     # a picture for each statement that draws: the last page
 
     device <- function(...) {
+        # code may have removed the folder
+        picture <<- tempfile("picture", tempdir(check = TRUE), ".png")
         grDevices::png(picture)
         drawn <<- grDevices::dev.cur()
     }
@@ -102,12 +130,14 @@ local({
             grDevices::dev.off(drawn)
         }
         drawn <<- NULL
-        bytes <- if (file.exists(picture)) readBin(picture, "raw", file.size(picture)) else raw()
+        bytes <- if (isTRUE(file.exists(picture))) readBin(picture, "raw", file.size(picture)) else raw()
         unlink(picture)
         bytes
     }
 
     evaluate <- function(id, code) {
+        # they would strike what runs behind it, which is ours
+        on.exit({ setSessionTimeLimit(); setTimeLimit() })
         connect()
         entry("enter", id)
         for (expr in parse(text = text(code), keep.source = FALSE, encoding = "UTF-8")) {
@@ -115,6 +145,7 @@ local({
             if (result$visible) {
                 if (isS4(result$value)) methods::show(result$value) else print(result$value)
             }
+            heed()
         }
     }
 
@@ -135,7 +166,13 @@ local({
         call <- conditionCall(e)
         # at the top it is one of evaluate()
         ours <- identical(call, quote(eval(expr, globalenv()))) || length(calls) == 0 && identical(call[[1]], quote(parse))
-        paste0("Error", if (!is.null(call) && !ours) paste(" in", line(call)), ": ", conditionMessage(e))
+        said <- conditionMessage(e)
+        if (is.null(call) || ours) {
+            return(paste("Error:", said))
+        }
+        # R has so many columns for the first line
+        head <- c("Error in  : ", line(call), sub("\n.*", "", said, useBytes = TRUE))
+        paste0("Error in ", line(call), " : ", if (isTRUE(sum(nchar(head, "width", allowNA = TRUE)) > 73)) "\n  ", said)
     }
 
     # the fields of the answer
@@ -144,7 +181,8 @@ local({
         calls <- list()
         tryCatch(
             withRestarts({
-                withCallingHandlers(allowInterrupts(evaluate(id, code)), error = function(e) calls <<- stack(sys.calls()))
+                withCallingHandlers(allowInterrupts(evaluate(id, code)),
+                    error = function(e) calls <<- stack(sys.calls()), interrupt = function(e) hear())
                 list("ok")
             }, abort = function() list("Error: aborted")),
             interrupt = function(e) {
@@ -159,7 +197,7 @@ local({
 
     execute <- function(id, code, max, mark) {
         # what came when nothing ran
-        tryCatch(allowInterrupts(NULL), interrupt = function(e) NULL)
+        tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(e) NULL)
         answer <- attempt(text(id), code, as.integer(text(max)))
         image <- tryCatch(drawing(), error = function(e) raw())
         # which is C's own as well
@@ -182,14 +220,20 @@ local({
             list("ready", do.call(start, lapply(list(...), text))),
             error = function(e) list("failed", conditionMessage(e))),
         execute = execute,
+        # the code has ended meanwhile
+        interrupt = function() list(),
         complete = function(code) tryCatch(as.list(complete(text(code))), error = function(e) list()))
 
+    self <- Sys.getpid()
     backend <- NULL
     drawn <- NULL
-    picture <- tempfile("picture", fileext = ".png")
+    picture <- NULL
     output <- file("/dev/stdout", "wb", raw = TRUE)
     answers <- file("/dev/fd/4", "wb", raw = TRUE)
     driver <- socketConnection("127.0.0.1", as.integer(commandArgs(TRUE)), blocking = TRUE, open = "r+b", timeout = 2^31 - 1)
+    for (name in c("system", "system2")) {
+        watch(name)
+    }
     suspendInterrupts({
         send(list(readLines("stdin", 1)), driver)
         repeat {

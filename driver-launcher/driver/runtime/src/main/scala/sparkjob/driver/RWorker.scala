@@ -9,12 +9,13 @@ import java.io.{BufferedInputStream, BufferedOutputStream, DataInputStream, Data
 import java.io.IOException
 import java.net.{InetAddress, ServerSocket, Socket, SocketTimeoutException}
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.Path
+import java.nio.file.{Files, Path, Paths}
 import java.security.MessageDigest
 import java.util.concurrent.{LinkedBlockingQueue, TimeUnit}
 
 import scala.collection.JavaConverters._
 
+import org.apache.spark.network.util.JavaUtils
 import org.slf4j.LoggerFactory
 
 /**
@@ -33,6 +34,8 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
 
   private val log = LoggerFactory.getLogger(classOf[RWorker])
   private val secret = PythonWorker.newSecret()
+  // R that is killed leaves its own there
+  private val temporary = Files.createTempDirectory(Paths.get(sys.props("java.io.tmpdir")), "r")
   private val server = new ServerSocket(0, Backlog, InetAddress.getByName("127.0.0.1"))
   private val process = try start() catch {
     case e: Throwable =>
@@ -104,6 +107,8 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
 
   /** Has the code that runs end, and the processes that it waits for; may have to be done again. */
   def interrupt(): Unit = {
+    // of which it hears when it has waited for such
+    ask("interrupt")
     val all = process.pid +: process.descendants.iterator.asScala.map(_.pid).toVector
     val words = Seq("sh", "-c", "kill -INT \"$@\"", "sh") ++ all.map(_.toString)
     try {
@@ -135,7 +140,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     // that would win over the next one
     Option(environment.remove("LC_ALL")).foreach(environment.put("LANG", _))
     environment.put("LC_CTYPE", "C.UTF-8")
-    environment.put("TMPDIR", sys.props("java.io.tmpdir"))
+    environment.put("TMPDIR", temporary.toString)
     val process = builder.start()
     process.getOutputStream.write(s"$secret\n".getBytes(UTF_8))
     process.getOutputStream.flush()
@@ -152,6 +157,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
         process.destroyForcibly()
         val code = process.waitFor()
         printed.join(LastWords)
+        sweep()
         throw new BadSettingException(s"R (${command.executable}) does not run what it should: " +
           s"${PythonWorker.exit(code)}: ${output.text()}")
     } finally {
@@ -220,8 +226,15 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
       gone.get
     }
     log.info(reason)
+    sweep()
     ended(reason)
     answers.add(None)
+  }
+
+  private def sweep(): Unit = {
+    try JavaUtils.deleteRecursively(temporary.toFile) catch {
+      case e: IOException => log.warn(s"What R process ${process.pid} has left stays: $e")
+    }
   }
 
   private def thread(name: String, task: Runnable): Thread = {
