@@ -1,7 +1,7 @@
 use SparkjobTest;
 use Test::Nginx::Socket 'no_plan';
 
-launcher('main', driver => {stop_timeout => 8, kill_timeout => 2}, livy => {max_statements => 300});
+launcher('main', dao => 'sqlite', driver => {stop_timeout => 8, kill_timeout => 2}, livy => {max_statements => 300});
 run_tests();
 
 my $ID = saved('id');
@@ -41,6 +41,19 @@ my $never = deaf(2);
 is_deeply([@$never{qw(state started)}], ['cancelled', 0], 'what was cancelled before it ran has none');
 cmp_ok($never->{completed}, '>=', $given_up->{started}, 'but an end');
 is_deeply([map { $_->{started} } @{http('GET', "/sessions/$deaf/statements")->{json}{statements}}[1, 2]], [$given_up->{started}, 0], 'as in the list');
+
+# The next launcher tells the same of what has ended, runs and waits.
+
+my $kept = http('POST', '/sessions', '{"kind": "spark", "name": "kept"}')->{json}{id};
+http('POST', "/sessions/$kept/statements", '{"code": "' . $_ . '"}') for 'sleep 1000', 'sleep 600000', 'after it';
+sub kept { http('GET', "/sessions/$kept/statements")->{json}{statements} }
+my $before = wait_for('one has ended, the next one runs', sub { my $s = kept(); $s->[1]{state} eq 'running' && $s });
+sleep 0.5;
+kill_launcher();
+start_launcher();
+wait_for('the next launcher is there', sub { http('GET', '/js/healthz')->{status} == 200 });
+is_deeply(kept(), $before, 'and says when each of them has started, too');
+http('DELETE', "/sessions/$kept");
 
 # It is a job.
 

@@ -253,7 +253,9 @@ static const char *const  sjl_migrations[] = {
 
     "ALTER TABLE contexts ADD COLUMN added TEXT;",
 
-    "CREATE INDEX contexts_until ON contexts (until) WHERE until > 0;"
+    "CREATE INDEX contexts_until ON contexts (until) WHERE until > 0;",
+
+    "ALTER TABLE jobs ADD COLUMN began INTEGER NOT NULL DEFAULT 0;"
 };
 
 

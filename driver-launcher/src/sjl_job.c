@@ -105,9 +105,11 @@ sjl_job_adopt(const sjl_job_row_t *row)
     job->published = job->row.rev;
     job->answered = job->row.state != SJP_JOB_STARTED;
 
-    /* not before that, nobody has kept more */
+    /* not before that: earlier launchers have kept no more */
 
-    job->began = job->row.state == SJP_JOB_STARTED ? 0 : job->row.start;
+    if (job->row.began == 0 && job->row.state != SJP_JOB_STARTED) {
+        job->row.began = job->row.start;
+    }
 
     /* whether it has got to the driver the driver will tell */
 
@@ -491,8 +493,8 @@ sjl_job_record(const sjl_job_row_t *row)
         (void) json_object_set_new(record, "killing", json_true());
     }
 
-    if (job->began && row->statement >= 0) {
-        (void) json_object_set_new(record, "began", json_integer(job->began));
+    if (row->began && row->statement >= 0) {
+        (void) json_object_set_new(record, "began", json_integer(row->began));
     }
 
     if (job->progress) {

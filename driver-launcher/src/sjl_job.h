@@ -61,7 +61,6 @@ struct sjl_job_s {
 
     int64_t          log;               /* sjl_failure_mark() when it was sent;
                                            0: by an earlier launcher */
-    int64_t          began;             /* ms; 0: it has never run */
 
     /* the end as its driver tells it */
     int64_t          end;

@@ -262,11 +262,11 @@ sjl_job_micros(const sjl_job_t *job)
 {
     int64_t  micros;
 
-    if (job->run_micros || job->began == 0) {
+    if (job->run_micros || job->row.began == 0) {
         return job->run_micros;
     }
 
-    micros = (job->row.end - job->began) * 1000;
+    micros = (job->row.end - job->row.began) * 1000;
 
     return micros > 0 ? micros : 1;
 }

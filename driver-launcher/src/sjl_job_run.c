@@ -481,7 +481,7 @@ sjl_job_running(sjl_job_t *job)
         job->row.body_file = 0;
     }
 
-    job->began = sjl_now();
+    job->row.began = sjl_now();
 
     (void) sjl_job_set_state(job, SJP_JOB_RUNNING);
     sjl_job_save(job, job->row.sync);

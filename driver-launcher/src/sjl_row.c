@@ -80,6 +80,7 @@ static const sjl_column_t  sjl_job_columns[] = {
     SJL_C(job, "final", final, NUMBER, 0, NULL),
     SJL_C(job, "sync", sync, NUMBER, SJL_FIXED, NULL),
     SJL_C(job, "start", start, NUMBER, SJL_FIXED, NULL),
+    SJL_C(job, "began", began, NUMBER, 0, NULL),
     SJL_C(job, "end", end, NUMBER, 0, NULL),
     SJL_C(job, "run_micros", run_micros, NUMBER, 0, NULL),
     SJL_C(job, "payload", payload, NAME, 0, sjl_payloads),

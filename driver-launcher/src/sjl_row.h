@@ -93,6 +93,7 @@ typedef struct {
     int64_t      final;
     int64_t      sync;
     int64_t      start;
+    int64_t      began;                 /* to run, for the last time */
     int64_t      end;
     int64_t      run_micros;
     int64_t      payload;               /* sjl_payload_e */
