@@ -118,7 +118,10 @@ static ngx_http_sparkjob_call_t  ngx_http_sparkjob_list_jobs_call = {
 };
 
 
-/* all contexts that are alive and all binaries are in every snapshot */
+/*
+ * All contexts that are alive and all binaries are in every snapshot, sessions
+ * that have died, behind those, if they are asked for.
+ */
 
 static ngx_http_sparkjob_call_t  ngx_http_sparkjob_list_others_call = {
     SJP_SNAPSHOT,
@@ -333,7 +336,8 @@ ngx_http_sparkjob_list_ask(ngx_http_request_t *r,
 
     if (query->kind != NGX_HTTP_SPARKJOB_JOB) {
         call = &ngx_http_sparkjob_list_others_call;
-        meta = json_pack("{s:i}", "jobs", 0);
+        meta = json_pack("{s:i, s:b}", "jobs", 0, "sessions",
+                         (int) query->sessions);
 
     } else {
         call = &ngx_http_sparkjob_list_jobs_call;

@@ -456,6 +456,7 @@ static ngx_int_t
 ngx_http_sparkjob_table_evict_locked(ngx_http_sparkjob_zone_t *zone,
     ngx_http_sparkjob_sh_t *sh)
 {
+    uint64_t                   until;
     ngx_queue_t               *q;
     ngx_http_sparkjob_node_t  *node;
 
@@ -471,8 +472,12 @@ ngx_http_sparkjob_table_evict_locked(ngx_http_sparkjob_zone_t *zone,
         sh->load_horizon = ngx_max(sh->load_horizon, node->record.start);
 
     } else {
+        until = node->record.of.session.until;
+
         sh->forgotten = 1;
         sh->load_forgotten = 1;
+        sh->unlisted = ngx_max(sh->unlisted, until);
+        sh->load_unlisted = ngx_max(sh->load_unlisted, until);
     }
 
     ngx_http_sparkjob_table_remove_locked(zone, sh, node);

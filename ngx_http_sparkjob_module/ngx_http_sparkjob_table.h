@@ -65,6 +65,8 @@ typedef struct {
     uint64_t                    load_horizon;
     ngx_uint_t                  forgotten;      /* final contexts are missing */
     ngx_uint_t                  load_forgotten;
+    uint64_t                    unlisted;       /* dead sessions are, ms */
+    uint64_t                    load_unlisted;
     ngx_uint_t                  generation;
     ngx_pid_t                   loader;
     ngx_msec_t                  loader_time;

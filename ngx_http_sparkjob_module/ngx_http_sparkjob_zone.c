@@ -262,8 +262,9 @@ ngx_http_sparkjob_zone_fresh_locked(ngx_http_sparkjob_zone_t *zone,
  * Adds the rows of all records that the query wants: jobs newest first,
  * anything else by name.  NGX_AGAIN: there has been no snapshot yet, or jobs
  * are missing here.  NGX_ABORT: the launcher is to be asked, since the zone has
- * no room for all contexts and binaries, or a filter leaves out so many jobs
- * that the worker would be held up for long.
+ * no room for all contexts and binaries, or had to give up sessions that have
+ * died and are still shown, or a filter leaves out so many jobs that the worker
+ * would be held up for long.
  */
 
 ngx_int_t
@@ -295,7 +296,11 @@ ngx_http_sparkjob_zone_list(ngx_http_sparkjob_zone_t *zone,
         sh = ngx_http_sparkjob_zone_lock(zone);
 
         loaded = sh->loaded;
-        overflow = sh->overflow && query->kind != NGX_HTTP_SPARKJOB_JOB;
+        overflow = query->kind != NGX_HTTP_SPARKJOB_JOB
+                   && (sh->overflow
+                       || (query->sessions
+                           && (json_int_t) sh->unlisted
+                              > ngx_http_sparkjob_now()));
 
         ngx_http_sparkjob_zone_walk_locked(sh, query, rows, &walk);
 
@@ -554,6 +559,7 @@ ngx_http_sparkjob_zone_load(ngx_http_sparkjob_channel_t *ch, ngx_uint_t tick)
         sh->loader_time = ngx_current_msec;
         sh->load_horizon = 0;
         sh->load_forgotten = 0;
+        sh->load_unlisted = 0;
         sh->load_overflow = 0;
         sh->complete = 0;
         sh->room = 0;
@@ -633,6 +639,7 @@ ngx_http_sparkjob_zone_load_end(ngx_http_sparkjob_channel_t *ch, uint64_t seq)
         sh->forgotten = sh->load_forgotten
                         || ch->load_contexts >= ch->load_limit;
 
+        sh->unlisted = sh->load_unlisted;
         sh->overflow = sh->load_overflow;
 
         sh->crowded = !sh->overflow ? 0

@@ -32,6 +32,20 @@ http('DELETE', '/contexts/c2');
 is(http('GET', '/contexts/c2')->{json}{state}, 'FINISHED', 'one that has ended is shown');
 is_deeply(http('GET', '/own/contexts')->{json}, ['mine'], 'users see their own ones');
 
+# Sessions that have died are listed by the launcher, too.
+
+sub dead { [map { $_->{name} } grep { $_->{state} eq 'dead' } @{http('GET', "$_[0]/sessions")->{json}{sessions}}] }
+sub dies {
+    my ($livy, $name) = @_;
+    my $id = http('POST', "$livy/sessions", qq({"kind": "spark", "name": "$name"}))->{json}{id};
+    http('POST', "$livy/sessions/$id/statements", '{"code": "exit 3"}');
+    wait_for("session $name has died", sub { http('GET', "$livy/sessions/$id/state")->{json}{state} eq 'dead' });
+}
+dies('/livy', 'dead');
+is_deeply(dead('/livy'), ['dead'], 'a session that has died is listed');
+my $sessions = http('GET', '/livy/sessions?size=1')->{json};
+is_deeply([$sessions->{total}, scalar @{$sessions->{sessions}}], [3, 1], 'and counted');
+
 # Room again.
 
 http('DELETE', "/binaries/$_") for grep { /^bin/ } keys %$all;
@@ -55,7 +69,10 @@ is_deeply([keys %{$answer->{json}}], ['app'], 'to list binaries');
 http('POST', '/two/jars/app', "PK\3\4 jar");
 http('POST', "/two/contexts/$_") for qw(old c1);
 http('DELETE', '/two/contexts/old');
+dies('/livy2', 'dies');
+is_deeply(dead('/livy2'), ['dies'], 'a session that has died is listed');
 http('POST', '/two/jobs?cp=app&mainClass=big&context=c1&sync=true', '{"bytes": 20000}') for 1 .. 12;
+is_deeply(dead('/livy2'), ['dies'], 'also when the zone has it no longer');
 is(http('GET', '/two/contexts/old')->{json}{state}, 'FINISHED', 'the launcher remembers what the zone does not');
 is(http('GET', '/two/contexts/nope')->{json}{result}, "can't find context with name nope",
    'and knows what never was');
@@ -69,6 +86,8 @@ sparkjob_zone two 128k unix:$TEST_NGINX_SPARKJOB_TWO;
 --- config
 location / { sparkjob main; }
 location /two/ { sparkjob two; }
+location /livy/ { sparkjob_livy main; }
+location /livy2/ { sparkjob_livy two; }
 location /own/ { sparkjob main; sparkjob_user joe; sparkjob_proxy_user on; }
 --- init
 main::upload('app');

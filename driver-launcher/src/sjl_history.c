@@ -20,8 +20,9 @@
 #include "sjl_statement.h"
 
 
-#define SJL_HISTORY_PAGE  64
-#define SJL_HISTORY_SCAN  1000          /* rows, see sjl_page_t */
+#define SJL_HISTORY_PAGE   64
+#define SJL_HISTORY_SCAN   1000         /* rows, see sjl_page_t */
+#define SJL_HISTORY_SHOWN  10000        /* sessions that died, of a list */
 
 
 typedef struct sjl_reader_s  sjl_reader_t;
@@ -36,6 +37,7 @@ struct sjl_reader_s {
     int               more;             /* the step has more pages */
 
     int64_t           left;             /* rows */
+    int64_t           shown;            /* of sessions that have died */
     int64_t           place;            /* seq */
 
     /* of a list */
@@ -130,13 +132,18 @@ static const sjl_step_t  sjl_step_statements = {
 void
 sjl_history_snapshot(sjl_conn_t *c, sjl_frame_t *f)
 {
+    int             sessions;
     json_int_t      jobs;
     sjl_reader_t   *reader;
     sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
+    sessions = 0;
 
-    if (sjl_request_unpack(r, f, "{s:I}", "jobs", &jobs) == SJL_ERROR) {
+    if (sjl_request_unpack(r, f, "{s:I, s?b}", "jobs", &jobs, "sessions",
+                           &sessions)
+        == SJL_ERROR)
+    {
         return;
     }
 
@@ -145,6 +152,7 @@ sjl_history_snapshot(sjl_conn_t *c, sjl_frame_t *f)
     reader = sjl_alloc(sizeof(sjl_reader_t));
     reader->request = r;
     reader->left = jobs > 0 ? jobs : 0;
+    reader->shown = sessions ? SJL_HISTORY_SHOWN : reader->left;
 
     sjl_reader_begin(reader, &sjl_step_snapshot);
 }
@@ -355,7 +363,7 @@ sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao)
 static int
 sjl_snapshot_contexts_shown(sjl_reader_t *reader, sjl_dao_t *dao)
 {
-    return dao->type->context_shown(dao, sjl_now(), reader->left,
+    return dao->type->context_shown(dao, sjl_now(), reader->shown,
                                     sjl_reader_add_context, reader);
 }
 
