@@ -146,7 +146,7 @@ GET /sessions
 POST /sessions
 {"kind": "spark", "name": "first", "proxyUser": "ann", "driverMemory": "1g", "driverCores": "2", "executorMemory": 512,
  "executorCores": 1, "numExecutors": "3", "queue": "q", "heartbeatTimeoutInSecond": 600, "ttl": "1h", "idleTimeout": "30m",
- "jars": [], "pyFiles": ["http://h/a.py"], "files": ["a", "b"], "archives": [], "somethingNew": {"a": [1]},
+ "jars": [], "pyFiles": ["http://h/a.py"], "files": ["/a", "/b"], "archives": [], "somethingNew": {"a": [1]},
  "conf": {"spark.ui.enabled": false, "spark.my.password": "s3cret", "spark.n": 3}}
 --- error_code: 201
 --- response_headers
@@ -156,7 +156,7 @@ Location: /sessions/0
  "appInfo": {"driverLogUrl": null, "sparkUiUrl": null, "executorLogUrls": null}, "log": [], "ttl": "1h", "idleTimeout": "30m",
  "driverMemory": "1g", "driverCores": 2, "executorMemory": "512", "executorCores": 1,
  "conf": {"spark.ui.enabled": "false", "spark.my.password": "*********(redacted)", "spark.n": "3"},
- "archives": [], "files": ["a", "b"], "heartbeatTimeoutInSecond": 600, "jars": [], "numExecutors": 3,
+ "archives": [], "files": ["/a", "/b"], "heartbeatTimeoutInSecond": 600, "jars": [], "numExecutors": 3,
  "pyFiles": ["http://h/a.py"], "queue": "q"}
 
 
@@ -388,13 +388,15 @@ GET /sessions?size=x
 [map { "{\"msg\":\"requirement failed: '$_' of a list is negative: -1\"}" } qw(size from)]
 
 
-=== TEST 30: binaries that are not there
+=== TEST 30: binaries and files that cannot be there
 --- request eval
-[map { "POST /sessions\n$_" } '{"jars": ["http://h/a.jar", "nope"]}', '{"conf": {"cp": "com:a:1, /x/a.jar"}}']
+[map { "POST /sessions\n$_" } '{"jars": ["http://h/a.jar", "nope"]}', '{"conf": {"cp": "com:a:1, /x/a.jar"}}', '{"files": ["/a", "b"]}',
+ '{"pyFiles": ["a.py"]}', '{"archives": ["a.zip#x"]}']
 --- error_code eval
-[400, 400]
+[(400) x 5]
 --- response_body eval
-[map { "{\"msg\":\"Rejected, Reason: $_ is no URI, and there is no binary of that name\"}" } 'jars: \\"nope\\"', 'cp: \\"/x/a.jar\\"']
+[map { "{\"msg\":\"Rejected, Reason: $_\"}" } (map { "$_ is no URI, and there is no binary of that name" } 'jars: \\"nope\\"', 'cp: \\"/x/a.jar\\"'),
+ (map { "$_ is neither a URI nor an absolute path" } 'files: \\"b\\"', 'pyFiles: \\"a.py\\"', 'archives: \\"a.zip#x\\"')]
 
 
 === TEST 31: no such route

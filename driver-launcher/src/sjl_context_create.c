@@ -26,6 +26,14 @@
 #define SJL_CONTEXT_MEMORY  "launcher.spark.driver.memory"
 
 
+typedef struct {
+    const char  *setting;
+    const char  *member;
+    int        (*there)(const char *name);
+    const char  *missing;
+} sjl_create_files_t;
+
+
 static void sjl_create_begin(sjl_conn_t *c, sjl_frame_t *f, int replace);
 static int sjl_create_read(sjl_create_t *create, sjl_frame_t *f);
 static int sjl_create_session(sjl_create_t *create, sjl_frame_t *f);
@@ -42,7 +50,28 @@ static void sjl_create_looked(void *data, const void *found,
 static int sjl_create_attach(sjl_create_t *create);
 static void sjl_create_go(sjl_create_t *create);
 static char *sjl_create_missing(const sjl_context_spec_t *spec);
-static char *sjl_create_missing_of(const char *what, const char *list);
+static char *sjl_create_missing_of(const sjl_create_files_t *files,
+    const char *list);
+static int sjl_create_is_binary(const char *name);
+static int sjl_create_is_absolute(const char *name);
+
+
+#define SJL_CREATE_NO_BINARY  "no URI, and there is no binary of that name"
+#define SJL_CREATE_NO_FILE    "neither a URI nor an absolute path"
+
+
+/* lists of files, and what they are called in a request for a session */
+
+static const sjl_create_files_t  sjl_create_files[] = {
+    { "dependent-jar-uris", "jars", sjl_create_is_binary,
+      SJL_CREATE_NO_BINARY },
+    { "cp", "cp", sjl_create_is_binary, SJL_CREATE_NO_BINARY },
+    { "spark.submit.pyFiles", "pyFiles", sjl_create_is_absolute,
+      SJL_CREATE_NO_FILE },
+    { "spark.files", "files", sjl_create_is_absolute, SJL_CREATE_NO_FILE },
+    { "spark.archives", "archives", sjl_create_is_absolute,
+      SJL_CREATE_NO_FILE }
+};
 
 
 void
@@ -553,8 +582,8 @@ sjl_create_go(sjl_create_t *create)
 
 
 /*
- * Who asks for a session is answered before its driver could say that a binary
- * is not there.  Returns NULL, or what is wrong, to be freed.
+ * Who asks for a session is answered before its driver could say that a file is
+ * not there.  Returns NULL, or what is wrong, to be freed.
  */
 
 static char *
@@ -564,32 +593,24 @@ sjl_create_missing(const sjl_context_spec_t *spec)
     size_t       i;
     const char  *list;
 
-    static const char *const  members[][2] = {
-        { "dependent-jar-uris", "jars" },
-        { "cp", "cp" }
-    };
-
     why = NULL;
 
-    for (i = 0; spec->livy && why == NULL && i < sjl_nelts(members); i++) {
+    for (i = 0; spec->livy && !why && i < sjl_nelts(sjl_create_files); i++) {
         list = json_string_value(json_object_get(spec->settings,
-                                                 members[i][0]));
+                                                 sjl_create_files[i].setting));
 
-        why = list ? sjl_create_missing_of(members[i][1], list) : NULL;
+        why = list ? sjl_create_missing_of(&sjl_create_files[i], list) : NULL;
     }
 
     return why;
 }
 
 
-/* what has a colon is a URI, or Maven coordinates, for the driver to fetch */
-
 static char *
-sjl_create_missing_of(const char *what, const char *list)
+sjl_create_missing_of(const sjl_create_files_t *files, const char *list)
 {
-    char          *name, *why;
-    size_t         n, len;
-    sjl_binary_t  *binary;
+    char    *name, *why;
+    size_t   n, len;
 
     why = NULL;
 
@@ -600,13 +621,12 @@ sjl_create_missing_of(const char *what, const char *list)
         for (len = n; len && list[len - 1] == ' '; len--) { /* void */ }
 
         name = sjl_memdup(list, len);
-        binary = sjl_binary_find(name);
 
-        if (len && strchr(name, ':') == NULL
-            && (binary == NULL || binary->deleting))
-        {
-            why = sjl_format("%s: \"%.300s\" is no URI, and there is no binary "
-                             "of that name", what, name);
+        /* URIs and Maven coordinates are for the driver to fetch */
+
+        if (len && strchr(name, ':') == NULL && !files->there(name)) {
+            why = sjl_format("%s: \"%.300s\" is %s", files->member, name,
+                             files->missing);
             sjl_text_clean(why);
         }
 
@@ -614,6 +634,26 @@ sjl_create_missing_of(const char *what, const char *list)
     }
 
     return why;
+}
+
+
+static int
+sjl_create_is_binary(const char *name)
+{
+    sjl_binary_t  *binary;
+
+    binary = sjl_binary_find(name);
+
+    return binary && !binary->deleting;
+}
+
+
+/* any other is one of the driver's own folder, in which there is none */
+
+static int
+sjl_create_is_absolute(const char *name)
+{
+    return *name == '/';
 }
 
 
