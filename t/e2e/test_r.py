@@ -9,7 +9,7 @@ import time
 
 import pytest
 from sparkjob_server import SPARK_HOME, Server, alive, wait_until
-from test_statements import FINAL, SECRET, Session
+from test_statements import FINAL, SECRET, Session, shared  # noqa: F401 (a fixture)
 
 MISSING = [what for what, there in (("Rscript on the PATH", shutil.which("Rscript")),
                                     (SPARK_HOME + "/R/lib/SparkR", os.path.isdir(SPARK_HOME + "/R/lib/SparkR"))) if not there]
@@ -25,15 +25,18 @@ def server():
         yield s
 
 
-@pytest.fixture(scope="module")
-def shared(server):
-    session = Session(server, kind="shared", settings={"statement-output-max": "100000"})
-    yield session
-    session.close()
-
-
 def text(session, code):
     return session.text("sparkr", code)
+
+
+def begun(session, code):
+    """The number of a statement that has run for a while."""
+    number = session.submit("sparkr", code)["statement"]
+    session.until(number, "RUNNING")
+    if "count(" in code:
+        wait_until("its tasks are known", lambda: session.get(number)[0].get("progress"), 60)
+    time.sleep(1)
+    return number
 
 
 def error(session, code):
@@ -131,19 +134,14 @@ def test_limits_of_time_are_those_of_their_statement(shared):
     "system(\"trap 'sleep 1; exit' INT; while :; do sleep 0.1; done\"); cat(file = seen, 'after')"])
 def test_nothing_runs_behind_a_process_that_was_waited_for(shared, code):
     text(shared, "seen <- tempfile(); kept <- 1")
-    number = shared.submit("sparkr", code)["statement"]
-    shared.until(number, "RUNNING")
-    time.sleep(1)
-    assert shared.cancel(number) == "KILLED"
+    assert shared.cancel(begun(shared, code)) == "KILLED"
     assert text(shared, "cat(kept, file.exists(seen))") == "1 FALSE"
 
 
 def test_cleaning_up_by_processes_is_not_interrupted_again(shared):
     text(shared, "seen <- tempfile()")
-    number = shared.submit("sparkr", "f <- function() { on.exit({ system('true'); system('true'); cat(file = seen, 'clean') }); Sys.sleep(600) }\nf()")["statement"]
-    shared.until(number, "RUNNING")
-    time.sleep(1)
-    assert shared.cancel(number) == "KILLED"
+    code = "f <- function() { on.exit({ system('true'); system('true'); cat(file = seen, 'clean') }); Sys.sleep(600) }\nf()"
+    assert shared.cancel(begun(shared, code)) == "KILLED"
     assert text(shared, "cat(readLines(seen, warn = FALSE))") == "clean"
 
 
@@ -160,14 +158,10 @@ def test_processes_do_what_they_did(shared):
     "sql(\"select count(*) from range(10000000000000) where sqrt(id) = 0.5\") -> q; collect(q)"])
 def test_cancel_ends_code_and_work_of_spark(shared, code):
     text(shared, "kept <- 'still here'")
-    number = shared.submit("sparkr", code)["statement"]
-    shared.until(number, "RUNNING")
-    if "count(" in code:
-        wait_until("its tasks are known", lambda: shared.get(number)[0].get("progress"), 60)
-    time.sleep(1)
-    begun = time.monotonic()
+    number = begun(shared, code)
+    start = time.monotonic()
     assert shared.cancel(number) == "KILLED"
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - start < 4
     assert text(shared, "cat(kept, nrow(sql('select 1')))") == "still here 1"
 
 
@@ -177,19 +171,23 @@ def test_cancel_ends_code_and_work_of_spark(shared, code):
     "sparkR.callJMethod(sparkR.callJMethod(sparkR.newJObject('java.math.BigInteger', '7'), 'pow', 400000000L), 'bitLength')"])
 def test_code_that_heeds_nothing_goes_with_its_process(shared, code):
     text(shared, "lost <- 1")
-    number = shared.submit("sparkr", code)["statement"]
-    shared.until(number, "RUNNING")
-    time.sleep(1)
-    begun = time.monotonic()
+    number = begun(shared, code)
+    start = time.monotonic()
     assert shared.cancel(number) == "KILLED"
-    assert time.monotonic() - begun < 9
-    assert "not found" in error(shared, "lost")["evalue"]
+    assert time.monotonic() - start < 9
+    told = error(shared, "lost")["evalue"]
+    assert "a statement that was cancelled did not end\nWhat statements had defined in it is lost\nError: object 'lost' not found" in told
     assert text(shared, "nrow(sql('select 1'))") == "[1] 1"
 
 
 def test_a_flood_is_cut_and_says_so(shared):
     shown = text(shared, "for (i in 1:100) cat(strrep('0123456789', 1e6))")
     assert len(shown) < 101000 and "999900000 more bytes are left out" in shown and "statement-output-max" in shown
+
+
+def test_what_is_said_of_spark_work_ends_with_the_statement(shared):
+    assert text(shared, "setLocalProperty('spark.scheduler.pool', 'mine'); getLocalProperty('spark.scheduler.pool')") == '[1] "mine"'
+    assert text(shared, "getLocalProperty('spark.scheduler.pool')") == "NULL"
 
 
 def test_code_sees_no_secret(shared):

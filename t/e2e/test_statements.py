@@ -1,11 +1,13 @@
 """Statements on real Spark: Scala, Python and SQL in one context, what they share, and what they must not do."""
 
 import json
+import os
+import signal
 import uuid
 
 import pytest
 from sparkjob_channel import Channel
-from sparkjob_server import Server, wait_until
+from sparkjob_server import Server, alive, wait_until
 
 FINAL = ("FINISHED", "ERROR", "KILLED")
 SECRET = "a-value-of-the-launcher-that-nobody-else-needs"
@@ -125,6 +127,15 @@ def test_a_python_that_dies_takes_nothing_else_along(shared):
     assert output["ename"] == "Error" and output["evalue"].startswith("Interpreter died:\n") and "exit code 3" in output["evalue"]
     assert shared.output("pyspark", "kept")["ename"] == "NameError"
     assert shared.text("spark", "two + 1").endswith(" = 3\n")
+
+
+def test_a_python_that_dies_while_nothing_runs_is_told_of_by_the_next_statement(shared):
+    pid = int(shared.text("pyspark", "import os; os.getpid()"))
+    os.kill(pid, signal.SIGKILL)
+    wait_until("it is gone", lambda: not alive(pid), 10)
+    # it may have been sent to the old one yet
+    assert "\nWhat statements had defined in it is lost" in str(shared.output("pyspark", "1 + 1")).replace("\\n", "\n")
+    assert shared.text("pyspark", "1 + 1") == "2"
 
 
 def test_a_session_ends_with_its_interpreter(server):

@@ -17,10 +17,11 @@ import com.fasterxml.jackson.databind.node.{ObjectNode, TextNode}
 /**
  * A statement of a session, as its interpreter gets it.
  *
- * @param id   of the job that it is
- * @param join makes the Spark work of the calling thread that of the statement
+ * @param id        of the job that it is
+ * @param join      makes the Spark work of the calling thread that of the statement
+ * @param cancelled whether somebody has cancelled it
  */
-final case class Statement(id: String, code: String, join: () => Unit)
+final case class Statement(id: String, code: String, join: () => Unit, cancelled: () => Boolean)
 
 /** Runs code of one language, statement by statement: what one defines is there for the next. */
 trait Interpreter {
@@ -48,6 +49,27 @@ trait Interpreter {
   def stop(): Unit
 }
 
+private object Interpreter {
+
+  /** So many seconds a process completes code. */
+  val CompleteMax = 10L
+
+  /**
+   * Waits for the answer of a process. A statement that is killed has its end, too: what it defined
+   * is there for the next.
+   *
+   * @param interrupt has it end; it may take several times
+   */
+  def await[T](answer: => T)(interrupt: => Unit): T = {
+    def once(): Option[T] = try Some(answer) catch {
+      case _: InterruptedException =>
+        interrupt
+        None
+    }
+    Iterator.continually(once()).flatten.next()
+  }
+}
+
 /** The interpreter's process has ended; the message is for users. */
 class InterpreterDiedException(message: String) extends Exception(message)
 
@@ -56,6 +78,9 @@ sealed trait Output {
 
   /** @param count the statement's number */
   def json(count: Int): ObjectNode
+
+  /** The same, with these lines before it. */
+  def behind(lines: String): Output
 }
 
 /** @param data by media type */
@@ -66,6 +91,12 @@ final case class Shown(data: Seq[(String, JsonNode)]) extends Output {
     val all = output.putObject("data")
     data.foreach { case (kind, value) => all.set[JsonNode](kind, value) }
     output
+  }
+
+  override def behind(lines: String): Output = if (lines.isEmpty) this else {
+    val (texts, others) = data.partition(_._1 == Output.Text)
+    val text = texts.map(_._2.textValue).mkString
+    Shown((Output.Text -> TextNode.valueOf(lines + text)) +: others)
   }
 
   /** The text of what is nothing but text. */
@@ -84,6 +115,8 @@ final case class Wrong(name: String, value: String, traceback: Seq[String] = Nil
     output.set("traceback", Json.mapper.valueToTree(traceback.map(Json.text).asJava))
     output
   }
+
+  override def behind(lines: String): Output = copy(value = lines + value)
 }
 
 object Output {

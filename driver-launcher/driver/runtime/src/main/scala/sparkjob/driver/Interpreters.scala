@@ -52,14 +52,18 @@ class Interpreters(
   // guarded by itself
   private val made = mutable.HashMap.empty[String, CompletableFuture[Interpreter]]
 
+  // guarded by made: why those have ended of which no statement has told
+  private val lost = mutable.HashMap.empty[String, String]
+
   /** Runs a statement, and tells what it came to. */
   def execute(kind: String, statement: Statement): Output = {
     Try(get(kind).get()) match {
       case Success(interpreter) =>
         try {
-          binaries.interpret(interpreter.execute(statement))
+          binaries.interpret(interpreter.execute(statement)).behind(toTell(kind, statement))
         } catch {
           case e: InterpreterDiedException =>
+            toTell(kind, statement)
             Wrong("Error", s"Interpreter died:\n${e.getMessage}$Lost")
         }
       case Failure(e: ExecutionException) =>
@@ -70,6 +74,12 @@ class Interpreters(
         Wrong("InterpreterError", s"Fail to start interpreter: $why")
       case Failure(e) => throw e
     }
+  }
+
+  /** What a statement tells of the interpreter before it; nobody sees that of a cancelled one. */
+  private def toTell(kind: String, statement: Statement): String = {
+    val why = if (statement.cancelled()) None else made.synchronized(lost.remove(kind))
+    why.map(_ + Lost + "\n").getOrElse("")
   }
 
   /** Code may refer to these jars, too, which `binaries` has; what is made later finds them there. */
@@ -132,7 +142,10 @@ class Interpreters(
   }
 
   private def ended(kind: String, why: String): Unit = {
-    made.synchronized(made.remove(kind))
+    made.synchronized {
+      made.remove(kind)
+      lost.put(kind, why)
+    }
     if (kind == this.kind) {
       died(why)
     }

@@ -254,7 +254,8 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
     mark(Trace.Run)
     val begin = System.nanoTime()
     val output = try {
-      site.interpreters.execute(request.kind, Statement(id, code, () => joinSpark()))
+      site.interpreters.execute(request.kind,
+        Statement(id, code, () => joinSpark(), () => isBeingKilled))
     } finally {
       runNanos = math.max(MICROSECONDS.toNanos(1), System.nanoTime() - begin)
       mark(Trace.Ran)

@@ -30,27 +30,16 @@ class PythonInterpreter(workers: PythonWorkers, max: Int, gone: String => Unit)
     try {
       worker.send(Json.obj().put("op", "execute").put("id", statement.id)
         .put("code", statement.code).put("max", max))
-      await(statement.id, answers)
+      val answer = Interpreter.await(answers.take()) {
+        worker.kill(statement.id)
+        workers.entry.interrupt(statement.id)
+      }
+      answer.op match {
+        case "result" => outputOf(Json.parse(answer.body))
+        case _ => throw new InterpreterDiedException(answer.meta.path("reason").asText)
+      }
     } finally {
       workers.entry.end(statement.id)
-    }
-  }
-
-  /** A statement that is killed has its end, too: what it defined is there for the next. */
-  private def await(id: String, answers: BlockingQueue[PythonAnswer]): Output = {
-    var answer: PythonAnswer = null
-    while (answer == null) {
-      try {
-        answer = answers.take()
-      } catch {
-        case _: InterruptedException =>
-          worker.kill(id)
-          workers.entry.interrupt(id)
-      }
-    }
-    answer.op match {
-      case "result" => outputOf(Json.parse(answer.body))
-      case _ => throw new InterpreterDiedException(answer.meta.path("reason").asText)
     }
   }
 
@@ -59,8 +48,8 @@ class PythonInterpreter(workers: PythonWorkers, max: Int, gone: String => Unit)
     val answers = enroll(id)
     worker.send(Json.obj().put("op", "complete").put("id", id).put("code", code)
       .put("cursor", cursor))
-    Option(answers.poll(CompleteMax, TimeUnit.SECONDS)).filter(_.op == "completed").toSeq
-      .flatMap(answer => Json.mapper.readTree(answer.body).elements.asScala.map(_.asText))
+    Option(answers.poll(Interpreter.CompleteMax, TimeUnit.SECONDS)).filter(_.op == "completed")
+      .toSeq.flatMap(answer => Json.mapper.readTree(answer.body).elements.asScala.map(_.asText))
   }
 
   private def enroll(id: String): BlockingQueue[PythonAnswer] = worker.enroll(id)
@@ -70,9 +59,6 @@ class PythonInterpreter(workers: PythonWorkers, max: Int, gone: String => Unit)
 }
 
 private object PythonInterpreter {
-
-  /** So many seconds code is completed. */
-  val CompleteMax = 10L
 
   def outputOf(told: ObjectNode): Output = Json.optional(told, "data") match {
     case Some(data) => Shown(data.fields.asScala.map(e => e.getKey -> e.getValue).toVector)

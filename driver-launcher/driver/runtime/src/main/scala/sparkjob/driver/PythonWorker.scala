@@ -7,8 +7,6 @@ package sparkjob.driver
 
 import java.io.{BufferedInputStream, ByteArrayOutputStream, IOException, InputStream}
 import java.nio.charset.StandardCharsets.UTF_8
-import java.security.SecureRandom
-import java.util.Base64
 import java.util.concurrent.{BlockingQueue, CompletableFuture, Executors, ExecutionException}
 import java.util.concurrent.{LinkedBlockingQueue, RejectedExecutionException}
 
@@ -57,13 +55,13 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
   import PythonWorker._
 
   private val log = LoggerFactory.getLogger(classOf[PythonWorker])
-  private val secret = newSecret()
+  private val secret = Processes.newSecret()
 
   private val process = start()
   private val input = new BufferedInputStream(process.getInputStream, 64 * 1024)
 
   private val writer = Executors.newSingleThreadExecutor { (task: Runnable) =>
-    daemon(task, s"sparkjob-python-write-${process.pid}")
+    Processes.daemon(task, s"sparkjob-python-write-${process.pid}")
   }
 
   // a gateway of its own, since its Python may shut it down, and what it refers to goes with it
@@ -80,7 +78,7 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
   private var gone: Option[String] = None
   private var why = ""
 
-  daemon(() => read(), s"sparkjob-python-read-${process.pid}").start()
+  Processes.daemon(() => read(), s"sparkjob-python-read-${process.pid}").start()
 
   /** Has it attach to the context. */
   def attach(start: ObjectNode): Unit = send(start.put("op", "start")
@@ -165,7 +163,7 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
     synchronized {
       why = reason
     }
-    destroy(process)
+    Processes.destroy(process)
   }
 
   private def start(): Process = {
@@ -231,7 +229,7 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
     val code = process.waitFor()
     val (left, reason) = synchronized {
       val reason = s"Python process ${process.pid} has ended: " +
-        (if (why.nonEmpty) why else exit(code))
+        (if (why.nonEmpty) why else Processes.exit(code))
       gone = Some(reason)
       val left = jobs
       jobs = Map.empty
@@ -239,11 +237,11 @@ class PythonWorker(command: PythonCommand, entry: PythonEntry, onEnded: PythonWo
     }
     (if (left.isEmpty) log.info(_: String) else log.warn(_: String))(reason)
     started.completeExceptionally(new PythonWorkerException(reason))
+    onEnded(this)
     left.values.foreach(_.add(PythonAnswer("died", Json.obj().put("reason",
       reason + left.keys.mkString("; jobs that ran in it: ", ", ", "")), Frame.Nothing)))
     writer.shutdown()
     gateway.shutdown()
-    onEnded(this)
   }
 }
 
@@ -257,23 +255,6 @@ object PythonWorker {
     new PythonException(text("message"), text("errorClass"), text("stack"))
   }
 
-  /** A process that ended by a signal has 128 and its number as code, as in a shell. */
-  private[driver] def exit(code: Int): String =
-    if (code > 128) s"killed by signal ${code - 128}" else s"exit code $code"
-
-  /** Ends a process and those that it has started. */
-  private[driver] def destroy(process: Process): Unit = {
-    val all = process.descendants.iterator.asScala.toVector
-    process.destroyForcibly()
-    all.foreach(_.destroyForcibly())
-  }
-
-  private[driver] def newSecret(): String = {
-    val bytes = new Array[Byte](32)
-    new SecureRandom().nextBytes(bytes)
-    Base64.getUrlEncoder.withoutPadding.encodeToString(bytes)
-  }
-
   private def line(input: InputStream): Option[Array[Byte]] = {
     val bytes = new ByteArrayOutputStream(256)
     var byte = input.read()
@@ -282,11 +263,5 @@ object PythonWorker {
       byte = input.read()
     }
     if (byte == -1) None else Some(bytes.toByteArray)
-  }
-
-  private[driver] def daemon(task: Runnable, name: String): Thread = {
-    val thread = new Thread(task, name)
-    thread.setDaemon(true)
-    thread
   }
 }

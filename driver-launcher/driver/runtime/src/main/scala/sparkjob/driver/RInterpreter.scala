@@ -58,7 +58,7 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
       gone(why)
     }
     // which waits for calls that go on
-    PythonWorker.daemon(() => spark.close(), "sparkjob-r-close").start()
+    Processes.daemon(() => spark.close(), "sparkjob-r-close").start()
   }
 
   override def execute(statement: Statement): Output = {
@@ -68,7 +68,11 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     try {
       val number = worker.ask("execute", bytes(statement.id), bytes(lines(statement.code)),
         bytes(max.toString), output.mark)
-      val answer = await(statement.id, number)
+      val answer = Interpreter.await(worker.await(number)) {
+        if (REntry.interrupt(statement.id)) {
+          worker.interrupt()
+        }
+      }
       output.await()
       outputOf(answer, output.capture.take())
     } finally {
@@ -84,27 +88,11 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     val set = sc.getLocalProperty(SparkInternals.SetProperty)
     () => {
       // the thread has served others: who cancels one of those must not end this one
-      sc.clearJobTags()
+      RSide.forget(sc)
       Thread.currentThread.setContextClassLoader(loader)
       sc.setLocalProperty(SparkInternals.SetProperty, set)
       join()
     }
-  }
-
-  /** A statement that is killed has its end, too: what it defined is there for the next. */
-  private def await(id: String, number: Int): Seq[Array[Byte]] = {
-    var answer: Option[Seq[Array[Byte]]] = None
-    while (answer.isEmpty) {
-      try {
-        answer = Some(worker.await(number))
-      } catch {
-        case _: InterruptedException =>
-          if (REntry.interrupt(id)) {
-            worker.interrupt()
-          }
-      }
-    }
-    answer.get
   }
 
   override def force(): Unit =
@@ -115,7 +103,7 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     if (turn.tryAcquire()) {
       try {
         val line = code.take(code.offsetByCodePoints(0, cursor)).split("\n", -1).last
-        worker.poll(worker.ask("complete", bytes(line)), CompleteMax).toSeq.flatten.map(text)
+        worker.poll(worker.ask("complete", bytes(line)), Interpreter.CompleteMax).toSeq.flatten.map(text)
       } finally {
         turn.release()
       }
@@ -128,9 +116,6 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
 }
 
 private object RInterpreter {
-
-  /** So many seconds code is completed. */
-  val CompleteMax = 10L
 
   private val Image = "image/png"
 

@@ -33,7 +33,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   import RWorker._
 
   private val log = LoggerFactory.getLogger(classOf[RWorker])
-  private val secret = PythonWorker.newSecret()
+  private val secret = Processes.newSecret()
   // R that is killed leaves its own there
   private val temporary = Files.createTempDirectory(Paths.get(sys.props("java.io.tmpdir")), "r")
   private val server = new ServerSocket(0, Backlog, InetAddress.getByName("127.0.0.1"))
@@ -130,7 +130,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     synchronized {
       why = reason
     }
-    PythonWorker.destroy(process)
+    Processes.destroy(process)
   }
 
   private def start(): Process = {
@@ -159,7 +159,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
         printed.join(LastWords)
         sweep()
         throw new BadSettingException(s"R (${command.executable}) does not run what it should: " +
-          s"${PythonWorker.exit(code)}: ${output.text()}")
+          s"${Processes.exit(code)}: ${output.text()}")
     } finally {
       server.close()
     }
@@ -222,7 +222,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
     socket.close()
     val reason = synchronized {
       gone = Some(s"R process ${process.pid} has ended: " +
-        (if (why.nonEmpty) why else PythonWorker.exit(process.exitValue)))
+        (if (why.nonEmpty) why else Processes.exit(process.exitValue)))
       gone.get
     }
     log.info(reason)
@@ -238,7 +238,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   }
 
   private def thread(name: String, task: Runnable): Thread = {
-    val thread = PythonWorker.daemon(task, s"sparkjob-r-$name-${process.pid}")
+    val thread = Processes.daemon(task, s"sparkjob-r-$name-${process.pid}")
     thread.start()
     thread
   }

@@ -5,7 +5,9 @@
 
 package org.apache.spark.sparkjob
 
-import org.apache.spark.{SparkConf, SparkEnv}
+import java.util.Properties
+
+import org.apache.spark.{SparkConf, SparkContext, SparkEnv}
 import org.apache.spark.api.r.RBackend
 import org.apache.spark.internal.config.R
 
@@ -25,4 +27,10 @@ class RSide(conf: SparkConf) {
   val timeout: Int = conf.get(R.R_BACKEND_CONNECTION_TIMEOUT)
 
   def close(): Unit = synchronized(backend.close())
+}
+
+object RSide {
+
+  /** What the calling thread has said of its Spark work. */
+  def forget(sc: SparkContext): Unit = sc.setLocalProperties(new Properties)
 }
