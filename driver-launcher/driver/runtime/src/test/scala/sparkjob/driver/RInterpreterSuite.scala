@@ -9,6 +9,7 @@ import java.io.{PipedInputStream, PipedOutputStream}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
+import com.fasterxml.jackson.databind.node.TextNode
 import org.apache.spark.SparkConf
 import org.junit.{Rule, Test}
 import org.junit.Assert._
@@ -64,6 +65,18 @@ class RInterpreterSuite {
     assertEquals(
       Seq(r.toString, "--slave", "--no-save", "--no-restore", s"--file=$run", "--args", "1"),
       words("spark.r.shell.command" -> "R", "spark.r.command" -> other.toString))
+  }
+
+  @Test def whatIsToldComesBeforeAllOutput(): Unit = {
+    val picture = "image/png" -> TextNode.valueOf("iVBO")
+    val shown = Output.text("told\n[1] 2")
+    assertEquals(shown, Output.text("[1] 2").behind("told\n"))
+    assertEquals(Shown(shown.data :+ picture),
+      Shown(Output.text("[1] 2").data :+ picture).behind("told\n"))
+    assertEquals(Shown(Output.text("told\n").data :+ picture), Shown(Seq(picture)).behind("told\n"))
+    assertEquals(Shown(Seq(picture)), Shown(Seq(picture)).behind(""))
+    assertEquals(Wrong("Error", "told\nError: x", Seq("f()")),
+      Wrong("Error", "Error: x", Seq("f()")).behind("told\n"))
   }
 
   /** However it comes in pieces. */
