@@ -6,6 +6,7 @@
 
 
 #include "sjl_check.h"
+#include "sjl_folder.h"
 #include "sjl_kept.h"
 #include "sjl_wal.h"
 
@@ -51,6 +52,7 @@ static void sjl_check_hash(sjl_check_t *check, const char *path,
     const sjl_kept_t *kept);
 static int sjl_check_digest(int fd, char *sha256);
 static int sjl_check_stray(void *data, const char *path);
+static int sjl_check_used(sjl_check_t *check, const char *path);
 
 
 /* the states and whether each is final, as rows */
@@ -454,9 +456,35 @@ sjl_check_stray(void *data, const char *path)
 
     check = data;
 
-    if (!sjl_check_has(check->files, path)) {
+    if (!sjl_check_has(check->files, path)
+        && !(check->running && sjl_check_used(check, path)))
+    {
         sjl_check_found(check, "\"%s\" belongs to nothing", path);
     }
 
     return SJL_OK;
+}
+
+
+/* by what has no row, or had none when it began: then its name leads there */
+
+static int
+sjl_check_used(sjl_check_t *check, const char *path)
+{
+    int      used;
+    char    *full, *mark, *context, to[SJL_ID_LEN + 1];
+    ssize_t  n;
+
+    full = sjl_format("%s/%s", check->folder, path);
+    mark = sjl_format("%s" SJL_FOLDER_MARK, full);
+    n = readlink(full, to, SJL_ID_LEN);
+    context = sjl_format("contexts/%.*s", n > 0 ? (int) n : 0, to);
+
+    used = access(mark, F_OK) == 0 || sjl_check_has(check->files, context);
+
+    free(context);
+    free(mark);
+    free(full);
+
+    return used;
 }

@@ -82,6 +82,36 @@ sjl_folder_make(sjl_file_op_t *op)
 }
 
 
+int
+sjl_folder_make_marked(sjl_file_op_t *op)
+{
+    int    fd;
+    char  *path;
+
+    if (op->owner == NULL) {
+        return SJL_ERROR;
+    }
+
+    if (sjl_folder_add(op->to) == SJL_ERROR) {
+        return sjl_files_fail(op, "mkdir", op->to);
+    }
+
+    path = sjl_format("%s" SJL_FOLDER_MARK, op->to);
+    fd = open(path, O_WRONLY|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+
+    if (fd == -1) {
+        (void) sjl_files_fail(op, "open", path);
+        free(path);
+        return SJL_ERROR;
+    }
+
+    (void) close(fd);
+    free(path);
+
+    return sjl_folder_make(op);
+}
+
+
 /*
  * The folder of a spare driver, which has all the parts, and a log of what was
  * before.  Its old name leads to it, for what the driver remembers of it.
@@ -90,7 +120,7 @@ sjl_folder_make(sjl_file_op_t *op)
 static void
 sjl_folder_take(sjl_file_op_t *op)
 {
-    char  *log;
+    char  *log, *mark;
 
     if (SPARKJOB_FAILS("create.rename") || rename(op->from, op->to) == -1) {
         sjl_log(SJL_LOG_CRIT, "rename(\"%s\", \"%s\") failed: %s", op->from,
@@ -99,9 +129,10 @@ sjl_folder_take(sjl_file_op_t *op)
     }
 
     log = sjl_format("%s/driver.log", op->to);
+    mark = sjl_format("%s" SJL_FOLDER_MARK, op->to);
 
-    if (truncate(log, 0) == -1 || symlink(strrchr(op->to, '/') + 1, op->from)
-                                  == -1)
+    if ((unlink(mark) == -1 && errno != ENOENT) || truncate(log, 0) == -1
+        || symlink(strrchr(op->to, '/') + 1, op->from) == -1)
     {
         sjl_log(SJL_LOG_CRIT, "the folder \"%s\" cannot be taken: %s", op->to,
                 strerror(errno));
@@ -110,6 +141,7 @@ sjl_folder_take(sjl_file_op_t *op)
         op->renamed = 1;
     }
 
+    free(mark);
     free(log);
 }
 

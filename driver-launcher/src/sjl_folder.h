@@ -21,6 +21,11 @@
  */
 int sjl_folder_make(sjl_file_op_t *op);
 
+/* likewise, for what has no row: a mark says that somebody runs in it */
+int sjl_folder_make_marked(sjl_file_op_t *op);
+
+#define SJL_FOLDER_MARK  "/unrecorded"
+
 /*
  * Removes what the folder of a context needs no longer when its driver has
  * ended, on the file thread; the path is freed.  "whole": of what is left only

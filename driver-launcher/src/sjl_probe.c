@@ -234,7 +234,7 @@ sjl_probe_prepare(sjl_probe_t *probe)
     char           *why;
     sjl_file_op_t  *op;
 
-    op = sjl_file_op_make(sjl_folder_make, sjl_probe_made, probe);
+    op = sjl_file_op_make(sjl_folder_make_marked, sjl_probe_made, probe);
     op->to = sjl_path_context(probe->id, "");
 
     if (probe->told) {

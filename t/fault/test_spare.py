@@ -66,10 +66,12 @@ class Spares(Server):
 def test_a_context_gets_the_spare_and_another_one_is_started():
     with Spares() as s:
         spare, = s.wait_spares()
+        assert s.check()[0] == 0, s.check()
         s.context("c")
         assert s.pid() == spare
         other, = s.wait_spares()
         assert other != spare
+        assert s.check()[0] == 0, s.check()
         # it works in the context's folder, and writes its log there
         work = os.readlink(f"/proc/{spare}/cwd")
         assert os.path.dirname(work) == s.dir + "/data/contexts"

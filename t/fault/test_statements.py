@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 import uuid
 
 import pytest
 from faults import Faults
 from sparkjob_channel import Channel, Refused
-from sparkjob_server import BUILD, LAUNCHER, Server, wait_until
+from sparkjob_server import BUILD, Server, wait_until
 
 FAULTS = BUILD + "/faults/sparkjob-launcher"
 FINAL = ("FINISHED", "ERROR", "KILLED")
@@ -216,12 +215,6 @@ def test_a_sessions_queue_is_bounded_and_beside_that_of_its_jobs(server):
         c.ask("context-delete", {"session": "0"})
 
 
-def checked(s):
-    """(exit code, what is wrong) as the launcher's command tells it."""
-    p = subprocess.run([LAUNCHER, "check", "-c", s.dir + "/launcher.json"], capture_output=True, text=True)
-    return p.returncode, p.stdout
-
-
 def test_long_code_and_long_outputs(server):
     with Channel(server.socket) as c:
         session(c)
@@ -246,10 +239,10 @@ def test_long_code_and_long_outputs(server):
 
     # what `check` and `backup` look for
     code = glob.glob(f"{folder}/*/*.config")[0]
-    assert checked(server)[0] == 0
+    assert server.check()[0] == 0
     os.rename(code, server.dir + "/code")
-    status, said = checked(server)
-    assert status != 0 and os.path.basename(code).removesuffix(".config") in said
+    status, said = server.check()
+    assert status != 0 and os.path.basename(code).removesuffix(".config") in said[0]
     os.rename(server.dir + "/code", code)
 
     server.start_launcher()

@@ -42,13 +42,6 @@ def restart(server, kill=False):
     server.start_launcher()
 
 
-def run_check(server):
-    """(exit code, findings)"""
-    p = subprocess.run([LAUNCHER, "check", "-c", server.dir + "/launcher.json"], capture_output=True, text=True)
-    assert p.returncode in (0, 1) and not p.stderr, p.stderr
-    return p.returncode, p.stdout.splitlines()
-
-
 def database(server):
     return sqlite3.connect(server.config()["data_dir"] + "/sparkjob.db")
 
@@ -290,7 +283,7 @@ def test_what_was_acknowledged_survives_the_power(server):
         with Channel(server.socket) as c:
             work.settle(c)
             work.verify(c, lost=True)
-        assert run_check(server)[0] == 0, (call, what, skip, run_check(server))
+        assert server.check()[0] == 0, (call, what, skip, server.check())
 
 
 @pytest.mark.parametrize("what, status", (("full", 507), ("error", 503)))
@@ -431,10 +424,10 @@ def filled(server):
 def test_check_finds_each_thing_that_is_wrong(server):
     data, jobs = filled(server)
     folder = server.config()["data_dir"]
-    assert run_check(server)[0] == 0                                       # while it runs
+    assert server.check()[0] == 0                                       # while it runs
     server.launcher.terminate()
     assert server.launcher.wait(240) == 0
-    assert run_check(server) == (0, [f'all is well in "{folder}"'])
+    assert server.check() == (0, [f'all is well in "{folder}"'])
     shutil.copytree(folder, server.dir + "/kept")
     binary, result = only(folder + "/binaries"), only(folder + "/results")
 
@@ -482,7 +475,7 @@ def test_check_finds_each_thing_that_is_wrong(server):
         for change, _ in case:
             change()
         before = contents(folder)
-        code, found = run_check(server)
+        code, found = server.check()
         for _, words in case:
             assert code == 1 and any(words in line for line in found), (words, found)
         assert contents(folder) == before
@@ -553,7 +546,7 @@ def test_a_launcher_starts_on_a_backup_that_was_made_while_another_ran(server):
                 assert not work.all(c)
                 assert c.submit("cp", context="c", cp=["kept"])["id"]
                 work.verify(c)
-            assert run_check(s)[0] == 0, run_check(s)
+            assert s.check()[0] == 0, s.check()
         assert server.drivers() == drivers                                      # those of the original run on
 
 
@@ -596,7 +589,7 @@ def test_check_says_that_a_database_is_empty(server):
     server.launcher.terminate()
     server.launcher.wait(300)
     os.truncate(server.config()["data_dir"] + "/sparkjob.db", 0)
-    code, found = run_check(server)
+    code, found = server.check()
     assert code == 1 and any("the database is empty" in line for line in found), found
 
 
@@ -653,11 +646,11 @@ def test_a_damaged_log_is_said_and_kept(server):
         os.kill(pid, 9)
     server.launcher.wait()
     path = server.config()["data_dir"] + "/sparkjob.db-wal"
-    assert run_check(server)[0] == 0, run_check(server)
+    assert server.check()[0] == 0, server.check()
     os.truncate(path, os.path.getsize(path) - 100)                          # as the loss of power would
-    assert not any("damaged" in line for line in run_check(server)[1])
+    assert not any("damaged" in line for line in server.check()[1])
     overwrite(path, 100, b"\xff" * 8)                                       # in the first of many commits
-    code, found = run_check(server)
+    code, found = server.check()
     assert code == 1 and any('"sparkjob.db-wal" is damaged' in line for line in found)
     with open(path, "rb") as f:
         log = f.read()

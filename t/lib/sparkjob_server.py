@@ -291,6 +291,12 @@ http {{
             shutil.rmtree(self.dir, ignore_errors=True)
         return problems
 
+    def check(self):
+        """(exit code, lines) of the launcher's command that looks at the data folder."""
+        p = subprocess.run([LAUNCHER, "check", "-c", self.dir + "/launcher.json"], capture_output=True, text=True)
+        assert p.returncode in (0, 1) and not p.stderr, p.stderr
+        return p.returncode, p.stdout.splitlines()
+
     def log_problems(self):
         """Lines in the logs that tell of a fault of ours, unless a test expects them (self.expected: expressions)."""
         found = []
