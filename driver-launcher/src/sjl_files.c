@@ -745,7 +745,7 @@ int
 sjl_files_remove(sjl_file_op_t *op)
 {
     if (SPARKJOB_FAILS("delete.file")
-        || (unlink(op->from) == -1 && errno != ENOENT))
+        || (sjl_owner_unlink(op->from) == -1 && errno != ENOENT))
     {
         return sjl_files_fail(op, "unlink", op->from);
     }

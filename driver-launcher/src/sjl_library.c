@@ -112,6 +112,12 @@ sjl_library_configure(void)
     json_object_foreach(sjl_conf->library_sets, name, spec) {
         sjl_library_fix(name, spec);
     }
+
+    if (sjl_conf->run_as && sjl_conf->spares) {
+        sjl_log(SJL_LOG_WARN, "%s: driver.spares: none is started, since a "
+                "spare driver has the launcher's user, and no context does "
+                "with driver.run_as", sjl_conf->file);
+    }
 }
 
 
@@ -465,6 +471,12 @@ sjl_library_with_spares(const char *after)
     sjl_resource_t  *resource, *next;
 
     first = NULL;
+
+    /* a spare has our user, and no context does */
+
+    if (sjl_conf->run_as) {
+        return NULL;
+    }
 
     HASH_ITER(hh, sjl_libraries, resource, next) {
         library = sjl_container(resource, sjl_library_t, resource);

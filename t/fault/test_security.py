@@ -294,6 +294,7 @@ def test_jobs_of_other_users_have_bodies_results_and_logs():
         long = '{"value": "%s"}' % ("y" * 200000)
         status_, body = s.run("value", long)
         assert status_ == 200 and body["result"] == "y" * 200000
+        wait_until("its configuration is gone", lambda: not glob.glob(folder + "/in/" + body["jobId"] + "*"))
         status_, body = s.run("print", '{"text": "said"}')
         assert s.request("GET", f"/jobs/{body['jobId']}/log")[2] == b"said"
         assert s.request("GET", "/contexts/c/log")[0] == 200
@@ -304,6 +305,15 @@ def test_jobs_of_other_users_have_bodies_results_and_logs():
         assert code == 200
         folder = body["result"]["work"]
         wait_until("the folder is gone", lambda: not os.path.exists(folder))
+        assert " failed: " not in s.read("launcher.log")
+
+
+@ROOT_ONLY
+def test_no_spare_is_started_that_no_context_could_get():
+    with Users(scripted=True, launcher={"driver": {"spares": 1}}) as s:
+        assert "driver.spares: none is started, since" in s.read("launcher.log")
+        s.context("c")
+        assert s.drivers() == [driver_of(s, "c")[0]]
 
 
 @ROOT_ONLY
