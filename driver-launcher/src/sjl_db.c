@@ -17,6 +17,8 @@
 
 static void sjl_db_work(void *data, sjl_op_t *ops);
 static int sjl_db_batch(sjl_op_t *ops, sjl_op_t *last);
+static int sjl_db_reads(sjl_op_t *ops, sjl_op_t *last);
+static int sjl_db_run(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_failed(sjl_op_t *ops, sjl_op_t *last);
 static void sjl_db_done(sjl_op_t *op);
 static void sjl_db_settle(void);
@@ -174,11 +176,17 @@ sjl_db_work(void *data, sjl_op_t *ops)
 }
 
 
+/*
+ * What only reads is no transaction: a commit is a change after one that has
+ * failed, see sjl_sqlite_commit(), and nobody else writes in between.
+ */
+
 static int
 sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
 {
-    sjl_op_t     *op;
-    sjl_db_op_t  *dbop;
+    if (sjl_db_reads(ops, last)) {
+        return sjl_db_run(ops, last);
+    }
 
     if (SPARKJOB_FAILS("db.begin")
         || sjl_dao->type->begin(sjl_dao) != SJL_OK)
@@ -186,18 +194,7 @@ sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
         return SJL_ERROR;
     }
 
-    for (op = ops; op != last; op = op->next) {
-        dbop = sjl_container(op, sjl_db_op_t, op);
-        dbop->rc = SPARKJOB_FAILS("db.run") ? SJL_ERROR
-                                          : dbop->run(dbop, sjl_dao);
-
-        if (dbop->rc == SJL_ERROR) {
-            sjl_dao->type->rollback(sjl_dao);
-            return SJL_ERROR;
-        }
-    }
-
-    if (SPARKJOB_FAILS("db.commit")
+    if (sjl_db_run(ops, last) == SJL_ERROR || SPARKJOB_FAILS("db.commit")
         || sjl_dao->type->commit(sjl_dao) != SJL_OK)
     {
         sjl_dao->type->rollback(sjl_dao);
@@ -207,6 +204,41 @@ sjl_db_batch(sjl_op_t *ops, sjl_op_t *last)
     SPARKJOB_FAULT("db.committed");
 
     atomic_fetch_add(&sjl_db_ncommits, 1);
+
+    return SJL_OK;
+}
+
+
+static int
+sjl_db_reads(sjl_op_t *ops, sjl_op_t *last)
+{
+    sjl_op_t  *op;
+
+    for (op = ops; op != last; op = op->next) {
+        if (!sjl_container(op, sjl_db_op_t, op)->reads) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+sjl_db_run(sjl_op_t *ops, sjl_op_t *last)
+{
+    sjl_op_t     *op;
+    sjl_db_op_t  *dbop;
+
+    for (op = ops; op != last; op = op->next) {
+        dbop = sjl_container(op, sjl_db_op_t, op);
+        dbop->rc = SPARKJOB_FAILS("db.run") ? SJL_ERROR
+                                          : dbop->run(dbop, sjl_dao);
+
+        if (dbop->rc == SJL_ERROR) {
+            return SJL_ERROR;
+        }
+    }
 
     return SJL_OK;
 }

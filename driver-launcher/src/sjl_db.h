@@ -23,9 +23,10 @@ struct sjl_db_op_s {
     sjl_op_t      op;
 
     /*
-     * Called on the database thread within a transaction; returns what the
-     * DAO's functions do.  It may be called again after a rollback, so it
-     * begins with forgetting what it read.
+     * Called on the database thread, within a transaction if one of those that
+     * go together changes something; returns what the DAO's functions do.  It
+     * may be called again after a rollback, so it begins with forgetting what
+     * it read.
      */
     int         (*run)(sjl_db_op_t *op, sjl_dao_t *dao);
 
@@ -40,6 +41,9 @@ struct sjl_db_op_s {
      */
     unsigned      retry:1;
     unsigned      tried:1;              /* and it has failed */
+
+    /* it changes nothing, and needs no disk that can be written to */
+    unsigned      reads:1;
 
     /* it keeps something, so once it is down the disk is not full */
     unsigned      keeps:1;

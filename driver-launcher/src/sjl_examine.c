@@ -217,6 +217,7 @@ sjl_examine_part(unsigned part)
     examine = sjl_alloc(sizeof(sjl_examine_t));
     examine->part = part;
     examine->op.run = sjl_examine_run;
+    examine->op.reads = 1;
     examine->op.done = sjl_examine_looked;
 
     fop = sjl_file_op_make(sjl_files_list, sjl_examine_listed, examine);

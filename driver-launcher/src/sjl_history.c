@@ -180,6 +180,7 @@ sjl_reader_begin(sjl_reader_t *reader, const sjl_step_t *step)
     reader->step = step;
     reader->drain.fn = sjl_reader_drained;
     reader->op.run = sjl_reader_run;
+    reader->op.reads = 1;
     reader->op.done = sjl_reader_page;
 
     sjl_db_add(&reader->op, 0);

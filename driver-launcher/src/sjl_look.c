@@ -95,6 +95,7 @@ sjl_look(const sjl_table_t *table, sjl_look_find_pt find, const char *key,
     look->done = done;
     look->data = data;
     look->op.run = sjl_look_run;
+    look->op.reads = 1;
     look->op.done = sjl_look_done;
 
     sjl_db_add(&look->op, 0);

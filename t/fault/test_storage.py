@@ -392,6 +392,35 @@ def test_a_full_file_system_is_507_until_there_is_space(small):
     assert sorted(small.get("/binaries")[1]) == ["a", "b"]
 
 
+def test_what_is_there_can_be_read_from_a_full_file_system(small):
+    small.start_launcher()
+    small.start_nginx()
+    small.wait_ready()
+    assert small.json("POST", "/livy/sessions", b'{"kind": "spark"}')[0] == 201
+    statements = "/livy/sessions/0/statements"
+
+    def statement(code):
+        return small.json("POST", statements, json.dumps({"code": code}).encode())
+
+    assert statement("first")[0] == 201
+    wait_until("it has run", lambda: small.get(statements + "/0")[1]["state"] == "available")
+    assert statement("sleep 500")[0] == 201
+    fill(small)
+    wait_until("its end waits for the storage", lambda: small.get("/healthz")[0] == 507)
+    for _ in range(3):
+        for path in ("", "/state", "/log", "/statements", "/statements/0", "/statements/1"):
+            status, answer = small.get("/livy/sessions/0" + path)
+            assert status == 200, (path, status, answer)
+        assert small.get("/jobs?limit=1&from=2026-01-01T00:00:00Z")[0] == 200
+        assert statement("refused")[0] == 507
+    assert small.get(statements + "/0")[1]["output"]["data"]["text/plain"] == "first"
+    os.unlink(small.full)
+    wait_until("there is space again", lambda: small.get("/healthz")[0] == 200)
+    wait_until("statements run", lambda: statement("next")[0] == 201, 10)
+    listed = small.get(statements)[1]
+    assert (listed["total_statements"], [s["id"] for s in listed["statements"]]) == (3, [0, 1, 2])
+
+
 # what is wrong in a data folder
 
 
