@@ -34,13 +34,21 @@ is(http('GET', "/batches/$sleeps")->{body}, qq({"msg":"Session '$sleeps' not fou
 # With files, of which nginx keeps a long one in a file of its own.
 
 my $data = 'print(1)' . '#' x 200000;
-my $form = join "\r\n", '--xX', 'Content-Disposition: form-data; name="request"', '',
-    '{"file": "sent.py", "className": "exit", "args": [0]}', '--xX',
-    'Content-Disposition: form-data; name="f"; filename="sent.py"', 'Content-Type: text/x-python', '', $data, '--xX--', '';
-my $sent = http('POST', '/batches', $form, 'Content-Type' => 'multipart/form-data; boundary=xX');
+
+sub form {
+    my ($boundary, $source) = @_;
+    return http('POST', '/batches', join("\r\n", "--$boundary", 'Content-Disposition: form-data; name="request"', '',
+        '{"file": "sent.py", "className": "exit", "args": [0]}', "--$boundary",
+        'Content-Disposition: form-data; name="f"; filename="sent.py"', 'Content-Type: text/x-python', '', $source, "--$boundary--", ''),
+        'Content-Type' => "multipart/form-data; boundary=$boundary", 'Idempotency-Key' => 'sent');
+}
+
+my $sent = form('xX', $data);
 is($sent->{status}, 201, 'a program comes with the request') or diag($sent->{body});
 ended($sent->{json}{id});
 is(batch($sent->{json}{id})->{state}, 'success', 'and runs');
+is(form('yY', $data)->{json}{id}, $sent->{json}{id}, 'sent again it is the same, with whatever boundary');
+is(form('xX', $data . '#')->{status}, 422, 'another file is another request');
 
 __DATA__
 

@@ -67,6 +67,9 @@ typedef struct {
 /* finds the request in the body; on the file thread */
 int sjl_batch_draft_read(sjl_file_op_t *op);
 
+/* what stands for a body, or for its parts if it has any: op->sha256 */
+int sjl_batch_hash(sjl_file_op_t *op, const sjl_multipart_t *multipart);
+
 /* judges it; SJL_ERROR: "why" says what is wrong */
 int sjl_batch_draft_judge(sjl_batch_draft_t *draft);
 

@@ -106,15 +106,6 @@ sjl_batch_draft_read(sjl_file_op_t *op)
         return sjl_files_fail(op, "fstat", "the body");
     }
 
-    if (draft->again) {
-
-        if (sjl_files_hash(op) == SJL_ERROR) {
-            return SJL_ERROR;
-        }
-
-        memcpy(draft->hash, op->sha256, sizeof(draft->hash));
-    }
-
     start = 0;
     size = sb.st_size;
 
@@ -139,6 +130,15 @@ sjl_batch_draft_read(sjl_file_op_t *op)
         size = part->size;
     }
 
+    if (draft->again) {
+
+        if (sjl_batch_hash(op, &draft->multipart) == SJL_ERROR) {
+            return SJL_ERROR;
+        }
+
+        memcpy(draft->hash, op->sha256, sizeof(draft->hash));
+    }
+
     if (size > SJL_BATCH_TEXT) {
         return sjl_batch_draft_refuse(draft, "the request is longer than 1 "
                                       "MiB");
@@ -148,6 +148,18 @@ sjl_batch_draft_read(sjl_file_op_t *op)
     draft->len = (size_t) size;
 
     return pread(op->fd, draft->text, draft->len, start) == (ssize_t) size
+           ? SJL_OK : sjl_files_fail(op, "pread", "the body");
+}
+
+
+int
+sjl_batch_hash(sjl_file_op_t *op, const sjl_multipart_t *multipart)
+{
+    if (multipart->n == 0) {
+        return sjl_files_hash(op);
+    }
+
+    return sjl_multipart_hash(multipart, op->fd, op->sha256) == SJL_OK
            ? SJL_OK : sjl_files_fail(op, "pread", "the body");
 }
 

@@ -26,12 +26,16 @@
 /* a key that was used before */
 
 typedef struct {
-    sjl_request_t  *request;
-    char            id[SJL_ID_LEN + 1];
+    sjl_request_t    *request;
+    char              id[SJL_ID_LEN + 1];
+    char              boundary[SJL_MULTIPART_BOUNDARY + 1];
+    unsigned          is_multipart:1;
+    sjl_multipart_t   multipart;
 } sjl_batch_again_t;
 
 
 static void sjl_batch_again(sjl_request_t *r, sjl_frame_t *f, const char *id);
+static int sjl_batch_again_hash(sjl_file_op_t *op);
 static void sjl_batch_again_hashed(sjl_file_op_t *op);
 static sjl_batch_draft_t *sjl_batch_create_draft(sjl_request_t *r,
     sjl_frame_t *f, const char *id);
@@ -116,9 +120,11 @@ static void
 sjl_batch_again(sjl_request_t *r, sjl_frame_t *f, const char *id)
 {
     int                 fd;
+    const char         *type;
     sjl_file_op_t      *op;
     sjl_batch_again_t  *again;
 
+    type = json_string_value(json_object_get(f->meta, "type"));
     fd = sjl_batch_create_fd(r, f);
 
     if (fd == -1) {
@@ -128,11 +134,33 @@ sjl_batch_again(sjl_request_t *r, sjl_frame_t *f, const char *id)
     again = sjl_alloc(sizeof(sjl_batch_again_t));
     again->request = r;
     memcpy(again->id, id, SJL_ID_LEN);
+    again->is_multipart = type && sjl_multipart_type(type, again->boundary);
 
-    op = sjl_file_op_make(sjl_files_hash, sjl_batch_again_hashed, again);
+    op = sjl_file_op_make(sjl_batch_again_hash, sjl_batch_again_hashed, again);
     op->fd = fd;
 
     sjl_file_op_add(op);
+}
+
+
+/* what cannot be read is not what was kept */
+
+static int
+sjl_batch_again_hash(sjl_file_op_t *op)
+{
+    const char         *why;
+    sjl_batch_again_t  *again;
+
+    again = op->data;
+
+    if (again->is_multipart
+        && sjl_multipart_read(&again->multipart, op->fd, again->boundary, &why)
+           == SJL_ERROR)
+    {
+        return SJL_OK;
+    }
+
+    return sjl_batch_hash(op, &again->multipart);
 }
 
 
@@ -159,6 +187,7 @@ sjl_batch_again_hashed(sjl_file_op_t *op)
         sjl_batch_tell(b, again->request);
     }
 
+    sjl_multipart_clear(&again->multipart);
     free(again);
     sjl_file_op_free(op);
 }

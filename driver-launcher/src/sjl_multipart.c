@@ -7,6 +7,8 @@
 
 #include "sjl_multipart.h"
 
+#include <openssl/evp.h>
+
 
 #define SJL_MULTIPART_CHUNK  (64 * 1024)
 #define SJL_MULTIPART_TYPE   "multipart/form-data"
@@ -19,6 +21,8 @@ static off_t sjl_multipart_search(int fd, off_t from, const char *text,
 static off_t sjl_multipart_part(sjl_multipart_t *multipart, int fd,
     off_t start, const char **why);
 static int sjl_multipart_disposition(sjl_part_t *part, char *header);
+static int sjl_multipart_hash_part(EVP_MD_CTX *md, const sjl_part_t *part,
+    int fd);
 
 
 int
@@ -282,6 +286,73 @@ sjl_multipart_find(sjl_multipart_t *multipart, const char *name)
     }
 
     return NULL;
+}
+
+
+int
+sjl_multipart_hash(const sjl_multipart_t *multipart, int fd, char *sha256)
+{
+    int             rc;
+    size_t          i;
+    unsigned        len;
+    EVP_MD_CTX     *md;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    errno = ENOMEM;
+    md = EVP_MD_CTX_new();
+    rc = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 ? SJL_OK
+                                                              : SJL_ERROR;
+
+    for (i = 0; i < multipart->n && rc == SJL_OK; i++) {
+        rc = sjl_multipart_hash_part(md, &multipart->parts[i], fd);
+    }
+
+    if (rc == SJL_OK && EVP_DigestFinal_ex(md, digest, &len) == 1) {
+        for (i = 0; i < len; i++) {
+            (void) sprintf(sha256 + 2 * i, "%02x", digest[i]);
+        }
+    }
+
+    EVP_MD_CTX_free(md);
+
+    return rc;
+}
+
+
+/* what comes is told apart by the sizes before it */
+
+static int
+sjl_multipart_hash_part(EVP_MD_CTX *md, const sjl_part_t *part, int fd)
+{
+    int      rc;
+    char    *chunk, *head;
+    off_t    at, left;
+    ssize_t  n;
+
+    head = sjl_format("%jd %zu %zu %s%s", (intmax_t) part->size,
+                      strlen(part->name),
+                      part->filename ? strlen(part->filename) + 1 : 0,
+                      part->name, part->filename ? part->filename : "");
+    chunk = sjl_alloc_raw(SJL_MULTIPART_CHUNK);
+
+    rc = EVP_DigestUpdate(md, head, strlen(head)) == 1 ? SJL_OK : SJL_ERROR;
+
+    for (at = 0; at < part->size && rc == SJL_OK; at += n) {
+        left = part->size - at;
+
+        n = pread(fd, chunk, left < SJL_MULTIPART_CHUNK ? (size_t) left
+                                                        : SJL_MULTIPART_CHUNK,
+                  part->start + at);
+
+        if (n <= 0 || EVP_DigestUpdate(md, chunk, (size_t) n) != 1) {
+            rc = SJL_ERROR;
+        }
+    }
+
+    free(chunk);
+    free(head);
+
+    return rc;
 }
 
 

@@ -52,6 +52,13 @@ int sjl_multipart_read(sjl_multipart_t *multipart, int fd,
 /* the part of a name, or else of a file's name, or NULL */
 sjl_part_t *sjl_multipart_find(sjl_multipart_t *multipart, const char *name);
 
+/*
+ * The SHA-256 of names, files' names and contents of all parts, whatever stands
+ * between them, since each client invents another boundary for each request; on
+ * any thread.  Returns SJL_OK, or SJL_ERROR and sets errno.
+ */
+int sjl_multipart_hash(const sjl_multipart_t *multipart, int fd, char *sha256);
+
 void sjl_multipart_clear(sjl_multipart_t *multipart);
 
 
