@@ -459,6 +459,24 @@ def test_a_log_does_not_grow_without_end():
             assert log(c, 0, -1, 3)[1][1:] == ["line 299999", "\nstderr: "]
 
 
+def test_a_log_that_is_too_long_for_one_answer_comes_in_several(server):
+    with Channel(server.socket) as c:
+        id, _ = create(c, "exit", 0)
+        ended(c, 0, "success")
+        said = [f"line {n} " + "x" * 100 for n in range(180000)]
+        with open(server.folder(id) + "/driver.log", "w") as f:
+            f.write("\n".join(said))
+        got, answers = [], 0
+        while True:
+            meta, lines = log(c, 0, len(got))
+            assert (meta["from"], meta["total"]) == (len(got), len(said) + 2)
+            if not lines:
+                break
+            assert sum(map(len, lines)) < 9 << 20
+            got, answers = got + lines, answers + 1
+        assert got == ["stdout: ", *said, "\nstderr: "] and answers == 3
+
+
 def test_a_log_that_was_replaced_costs_nothing(server):
     """Its user owns the file: a long one of nothing is neither read as a whole nor taken into memory."""
     with Channel(server.socket) as c:
