@@ -80,7 +80,7 @@ class SparkKernel(Kernel):
             try:
                 session.end()
             except ServerError as e:
-                self.log.error("The %s is not ended: %s", session.title, e)
+                self.log.error("The session %s is not ended: %s", session.title, e)
         return {"status": "ok", "restart": restart}
 
     # cells

@@ -50,14 +50,14 @@ class Session:
 
     @property
     def title(self):
-        return "%s (session %d)" % (self.name, self.id) if self.name else "session %d" % self.id
+        return "%d (%s)" % (self.id, self.name) if self.name else str(self.id)
 
     def record(self):
         try:
             return self._server.livy("GET", self._path)[0]
         except ServerError as e:
             if e.status == 404:
-                raise SessionOver("The %s is over" % self.title) from e
+                raise SessionOver("The session %s is over" % self.title) from e
             raise
 
     def wait_ready(self, seconds):
@@ -73,7 +73,7 @@ class Session:
                 return
             if time.monotonic() > end:
                 self.end()
-                raise SessionOver("The %s is still %s after %d seconds" % (self.title, record["state"], seconds))
+                raise SessionOver("The session %s is still %s after %d seconds" % (self.title, record["state"], seconds))
             time.sleep(next(pauses, _LATER))
 
     def run(self, kind, code, progress):
@@ -137,7 +137,7 @@ class Session:
             raise SessionOver(self._why(state))
 
     def _why(self, state):
-        words = "The %s is over: it is %s" % (self.title, state)
+        words = "The session %s is over: it is %s" % (self.title, state)
         try:
             log = self._server.livy("GET", "%s/log?size=%d" % (self._path, _LOG_LINES))[0]["log"]
         except ServerError:
@@ -154,6 +154,8 @@ class Session:
                     self._check_alive()
                 return found["output"]
             if found["state"] == "cancelled":
+                # by us, or with its session
+                self._check_alive()
                 return None
             pause = next(pauses, None)
             if pause is None:

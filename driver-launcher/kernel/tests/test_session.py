@@ -62,7 +62,7 @@ def test_a_session_of_ones_own_has_what_was_configured():
     server = Fake()
     made = Session.create(server, Config, {"name": "work", "b": "2"})
     made.wait_ready(10)
-    assert made.own and made.title == "session-3 (session 3)"
+    assert made.own and made.title == "3 (session-3)"
     assert server.asked[0] == ("POST", "/sessions", {"kind": "shared", "heartbeatTimeoutInSecond": 0, "driverMemory": "1g",
                                                      "conf": {"a": "1", "b": "2"}, "name": "work"})
     made.end()
@@ -122,9 +122,15 @@ def test_an_interrupt_cancels_and_waits_for_the_end():
 def test_a_session_that_is_gone_is_over():
     gone = ServerError("Session '3' not found.", 404)
     server = Fake(**{"POST_/sessions/3/statements": [gone], "GET_/sessions/3": [gone]})
-    with pytest.raises(SessionOver, match="The session-3 .session 3. is over"):
+    with pytest.raises(SessionOver, match="The session 3 .session-3. is over"):
         session(server).run("spark", "1", None)
     session(Fake(**{"DELETE_/sessions/3": [gone]})).end()
+
+
+def test_a_statement_that_was_cancelled_with_its_session_says_so():
+    server = Fake(**{"GET_/sessions/3/statements/0": statement("cancelled"), "GET_/sessions/3": [{"id": 3, "state": "shutting_down"}]})
+    with pytest.raises(SessionOver, match="it is shutting_down"):
+        session(server).run("spark", "long", None)
 
 
 def test_a_statement_that_takes_its_session_along_says_so():
