@@ -9,6 +9,7 @@
 
 
 #include <ngx_http_sparkjob_livy.h>
+#include <sparkjob_body.h>
 
 
 /* of "heartbeatTimeoutInSecond" */
@@ -208,15 +209,15 @@ ngx_http_sparkjob_livy_kind(ngx_http_sparkjob_ctx_t *ctx, ngx_str_t *name,
 }
 
 
-/* a name of nothing but digits would look like a number */
+/* one that begins with "~" would look like another user's */
 
 static ngx_int_t
 ngx_http_sparkjob_livy_create_name(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
     ngx_http_sparkjob_livy_create_t *create)
 {
-    size_t            i;
     ngx_int_t         rc;
     ngx_str_t        *name;
+    const char       *wrong;
     static ngx_str_t  what = ngx_string("name");
 
     name = &create->name;
@@ -231,16 +232,16 @@ ngx_http_sparkjob_livy_create_name(ngx_http_sparkjob_ctx_t *ctx, json_t *body,
         return rc;
     }
 
-    for (i = 0; i < name->len; i++) {
+    wrong = NULL;
 
-        if (name->data[i] < '0' || name->data[i] > '9') {
-            break;
-        }
+    if (name->len) {
+        wrong = name->data[0] == '~' ? ""
+                : sjp_body_name((char *) name->data, name->len);
     }
 
-    if (name->len && (i == name->len || name->data[0] == '~')) {
+    if (wrong) {
         return ngx_http_sparkjob_problem(ctx, "Rejected, Reason: Invalid "
-                                         "session name: %V", name);
+                                         "session name: %V%s", name, wrong);
     }
 
     return ngx_http_sparkjob_own_name(ctx, name, &create->stored);

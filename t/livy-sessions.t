@@ -67,6 +67,20 @@ wait_for('one that is deleted does not', sub { "@{ids()}" eq $dup[1] });
 http('DELETE', "/sessions/$dup[1]");
 wait_for('nor does the last one', sub { !@{ids()} });
 
+# A name is one that a path can have.
+
+for my $name ('.', '..', '../x', 'x/..', 'x/./y', 'x/../y') {
+    my $answer = http('POST', '/sessions', qq({"name": "$name"}));
+    is($answer->{status}, 400, "$name is no name");
+    is($answer->{json}{msg}, qq(Rejected, Reason: Invalid session name: $name, no path can have "." or ".." between slashes), 'it says why');
+}
+for my $name ('...', '.x', 'x..', 'x/y', 'x//y/') {
+    my $made = http('POST', '/sessions', qq({"name": "$name"}))->{json};
+    my $path = '/sessions/' . $name =~ s{/}{%2F}gr;
+    is(http('GET', $path)->{json}{id}, $made->{id}, "$name is found by its name");
+    is(http('DELETE', $path)->{status}, 200, 'and deleted');
+}
+
 # A context of the other dialect is a session, a session a context.
 
 is(http('POST', '/js/contexts/etl')->{status}, 200, 'a context is made');

@@ -99,4 +99,32 @@ sjp_body_shown(const json_t *value, char *shown)
 }
 
 
+/*
+ * NULL: a path may name it.  Else what is told behind the name: one of digits is
+ * taken for a number, and "." and ".." are taken out of paths.
+ */
+
+static inline const char *
+sjp_body_name(const char *name, size_t len)
+{
+    size_t  i, n;
+
+    for (i = 0; i < len && name[i] >= '0' && name[i] <= '9'; i++) { /* void */ }
+
+    if (i == len) {
+        return "";
+    }
+
+    for (i = 0; i <= len; i += n + 1) {
+        for (n = 0; i + n < len && name[i + n] != '/'; n++) { /* void */ }
+
+        if ((n == 1 || n == 2) && memcmp(name + i, "..", n) == 0) {
+            return ", no path can have \".\" or \"..\" between slashes";
+        }
+    }
+
+    return NULL;
+}
+
+
 #endif /* _SPARKJOB_BODY_H_INCLUDED_ */

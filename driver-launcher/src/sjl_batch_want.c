@@ -176,15 +176,17 @@ sjl_batch_want_read(const char *text, size_t len, char **why)
 static int
 sjl_batch_want_checked(const sjl_batch_want_t *want, char **why)
 {
+    const char  *wrong;
+
     if (want->nfiles == 0 || want->files[0].use != SJL_BATCH_FILE) {
         *why = sjl_strdup("requirement failed: File is required.");
         return SJL_ERROR;
     }
 
-    /* what is all digits would be taken for a number */
+    wrong = want->name ? sjp_body_name(want->name, strlen(want->name)) : NULL;
 
-    if (want->name && strspn(want->name, "0123456789") == strlen(want->name)) {
-        *why = sjl_format("Invalid session name: %s", want->name);
+    if (wrong) {
+        *why = sjl_format("Invalid session name: %s%s", want->name, wrong);
         return SJL_ERROR;
     }
 

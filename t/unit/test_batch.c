@@ -171,6 +171,8 @@ test_what_is_wrong_is_named(void **state)
     assert_refused("{\"file\": \"ftp://h/x\"}", "the scheme ftp is not served");
     assert_refused("{\"file\": \"a\", \"name\": \"12\"}",
                    "Invalid session name: 12");
+    assert_refused("{\"file\": \"a\", \"name\": \"a/..\"}",
+                   "Invalid session name: a/.., no path can have");
     assert_refused("{\"file\": \"a\", \"args\": \"x\"}",
                    "args has to be an array of strings, it is \"x\"");
     assert_refused("{\"file\": \"a\", \"args\": [[]]}",
