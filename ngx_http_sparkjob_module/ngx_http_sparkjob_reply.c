@@ -76,6 +76,7 @@ static ngx_http_sparkjob_refusal_t  ngx_http_sparkjob_refusals[] = {
       "The query parameter 'callbackUrl' was malformed:\n'%V' may not be "
       "reached, see outbound.hosts of the launcher" },
     { SJP_ERR_NO_UI, 404, "ERROR", "%V" },
+    { SJP_ERR_NO_CONFIG, 404, "ERROR", "%V" },
 
     { SJP_ERR_RESOURCE_EXISTS, 400, "ERROR", "%V exists" },
     { SJP_ERR_NO_SUCH_RESOURCE, 404, "ERROR", "%V not found" },

@@ -58,7 +58,7 @@ POST /contexts/c1/binaries
 POST /contexts/c1/binaries?cp=nix
 --- error_code: 404
 --- json
-{"status": "ERROR", "result": "~nix"}
+{"status": "ERROR", "result": "appName nix not found"}
 
 
 === TEST 6: a context that is not there

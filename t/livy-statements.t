@@ -60,6 +60,10 @@ http('DELETE', "/sessions/$kept");
 my $answer = told($second);
 my $job = http('GET', "/js/jobs/$answer->{headers}{'sparkjob-job'}")->{json};
 is_deeply([@$job{qw(status classPath context)}], ['FINISHED', 'statement.spark', 'work'], 'a statement is a job');
+my $config = http('GET', "/js/jobs/$job->{jobId}/config");
+is($config->{status}, 404, 'without a configuration');
+json_like($config->{body}, qq({"status": "ERROR", "result": "Job $job->{jobId} has no configuration: )
+    . qq(it is statement $second of its session, which tells its code"}), 'but with code, which is said');
 
 # Large outputs and long code come from files.
 

@@ -235,6 +235,7 @@
     X(BAD_CALLBACK,         "bad-callback")                                   \
     X(NO_UI,                "no-ui")                                          \
     X(NO_THRIFT,            "no-thrift")                                      \
+    X(NO_CONFIG,            "no-config")                                      \
     X(RESOURCE_EXISTS,      "resource-exists")                                \
     X(NO_SUCH_RESOURCE,     "no-such-resource")                               \
     X(RESOURCE_FIXED,       "resource-fixed")                                 \

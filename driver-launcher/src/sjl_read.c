@@ -152,20 +152,31 @@ sjl_read_code(sjl_request_t *r, const sjl_job_row_t *row)
 }
 
 
-/* one that never ran has none */
+/* one that never ran has none, nor has one that is code */
 
 static void
 sjl_read_answer_config(sjl_request_t *r, const sjl_job_row_t *row)
 {
-    if (row->config_file && row->statement < 0) {
+    char  *why;
+
+    if (row->statement < 0 && row->config_file) {
         sjl_read_file(r, NULL, row->id, ".config", "configuration", -1);
-
-    } else if (row->config.data == NULL || row->statement >= 0) {
-        sjl_request_refuse(r, SJP_ERR_NO_SUCH_JOB, row->id);
-
-    } else {
-        sjl_request_reply(r, NULL, row->config.data, row->config.len);
+        return;
     }
+
+    if (row->statement < 0 && row->config.data) {
+        sjl_request_reply(r, NULL, row->config.data, row->config.len);
+        return;
+    }
+
+    why = row->statement < 0
+          ? sjl_format("No configuration of job %s is kept", row->id)
+          : sjl_format("Job %s has no configuration: it is statement %lld of "
+                       "its session, which tells its code", row->id,
+                       (long long) row->statement);
+
+    sjl_request_refuse(r, SJP_ERR_NO_CONFIG, why);
+    free(why);
 }
 
 

@@ -646,8 +646,9 @@ def test_a_configuration_that_is_longer_than_that_is_not_kept_either():
             c.create("c")
             record, _ = ran(c, "noop", json.dumps({"pad": "p" * 300000}).encode())
             assert record["state"] == "FINISHED"
-            with pytest.raises(Refused):
+            with pytest.raises(Refused) as why:
                 c.ask("job-config", {"id": record["id"]})
+            assert (why.value.code, why.value.name) == ("no-config", f"No configuration of job {record['id']} is kept")
             wait_until("nothing is left", lambda: not left(s))
 
 
