@@ -1,5 +1,6 @@
 """SQL without a driver program, on real Spark, local[2]."""
 
+import hashlib
 import json
 import urllib.error
 import urllib.request
@@ -74,15 +75,43 @@ def test_sql_in_contexts_without_a_session(server):
         server.delete(f"/contexts/{name}")
 
 
-def test_a_result_larger_than_the_heap(server):
-    """300 MB from a driver with a heap of 480 MB, where Spark would have them twice; also of one partition, which is packed."""
-    server.context("small", **{"spark.driver.memory": "480m"})
-    query = "SELECT id, concat(repeat('x', 950), id) AS x FROM range(0, 300000, 1, %d)"
-    for partitions in 300, 1:
-        status, headers, body = ask(server, query % partitions, context="small", sync="true", format="csv", timeout=600)
-        lines = body.split(b"\n")
-        assert status == 200 and len(lines) == 300002, (status, len(lines), body[:1000])
-        assert lines[1].startswith(b"0,xxx") and lines[300000].startswith(b"299999,xxx")
-    status, headers, body = ask(server, query % 1, context="small", sync="true", format="arrow", timeout=600)
-    assert status == 200 and len(body) > 285000000 and body.endswith(b"\xff\xff\xff\xff\0\0\0\0"), (status, len(body), body[:1000])
+HASHED = "SELECT id, concat_ws('', transform(sequence(1, 8), n -> sha2(concat(id, '.', n), 512))) AS x FROM range(0, %d, 1, %d)"
+
+
+def hashed(row):
+    return "".join(hashlib.sha512(f"{row}.{n}".encode()).hexdigest() for n in range(1, 9))
+
+
+def kept(folder):
+    """How many bytes executors keep of results."""
+    return sum(file.stat().st_size for file in folder.glob("blockmgr-*/*/rdd_*"))
+
+
+def test_a_result_larger_than_the_heap(server, tmp_path):
+    """300 MB that nothing makes smaller, all of one partition, from a driver with a heap of 480 MB."""
+    server.context("small", **{"spark.driver.memory": "480m", "spark.local.dir": str(tmp_path)})
+    csv, objects = hashlib.md5(b"id,x\n"), hashlib.md5()
+    for row in range(300000):
+        x = hashed(row)
+        csv.update(f"{row},{x}\n".encode())
+        objects.update(b",\n" if row else b"[")
+        objects.update(f'{{"id":{row},"x":"{x}"}}'.encode())
+    objects.update(b"]")
+    for format, digest in ("csv", csv.hexdigest()), ("json", objects.hexdigest()):
+        status, _, body = ask(server, HASHED % (300000, 1), context="small", sync="true", format=format, timeout=600)
+        if format == "json":
+            body = body.split(b'"result":', 1)[1]
+            body = body.rstrip()[:-1].rstrip()
+        assert status == 200 and hashlib.md5(body).hexdigest() == digest, (status, len(body), body[:300], body[-100:])
+    status, _, body = ask(server, HASHED % (300000, 1), context="small", sync="true", format="arrow", timeout=600)
+    assert status == 200 and len(body) > 307000000 and body.endswith(b"\xff\xff\xff\xff\0\0\0\0"), (status, len(body), body[:300])
+    assert body.count(hashed(299999).encode()) == 1 and body.count(hashed(0).encode()) == 1
+    wait_until("nothing of it is kept", lambda: kept(tmp_path) == 0)
+    # a kill in the middle frees what is kept, and the context goes on
+    status, _, body = ask(server, HASHED % (100000000, 1), context="small", format="csv")
+    job = json.loads(body)["jobId"]
+    wait_until("much of it is kept", lambda: kept(tmp_path) > 50 << 20)
+    assert server.delete(f"/jobs/{job}")[1]["status"] == "KILLED"
+    wait_until("nothing of it is kept", lambda: kept(tmp_path) == 0)
+    assert rows(server, "SELECT count(*) AS n FROM range(10)", "small") == [{"n": 10}]
     server.delete("/contexts/small")

@@ -12,6 +12,7 @@ from sparkjob_server import BUILD, EXAMPLES, SPARK_HOME, Server, free_port, wait
 from test_kinds import FACTORY, check_versions_in_a_session
 from test_local import COUNTED, TEXT, check_versions_of_a_jar
 from test_python import SESSION, WHEEL, check_versions, job, result
+from test_sql import HASHED, ask, hashed
 from test_statements import Session
 
 
@@ -111,6 +112,15 @@ def test_jars_for_a_live_context_reach_its_executors(server):
             "spark", f"sc.parallelize(1 to 4, 4).map(_ => {example}.getClass.getName).distinct.collect().mkString")
     finally:
         session.close()
+
+
+def test_large_results_come_in_pieces_from_executors(server):
+    """Also with a serializer that takes classes only that it knows."""
+    server.context("pieces", **{"spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+                                "spark.kryo.registrationRequired": "true"})
+    status, _, body = ask(server, HASHED % (90000, 3), context="pieces", sync="true", format="csv", timeout=600)
+    assert status == 200 and body == ("id,x\n" + "".join(f"{row},{hashed(row)}\n" for row in range(90000))).encode(), (status, body[:1000])
+    server.delete("/contexts/pieces")
 
 
 def test_deleting_the_context_ends_its_application(server, master):

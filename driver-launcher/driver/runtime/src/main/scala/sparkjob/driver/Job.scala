@@ -305,7 +305,8 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
   private def runSql(config: Config): Ending = site.binaries.runWith(Nil) { loader =>
     Thread.currentThread.setContextClassLoader(loader)
     joinSpark()
-    perform(new SqlJob(request.mainClass, site.context.session, resultBody), config)
+    val max = site.folders.resultMax
+    perform(new SqlJob(request.mainClass, site.context.session, max, resultBody), config)
   }
 
   private def runBinaries(config: Config): Ending = {

@@ -20,11 +20,13 @@ import spark.jobserver.api.{JobEnvironment, SparkJobBase, ValidationProblem}
  * What `POST /sql` runs: one statement, in the session of the context. Its class is built in, and
  * has a name for each format of the result.
  *
+ * @param max  so many bytes the result may have
  * @param body makes a body of what is written; true: in a file in any case
  */
 class SqlJob(
     mainClass: String,
     session: => SparkSession,
+    max: Long,
     body: Boolean => (OutputStream => Unit) => Body) extends SparkJobBase {
 
   type C = ContextLike
@@ -60,10 +62,10 @@ class SqlJob(
   override def runJob(context: ContextLike, runtime: JobEnvironment, query: JobData): Body = {
     val rows = SqlInternals.rows(session, query.execution)
     mainClass match {
-      case SqlJob.Csv => body(true)(SqlRows.csv(rows, _))
-      case SqlJob.Arrow => body(true)(SqlRows.arrow(rows, _))
-      case _ if query.withSchema => body(false)(SqlRows.jsonWithSchema(rows, _))
-      case _ => body(false)(SqlRows.json(rows, _))
+      case SqlJob.Csv => body(true)(SqlRows.csv(rows, max, _))
+      case SqlJob.Arrow => body(true)(SqlRows.arrow(rows, max, _))
+      case _ if query.withSchema => body(false)(SqlRows.jsonWithSchema(rows, max, _))
+      case _ => body(false)(SqlRows.json(rows, max, _))
     }
   }
 }

@@ -5,55 +5,55 @@
 
 package sparkjob.driver
 
-import java.io.OutputStream
+import java.io.{ByteArrayInputStream, InputStream, OutputStream}
 import java.nio.charset.StandardCharsets.UTF_8
 
 import scala.collection.JavaConverters._
-import scala.reflect.ClassTag
 
-import org.apache.spark.rdd.{PartitionPruningRDD, RDD}
-import org.apache.spark.sql.{Column, DataFrame, Dataset, Encoders}
+import org.apache.spark.sparkjob.Portions
+import org.apache.spark.sql.{Column, DataFrame}
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.sparkjob.SqlInternals
 import org.apache.spark.sql.types._
 
 /**
- * The rows of a query as text or Arrow. Executors make that of them; the driver has a portion of it
- * in memory at a time.
+ * The rows of a query as text or Arrow. Executors make that of them; the driver has few of the bytes
+ * in memory at a time. Of those there have to be no more than `max`.
  */
 private object SqlRows {
-
-  /** A portion may have so much, or else is one partition. */
-  private val PortionBytes = 16L * 1024 * 1024
-
-  /** So few rows are had at once: Spark computes no more partitions than they need. */
-  private val FewRows = 1000
 
   private val JsonOptions = Map("ignoreNullFields" -> "false",
     "timestampFormat" -> "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat" -> "yyyy-MM-dd'T'HH:mm:ss.SSSSSS")
 
   /** An array of objects, as Spark's `to_json` writes rows. */
-  def json(rows: DataFrame, out: OutputStream): Unit = {
-    var before = "["
+  def json(rows: DataFrame, max: Long, out: OutputStream): Unit = {
+    out.write('[')
     if (rows.schema.nonEmpty) {
-      lines(rows.select(to_json(struct(col("*")), JsonOptions))) { row =>
-        out.write((before + row).getBytes(UTF_8))
-        before = ",\n"
+      var first = true
+      val objects = rows.select(to_json(struct(col("*")), JsonOptions))
+      texts(objects, max, Between, "") { bytes =>
+        if (first) {
+          bytes.readNBytes(Between.length)
+          first = false
+        }
+        bytes.transferTo(out)
       }
     }
-    out.write((if (before == "[") "[]" else "]").getBytes(UTF_8))
+    out.write(']')
   }
 
+  private val Between = ",\n"
+
   /** The schema as Spark tells it in JSON, and the rows. */
-  def jsonWithSchema(rows: DataFrame, out: OutputStream): Unit = {
+  def jsonWithSchema(rows: DataFrame, max: Long, out: OutputStream): Unit = {
     out.write(s"""{"schema":${rows.schema.json},"data":""".getBytes(UTF_8))
-    json(rows, out)
+    json(rows, max, out)
     out.write('}')
   }
 
   /** A line of names, and one for each row: quoted where need be, NULL is nothing at all. */
-  def csv(rows: DataFrame, out: OutputStream): Unit = {
+  def csv(rows: DataFrame, max: Long, out: OutputStream): Unit = {
     out.write((rows.schema.fieldNames.map(quoted).mkString(",") + "\n").getBytes(UTF_8))
     if (rows.schema.nonEmpty) {
       // columns may have the same name
@@ -62,9 +62,7 @@ private object SqlRows {
       val cells = names.map(plain(_)).zip(rows.schema).map { case (cell, field) =>
         quoted(text(cell, field.dataType))
       }
-      lines(plain.select(concat_ws(",", cells: _*))) { row =>
-        out.write((row + "\n").getBytes(UTF_8))
-      }
+      texts(plain.select(concat_ws(",", cells: _*)), max, "", "\n")(_.transferTo(out))
     }
   }
 
@@ -89,46 +87,21 @@ private object SqlRows {
     }
 
   /** An Arrow stream: the schema, record batches, the end. */
-  def arrow(rows: DataFrame, out: OutputStream): Unit = {
+  def arrow(rows: DataFrame, max: Long, out: OutputStream): Unit = {
     val stream = new SqlInternals.ArrowStream(rows.sparkSession, rows.schema, out)
-    inPortions(SqlInternals.arrowBatches(rows)) { batches =>
-      SqlInternals.packed(rows.sparkSession, batches)(Encoders.BINARY).map(_.getBinary(0))
-    }(_.length.toLong)(stream.write)
+    Portions.read(SqlInternals.arrowBatches(rows), max)(_.transferTo(out))
     stream.end()
   }
 
-  private def lines(rows: DataFrame)(write: String => Unit): Unit = {
-    val texts: Dataset[String] = rows.as(Encoders.STRING)
-    if (texts.queryExecution.optimizedPlan.maxRows.exists(_ <= FewRows)) {
-      texts.collectAsList().asScala.foreach(write)
+  /** Each row is a text. */
+  private def texts(rows: DataFrame, max: Long, before: String, after: String)(
+      take: InputStream => Unit): Unit = {
+    def bytes(text: String) = (before + text + after).getBytes(UTF_8)
+    if (SqlInternals.isAtHand(rows)) {
+      rows.collectAsList().asScala.foreach(row => take(new ByteArrayInputStream(bytes(row.getString(0)))))
     } else {
-      inPortions(texts.rdd) { texts =>
-        SqlInternals.packed(rows.sparkSession, texts)(Encoders.STRING).map(_.getString(0))
-      }(_.length.toLong)(write)
-    }
-  }
-
-  /**
-   * Writes all elements in their order. Partitions are computed some at a time: one at first, then
-   * as many as should fit a portion, by the size of those before, but at most four times as many as
-   * the last time.
-   */
-  private def inPortions[T: ClassTag](rdd: RDD[T])(collect: RDD[T] => Iterator[T])(
-      size: T => Long)(write: T => Unit): Unit = {
-    val count = rdd.partitions.length
-    var (next, portion, bytes) = (0, 1L, 0L)
-    while (next < count) {
-      val (from, until) = (next, math.min(count.toLong, next + portion).toInt)
-      collect(PartitionPruningRDD.create(rdd, index => from <= index && index < until))
-        .foreach { element =>
-          if (Thread.currentThread.isInterrupted) {
-            throw new InterruptedException("interrupted while the rows were written")
-          }
-          bytes += size(element)
-          write(element)
-        }
-      next = until
-      portion = math.max(1, math.min(4 * portion, PortionBytes * next / math.max(1, bytes)))
+      val (all, limit) = SqlInternals.limited(rows)
+      Portions.read(all.map(row => bytes(row.getString(0))), max, limit)(take)
     }
   }
 }

@@ -102,6 +102,31 @@ class SqlSuite {
     assertEquals("id" +: (0 until 700).map(_.toString), first.split("\n").toSeq)
   }
 
+  /** A partition has more than the driver takes at once: its executor keeps it. */
+  @Test def largePartitionsComeInPieces(): Unit = {
+    val query = "SELECT id, sha2(string(id), 512) AS x FROM range(0, 200000, 1, %d)"
+    val expected = result(query.format(400), ".csv")
+    assertTrue(expected.length > 25000000)
+    assertEquals(200001, expected.split("\n").length)
+    for (partitions <- Seq(1, 2, 5)) {
+      assertTrue(s"$partitions partitions", expected == result(query.format(partitions), ".csv"))
+    }
+    val rows = arrow(query.format(2))
+    assertTrue(expected.split("\n").toSeq.tail == rows.map(_.replace("id=", "").replace("x=", "")))
+    val one = "SELECT repeat(sha2(string(id), 512), 200000) AS x FROM range(0, 2, 1, 1)"
+    assertEquals(2 * 128 * 200000 + 4, result(one, ".csv").length)
+  }
+
+  @Test def aLimitTakesTheFirstRows(): Unit = {
+    // a few partitions at a time, of which the last has too many
+    val query = "SELECT id FROM range(0, 100000, 1, 100) LIMIT 7500"
+    assertEquals("id" +: (0 until 7500).map(_.toString), result(query, ".csv").split("\n").toSeq)
+    assertEquals("id\n3\n4\n", result("SELECT id FROM range(0, 100, 1, 10) LIMIT 2 OFFSET 3", ".csv"))
+    assertEquals("id\n", result("SELECT id FROM range(0, 100, 1, 10) LIMIT 0", ".csv"))
+    assertEquals("k,n\n0,300\n1,300\n", result("SELECT id % 2 AS k, count(*) AS n " +
+      "FROM (SELECT * FROM range(0, 100000, 1, 10) LIMIT 600) GROUP BY id % 2 ORDER BY k LIMIT 5", ".csv"))
+  }
+
   @Test def whatCannotBeAnalysedIsRefused(): Unit = {
     val parse = refused("SELEC 1")
     assertEquals("org.apache.spark.sql.catalyst.parser.ParseException",

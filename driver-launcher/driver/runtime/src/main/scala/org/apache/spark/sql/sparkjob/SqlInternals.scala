@@ -11,7 +11,9 @@ import java.lang.reflect.InvocationTargetException
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.{DataFrame, Encoder, Encoders, SparkSession}
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.execution.QueryExecution
+import org.apache.spark.sql.catalyst.plans.logical.{CommandResult, LocalRelation}
+import org.apache.spark.sql.execution.{CollectLimitExec, QueryExecution, SQLExecutionRDD, SparkPlan}
+import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
 import org.apache.spark.sql.execution.arrow.ArrowBatchStreamWriter
 import org.apache.spark.sql.types.StructType
 
@@ -33,11 +35,27 @@ object SqlInternals {
   }
 
   /**
-   * Values as rows, collected as Spark does it: compressed, and unpacked one at a time. A partition
-   * may have many more of them than the driver could hold as they are.
+   * The rows as Spark has them, and how many of them to take in their order: where Spark would
+   * collect the first rows only, a few partitions may have them.
    */
-  def packed[T: Encoder](session: SparkSession, values: RDD[T]): Iterator[InternalRow] =
-    session.createDataset(values).queryExecution.executedPlan.executeCollectIterator()._2
+  def limited(rows: DataFrame): (RDD[InternalRow], Long) = {
+    def of(plan: SparkPlan): (RDD[InternalRow], Long) = plan match {
+      case CollectLimitExec(limit, child, 0) if limit >= 0 =>
+        (new SQLExecutionRDD(child.execute(), rows.sparkSession.sessionState.conf), limit)
+      case adaptive: AdaptiveSparkPlanExec => adaptive.finalPhysicalPlan match {
+        case plan: CollectLimitExec => of(plan)
+        case _ => (rows.queryExecution.toRdd, Long.MaxValue)
+      }
+      case _ => (rows.queryExecution.toRdd, Long.MaxValue)
+    }
+    of(rows.queryExecution.executedPlan)
+  }
+
+  /** The driver has them already, or makes the only one there can be. */
+  def isAtHand(rows: DataFrame): Boolean = rows.queryExecution.optimizedPlan match {
+    case _: LocalRelation | _: CommandResult => true
+    case plan => plan.maxRows.exists(_ <= 1)
+  }
 
   private def reflectively[T](body: => T): T = {
     try {
@@ -47,7 +65,7 @@ object SqlInternals {
     }
   }
 
-  /** An Arrow stream; what is written to it are batches of [[arrowBatches]]. */
+  /** The beginning and the end of an Arrow stream; between them are the bytes of [[arrowBatches]]. */
   class ArrowStream(session: SparkSession, schema: StructType, out: OutputStream) {
 
     private val writer = {
@@ -58,8 +76,6 @@ object SqlInternals {
       val all = Seq[AnyRef](schema, out, zone, Boolean.box(false), Boolean.box(large))
       made.newInstance(all.take(made.getParameterCount): _*).asInstanceOf[ArrowBatchStreamWriter]
     }
-
-    def write(batch: Array[Byte]): Unit = writer.writeBatches(Iterator(batch))
 
     def end(): Unit = writer.end()
   }
