@@ -456,9 +456,7 @@ sjl_check_stray(void *data, const char *path)
 
     check = data;
 
-    if (!sjl_check_has(check->files, path)
-        && !(check->running && sjl_check_used(check, path)))
-    {
+    if (!sjl_check_has(check->files, path) && !sjl_check_used(check, path)) {
         sjl_check_found(check, "\"%s\" belongs to nothing", path);
     }
 
@@ -466,7 +464,10 @@ sjl_check_stray(void *data, const char *path)
 }
 
 
-/* by what has no row, or had none when it began: then its name leads there */
+/*
+ * By what has no row, while a launcher runs; or had none when it began: then
+ * its name leads to the context that it is of.
+ */
 
 static int
 sjl_check_used(sjl_check_t *check, const char *path)
@@ -480,7 +481,8 @@ sjl_check_used(sjl_check_t *check, const char *path)
     n = readlink(full, to, SJL_ID_LEN);
     context = sjl_format("contexts/%.*s", n > 0 ? (int) n : 0, to);
 
-    used = access(mark, F_OK) == 0 || sjl_check_has(check->files, context);
+    used = (check->running && access(mark, F_OK) == 0)
+           || sjl_check_has(check->files, context);
 
     free(context);
     free(mark);

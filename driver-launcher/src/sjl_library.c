@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 
+static void sjl_library_spare(void);
 static void sjl_library_fix(const char *name, json_t *spec);
 static sjl_resource_t *sjl_library_make(const char *name, json_t *spec);
 static void sjl_library_resolve(sjl_library_t *library);
@@ -50,6 +51,7 @@ static const sjl_resource_member_t  sjl_library_members[] = {
 
 
 static sjl_resource_t  *sjl_libraries;
+static int              sjl_library_spares;     /* contexts can have such */
 
 
 const sjl_resource_type_t  sjl_libraries_type = {
@@ -113,10 +115,34 @@ sjl_library_configure(void)
         sjl_library_fix(name, spec);
     }
 
-    if (sjl_conf->run_as && sjl_conf->spares) {
-        sjl_log(SJL_LOG_WARN, "%s: driver.spares: none is started, since a "
-                "spare driver has the launcher's user, and no context does "
-                "with driver.run_as", sjl_conf->file);
+    sjl_library_spare();
+}
+
+
+/* a spare has our user, as contexts that name none may have */
+
+static void
+sjl_library_spare(void)
+{
+    int          wanted;
+    char        *why;
+    sjl_owner_t  owner;
+
+    sjl_library_spares = 1;
+    wanted = sjl_library_with_spares(NULL) != NULL;
+
+    if (sjl_owner_choose(sjl_conf, NULL, &owner, &why) == SJL_ERROR) {
+        sjl_library_spares = 0;
+        free(why);
+
+    } else {
+        sjl_library_spares = !sjl_owner_is_other(&owner);
+    }
+
+    if (wanted && !sjl_library_spares) {
+        sjl_log(SJL_LOG_WARN, "%s: no spare driver is started, since it has "
+                "the launcher's user, and no context does with driver.run_as",
+                sjl_conf->file);
     }
 }
 
@@ -472,9 +498,7 @@ sjl_library_with_spares(const char *after)
 
     first = NULL;
 
-    /* a spare has our user, and no context does */
-
-    if (sjl_conf->run_as) {
+    if (!sjl_library_spares) {
         return NULL;
     }
 

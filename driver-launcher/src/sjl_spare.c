@@ -429,7 +429,8 @@ sjl_spare_make(const sjl_library_t *library)
 
     sjl_id_make(id);
 
-    op = sjl_file_op_make(sjl_folder_make_marked, sjl_spare_made, sjl_strdup(id));
+    op = sjl_file_op_make(sjl_folder_make_marked, sjl_spare_made,
+                          sjl_strdup(id));
     op->to = sjl_path_context(id, "");
     op->owner = &sjl_spare_owner;
 

@@ -311,7 +311,7 @@ def test_jobs_of_other_users_have_bodies_results_and_logs():
 @ROOT_ONLY
 def test_no_spare_is_started_that_no_context_could_get():
     with Users(scripted=True, launcher={"driver": {"spares": 1}}) as s:
-        assert "driver.spares: none is started, since" in s.read("launcher.log")
+        assert "no spare driver is started, since" in s.read("launcher.log")
         s.context("c")
         assert s.drivers() == [driver_of(s, "c")[0]]
 
