@@ -120,6 +120,13 @@ final case class Wrong(name: String, value: String, traceback: Seq[String] = Nil
 }
 
 object Output {
+
+  /** So many bytes a statement may show, as JSON: what is built for that has to fit the driver. */
+  val Max: Int = 64 * 1024 * 1024
+
+  /** What is too much of, in the words of a [[ResultException]]. */
+  val Subject = "What the statement shows"
+
   val Text = "text/plain"
   val JsonType = "application/json"
   val Table = "application/vnd.livy.table.v1+json"

@@ -62,6 +62,7 @@ class Interpreters(
         try {
           binaries.interpret(interpreter.execute(statement)).behind(toTell(kind, statement))
         } catch {
+          case e: ResultException => Wrong("Error", e.getMessage)
           case e: InterpreterDiedException =>
             toTell(kind, statement)
             Wrong("Error", s"Interpreter died:\n${e.getMessage}$Lost")

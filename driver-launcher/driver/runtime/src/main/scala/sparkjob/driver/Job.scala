@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicReference
 import scala.collection.JavaConverters._
 import scala.util.control.NonFatal
 
+import com.fasterxml.jackson.databind.JsonMappingException
 import com.typesafe.config.Config
 import org.apache.spark.SparkContext
 import org.apache.spark.streaming.Streams
@@ -264,13 +265,16 @@ class Job(val request: JobRequest, site: JobSite, tell: Letter => Unit) extends 
   }
 
   private def body(output: Output, number: Int): Body = {
-    def write(output: Output) = Body.of(file("result"), site.folders.resultMax) { out =>
+    val max = math.min(Output.Max.toLong, site.folders.resultMax)
+    def write(output: Output) = Body.of(file("result"), max, subject = Output.Subject) { out =>
       Json.mapper.writeValue(out, output.json(number))
     }
     try {
       write(output)
     } catch {
-      case e: ResultException => write(Wrong("Error", e.getMessage))
+      // who writes JSON wraps what is no IOException
+      case e@(_: ResultException | _: JsonMappingException) =>
+        write(Wrong("Error", Option(e.getCause).getOrElse(e).getMessage))
     }
   }
 

@@ -16,6 +16,11 @@ import org.apache.spark.sql.{Dataset, Row}
 /** What a job returned cannot be told as JSON; the message is for users. */
 class ResultException(message: String, cause: Throwable = null) extends Exception(message, cause)
 
+object ResultException {
+  def tooLarge(subject: String, max: Long): ResultException =
+    new ResultException(s"$subject has more than $max bytes")
+}
+
 /** A body of a frame: bytes, or a file where they are too many. */
 sealed trait Body {
   def size: Long
@@ -30,10 +35,15 @@ final case class Spilled(file: Path, size: Long) extends Body
 /**
  * Keeps what is written in memory as long as it fits a frame, then in a file.
  *
- * @param max    how many bytes it takes: more than that is a [[ResultException]]
- * @param inFile whether it is a file from the first byte on
+ * @param max     how many bytes it takes: more than that is a [[ResultException]]
+ * @param inFile  whether it is a file from the first byte on
+ * @param subject what is written, in words
  */
-class BodyStream(file: Path, max: Long, inFile: Boolean = false) extends OutputStream {
+class BodyStream(
+    file: Path,
+    max: Long,
+    inFile: Boolean = false,
+    subject: String = "The result") extends OutputStream {
 
   private val memory = new ByteArrayOutputStream(1024)
   private var spill: OutputStream = _
@@ -44,7 +54,7 @@ class BodyStream(file: Path, max: Long, inFile: Boolean = false) extends OutputS
   override def write(bytes: Array[Byte], offset: Int, length: Int): Unit = {
     size += length
     if (size > max) {
-      throw new ResultException(s"The result has more than $max bytes")
+      throw ResultException.tooLarge(subject, max)
     }
     if (spill == null && (inFile || size > Frame.PayloadMax)) {
       spill = new BufferedOutputStream(new FileOutputStream(file.toFile), Frame.PayloadMax)
@@ -70,9 +80,12 @@ class BodyStream(file: Path, max: Long, inFile: Boolean = false) extends OutputS
 object Body {
 
   /** The body that `write` writes; `file` is used if it is large, and gone if `write` throws. */
-  def of(file: Path, max: Long = Long.MaxValue, inFile: Boolean = false)(
-      write: OutputStream => Unit): Body = {
-    val stream = new BodyStream(file, max, inFile)
+  def of(
+      file: Path,
+      max: Long = Long.MaxValue,
+      inFile: Boolean = false,
+      subject: String = "The result")(write: OutputStream => Unit): Body = {
+    val stream = new BodyStream(file, max, inFile, subject)
     try {
       write(stream)
       stream.close()

@@ -23,9 +23,11 @@ class SqlInterpreter(spark: SparkSession, rows: Int) extends Interpreter {
       val table = Json.obj()
       table.set("schema", Json.mapper.readTree(result.schema.json))
       val data = table.putArray("data")
-      result.take(rows).foreach(row => data.add(ValueJson.of(row.toSeq)))
+      val values = new ValueJson
+      SqlRows.first(result, rows)(row => data.add(values.of(row.toSeq)))
       Shown(Seq(Output.JsonType -> table))
     } catch {
+      case e: ResultException => throw e
       case NonFatal(e) =>
         Wrong("Error", String.valueOf(e.getMessage), e.getStackTrace.toSeq.map(_.toString))
     }

@@ -6,19 +6,20 @@
 package sparkjob.driver
 
 import java.io.{ByteArrayInputStream, InputStream, OutputStream}
+import java.nio.ByteBuffer
 import java.nio.charset.StandardCharsets.UTF_8
 
 import scala.collection.JavaConverters._
 
 import org.apache.spark.sparkjob.Portions
-import org.apache.spark.sql.{Column, DataFrame}
+import org.apache.spark.sql.{Column, DataFrame, Row}
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.sparkjob.SqlInternals
 import org.apache.spark.sql.types._
 
 /**
- * The rows of a query as text or Arrow. Executors make that of them; the driver has few of the bytes
- * in memory at a time. Of those there have to be no more than `max`.
+ * The rows of a query as text or Arrow. Executors make that of them; the driver has few of the
+ * bytes in memory at a time. Of those there have to be no more than `max`.
  */
 private object SqlRows {
 
@@ -93,12 +94,36 @@ private object SqlRows {
     stream.end()
   }
 
+  /** The first rows, one after the other. */
+  def first(rows: DataFrame, count: Int)(take: Row => Unit): Unit = {
+    val some = rows.limit(count)
+    if (SqlInternals.isAtHand(some)) {
+      some.collectAsList().asScala.foreach(take)
+    } else {
+      val (all, limit) = SqlInternals.limited(some)
+      val row = SqlInternals.row(some.schema)
+      // a row may begin in one piece and end in another
+      var begun = Array.emptyByteArray
+      Portions.read(SqlInternals.bytes(all), Long.MaxValue, limit) { piece =>
+        val bytes = ByteBuffer.wrap(begun ++ piece.readAllBytes())
+        while (bytes.remaining >= 4 && bytes.remaining - 4 >= bytes.getInt(bytes.position())) {
+          val one = new Array[Byte](bytes.getInt())
+          bytes.get(one)
+          take(row(one))
+        }
+        begun = bytes.array.drop(bytes.position())
+      }
+    }
+  }
+
   /** Each row is a text. */
   private def texts(rows: DataFrame, max: Long, before: String, after: String)(
       take: InputStream => Unit): Unit = {
     def bytes(text: String) = (before + text + after).getBytes(UTF_8)
     if (SqlInternals.isAtHand(rows)) {
-      rows.collectAsList().asScala.foreach(row => take(new ByteArrayInputStream(bytes(row.getString(0)))))
+      rows.collectAsList().asScala.foreach { row =>
+        take(new ByteArrayInputStream(bytes(row.getString(0))))
+      }
     } else {
       val (all, limit) = SqlInternals.limited(rows)
       Portions.read(all.map(row => bytes(row.getString(0))), max, limit)(take)

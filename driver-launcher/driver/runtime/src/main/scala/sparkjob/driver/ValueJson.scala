@@ -17,25 +17,30 @@ import org.apache.spark.sql.Row
  * Values of a session as JSON, as Livy has them: numbers, strings, booleans and null are
  * themselves; sequences, arrays and sets are arrays; maps, rows and case classes (so tuples) are
  * objects; a value that may be missing is itself or null; everything else is its text.
+ *
+ * All values that one of these makes may together have so many bytes as a statement may show.
  */
-object ValueJson {
+class ValueJson {
+  import ValueJson.{DepthMax, nodes}
 
-  private val DepthMax = 500
+  private var size = 0L
 
-  private def nodes = JsonNodeFactory.instance
-
+  /** @throws ResultException if it has no end in depth, or is too large */
   def of(value: Any): JsonNode = of(value, 0)
 
   private def of(value: Any, depth: Int): JsonNode = {
     if (depth > DepthMax) {
       throw new ResultException(s"The value is nested more than $DepthMax deep, or contains itself")
     }
+    count(1)
     value match {
       case null | None => nodes.nullNode
       case Some(value) => of(value, depth)
       case b: Boolean => nodes.booleanNode(b)
       case n@(_: Byte | _: Short | _: Int | _: Long) =>
-        nodes.numberNode(n.asInstanceOf[Number].longValue)
+        val number = n.asInstanceOf[Number].longValue
+        count(number.toString.length)
+        nodes.numberNode(number)
       case n: Double => real(n)
       case n: Float => real(n.toString.toDouble)
       case n: BigInt => nodes.numberNode(n.bigInteger)
@@ -52,7 +57,18 @@ object ValueJson {
       case values: Iterable[_] => elements(values.iterator, depth)
       case values: java.util.Collection[_] => elements(values.asScala.iterator, depth)
       case product: Product => members(names(product).iterator.zip(product.productIterator), depth)
-      case other => TextNode.valueOf(text(other))
+      case other =>
+        val whole = text(other)
+        count(whole.length)
+        TextNode.valueOf(whole)
+    }
+  }
+
+  /** At least so many more bytes are to be written. */
+  private def count(bytes: Int): Unit = {
+    size += bytes
+    if (size > Output.Max) {
+      throw ResultException.tooLarge(Output.Subject, Output.Max)
     }
   }
 
@@ -70,7 +86,10 @@ object ValueJson {
 
   private def members(values: Iterator[(String, Any)], depth: Int): ObjectNode = {
     val members = nodes.objectNode
-    values.foreach { case (name, value) => members.set[JsonNode](name, of(value, depth + 1)) }
+    values.foreach { case (name, value) =>
+      count(name.length + 3)
+      members.set[JsonNode](name, of(value, depth + 1))
+    }
     members
   }
 
@@ -83,6 +102,15 @@ object ValueJson {
     }
     (0 until product.productArity).map(i => fields.lift(i).getOrElse(s"_${i + 1}"))
   }
+}
+
+object ValueJson {
+
+  private val DepthMax = 500
+
+  private def nodes = JsonNodeFactory.instance
+
+  def of(value: Any): JsonNode = new ValueJson().of(value)
 
   /** A table as Livy's clients know it. None: a column has values of several types. */
   def table(value: Any): Option[ObjectNode] = {

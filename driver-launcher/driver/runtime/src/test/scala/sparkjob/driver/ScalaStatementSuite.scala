@@ -288,6 +288,36 @@ class ScalaStatementSuite {
     }
   }
 
+  @Test def whatIsShownHasItsBound(): Unit = {
+    val why = "What the statement shows has more than 67108864 bytes"
+    def assertRefused(kind: String, code: String): Unit = {
+      val told = launcher.state(kind, code).json
+      assertEquals(told.toString.take(1000), why, told.path("evalue").asText)
+      assertEquals("Error", told.get("ename").asText)
+    }
+    text("val much = \"j\" * 1000000; val more = Seq.fill(70)(much)")
+    assertRefused("spark", "%json more")
+    assertRefused("spark", "%table more")
+    assertEquals(60, output("val fits = more.take(60)\n%json fits").at("/data/application~1json").size)
+    // what it takes to write it counts, too
+    text("val zeros = \"\\u0000\" * 12000000")
+    assertRefused("spark", "%json zeros")
+    assertRefused("sql", "select repeat('x', 1000000) as r from range(1000)")
+    val rows = launcher.state("sql", "select id, repeat('x', 1000000) as r from range(0, 60, 1, 3)").json
+    assertEquals(0 until 60, (0 until 60).map(rows.at("/data/application~1json/data").get(_).get(0).asInt))
+    assertEquals(1000000, rows.at("/data/application~1json/data/59/1").asText.length)
+  }
+
+  @Test def sqlShowsValuesOfAllTypes(): Unit = {
+    val told = launcher.state("sql", "select 1Y, 2.5BD, 1.5e0, true, null, X'01', DATE'2020-02-29', " +
+      "array(1, null), map('k', 1), named_struct('x', 'y') from range(2)").json
+    assertEquals("[1,2.5,1.5,true,null,[1],\"2020-02-29\",[1,null],{\"k\":1},{\"x\":\"y\"}]",
+      told.at("/data/application~1json/data/1").toString)
+    val first = launcher.state("sql", "select id from range(0, 100000, 1, 100) order by -id").json
+    assertEquals("[99999]", first.at("/data/application~1json/data/0").toString)
+    assertEquals(1000, first.at("/data/application~1json/data").size)
+  }
+
   @Test def sqlShowsRowsWithTheirSchema(): Unit = {
     val told = launcher.state("sql", "select id, cast(id as string) as text from range(1200)").json
     val json = told.at("/data/application~1json")

@@ -125,6 +125,10 @@ class SqlSuite {
     assertEquals("id\n", result("SELECT id FROM range(0, 100, 1, 10) LIMIT 0", ".csv"))
     assertEquals("k,n\n0,300\n1,300\n", result("SELECT id % 2 AS k, count(*) AS n " +
       "FROM (SELECT * FROM range(0, 100000, 1, 10) LIMIT 600) GROUP BY id % 2 ORDER BY k LIMIT 5", ".csv"))
+    val shuffled = "SELECT id % 9 AS k, count(*) AS n FROM range(0, 9000, 1, 10) GROUP BY id % 9 LIMIT 4"
+    val lines = result(shuffled, ".csv").split("\n").toSeq.tail
+    assertEquals(4, lines.distinct.size)
+    assertTrue(lines.mkString(" "), lines.forall(_.endsWith(",1000")))
   }
 
   @Test def whatCannotBeAnalysedIsRefused(): Unit = {

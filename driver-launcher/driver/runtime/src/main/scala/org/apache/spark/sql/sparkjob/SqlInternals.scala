@@ -7,10 +7,12 @@ package org.apache.spark.sql.sparkjob
 
 import java.io.OutputStream
 import java.lang.reflect.InvocationTargetException
+import java.nio.ByteBuffer
 
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.{DataFrame, Encoder, Encoders, SparkSession}
-import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.{DataFrame, Encoder, Encoders, Row, SparkSession}
+import org.apache.spark.sql.catalyst.{CatalystTypeConverters, InternalRow}
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.sql.catalyst.plans.logical.{CommandResult, LocalRelation}
 import org.apache.spark.sql.execution.{CollectLimitExec, QueryExecution, SQLExecutionRDD, SparkPlan}
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
@@ -49,6 +51,22 @@ object SqlInternals {
       case _ => (rows.queryExecution.toRdd, Long.MaxValue)
     }
     of(rows.queryExecution.executedPlan)
+  }
+
+  /** Rows of Spark as their bytes, with the length of each before it. */
+  def bytes(rows: RDD[InternalRow]): RDD[Array[Byte]] = rows.map { row =>
+    val bytes = row.asInstanceOf[UnsafeRow].getBytes
+    ByteBuffer.allocate(4 + bytes.length).putInt(bytes.length).put(bytes).array
+  }
+
+  /** What makes a row of its [[bytes]], without the length. */
+  def row(schema: StructType): Array[Byte] => Row = {
+    val unsafe = new UnsafeRow(schema.length)
+    val converter = CatalystTypeConverters.createToScalaConverter(schema)
+    bytes => {
+      unsafe.pointTo(bytes, bytes.length)
+      converter(unsafe).asInstanceOf[Row]
+    }
   }
 
   /** The driver has them already, or makes the only one there can be. */
