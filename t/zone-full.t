@@ -70,9 +70,11 @@ http('POST', '/two/jars/app', "PK\3\4 jar");
 http('POST', "/two/contexts/$_") for qw(old c1);
 http('DELETE', '/two/contexts/old');
 dies('/livy2', 'dies');
-is_deeply(dead('/livy2'), ['dies'], 'a session that has died is listed');
+http('POST', '/two/contexts/late');
+sub listed { [map { $_->{name} } @{http('GET', '/livy2/sessions')->{json}{sessions}}] }
+is_deeply(listed(), [qw(c1 dies late)], 'sessions are listed in the order of their numbers, one that has died, too');
 http('POST', '/two/jobs?cp=app&mainClass=big&context=c1&sync=true', '{"bytes": 20000}') for 1 .. 12;
-is_deeply(dead('/livy2'), ['dies'], 'also when the zone has it no longer');
+is_deeply(listed(), [qw(c1 dies late)], 'also when the zone has it no longer');
 is(http('GET', '/two/contexts/old')->{json}{state}, 'FINISHED', 'the launcher remembers what the zone does not');
 is(http('GET', '/two/contexts/nope')->{json}{result}, "can't find context with name nope",
    'and knows what never was');

@@ -157,6 +157,10 @@ typedef struct {
     int         (*context_shown)(sjl_dao_t *dao, int64_t now, int64_t limit,
                                  sjl_dao_row_pt fn, void *data);
 
+    /* those, and all sessions that live, by number, the last one first */
+    int         (*session_list)(sjl_dao_t *dao, int64_t now, int64_t limit,
+                                sjl_dao_row_pt fn, void *data);
+
     /* the jobs that are not final with a "seq" below "before", oldest first */
     int         (*job_alive)(sjl_dao_t *dao, int64_t before, sjl_dao_row_pt fn,
                              void *data);

@@ -78,6 +78,7 @@ const sjl_dao_type_t  sjl_dao_memory = {
     sjl_memory_context_alive,
     sjl_memory_context_last,
     sjl_memory_context_shown,
+    sjl_memory_session_list,
     sjl_memory_job_alive,
     sjl_memory_job_scan,
     sjl_memory_statement_get,

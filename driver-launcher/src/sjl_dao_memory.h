@@ -98,6 +98,8 @@ int sjl_memory_context_session(sjl_dao_t *dao, int64_t session,
     sjl_dao_row_pt fn, void *data);
 int sjl_memory_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
     sjl_dao_row_pt fn, void *data);
+int sjl_memory_session_list(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
 int sjl_memory_session_forget(sjl_dao_t *dao, const char *id);
 int sjl_memory_statement_get(sjl_dao_t *dao, const char *context,
     int64_t number, sjl_dao_row_pt fn, void *data);

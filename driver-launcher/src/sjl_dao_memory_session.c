@@ -57,6 +57,33 @@ sjl_memory_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
 }
 
 
+/* about: all that died, and in the order in which they began */
+
+int
+sjl_memory_session_list(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    sjl_entry_t              *entry, *list;
+    const sjl_context_row_t  *row;
+
+    (void) limit;
+
+    list = sjl_memory(dao)->contexts.list;
+
+    for (entry = list ? list->prev : NULL; entry;
+         entry = entry == list ? NULL : entry->prev)
+    {
+        row = (const sjl_context_row_t *) entry->row;
+
+        if (row->session >= 0 && (!row->final || row->until > now)) {
+            fn(data, row);
+        }
+    }
+
+    return SJL_OK;
+}
+
+
 int
 sjl_memory_session_forget(sjl_dao_t *dao, const char *id)
 {

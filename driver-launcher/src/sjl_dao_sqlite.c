@@ -82,6 +82,7 @@ const sjl_dao_type_t  sjl_dao_sqlite = {
     sjl_sqlite_context_alive,
     sjl_sqlite_context_last,
     sjl_sqlite_context_shown,
+    sjl_sqlite_session_list,
     sjl_sqlite_job_alive,
     sjl_sqlite_job_scan,
     sjl_sqlite_statement_get,

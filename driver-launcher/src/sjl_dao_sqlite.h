@@ -58,6 +58,10 @@
     X(CONTEXT_SHOWN,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE until > 0 AND until > ?1"              \
       " ORDER BY until DESC LIMIT ?2")                                        \
+    X(SESSION_LIST,    &sjl_contexts_table,                                   \
+      "SELECT %c FROM contexts t WHERE session >= 0 AND (final = 0 OR seq IN" \
+      " (SELECT seq FROM contexts WHERE until > 0 AND until > ?1"             \
+      " ORDER BY until DESC LIMIT ?2)) ORDER BY session DESC")                \
     X(CONTEXT_ENDED,   &sjl_contexts_table,                                   \
       "SELECT %c FROM contexts t WHERE t.final = 1 AND t.\"end\" < ?4"        \
       " AND (t.\"end\", t.seq) > (?1, ?2) ORDER BY t.\"end\", t.seq"          \
@@ -237,6 +241,8 @@ int sjl_sqlite_job_nth(sjl_dao_t *dao, int64_t n, int64_t *seq);
 int sjl_sqlite_context_session(sjl_dao_t *dao, int64_t session,
     sjl_dao_row_pt fn, void *data);
 int sjl_sqlite_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data);
+int sjl_sqlite_session_list(sjl_dao_t *dao, int64_t now, int64_t limit,
     sjl_dao_row_pt fn, void *data);
 int sjl_sqlite_session_forget(sjl_dao_t *dao, const char *id);
 int sjl_sqlite_statement_get(sjl_dao_t *dao, const char *context,

@@ -10,6 +10,10 @@
 #include "sjl_dao_sqlite.h"
 
 
+static int sjl_sqlite_shown(sjl_dao_t *dao, sjl_sql_e n, int64_t now,
+    int64_t limit, sjl_dao_row_pt fn, void *data);
+
+
 int
 sjl_sqlite_context_session(sjl_dao_t *dao, int64_t session, sjl_dao_row_pt fn,
     void *data)
@@ -26,15 +30,30 @@ int
 sjl_sqlite_context_shown(sjl_dao_t *dao, int64_t now, int64_t limit,
     sjl_dao_row_pt fn, void *data)
 {
+    return sjl_sqlite_shown(dao, SJL_SQL_CONTEXT_SHOWN, now, limit, fn, data);
+}
+
+
+int
+sjl_sqlite_session_list(sjl_dao_t *dao, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
+    return sjl_sqlite_shown(dao, SJL_SQL_SESSION_LIST, now, limit, fn, data);
+}
+
+
+static int
+sjl_sqlite_shown(sjl_dao_t *dao, sjl_sql_e n, int64_t now, int64_t limit,
+    sjl_dao_row_pt fn, void *data)
+{
     sqlite3_stmt  *stmt;
 
-    stmt = sjl_sqlite_statement(dao, SJL_SQL_CONTEXT_SHOWN);
+    stmt = sjl_sqlite_statement(dao, n);
 
     (void) sqlite3_bind_int64(stmt, 1, now);
     (void) sqlite3_bind_int64(stmt, 2, limit);
 
-    return sjl_sqlite_rows(dao, SJL_SQL_CONTEXT_SHOWN, &sjl_contexts_table, fn,
-                           data);
+    return sjl_sqlite_rows(dao, n, &sjl_contexts_table, fn, data);
 }
 
 

@@ -37,7 +37,6 @@ struct sjl_reader_s {
     int               more;             /* the step has more pages */
 
     int64_t           left;             /* rows */
-    int64_t           shown;            /* of sessions that have died */
     int64_t           place;            /* seq */
 
     /* of a list */
@@ -89,6 +88,7 @@ static int sjl_snapshot_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_list_jobs(sjl_reader_t *reader, sjl_dao_t *dao);
 static void sjl_list_place(void *data, const void *row);
 static int sjl_list_cursor(sjl_reader_t *reader, const char *before);
+static int sjl_list_sessions(sjl_reader_t *reader, sjl_dao_t *dao);
 static int sjl_list_statements(sjl_reader_t *reader, sjl_dao_t *dao);
 static void sjl_reader_send_statements(sjl_reader_t *reader);
 static void sjl_reader_send_contexts(sjl_reader_t *reader);
@@ -124,6 +124,10 @@ static const sjl_step_t  sjl_step_list = {
     sjl_list_jobs, sjl_reader_send_listed, NULL
 };
 
+static const sjl_step_t  sjl_step_sessions = {
+    sjl_list_sessions, sjl_reader_send_contexts, NULL
+};
+
 static const sjl_step_t  sjl_step_statements = {
     sjl_list_statements, sjl_reader_send_statements, NULL
 };
@@ -147,13 +151,16 @@ sjl_history_snapshot(sjl_conn_t *c, sjl_frame_t *f)
         return;
     }
 
-    sjl_snapshot_binaries(r);
-
     reader = sjl_alloc(sizeof(sjl_reader_t));
     reader->request = r;
     reader->left = jobs > 0 ? jobs : 0;
-    reader->shown = sessions ? SJL_HISTORY_SHOWN : reader->left;
 
+    if (sessions) {
+        sjl_reader_begin(reader, &sjl_step_sessions);
+        return;
+    }
+
+    sjl_snapshot_binaries(r);
     sjl_reader_begin(reader, &sjl_step_snapshot);
 }
 
@@ -364,7 +371,7 @@ sjl_snapshot_contexts_final(sjl_reader_t *reader, sjl_dao_t *dao)
 static int
 sjl_snapshot_contexts_shown(sjl_reader_t *reader, sjl_dao_t *dao)
 {
-    return dao->type->context_shown(dao, sjl_now(), reader->shown,
+    return dao->type->context_shown(dao, sjl_now(), reader->left,
                                     sjl_reader_add_context, reader);
 }
 
@@ -624,6 +631,14 @@ sjl_history_statements(sjl_request_t *r, const sjl_context_row_t *row,
 
 
 /* it may be done again after a rollback, from the same place */
+
+static int
+sjl_list_sessions(sjl_reader_t *reader, sjl_dao_t *dao)
+{
+    return dao->type->session_list(dao, sjl_now(), SJL_HISTORY_SHOWN,
+                                   sjl_reader_add_context, reader);
+}
+
 
 static int
 sjl_list_statements(sjl_reader_t *reader, sjl_dao_t *dao)

@@ -301,6 +301,13 @@ test_sessions_that_died_are_shown(void **state)
     assert_int_equal(f->type->context_shown(f->dao, 73, 10, found_context,
                                             &found), SJL_OK);
     assert_int_equal(found.n, 0);
+
+    assert_int_equal(f->type->session_list(f->dao, 71, 10, found_context,
+                                           &found), SJL_OK);
+    assert_int_equal(found.n, 3);
+    assert_string_equal(found.ids[0], "c4");
+    assert_string_equal(found.ids[2], "c2");
+    forget(&found);
 }
 
 
