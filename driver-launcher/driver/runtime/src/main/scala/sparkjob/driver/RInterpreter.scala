@@ -103,7 +103,8 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     if (turn.tryAcquire()) {
       try {
         val line = code.take(code.offsetByCodePoints(0, cursor)).split("\n", -1).last
-        worker.poll(worker.ask("complete", bytes(line)), Interpreter.CompleteMax).toSeq.flatten.map(text)
+        worker.poll(worker.ask("complete", bytes(line)), Interpreter.CompleteMax).toSeq.flatten
+          .map(text)
       } finally {
         turn.release()
       }

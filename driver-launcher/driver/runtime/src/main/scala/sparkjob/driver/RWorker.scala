@@ -40,6 +40,7 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   private val process = try start() catch {
     case e: Throwable =>
       server.close()
+      Files.delete(temporary)
       throw e
   }
 
@@ -226,9 +227,9 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
       gone.get
     }
     log.info(reason)
-    sweep()
     ended(reason)
     answers.add(None)
+    sweep()
   }
 
   private def sweep(): Unit = {
