@@ -26,6 +26,9 @@ object Portions {
   /** Tasks that run at the same time may together send so much, compressed. */
   private val SentBytes = 16L * 1024 * 1024
 
+  /** Tasks of one job, whose blocks have to have names of their own. */
+  private val TasksMax = 0x4000
+
   /** So many bytes are compressed as one piece, and one block. */
   private val PieceBytes = 4 * 1024 * 1024
 
@@ -59,8 +62,10 @@ object Portions {
         }
       }
       val sendable = SentBytes / 2 * next / math.max(1, bytes)
-      portion = if (next < until) 1
-        else math.min(4L * portion, math.max(sc.defaultParallelism, sendable)).toInt
+      portion = if (next < until) 1 else {
+        val wanted = math.min(4L * portion, math.max(sc.defaultParallelism, sendable))
+        math.min(wanted, TasksMax).toInt
+      }
     }
   }
 
@@ -89,6 +94,10 @@ object Portions {
         Utils.serialize(make(context, new Pieces(context, elements, max, limit), share, kept)),
         partitions, (index: Int, one: Array[Byte]) =>
           made(index) = Utils.deserialize[Made](one, getClass.getClassLoader))
+      val blocks = made.flatMap(_.blocks)
+      if (blocks.distinct.length < blocks.length) {
+        throw new SparkException("Two tasks have kept rows of the result under one name")
+      }
       use(made.toSeq.map { one =>
         new Partition(one.elements, one.size,
           one.pieces.iterator ++ one.blocks.iterator.map(fetch(kept, _)))
