@@ -273,7 +273,13 @@ $(BUILD)/api/bin/st: t/api/requirements.txt | deps
 	@/usr/bin/python3 -m venv $(BUILD)/api
 	@$(BUILD)/api/bin/pip install -q -r t/api/requirements.txt && touch $@
 
-e2e: all spark                             ## real Spark, local and standalone; a walk through Livy's API
+CLASSES      := $(BUILD)/driver/classes.jsa
+
+$(CLASSES): $(DRIVER) | all spark
+	@echo "== making the archive of classes that drivers of tests share"
+	@/usr/bin/python3 t/lib/class_archive.py
+
+e2e: all spark $(CLASSES)                  ## real Spark, local and standalone; a walk through Livy's API
 	@/usr/bin/python3 -m pytest -q -n $(SIDE_SPARK) --dist loadfile t/e2e t/clients/test_walk.py
 
 SHIM         := $(BUILD)/storage_shim.so
@@ -302,7 +308,7 @@ $(HADOOP): t/hadoop/pom.xml | deps
 	@touch $@
 
 clusters: export DEPS := clusters
-clusters: all spark hadoop                 ## real HDFS, YARN and KDC, several clusters at once (T="t/clusters/test_yarn.py -k kill")
+clusters: all spark hadoop $(CLASSES)      ## real HDFS, YARN and KDC, several clusters at once (T="t/clusters/test_yarn.py -k kill")
 	@/usr/bin/python3 -m pytest -q $(or $(T),t/clusters)
 
 # library sets: other Hadoop clients, and Spark 4, beside Spark 3.5
@@ -339,11 +345,11 @@ $(BUILD)/clients/kernel/fetched: $(BUILD)/kernel/bin/jupyter
 	@mkdir -p $(BUILD)/clients && ln -sfn ../kernel $(BUILD)/clients/kernel && touch $@
 
 clients: export DEPS := clients
-clients: all spark $(KINDS:%=$(BUILD)/clients/%/fetched) ## clients against a real server and Spark (KINDS=jdbc T="-k beeline")
+clients: all spark $(CLASSES) $(KINDS:%=$(BUILD)/clients/%/fetched) ## clients against a real server and Spark (KINDS=jdbc T="-k beeline")
 	@set -e; for kind in $(KINDS); do \
 	    $(BUILD)/clients/$$kind/bin/python -m pytest -q -p no:cacheprovider t/clients/test_$$kind.py $(T); done
 
-fault: all faults spark shim               ## what is killed, hung or missing
+fault: all faults spark shim $(CLASSES)    ## what is killed, hung or missing
 	@/usr/bin/python3 -m pytest -q -n $(SIDE) --dist loadgroup -m "not alone" t/fault
 	@/usr/bin/python3 -m pytest -q -m alone t/fault
 

@@ -87,14 +87,16 @@ ngx_http_sparkjob_job_get(ngx_http_request_t *r)
                                     &ctx->name, &ctx->owner, r->pool, &rec);
 
     /*
-     * Others may have left the queue since the zone was told of a place in it;
-     * but an old place is better than none while the launcher is away.
+     * Others may have left the queue since the zone was told of a place in it,
+     * and a launcher that has just begun knows places only when drivers have
+     * come back; but an old place is better than none while it is away.
      */
 
     ch = ctx->zone->channel;
 
     if (rc == NGX_OK && rec->payload != NGX_HTTP_SPARKJOB_NO_ROOM
-        && (rec->of.job.queue == 0 || ch == NULL || !ch->up))
+        && ((rec->of.job.queue == 0 && rec->state != SJP_JOB_STARTED)
+            || ch == NULL || !ch->up))
     {
         return ngx_http_sparkjob_job_known(r, rec);
     }

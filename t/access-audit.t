@@ -119,8 +119,7 @@ like($gone->{id}, qr/^[0-9a-f-]{36}$/, 'has left a job, by its id');
 # The file is moved away, and nginx told so.
 
 rename $file, "$file.1" or die $!;
-open my $pid, '<', "$ENV{TEST_NGINX_SERVROOT}/logs/nginx.pid" or die $!;
-kill 'USR1', <$pid> + 0;
+kill 'USR1', master_pid();
 ok(wait_for('another file', sub { -e $file }), 'nginx opens another file');
 $read = 0;
 wait_for('no worker has the old one open', sub { !grep { (readlink // '') eq "$file.1" } glob '/proc/[0-9]*/fd/*' });

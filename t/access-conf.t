@@ -10,7 +10,7 @@ use MIME::Base64;
 
 my $conf = dirname(dirname(abs_path(__FILE__))) . '/conf';
 my $dir = test_dir();
-my %ports = map { $_ => IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport } 8443, 8444, 8445, 4180;
+my %ports = map { $_ => SparkjobTest::free_port() } 8443, 8444, 8445, 4180;
 
 sub example {
     my ($name) = @_;

@@ -10,8 +10,7 @@ PYTEST       := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 ANALYZE      := $(BUILD)/analyze
 # what the optimiser removes gcc does not see; with higher limits it follows lists and hash tables within each other for ever
 ANALYZE_GCC  := -O0 -fanalyzer --param=analyzer-bb-explosion-factor=2
-%/gcc/launcher/sjl_data.o %/gcc/launcher/sjl_job_queue.o: override CFLAGS += --param=analyzer-bb-explosion-factor=1
-%/gcc/launcher/sjl_context.o: override CFLAGS += -O2
+%/gcc/launcher/sjl_context.o %/gcc/launcher/sjl_data.o %/gcc/launcher/sjl_job_queue.o: override CFLAGS += --param=analyzer-bb-explosion-factor=1
 
 analyze: export DEPS := analyze
 analyze: | deps                            ## gcc -fanalyzer and clang's analyser (scan-build) over all C

@@ -39,6 +39,7 @@ if not good:
     print("==1==ERROR: AddressSanitizer: heap-use-after-free", flush=True)
     subprocess.Popen(["sleep", "1000"], start_new_session=True)
     dead = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
     work = os.path.join(config["data_dir"], "tmp")
     os.makedirs(work)
     open(os.path.join(work, "left"), "w").close()

@@ -18,7 +18,7 @@ sparkjob_user $remote_user;
 sparkjob_sync_timeout 1m;
 sparkjob_context_timeout 2m;
 sparkjob_delete_timeout 500ms;
-sparkjob_launcher_timeout 1s;
+sparkjob_launcher_timeout 30s;
 sparkjob_user "$remote_addr:$remote_user";
 location / {
     sparkjob main;

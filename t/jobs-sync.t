@@ -48,10 +48,7 @@ my $held = http_start('POST', '/jobs?cp=app&mainClass=sleep&context=c1&sync=true
 wait_for('the job runs', sub {
     http('GET', '/jobs?limit=1&status=running')->{json}[0]
 });
-open my $in, '<', server_root() . '/logs/nginx.pid' or die;
-my $master = <$in>;
-chomp $master;
-kill 'HUP', $master;
+kill 'HUP', master_pid();
 is(http_finish($held)->{json}{result} ? 'true' : '', 'true',
    'a request that waits survives a reload');
 is(http('GET', '/contexts/c1')->{status}, 200, 'the zone does, too');

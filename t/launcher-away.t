@@ -103,13 +103,15 @@ is(http('DELETE', '/contexts/late')->{status}, 200, 'and can be stopped');
 
 # New workers have no connection at first.
 
-open my $in, '<', server_root() . '/logs/nginx.pid' or die;
-my $master = <$in>;
-chomp $master;
-kill 'HUP', $master;
+my %old = map { $_ => 1 } worker_pids();
+kill 'HUP', master_pid();
 my $sick = 0;
+wait_for('only new workers are left', sub {
+    $sick ||= http('GET', '/healthz')->{status} != 200;
+    return !grep { $old{$_} } worker_pids();
+});
 for (1 .. 50) {
-    $sick = http('GET', '/healthz')->{status} != 200 and last;
+    $sick ||= http('GET', '/healthz')->{status} != 200;
     sleep 0.01;
 }
 ok(!$sick, 'a worker that has just started does not tell that its launcher is dead');

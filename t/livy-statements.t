@@ -151,7 +151,7 @@ POST /sessions/0/statements
 --- response_headers
 Location: /sessions/0/statements/0
 --- response_body_like chomp
-^\{"id":0,"code":"1 \+ 1","state":"(?:waiting|running)","output":null,"progress":0\.000,"started":\d+,"completed":0\}$
+^\{"id":0,"code":"1 \+ 1",(?:"state":"(?:waiting|running)","output":null,"progress":0\.000,"started":\d+,"completed":0|"state":"available","output":\{"status":"ok",.*\},"progress":1\.000,"started":\d+,"completed":[1-9]\d+)\}$
 
 
 === TEST 4: what it is, once it is known

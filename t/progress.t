@@ -16,9 +16,15 @@ my $stream = http_finish(http_start('GET', "/jobs/$job/events"))->{body};
 like($stream, qr/^event: job\r?\n?data: .*"progress":\{"stages":1,.*"percent":100\}/m, 'and in the events');
 is_deeply(wait_job($job, 'FINISHED')->{progress}, $progress, 'and stays when it has ended');
 
-$job = http('POST', '/jobs?cp=app&mainClass=progress&context=c1', '{"tasks": 300, "ms": 0}')->{json}{jobId};
-$stream = http_finish(http_start('GET', "/jobs/$job/events"))->{body};
+my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => http_port()) or die;
+print $sock "GET /events?kind=job HTTP/1.0\r\n\r\n";
+$stream = '';
+sub read_until { 1 while $stream !~ $_[0] && sysread $sock, $stream, 65536, length $stream }
+read_until(qr/^id: /m);
+$job = http('POST', '/jobs?cp=app&mainClass=progress&context=c1&sync=true', '{"tasks": 300, "ms": 0}')->{json}{jobId};
+read_until(qr/"$job".*"FINISHED"/);
 my @percent = $stream =~ /^event: progress\ndata: \{"jobId":"$job",.*"percent":(\d+)\}$/mg;
+cmp_ok(scalar @percent, '>', 1, 'a short one is told of, too');
 is_deeply(\@percent, [sort { $a <=> $b } @percent], "it only grows (@percent)");
 
 __DATA__

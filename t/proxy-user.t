@@ -59,6 +59,7 @@ like(as('u' x 223, 'GET', '/contexts')->{json}{result}, qr/^The user, .* is too 
 is(told('joe', '/plain/jobs?spark.proxy.user=eve')->{proxyUser}, 'eve', 'otherwise clients say for whom');
 http('POST', '/plain/contexts/who?spark.proxy.user=eve');
 is(told('', '/plain/jobs?context=who')->{query}{'spark.proxy.user'}, 'eve', 'in a context as one of its settings');
+wait_for('the ad hoc context has ended', sub { @{as('joe', 'GET', '/contexts')->{json}} == 1 });
 is_deeply(as('joe', 'GET', '/contexts')->{json}, ['who'], 'an ad hoc context is nobody\'s after its job');
 
 # What is not kept apart: see docs/decisions.md.

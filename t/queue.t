@@ -14,7 +14,7 @@ my @queued = map { job('value', qq({"value": $_}), '')->{json} } 1 .. 3;
 is_deeply([map { $_->{queuePosition} } @queued], [1, 2, 3], 'each is told its place');
 is($queued[0]{status}, 'STARTED', 'and its state');
 my $sync = http_start('POST', '/jobs?cp=app&mainClass=value&context=q&sync=true&timeout=20', '{"value": 4}');
-wait_for('the queue is full', sub { job('noop', '', '')->{status} == 503 });
+wait_for('the queue is full', sub { @{http('GET', '/jobs?status=started')->{json}} == 4 });
 
 my $full = job('noop', '', '');
 is($full->{json}{status}, 'NO SLOTS AVAILABLE', 'a full queue');
@@ -70,6 +70,7 @@ kill_launcher();
 wait_for('the workers have noticed', sub { http('GET', '/healthz')->{status} == 500 }) for 1 .. 4;
 is(http('GET', "/jobs/$waits[1]")->{json}{queuePosition}, 2, 'a place in the queue of a launcher that is away');
 start_launcher();
+wait_for('the workers have found it', sub { http('GET', '/healthz')->{status} == 200 }) for 1 .. 4;
 ok(wait_for('its driver has come back', sub { (http('GET', "/jobs/$waits[1]")->{json}{queuePosition} // 0) == 2 }),
    'is kept by the next one');
 http('DELETE', "/jobs/$runs");

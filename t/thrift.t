@@ -39,16 +39,24 @@ my $short = token('j', 'ann', '?expires=1');
 wait_for('it is over', sub { (login('j', 'ann', $short) // '') eq 'the token has expired' });
 is(login('j', 'anonymous', token('j', '')), undef, 'who has no name is anonymous');
 
-# What a driver says of its server is believed where it can be.
+# What a driver says of its server is believed where it can be; the
+# context's record shows it some moments after the job's answer.
 
 sub told {
-    http('POST', '/jobs?cp=app&mainClass=status&context=k&sync=true', qq({"thriftServer": $_[0]}));
-    return wait_for('it is told', sub { http('GET', '/contexts/k')->{json} })->{thriftServer};
+    my ($status, $port) = @_;
+    http('POST', '/jobs?cp=app&mainClass=status&context=k&sync=true', qq({"thriftServer": $status}));
+    return wait_for("port '$port' after $status", sub {
+        my $context = http('GET', '/contexts/k')->{json};
+        my $told = $context->{thriftServer} // {};
+        return ($told->{port} // '') eq $port && $context;
+    });
 }
 
-is(told('{"port": 10199, "sessions": 2}')->{sessions}, 2, 'how many sessions are open');
-is(told($_), undef, "nothing of $_")
-    for '{"port": 10200}', '{"port": 22}', '{"port": "x"}', '{"port": 10100, "sessions": -1}', '[]', '{}';
+is(told('{"port": 10199, "sessions": 2}', 10199)->{thriftServer}{sessions}, 2, 'how many sessions are open');
+for ('{"port": 10200}', '{"port": 22}', '{"port": "x"}', '{"port": 10100, "sessions": -1}', '[]', '{}') {
+    told('{"port": 10199}', 10199);
+    is(told($_, '')->{thriftServer}, undef, "nothing of $_");
+}
 
 # A context with open sessions is not idle.
 
@@ -88,7 +96,7 @@ is(refused('ann', '/off/contexts/h/jdbc'), "404 There is no JDBC by HTTP here: s
 is(refused('a:b', '/contexts/h/jdbc'), '404 The context serves no JDBC by HTTP: HTTP cannot tell a user "a:b", for the colon', 'no user with a colon');
 is(refused('ann', '/contexts/j/jdbc'), '404 The context serves no JDBC by HTTP: it needs thrift-server=true and thrift-server-transport=http', 'nor one that has it not');
 is(http('GET', '/contexts/h/jdbc')->{status}, 405, 'it is for POST');
-told('{"port": 10198, "transport": "http", "sessions": 0}');
+told('{"port": 10198, "transport": "http", "sessions": 0}', 10198);
 is(refused('ann', '/contexts/k/jdbc'), '404 The context serves no JDBC by HTTP: its driver says that it is at port 10198, but does not listen there', 'a driver is not believed');
 
 # It outlives its launcher, but nothing else is kept.

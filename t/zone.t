@@ -65,15 +65,11 @@ is($whole, 20, 'a list that is read while jobs are evicted is whole');
 
 # A worker that is killed.
 
-my ($master) = do {
-    open my $in, '<', server_root() . '/logs/nginx.pid' or die;
-    <$in> =~ /(\d+)/;
-};
-my @workers = split ' ', `ps -o pid= --ppid $master`;
+my @workers = worker_pids();
 expect_log(qr/worker process \d+ exited on signal 9/);
 kill 'KILL', $workers[0];
 wait_for('a new worker', sub {
-    my @now = split ' ', `ps -o pid= --ppid $master`;
+    my @now = worker_pids();
     @now == 2 && !grep { $_ == $workers[0] } @now
 });
 for (1 .. 10) {
@@ -84,9 +80,9 @@ is($seen, 30, 'a worker that is killed leaves a zone that the others can use');
 
 # A reload keeps it.
 
-kill 'HUP', $master;
+kill 'HUP', master_pid();
 wait_for('new workers', sub {
-    !grep { my $old = $_; grep { $_ == $old } split ' ', `ps -o pid= --ppid $master` }
+    !grep { my $old = $_; grep { $_ == $old } worker_pids() }
     @workers[1 .. $#workers]
 });
 is(http('GET', "/jobs/$ids[599]")->{json}{status}, 'FINISHED', 'a reload loses no job');

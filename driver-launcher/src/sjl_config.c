@@ -202,6 +202,7 @@ static const sjl_config_member_t  sjl_config_members[] = {
               "\"on\" or \"off\"", sjl_config_switch),
     SJL_NUMBER("livy.max_statements", livy_statements, "1000", "statements",
                1, 100000),
+    SJL_NUMBER("livy.wait", livy_wait, "250", "milliseconds", 0, 10000),
     SJL_NUMBER("batches.max", max_batches, "64", "batches", 0, 10000),
     SJL_NUMBER("batches.log_size", batch_log, "64", "MiB", 1, 65536),
     SJL_NUMBER("callbacks.attempts", callback_attempts, "5", "attempts",

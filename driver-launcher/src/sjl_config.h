@@ -112,6 +112,7 @@ typedef struct {
     int64_t   livy_retain;
     int64_t   livy_skip_busy;
     int64_t   livy_statements;          /* of a session, that have not ended */
+    int64_t   livy_wait;                /* see sjl_statement_ended() */
     int64_t   callback_attempts;
     int64_t   callback_interval;
     int64_t   callback_timeout;

@@ -630,8 +630,6 @@ sjl_history_statements(sjl_request_t *r, const sjl_context_row_t *row,
 }
 
 
-/* it may be done again after a rollback, from the same place */
-
 static int
 sjl_list_sessions(sjl_reader_t *reader, sjl_dao_t *dao)
 {
@@ -639,6 +637,8 @@ sjl_list_sessions(sjl_reader_t *reader, sjl_dao_t *dao)
                                    sjl_reader_add_context, reader);
 }
 
+
+/* it may be done again after a rollback, from the same place */
 
 static int
 sjl_list_statements(sjl_reader_t *reader, sjl_dao_t *dao)

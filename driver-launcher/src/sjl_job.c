@@ -438,6 +438,12 @@ sjl_job_answer(sjl_job_t *job, const sjl_job_row_t *row)
         return;
     }
 
+    /* what was refused is told by nobody: its row goes away */
+
+    if (!job->refused) {
+        sjl_statement_ended(job, row);
+    }
+
     while (job->killers) {
         r = job->killers;
         LL_DELETE2(job->killers, r, waiting);
@@ -622,6 +628,7 @@ sjl_job_free(sjl_job_t *job)
     (void) sjl_job_over(job);
     sjl_job_busy(job, 0);
     ev_timer_stop(sjl_loop, &job->timer);
+    sjl_statement_again(job);
 
     if (job->spent) {
         sjl_files_delete(sjl_path_job_body(job->row.context_id, job->row.id));

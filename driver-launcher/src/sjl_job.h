@@ -24,6 +24,7 @@
 
 
 typedef struct sjl_job_op_s  sjl_job_op_t;
+typedef struct sjl_ask_s     sjl_ask_t;
 
 
 struct sjl_job_s {
@@ -43,6 +44,8 @@ struct sjl_job_s {
 
     sjl_request_t   *submitters;
     sjl_request_t   *killers;
+    sjl_ask_t       *asks;              /* see sjl_statement_ended() */
+    ev_timer         asked;             /* until they wait no longer */
 
     unsigned         whole:1;           /* its body is there */
     unsigned         added:1;           /* so is its row, or on its way */

@@ -307,10 +307,12 @@ sjl_multipart_hash(const sjl_multipart_t *multipart, int fd, char *sha256)
         rc = sjl_multipart_hash_part(md, &multipart->parts[i], fd);
     }
 
-    if (rc == SJL_OK && EVP_DigestFinal_ex(md, digest, &len) == 1) {
-        for (i = 0; i < len; i++) {
-            (void) sprintf(sha256 + 2 * i, "%02x", digest[i]);
-        }
+    if (rc == SJL_OK && EVP_DigestFinal_ex(md, digest, &len) != 1) {
+        rc = SJL_ERROR;
+    }
+
+    for (i = 0; rc == SJL_OK && i < len; i++) {
+        (void) sprintf(sha256 + 2 * i, "%02x", digest[i]);
     }
 
     EVP_MD_CTX_free(md);

@@ -9,6 +9,7 @@
 #include "sjl_binary.h"
 #include "sjl_config.h"
 #include "sjl_create.h"
+#include "sjl_driver.h"
 #include "sjl_files.h"
 #include "sjl_limit.h"
 #include "sjl_server.h"
@@ -18,7 +19,7 @@
 
 #define SJL_PREDEFINED_USER  ""
 
-/* how often it is looked whether more contexts may start, in seconds */
+/* how often it is looked whether contexts that wait may start, in seconds */
 #define SJL_PREDEFINED_TURN  .5
 
 
@@ -27,7 +28,7 @@
 struct sjl_round_s {
     sjl_request_t  *request;            /* NULL: nobody waits for them */
     size_t          left;
-    json_t         *waiting;            /* for room: settings, by name */
+    json_t         *waiting;            /* settings, by name */
     ev_timer        timer;
     char           *failed;             /* the name of one that does not run */
     sjl_bytes_t     error;
@@ -39,6 +40,7 @@ static void sjl_predefined_want(const json_t *before);
 static void sjl_predefined_contexts(sjl_request_t *r, const char *own,
     json_t *contexts);
 static void sjl_predefined_go_on(sjl_round_t *round);
+static int sjl_predefined_waits(const char *name);
 static void sjl_predefined_timeout(struct ev_loop *loop, ev_timer *timer,
     int events);
 static void sjl_predefined_context(sjl_round_t *round, const char *name,
@@ -148,33 +150,51 @@ sjl_predefined_contexts(sjl_request_t *r, const char *own, json_t *contexts)
 }
 
 
-/* drivers that start take all of the machine, whoever wants them */
-
 static void
 sjl_predefined_go_on(sjl_round_t *round)
 {
+    int          ending;
     void        *next;
     json_t      *settings;
     const char  *name;
 
+    ending = sjl_server_ending();
+
     json_object_foreach_safe(round->waiting, next, name, settings) {
-
-        if (sjl_server_ending()) {
-            break;
+        if (!ending && !sjl_predefined_waits(name)) {
+            sjl_predefined_context(round, name, settings);
+            (void) json_object_del(round->waiting, name);
         }
+    }
 
-        if (!sjl_limit_may_start()) {
-            ev_timer_set(&round->timer, SJL_PREDEFINED_TURN, 0.);
-            ev_timer_start(sjl_loop, &round->timer);
-            return;
-        }
-
-        sjl_predefined_context(round, name, settings);
-        (void) json_object_del(round->waiting, name);
+    if (!ending && json_object_size(round->waiting)) {
+        ev_timer_set(&round->timer, SJL_PREDEFINED_TURN, 0.);
+        ev_timer_start(sjl_loop, &round->timer);
+        return;
     }
 
     round->left--;
     sjl_predefined_check(round);
+}
+
+
+/*
+ * Drivers that start take all of the machine, whoever wants them.  One that was
+ * adopted may turn out to have ended.
+ */
+
+static int
+sjl_predefined_waits(const char *name)
+{
+    sjl_context_t  *ctx;
+
+    ctx = sjl_context_find_name(name);
+
+    if (ctx) {
+        return ctx->driver && ctx->driver->phase == SJL_DRIVER_AWAY;
+    }
+
+    return !sjl_limit_may_start();
 }
 
 

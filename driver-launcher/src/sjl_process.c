@@ -143,7 +143,8 @@ sjl_process_child(const sjl_spawn_t *spawn, int input)
     (void) sigemptyset(&none);
     (void) sigprocmask(SIG_SETMASK, &none, NULL);
 
-    if ((spawn->nice && setpriority(PRIO_PROCESS, 0, spawn->nice) == -1)
+    if ((spawn->nice && spawn->nice > getpriority(PRIO_PROCESS, 0)
+         && setpriority(PRIO_PROCESS, 0, spawn->nice) == -1)
         || sjl_quota_apply(spawn->group) == SJL_ERROR
         || sjl_login_become(spawn->login) == SJL_ERROR)
     {

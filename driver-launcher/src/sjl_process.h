@@ -46,7 +46,7 @@ typedef struct {
     const char   *log;                  /* its output is appended to it */
 
     int           group;                /* see sjl_quota.h */
-    int           nice;                 /* 0: as we are */
+    int           nice;                 /* 0, or less than we are: as we are */
 
     const sjl_login_t  *login;
 } sjl_spawn_t;

@@ -36,6 +36,15 @@ json_t *sjl_statement_frame(const sjl_job_t *job);
 /* the record of a row, with the code, unless that is long */
 json_t *sjl_statement_record(const sjl_job_row_t *row);
 
+/*
+ * Who asks for a young statement is answered when it ends, or is older than
+ * livy.wait: most are over by then, and clients sleep between two questions.
+ */
+void sjl_statement_ended(sjl_job_t *job, const sjl_job_row_t *row);
+
+/* they are answered by what its row says now */
+void sjl_statement_again(sjl_job_t *job);
+
 /* its driver is gone, and another one comes */
 void sjl_statement_lost(sjl_job_t *job);
 

@@ -9,6 +9,7 @@
 
 
 #include "sjl_statement.h"
+#include "sjl_config.h"
 #include "sjl_history.h"
 #include "sjl_look.h"
 #include "sjl_read.h"
@@ -19,11 +20,14 @@
 
 /* what is asked of one statement */
 
-typedef struct {
+struct sjl_ask_s {
     sjl_request_t  *request;
     json_int_t      number;
     void          (*answer)(sjl_request_t *r, const sjl_job_row_t *row);
-} sjl_statement_ask_t;
+
+    unsigned        waited:1;           /* for the end of its job */
+    sjl_ask_t      *next;               /* of the job's */
+};
 
 
 /* which part of the list is wanted */
@@ -41,12 +45,20 @@ static void sjl_statement_session(void *data, sjl_request_t *r,
     const sjl_context_row_t *row);
 static void sjl_statement_found(void *data, const void *row,
     const sjl_why_t *why);
+static int sjl_statement_wait(sjl_ask_t *ask, const sjl_job_row_t *row);
+static void sjl_statement_old(struct ev_loop *loop, ev_timer *timer,
+    int events);
+static sjl_ask_t *sjl_statement_next(sjl_job_t *job);
 static void sjl_statement_refuse(sjl_request_t *r, json_int_t number);
 static void sjl_statement_answer(sjl_request_t *r, const sjl_job_row_t *row);
 static void sjl_statement_listed(void *data, sjl_request_t *r,
     const sjl_context_row_t *row);
 static void sjl_statement_cancelled(void *data, sjl_request_t *r,
     const sjl_context_row_t *row);
+
+
+/* how many requests wait for the end of a statement */
+static int64_t  sjl_statement_asks;
 
 
 void
@@ -67,10 +79,10 @@ static void
 sjl_statement_ask(sjl_conn_t *c, sjl_frame_t *f,
     void (*answer)(sjl_request_t *r, const sjl_job_row_t *row))
 {
-    json_int_t            number;
-    const char           *session, *own;
-    sjl_request_t        *r;
-    sjl_statement_ask_t  *ask;
+    json_int_t      number;
+    sjl_ask_t      *ask;
+    const char     *session, *own;
+    sjl_request_t  *r;
 
     r = sjl_request_make(c, f);
     own = "";
@@ -82,7 +94,7 @@ sjl_statement_ask(sjl_conn_t *c, sjl_frame_t *f,
         return;
     }
 
-    ask = sjl_alloc(sizeof(sjl_statement_ask_t));
+    ask = sjl_alloc(sizeof(sjl_ask_t));
     ask->request = r;
     ask->number = number;
     ask->answer = answer;
@@ -95,7 +107,7 @@ static void
 sjl_statement_session(void *data, sjl_request_t *r,
     const sjl_context_row_t *row)
 {
-    sjl_statement_ask_t  *ask;
+    sjl_ask_t  *ask;
 
     (void) r;
 
@@ -113,7 +125,7 @@ sjl_statement_session(void *data, sjl_request_t *r,
 static void
 sjl_statement_found(void *data, const void *row, const sjl_why_t *why)
 {
-    sjl_statement_ask_t  *ask;
+    sjl_ask_t  *ask;
 
     ask = data;
 
@@ -123,11 +135,113 @@ sjl_statement_found(void *data, const void *row, const sjl_why_t *why)
     } else if (row == NULL) {
         sjl_statement_refuse(ask->request, ask->number);
 
+    } else if (sjl_statement_wait(ask, row)) {
+        return;
+
     } else {
         ask->answer(ask->request, row);
     }
 
     free(ask);
+}
+
+
+/*
+ * Whether it waits, which it does once.  Those that wait are answered at the
+ * same time, which may not be more than their modules can take.
+ */
+
+static int
+sjl_statement_wait(sjl_ask_t *ask, const sjl_job_row_t *row)
+{
+    double      left, most;
+    sjl_job_t  *job;
+
+    most = (double) sjl_conf->livy_wait / 1000;
+    left = (double) row->start / 1000 + most - ev_now(sjl_loop);
+
+    if (row->final || left <= 0. || left > most || ask->waited
+        || ask->answer != sjl_statement_answer
+        || sjl_statement_asks * 2 * SJP_LENGTH_MAX
+           >= sjl_conf->limit_channel_bytes)
+    {
+        return 0;
+    }
+
+    job = sjl_job_find(row->id);
+
+    if (job == NULL) {
+        return 0;
+    }
+
+    if (job->asks == NULL) {
+        ev_timer_init(&job->asked, sjl_statement_old, left, 0.);
+        job->asked.data = job;
+        ev_timer_start(sjl_loop, &job->asked);
+    }
+
+    /* its row was read before its end was durable: that will be told */
+
+    ask->waited = 1;
+    LL_PREPEND(job->asks, ask);
+    sjl_statement_asks++;
+
+    return 1;
+}
+
+
+static void
+sjl_statement_old(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void) loop;
+    (void) events;
+
+    sjl_statement_again(timer->data);
+}
+
+
+void
+sjl_statement_ended(sjl_job_t *job, const sjl_job_row_t *row)
+{
+    sjl_ask_t  *ask;
+
+    while ((ask = sjl_statement_next(job)) != NULL) {
+        ask->answer(ask->request, row);
+        free(ask);
+    }
+}
+
+
+void
+sjl_statement_again(sjl_job_t *job)
+{
+    sjl_ask_t  *ask;
+
+    while ((ask = sjl_statement_next(job)) != NULL) {
+        sjl_look_statement(job->row.context_id, job->row.statement,
+                           sjl_statement_found, ask);
+    }
+}
+
+
+/* takes one of those that wait; NULL: there is none */
+
+static sjl_ask_t *
+sjl_statement_next(sjl_job_t *job)
+{
+    sjl_ask_t  *ask;
+
+    ask = job->asks;
+
+    if (ask == NULL) {
+        ev_timer_stop(sjl_loop, &job->asked);
+        return NULL;
+    }
+
+    LL_DELETE(job->asks, ask);
+    sjl_statement_asks--;
+
+    return ask;
 }
 
 

@@ -12,6 +12,10 @@ A figure without a reference (memory, say) is yielded with None in its place; it
 
 import statistics
 
+from sparkjob_server import Server
+
+Server.jvm = []         # what is measured starts as its users start it
+
 
 class Goal:
     """text: as in the table; room(ours, reference): by which factor it is met, below 1 when it is not."""

@@ -1,5 +1,6 @@
 """sparkmagic as it comes: its two kernels and its magics, in notebooks that nbclient executes, against a real server and real Spark."""
 
+import base64
 import html
 import json
 import os
@@ -163,7 +164,8 @@ def test_python(server, environment):
         said = n("from pyspark.sql import Row\nspark.conf.get('spark.sql.shuffle.partitions')")
         assert "SparkSession available as 'spark'." in said and said.endswith("'200'"), said
         first = session(server, "pyspark")["id"]
-        said = n('%%configure -f\n{"name": "again", "conf": {"spark.sql.shuffle.partitions": "3"}}')
+        said = n('%%configure -f\n' + json.dumps({"name": "again", "conf": {
+            "spark.sql.shuffle.partitions": "3", "spark.pyspark.python": sys.executable}}))
         own = session(server, "pyspark")
         assert own["id"] != first and own["name"] == "again" and f" {own['id']} " in said, said
         assert n("spark.conf.get('spark.sql.shuffle.partitions')") == "'3'"
@@ -183,10 +185,28 @@ def test_python(server, environment):
         n("%%send_to_spark -i frame -t df")
         assert n("print(word, frame.count())") == "it's 3"
         assert "cat" in n("%%pretty\npets.show()")
+        n("import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\nbars = plt.bar(['cat', 'bird'], [4, 2])")
+        picture = next(output for output in n.outputs("%matplot plt") if "image/png" in output.get("data", {}))
+        assert base64.b64decode(picture["data"]["image/png"]).startswith(b"\x89PNG\r\n\x1a\n")
+        n("import pandas\nframe = pandas.DataFrame({'pet': ['cat', None], 'born': pandas.to_datetime(['2020-02-01', None]), 'legs': [4, None]})")
+        rows = {"pet": "cat", "born": "2020-02-01 00:00:00", "legs": 4.0}, {"pet": None, "born": None, "legs": None}
+        assert shown(server, own, "%json frame") == {"application/json": list(rows)}
+        assert shown(server, own, "%table frame") == {"application/vnd.livy.table.v1+json": {
+            "headers": [{"name": "born", "type": "TIMESTAMP_TYPE"}, {"name": "legs", "type": "DOUBLE_TYPE"}, {"name": "pet", "type": "STRING_TYPE"}],
+            "data": [["2020-02-01 00:00:00", 4.0, "cat"], [None, None, None]]}}
+        assert shown(server, own, "%json frame.legs") == {"application/json": [4.0, None]}
+        assert len(shown(server, own, "%json pandas.DataFrame({'n': range(1001)})")["application/json"]) == 1000
         assert re.search(rf"\b{own['id']}\s+\S+\s+pyspark\s+idle\s", n("%%info"))
         assert log(server, own) in n("%%logs")
         n("%%cleanup -f")
         assert server.get("/livy/sessions")[1]["sessions"] == []
+
+
+def shown(server, session, code):
+    """What a statement shows beside text, of which sparkmagic knows pictures only."""
+    path = f"/livy/sessions/{session['id']}/statements"
+    path += f"/{server.post(path, {'code': code})[1]['id']}"
+    return wait_until("it is over", lambda: server.get(path)[1]["output"], 60)["data"]
 
 
 def has_r():

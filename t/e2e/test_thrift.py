@@ -1,5 +1,6 @@
 """JDBC to a context, on real Spark; clients as people have them are in t/clients."""
 
+import concurrent.futures
 import os
 import signal
 
@@ -46,7 +47,11 @@ def test_who_may_log_in_outlives_the_launcher(server):
     before = shown(server)
     os.kill(server.launcher.pid, signal.SIGKILL)
     server.launcher.wait()
-    server.start_launcher()
+    url = thrift_server.url(server, "j")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        early = pool.submit(thrift_server.login, url, server.user, server.token)
+        server.start_launcher()
+        assert early.result() is None, "who comes while there is no launcher waits for the next one"
     wait_until("the driver is adopted", lambda: server.get("/healthz")[0] == 200 and shown(server) == before)
     check()
     log = server.read("launcher.log")

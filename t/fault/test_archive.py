@@ -1,5 +1,6 @@
 """The archive of classes that drivers share: made once, kept, checked, replaced; its maker killed, hung and failing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,12 @@ import signal
 from sparkjob_server import EXAMPLES, ROOT, Server, alive, wait_until
 
 SHARED = "-XX:SharedArchiveFile="
+
+
+def arguments(pid, context):
+    """Those of the driver of the context with this id; None if it is another process, such as one that makes an archive."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ") as environ, open(f"/proc/{pid}/cmdline") as command:
+        return command.read().split("\0") if "SPARKJOB_CONTEXT=" + context in environ.read().split("\0") else None
 
 
 class Archives(Server):
@@ -39,11 +46,10 @@ class Archives(Server):
         """The archive that a new driver is started with, None: none."""
         before = set(self.drivers())
         self.context(context, **settings)
-        pid = (set(self.drivers()) - before).pop()
-        with open(f"/proc/{pid}/cmdline") as f:
-            words = [word[len(SHARED):] for word in f.read().split("\0") if word.startswith(SHARED)]
+        id = self.get("/contexts/" + context)[1]["id"]
+        words = next(words for pid in set(self.drivers()) - before for words in [arguments(pid, id)] if words)
         self.delete("/contexts/" + context)
-        return words[0] if words else None
+        return next((word[len(SHARED):] for word in words if word.startswith(SHARED)), None)
 
     def wait_used(self):
         return wait_until("an archive is there", self.used, 60)

@@ -550,7 +550,7 @@ def test_an_orderly_end_of_the_launcher_ends_them(server):
         create(c, "sleep")
         said(c, 0, "sleeps")
     server.launcher.send_signal(signal.SIGTERM)
-    assert server.launcher.wait(60) == 0 and not server.drivers()
+    assert server.launcher.wait(60 * PATIENCE) == 0 and not server.drivers()
     server.start_launcher()
     with Channel(server.socket) as c:
         assert get(c, 0)["state"] == "killed"
@@ -567,7 +567,8 @@ def test_a_batch_cannot_have_others_killed(server):
         assert victim.poll() is None and f"or group {victim.pid}, is another one's" in server.read("launcher.log")
     finally:
         for pid in [victim.pid, *server.drivers()]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         victim.wait()
 
 

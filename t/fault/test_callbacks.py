@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 from sparkjob_channel import Channel, Refused
-from sparkjob_server import Server, cpu_seconds, wait_until
+from sparkjob_server import PATIENCE, Server, cpu_seconds, wait_until
 from storage import Disk
 from watchers import compiled
 
@@ -223,7 +223,7 @@ def test_what_a_launcher_could_not_store_at_its_end_is_posted_by_the_next(receiv
             disk.fails("db-write", "*", "error")
             wait_until("its end waits", lambda: "changes wait for the storage" in s.read("launcher.log"))
             s.launcher.terminate()
-        assert s.launcher.wait(60) == 0 and "changes could not be stored" in s.read("launcher.log")
+        assert s.launcher.wait(60 * PATIENCE) == 0 and "changes could not be stored" in s.read("launcher.log")
         disk.works()
         receiver.answers = {}
         got = len(receiver.got)

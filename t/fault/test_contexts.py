@@ -1,6 +1,5 @@
 """Contexts as modules ask for them: early answers, keys, replacement, records and logs; across the launcher's death, too."""
 
-import json
 import os
 import signal
 import tempfile

@@ -89,7 +89,7 @@ def crowd(s, kind, count):
 def reader_that_does_not_read(s, count):
     """So many clients that ask for a large result and do not read it."""
     job = s.run("big", '{"bytes": %d}' % SIZE, cp="j", sync=False)[1]["jobId"]
-    wait_until("the large result is there", lambda: b'"FINISHED"' in s.request("GET", f"/jobs?limit=1")[2], 60)
+    wait_until("the large result is there", lambda: b'"FINISHED"' in s.request("GET", "/jobs?limit=1")[2], 60)
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             c = stack.enter_context(socket.create_connection(("127.0.0.1", s.port)))

@@ -79,8 +79,8 @@ def test_driver_killed_from_outside(server):
     os.kill(server.drivers()[0], signal.SIGKILL)
     job = server.wait_job(job_id, 10)
     assert job["status"] == "ERROR" and "signal 9" in job["result"]["message"]
+    wait_until("its context has ended", lambda: server.get("/contexts/killed")[1]["state"] == "ERROR")
     context = server.get("/contexts/killed")[1]
-    assert context["state"] == "ERROR"
     folder = f"{server.dir}/data/contexts/{context['id']}"
     wait_until("its folder is swept", lambda: set(os.listdir(folder)) <= {"driver.log", "logs"}, 10)
 

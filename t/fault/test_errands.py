@@ -2,6 +2,7 @@
 t/lib/fake_yarn.py."""
 
 import concurrent.futures
+import glob
 import json
 import os
 import re
@@ -42,8 +43,8 @@ class Errands(Sets):
         self.overrides["driver"]["environment"] |= {"SPARKJOB_ERRAND_HOW": self.dir + "/how", "SPARKJOB_ERRAND_LOG": self.dir + "/errands"}
 
     def errands(self):
-        """What each was told, so far."""
-        return [json.loads(line) for line in self.read("errands").splitlines()] if os.path.exists(self.dir + "/errands") else []
+        """What each was told, so far; the last line may not be whole yet."""
+        return [json.loads(line) for line in self.read("errands").split("\n")[:-1]] if os.path.exists(self.dir + "/errands") else []
 
     def left(self, name):
         """An application of a context in client mode that its driver leaves on the cluster."""
@@ -76,7 +77,7 @@ def test_tokens_are_got_with_the_settings_of_the_context(rm):
     with Errands(rm) as s:
         assert s.post(FAR + "&spark.kerberos.access.hadoopFileSystems=hdfs://other&spark.hadoop.fake.tokens=others")[0] == 200
         app = max(rm.submitted)
-        wait_until("its driver has tokens", lambda: os.path.exists(f"{rm.folder}/{app}/tokens"))
+        wait_until("its driver has tokens", lambda: glob.glob(f"{rm.folder}/{app}/tokens") and s.errands())
         told = json.loads(s.errands()[0]["text"])
         assert told["tokens"] == "alice"
         assert told["settings"].items() >= {"spark.hadoop.fake.key": KEY, "spark.kerberos.access.hadoopFileSystems": "hdfs://other"}.items()
@@ -148,6 +149,8 @@ def test_the_next_launcher_sends_another_and_leaves_nothing_of_the_first(rm):
         assert s.post("/contexts/c?cluster=far")[0] == 200
         answer = pool.submit(s.delete, "/contexts/c?force=true")
         first, = wait_until("it is to be killed", s.errands)
+        # else it may hear from the next launcher first that it has to end, and would need no errand
+        rm.submitted[max(rm.submitted)]["process"].send_signal(signal.SIGSTOP)
         s.launcher.kill()
         s.launcher.wait()
         s.start_launcher()

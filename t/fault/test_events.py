@@ -445,6 +445,7 @@ def test_users_who_own_their_contexts_see_only_theirs():
         s.start_nginx()
         s.wait_ready()
         fake.server = s
+        connected(fake)
         users = ("ann", "an", 'b"~~')
 
         def act(state):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from faults import Faults, points
 from sparkjob_channel import Refused
-from sparkjob_server import BUILD, ROOT, alive, wait_until
+from sparkjob_server import BUILD, PATIENCE, ROOT, alive, wait_until
 from test_remote import World, sql
 
 POINTS = {point: fails for point, fails in points("driver-launcher/src").items() if point.startswith("remote.")}
@@ -41,7 +41,7 @@ def test_a_driver_that_is_to_be_killed_is(world, point, action):
         world.channel.create("c")
     wait_until("the fault has struck", lambda: world.faults.struck(slot))
     if action == "kill":
-        assert world.server.launcher.wait(60) == -9
+        assert world.server.launcher.wait(60 * PATIENCE) == -9
         world.channel.close()
         world.start()
     world.faults.disarm()

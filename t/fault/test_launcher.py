@@ -148,5 +148,5 @@ def test_a_log_that_was_moved_away_is_opened_anew(server):
     server.launcher.send_signal(signal.SIGHUP)
     wait_until("there is a new log", lambda: os.path.exists(server.dir + "/launcher.log")
                and "read again" in server.read("launcher.log"))
-    assert server.read("launcher.log.1") == before
+    assert server.read("launcher.log.1").startswith(before)     # a ping may have come
     os.unlink(server.dir + "/launcher.log.1")

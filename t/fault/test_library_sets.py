@@ -56,6 +56,16 @@ def test_what_the_probe_says_is_kept():
         assert s.json("GET", "/library-sets/x")[1]["probe"]["spark"] == "scripted"
 
 
+def test_a_launcher_may_be_nicer_than_its_probes():
+    with Sets("hang") as s, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        os.setpriority(os.PRIO_PROCESS, s.launcher.pid, 15)
+        answer = pool.submit(s.make)
+        pid = wait_until("a JVM looks at it", s.probes)[0]
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 15
+        os.kill(pid, signal.SIGKILL)
+        assert answer.result()[0] == 400
+
+
 def test_a_set_that_cannot_be_used_is_refused():
     with Sets("unusable") as s:
         status, body = s.make()

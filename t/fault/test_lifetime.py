@@ -79,10 +79,10 @@ def test_time_to_live_ends_with_the_last_job(server):
 
 def test_limits_hold_after_adoption(server):
     with Channel(server.socket) as c:
-        c.create("idle", settings={"context-idle-timeout": "1"})
         c.create("ttl", settings={"context-ttl": "4"})
         c.create("busy", settings={"context-idle-timeout": "3", "context-ttl": "3"})
         job = c.submit("sleep", b'{"ms": 600000}', context="busy")
+        c.create("idle", settings={"context-idle-timeout": "1"})        # last, since it must not stop before
         again(server)
     with Channel(server.socket) as c:
         assert state(c, "idle", "FINISHED")["reason"] == "idle for 1 s"
@@ -275,7 +275,7 @@ def test_a_restart_survives_the_launcher():
         s.start_launcher()
         with Channel(s.socket) as c:
             record = create(c)
-            running = c.submit("sleep", b'{"ms": 1000}')
+            running = c.submit("sleep", b'{"ms": 5000}')
             lose(c, s.drivers()[0])
             state(c, "c", "RUNNING")
             wait_until("it runs again", lambda: c.job(running["id"])[0]["state"] == "RUNNING")

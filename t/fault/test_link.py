@@ -582,7 +582,7 @@ def test_a_result_whose_link_breaks_is_sent_again():
         with Channel(s.socket) as c:
             c.create("c")
             job = c.submit("big", body=b'{"bytes": 30000000}')["id"]
-            wait_until("some of it has come", lambda: left(s))
+            wait_until("some of it has come", lambda: left(s), every=0.005)
         s.launcher.kill()
         s.launcher.wait()
         s.start_launcher()

@@ -151,7 +151,7 @@ def test_a_log_that_begins_later(fake):
 
 
 def test_an_empty_log_is_followed_while_the_launcher_is_away():
-    with Server(start=False, location="sparkjob_reply_timeout 300ms; sparkjob_launcher_timeout 300ms;") as s, FakeLauncher(s.socket) as fake:
+    with Server(start=False, location="sparkjob_reply_timeout 1s; sparkjob_launcher_timeout 1s;") as s, FakeLauncher(s.socket) as fake:
         s.start_nginx()
         s.wait_ready()
         fake.server, fake.path_of_log = s, s.dir + "/job.log"

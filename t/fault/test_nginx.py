@@ -255,8 +255,8 @@ def test_what_a_zone_had_no_room_for_is_there_while_it_is_loaded_again():
         wait_until("the zone is full", lambda: "too small for the contexts" in s.read("nginx/logs/error.log"))
         assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}
         fake.silent = (SNAPSHOT,)
-        fake.remove("binary", f"{0:0200}")
         asked = fake.asked[SNAPSHOT]
+        fake.remove("binary", f"{0:0200}")
         wait_until("another snapshot is asked for", lambda: fake.asked[SNAPSHOT] > asked, 10)
         assert {s.get(f"/contexts/{c}")[0] for c in contexts} == {200}
 
@@ -283,6 +283,8 @@ def test_what_another_nginx_was_told_first_is_not_denied():
     with Server(start=False) as s, FakeLauncher(s.socket) as fake:
         s.start_nginx()
         s.wait_ready()
+        connected(s)
+        wait_until("the zone is loaded", lambda: fake.asked[SNAPSHOT] and s.get("/contexts")[0] == 200)
         asked = fake.asked.copy()
         fake.publish = lambda *_: 0
         fake.put_job(job_id(1), payload="none")

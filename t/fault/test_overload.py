@@ -207,7 +207,7 @@ def test_files_that_the_launcher_stores_at_once_are_bounded():
         uploads = [pool.submit(upload, n) for n in range(8)]
         try:
             wait_until("all are on their way", lambda: len(sent) == 8)
-            time.sleep(0.5)
+            time.sleep(2)
         finally:
             s.launcher.send_signal(signal.SIGCONT)
         answers = [u.result() for u in uploads]

@@ -64,6 +64,23 @@ def test_contexts_run_at_the_start_and_once_only():
             assert running(c, "second")["id"] != ids["second"]
 
 
+def test_a_context_whose_driver_dies_before_it_comes_back_is_made_again():
+    with Server(scripted=True, start=False, launcher={"contexts": CONTEXTS}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            ids = {name: running(c, name)["id"] for name in CONTEXTS}
+        drivers = s.drivers()
+        for pid in drivers:
+            os.kill(pid, signal.SIGSTOP)
+        again(s)
+        with Channel(s.socket) as c:
+            assert {name: c.context(name)["id"] for name in CONTEXTS} == ids
+            for pid in drivers:
+                os.kill(pid, signal.SIGKILL)
+            for name in CONTEXTS:
+                wait_until(f"{name} is another one", lambda: running(c, name)["id"] != ids[name])
+
+
 def test_reset_brings_them_back_if_asked():
     with Server(scripted=True, start=False, launcher={"contexts": CONTEXTS}) as s:
         s.start_launcher()

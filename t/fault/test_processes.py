@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from sparkjob_server import EXAMPLES, Server, alive, wait_until
+from sparkjob_server import EXAMPLES, PATIENCE, Server, alive, wait_until
 
 
 def scripted(**more):
@@ -60,7 +60,7 @@ def test_driver_that_died_while_the_launcher_was_away():
         os.kill(s.drivers()[0], signal.SIGKILL)
         s.start_launcher()
         assert s.wait_job(job_id, 20)["status"] == "ERROR"
-        assert s.get("/contexts/c")[1]["state"] == "ERROR"
+        wait_until("its context has ended", lambda: s.get("/contexts/c")[1]["state"] == "ERROR")
         s.context("c")
 
 
@@ -70,7 +70,7 @@ def test_at_exit_leave_keeps_drivers_for_the_next_launcher():
         drivers = s.drivers()
         job_id = s.run("sleep", '{"ms": 2000}', sync=False)[1]["jobId"]
         s.launcher.terminate()
-        assert s.launcher.wait(60) == 0
+        assert s.launcher.wait(60 * PATIENCE) == 0
         assert s.drivers() == drivers
         s.overrides["at_exit"] = "stop"
         s.start_launcher()
@@ -79,7 +79,7 @@ def test_at_exit_leave_keeps_drivers_for_the_next_launcher():
 
 
 def test_launcher_absent_is_503_with_retry_after_and_comes_back():
-    with scripted(location="sparkjob_launcher_timeout 500ms;") as s:
+    with scripted(workers=1, location="sparkjob_launcher_timeout 500ms;") as s:
         prepared(s)
         s.launcher.kill()
         s.launcher.wait()
@@ -166,7 +166,7 @@ def test_a_second_launcher_on_the_same_data_is_refused():
     with scripted() as s:
         first = s.launcher
         s.start_launcher()
-        assert s.launcher.wait(60) != 0
+        assert s.launcher.wait(60 * PATIENCE) != 0
         assert "in use" in s.read("launcher.log") + s.read("launcher.out") or "lock" in s.read("launcher.log") + s.read("launcher.out")
         s.launcher = first
         assert s.get("/healthz")[0] == 200

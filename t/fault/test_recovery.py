@@ -506,6 +506,7 @@ def test_a_deletion_that_comes_again_spares_what_came_later():
             c.create("c")
             c.ask("binary-put", {"name": "b", "type": "Jar", "user": ""}, b"PK\3\4 b")
             c.ask("cluster-put", {"name": "k", "create": True, "user": ""}, b'{"master": "local"}')
+        with Channel(s.socket) as c:            # only so long after a channel's hello a deletion may have been asked for before
             for message, name in ("context-delete", "c"), ("binary-delete", "b"), ("cluster-delete", "k"):
                 with pytest.raises(Refused) as why:
                     c.ask(message, {"name": name, "asked": before})

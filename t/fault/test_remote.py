@@ -16,7 +16,7 @@ import driver_link
 import pytest
 from fake_standalone import FakeStandalone
 from sparkjob_channel import HEADER, NAMES, TYPES, Channel, Refused
-from sparkjob_server import Server, alive, free_port, wait_until
+from sparkjob_server import PATIENCE, Server, alive, free_port, wait_until
 
 
 class Wire:
@@ -535,7 +535,7 @@ def test_a_cluster_that_starts_it_once_more_gets_two_of_which_one_ends(world):
     world.channel.create("c")
     driver = world.drivers()[0]
     second = driver.run()
-    assert second.wait(60) == 0, "it was told to stop"
+    assert second.wait(60 * PATIENCE) == 0, "it was told to stop"
     assert json.loads(world.run("pid")[1]) == driver.process.pid
 
 

@@ -383,7 +383,7 @@ except ConnectionError:
 @ROOT_ONLY
 def test_token_of_a_driver_is_of_no_use_to_another_user():
     """Bob has spied on Alice's driver before it said hello."""
-    command = "import os, time\nopen('spied', 'w').write(input())\nos.chmod('spied', 0o644)\ntime.sleep(60)"
+    command = "import os, time\nopen('heard', 'w').write(input())\nos.chmod('heard', 0o644)\nos.rename('heard', 'spied')\ntime.sleep(60)"
     with Users(scripted=True, launcher={"driver": {"command": ["/usr/bin/python3", "-c", command]}}) as s:
         assert s.post("/contexts/a?async=true")[0] == 202
         assert s.post(f"/contexts/b?async=true&run-as={BOB}")[0] == 202
@@ -794,7 +794,7 @@ def test_group_limits_all_processes_of_a_context_together():
             assert s.run("processes", '{"count": 100}')[1]["result"][0] < 20
             code, body = s.run("memory", '{"mib": 1000}')
             assert code == 200 and body["status"] == "ERROR" and "signal 9" in str(body), body
-            assert s.get("/contexts/c")[1]["state"] == "ERROR"
+            wait_until("its context has ended", lambda: s.get("/contexts/c")[1]["state"] == "ERROR")
     finally:
         os.rmdir(folder)
 

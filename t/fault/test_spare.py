@@ -7,7 +7,7 @@ import os
 import signal
 
 from sparkjob_channel import Channel
-from sparkjob_server import EXAMPLES, ROOT, Server, alive, wait_until
+from sparkjob_server import EXAMPLES, PATIENCE, ROOT, Server, alive, wait_until
 from test_security import hello
 
 
@@ -180,7 +180,7 @@ def test_a_spare_that_does_not_come_is_given_up():
 
 
 def test_a_spare_that_hangs_is_given_up():
-    with Spares(driver={"hang_timeout": 1}) as s:
+    with Spares(driver={"hang_timeout": 3}) as s:
         spare, = s.wait_spares()
         os.kill(spare, signal.SIGSTOP)
         s.context("c")
@@ -202,7 +202,7 @@ def test_a_spare_that_dies_when_it_is_assigned_costs_no_context():
 
 def test_spares_that_fail_are_throttled():
     with Spares(how="fail") as s:
-        wait_until("two have failed", lambda: s.said("a spare driver has failed") == 2, 60)
+        wait_until("two have failed", lambda: s.said("a spare driver has failed") >= 2, 60)
         assert "is no good spare" in s.read("launcher.log")
         s.context("c")
         assert s.run("noop")[0] == 200
@@ -288,7 +288,7 @@ def test_spares_end_with_the_launcher_also_when_drivers_are_left():
         assert s.pid() == first
         spare, = s.wait_spares()
         s.launcher.send_signal(signal.SIGTERM)
-        assert s.launcher.wait(30) == 0
+        assert s.launcher.wait(30 * PATIENCE) == 0
         assert not alive(spare) and alive(first)
         s.overrides["at_exit"] = "stop"
         s.start_launcher()

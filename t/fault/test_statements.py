@@ -99,6 +99,60 @@ def test_a_context_is_a_session_and_a_statement_is_a_job(server):
         assert refused(c, "context-get", {"session": adhoc["context"]})[0] == "no-such-context"
 
 
+def ask(c, number):
+    """The stream of a question for a statement of session 0, to be waited for."""
+    return c.send("statement-get", {"session": "0", "statement": number})
+
+
+def test_who_asks_for_a_young_statement_is_told_its_end():
+    with launcher(livy={"wait": 10000}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            session(c)
+            for code, state in (("sleep 300", "FINISHED"), ("exit 3", "ERROR")):
+                number = submit(c, 0, code)["statement"]
+                asked = [ask(c, number) for _ in range(3)]
+                assert [c.wait(stream)[0]["record"]["state"] for stream in asked] == [state] * 3
+
+            session(c, "next")
+            number = submit(c, "next", "sleep 60000")["statement"]
+            asked = c.send("statement-get", {"session": "next", "statement": number})
+            with Channel(s.socket) as other:        # goes away, and is not missed
+                other.send("statement-get", {"session": "next", "statement": number})
+                assert listed(other, "next")[1] == number + 1
+            assert c.ask("statement-code", {"session": "next", "statement": number})[1] == b"sleep 60000"
+            c.ask("statement-cancel", {"session": "next", "statement": number})
+            assert c.wait(asked)[0]["record"]["state"] == "KILLED"
+
+
+@pytest.mark.parametrize("wait", [0, 2000])
+def test_who_asks_for_an_older_statement_is_answered_at_once(wait):
+    with launcher(livy={"wait": wait}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            session(c)
+            running, waiting = submit(c, 0, "sleep 60000"), submit(c, 0, "runs")
+            for statement, states in ((running, ("STARTED", "RUNNING")), (waiting, ("STARTED",))):
+                assert get(c, 0, statement["statement"])[0]["state"] in states
+                assert time.time() * 1000 >= statement["start"] + wait
+            began = time.monotonic()
+            for _ in range(50):
+                assert get(c, 0, waiting["statement"])[0]["state"] == "STARTED"
+            assert time.monotonic() - began < 50        # 100 s, did they wait for as long as the first one
+
+
+def test_no_more_wait_for_a_statement_than_can_be_answered_at_once():
+    with launcher(livy={"wait": 10000}, limits={"channel_bytes": 2 << 20}) as s:
+        s.start_launcher()
+        with Channel(s.socket) as c:
+            session(c)
+            submit(c, 0, "sleep 60000")
+            asked = [ask(c, 0) for _ in range(100)]
+            wait_until("most are answered", lambda: sum(map(c.answered, asked)) >= 90, 1)
+            c.ask("statement-cancel", {"session": "0", "statement": 0})
+            assert {c.wait(stream)[0]["record"]["state"] for stream in asked} <= {"STARTED", "RUNNING", "KILLED"}
+
+
 def test_statements_run_one_at_a_time_in_their_order(server):
     with Channel(server.socket) as c:
         session(c)
@@ -172,7 +226,7 @@ def test_what_is_wrong_with_a_request_is_named(server):
 
 def test_statements_wait_for_their_session_to_start(server):
     with Channel(server.socket) as c:
-        session(c, early=True, settings={"script.start": "slow:300"})
+        session(c, early=True, settings={"script.start": "slow:2000"})
         assert submit(c, 0, "1 + 1")["state"] == "STARTED"
         assert output(c, 0, 0)["status"] == "ok"
         session(c, early=True, settings={"script.start": "hang"})
@@ -434,7 +488,7 @@ def test_a_launcher_that_dies_loses_no_statement_and_runs_none_twice(server, tmp
         session(c)
         session(c)
         run(c, 0, "set one")
-        slow = submit(c, 0, "sleep 1500")
+        slow = submit(c, 0, "sleep 4000")
         waiting = [submit(c, 0, "get" + pad) for _ in range(3)]
         until(c, 0, 1, "RUNNING")
     kill_launcher(server)
@@ -523,7 +577,8 @@ def test_no_statement_runs_again_in_another_driver(server, tmp_path):
         # what was defined is gone with it, and what comes now waits for the next one; jobs run again
         assert run(c, 0, "get")["ename"] == "NameError"
         assert c.context("session-0")["state"] == "RUNNING"
-        wait_until("the job runs again", lambda: c.job(job["id"])[0]["state"] == "RUNNING")
+        wait_until("the job has begun again", lambda: (tmp_path / "runs").read_text().count(f"begin {job['id']}") == 2)
+        assert c.job(job["id"])[0]["state"] == "RUNNING"
     began = (tmp_path / "runs").read_text()
     assert began.count(f"begin {running['id']}") == 1 and began.count(f"begin {job['id']}") == 2
     assert cancelled["id"] not in began and waits["id"] not in began

@@ -3,7 +3,6 @@ launcher goes on as soon as the disk does."""
 
 import contextlib
 import hashlib
-import http.client
 import json
 import os
 import random
@@ -35,7 +34,8 @@ def restart(server, kill=False):
     if kill:
         server.launcher.kill()
         for pid in server.drivers():
-            os.kill(pid, 9)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
     else:
         server.launcher.terminate()
     server.launcher.wait(240)
@@ -404,7 +404,7 @@ def test_what_is_there_can_be_read_from_a_full_file_system(small):
 
     assert statement("first")[0] == 201
     wait_until("it has run", lambda: small.get(statements + "/0")[1]["state"] == "available")
-    assert statement("sleep 500")[0] == 201
+    assert statement("sleep 3000")[0] == 201
     fill(small)
     wait_until("its end waits for the storage", lambda: small.get("/healthz")[0] == 507)
     for _ in range(3):

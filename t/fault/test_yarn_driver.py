@@ -69,7 +69,7 @@ def test_a_driver_is_submitted_and_told_in_secret(server, rm, context):
     assert told["mode"] == 0o600 and len(secret) == 64
     assert secret not in json.dumps([properties, told["arguments"]])
     folder = f"{server.dir}/data/contexts/{report['id']}"
-    assert not [f for f in os.listdir(folder) if f.startswith("sparkjob-")]
+    wait_until("its files have gone with the submitter", lambda: not [f for f in os.listdir(folder) if f.startswith("sparkjob-")])
     assert "a line of the submitter's" in server.request("GET", "/contexts/c/log")[2].decode()
 
 
@@ -133,7 +133,7 @@ def test_who_acts_for_another_user_is_submitted_with_tickets_and_without_the_key
             assert (told["user"], told["tickets"]) == (user, user and "of me@REALM\n")
             assert [told["properties"].get("spark.kerberos." + name) for name in ("principal", "keytab")] == (
                 [None, None] if user else ["me@REALM", str(keytab)])
-            assert not glob.glob(f"{s.dir}/data/contexts/*/ticket"), "they end with the submission"
+            wait_until("tickets have gone with the submitter", lambda: not glob.glob(f"{s.dir}/data/contexts/*/ticket"))
             assert s.json("DELETE", path.split("?")[0], "", {"X-User": "bob"})[0] == 200
 
 

@@ -99,7 +99,7 @@ sub import {
         run_server
         launcher stop_launcher kill_launcher start_launcher launcher_pid
         http http_start http_finish upload context wait_for wait_job expect_log
-        saved json_like drivers test_dir http_port
+        saved json_like drivers test_dir http_port master_pid worker_pids
     );
 
     # a test that is interrupted, or whose reader goes away, cleans up, too
@@ -232,6 +232,16 @@ sub drivers {
                   && slurp("/proc/$_/environ")
                      =~ m{SPARKJOB_SOCKET=\Q$Dir/$name\E\b} } processes();
 }
+
+# Process ids of nginx.
+
+sub master_pid {
+    my ($pid) = slurp(Test::Nginx::Socket::server_root() . '/logs/nginx.pid')
+                =~ /(\d+)/ or die 'nginx has no pid';
+    return $pid;
+}
+
+sub worker_pids { split ' ', `ps -o pid= --ppid @{[master_pid()]}` }
 
 # A line of a log that would be a fault, but not in this test.
 

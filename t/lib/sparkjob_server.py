@@ -31,6 +31,7 @@ MODULE = os.environ.get("SPARKJOB_MODULE", os.path.join(BUILD, "ngx_http_sparkjo
 NGINX = os.environ.get("TEST_NGINX_BINARY", "/usr/sbin/nginx")
 SPARK_HOME = os.environ.get("SPARK_HOME", os.path.join(BUILD, "spark"))
 EXAMPLES = os.path.join(BUILD, "sparkjob-examples.jar")
+CLASSES = os.path.join(BUILD, "driver", "classes.jsa")
 
 
 def job_api(spark_home):
@@ -51,14 +52,19 @@ OUR_FAULT = re.compile(
 # ports that were given: most are taken later only, and of some dozens two would be the same now and then
 given_ports = set()
 
+# of those who test side by side, each has its own
+PART, PARTS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
 
 def free_port():
     """A TCP port on 127.0.0.1 that nobody has, of those that the system gives to no client meanwhile; each is given once."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         end = int(f.read().split()[0])
+    span = (end - 10000) // PARTS
+    first = 10000 + PART * span
     for _ in range(100):
         with socket.socket() as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", random.SystemRandom().randrange(10000, end) if end > 12000 else 0))
+            s.bind(("127.0.0.1", random.SystemRandom().randrange(first, first + span) if span > 2000 else 0))
             port = s.getsockname()[1]
             if port not in given_ports:
                 given_ports.add(port)
@@ -136,6 +142,9 @@ class Whole:
 
 class Server(Whole):
     launcher_file = LAUNCHER
+    # drivers of tests live for seconds: one archive of classes for all (class_archive.py), without which they are slower
+    # and nothing else, and the compiler that is quick itself
+    jvm = [f"-XX:SharedArchiveFile={CLASSES}", "-Xlog:cds*=off", "-XX:TieredStopAtLevel=1"]
 
     def __init__(self, scripted=False, workers=2, launcher=None, nginx="", http="", location="", locations="", zone="", listen="",
                  start=True):
@@ -174,7 +183,7 @@ class Server(Whole):
             "data_dir": self.dir + "/data",
             "channel": {"socket": self.socket, "mode": "0666", "users": ["www-data", "nobody"]},
             "log": {"file": self.dir + "/launcher.log", "level": "debug"},
-            # making an archive of classes takes most of a minute of a CPU: for those who look at that
+            # making an archive of classes takes a minute of a CPU: for those who look at that
             "driver": {"home": BUILD + "/driver", "spark_home": SPARK_HOME, "archive": "off",
                        "start_timeout": 60 * PATIENCE, "environment": {"SPARK_LOCAL_IP": "127.0.0.1"}},
             "context_settings": {"spark.master": "local[2]"},
@@ -188,6 +197,9 @@ class Server(Whole):
                 config[name] = {**config[name], **value}
             else:
                 config[name] = value
+        driver = config["driver"]
+        if not self.scripted and driver["archive"] == "off":
+            driver["options"] = [*self.jvm, *driver.get("options", ["-Xmx1g"])]
         return config
 
     def start_launcher(self):
@@ -277,6 +289,8 @@ http {{
                 problems.append(f"{name} did not stop on SIGTERM")
                 process.kill()
                 process.wait()
+        with contextlib.suppress(AssertionError):       # a driver was waited for, its children were only signalled
+            wait_until("all have ended", lambda: not self.drivers(), 1)
         for pid in self.drivers():
             problems.append(f"driver {pid} was left")
             with contextlib.suppress(OSError):

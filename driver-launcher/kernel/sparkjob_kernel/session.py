@@ -9,8 +9,9 @@ import urllib.parse
 
 from sparkjob_kernel.server import ServerError
 
-# a statement is asked for so often, before its events are followed: most end before that
+# a statement is asked for so often, or for so long, before its events are followed: most end before that
 _FIRST = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.1)
+_SOON = sum(_FIRST)
 _LATER = 0.5
 _STARTING = ("not_started", "starting", "recovering")
 _OVER = ("shutting_down", "error", "dead", "killed", "success")
@@ -146,6 +147,7 @@ class Session:
 
     def _wait(self, statement, job, progress):
         pauses = iter(_FIRST)
+        end = time.monotonic() + _SOON
         path = "/statements/%d" % statement["id"]
         while True:
             found = self._ask("GET", path)[0]
@@ -157,7 +159,7 @@ class Session:
                 # by us, or with its session
                 self._check_alive()
                 return None
-            pause = next(pauses, None)
+            pause = next(pauses, None) if time.monotonic() < end else None
             if pause is None:
                 self._follow(job, progress)
             time.sleep(pause if pause is not None else 0.01)

@@ -56,6 +56,7 @@ def statement(*states):
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(module, "_SOON", 3600)
 
 
 def test_a_session_of_ones_own_has_what_was_configured():

@@ -43,7 +43,9 @@ _JSON = "application/json"
 _TABLE = "application/vnd.livy.table.v1+json"
 _PNG = "image/png"
 
+# of what Spark has yet to compute, and of what pandas has in memory
 _SAMPLE_ROWS = 10
+_PANDAS_ROWS = 1000
 
 # the driver has to hold what is shown
 _ANSWER_MAX = 64 * 1024 * 1024
@@ -215,8 +217,19 @@ class Session:
 
 
 def _sample(value):
-    """Of what Spark has yet to compute the first rows."""
-    return value.take(_SAMPLE_ROWS) if type(value).__module__.startswith("pyspark.") and hasattr(value, "take") else value
+    """Of data of Spark and of pandas, and of pandas on Spark, the first rows."""
+    home, frame = type(value).__module__.partition(".")[0], hasattr(value, "iloc")
+    if home == "pyspark" and frame:
+        return _of_pandas(value.head(_SAMPLE_ROWS).to_pandas())
+    if home == "pyspark" and hasattr(value, "take"):
+        return value.take(_SAMPLE_ROWS)
+    return _of_pandas(value.iloc[:_PANDAS_ROWS]) if home == "pandas" and frame else value
+
+
+def _of_pandas(value):
+    """Rows with names of a frame, else values; what is missing, for which pandas has several words, is None."""
+    value = value.astype(object).where(value.notna(), None)
+    return value.rename(columns=str).to_dict("records") if hasattr(value, "columns") else value.tolist()
 
 
 _KINDS = (

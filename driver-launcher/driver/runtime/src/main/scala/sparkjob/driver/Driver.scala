@@ -130,6 +130,7 @@ class Driver(surroundings: Surroundings) extends LinkOwner {
           sent.foreach(_.tellAgain())
           contextPath.askAgain()
           files.foreach(_.askAgain())
+          logins.askAgain()
           ready.foreach(link.send)
           status.foreach(_.tellAgain())
           jobs.tellAgain()

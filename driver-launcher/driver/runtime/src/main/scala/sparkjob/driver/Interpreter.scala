@@ -33,6 +33,9 @@ trait Interpreter {
    */
   def execute(statement: Statement): Output
 
+  /** Why it takes no statements any longer; known before anybody is told that it has died. */
+  def gone: Option[String] = None
+
   /** Ends code that does not heed that it is interrupted, where that can be done. */
   def force(): Unit = {}
 

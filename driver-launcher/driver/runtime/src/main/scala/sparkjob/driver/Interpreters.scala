@@ -52,19 +52,20 @@ class Interpreters(
   // guarded by itself
   private val made = mutable.HashMap.empty[String, CompletableFuture[Interpreter]]
 
-  // guarded by made: why those have ended of which no statement has told
+  // guarded by made: why those have ended of which no statement has told yet
   private val lost = mutable.HashMap.empty[String, String]
 
   /** Runs a statement, and tells what it came to. */
   def execute(kind: String, statement: Statement): Output = {
-    Try(get(kind).get()) match {
+    val future = get(kind)
+    Try(future.get()) match {
       case Success(interpreter) =>
         try {
           binaries.interpret(interpreter.execute(statement)).behind(toTell(kind, statement))
         } catch {
           case e: ResultException => Wrong("Error", e.getMessage)
           case e: InterpreterDiedException =>
-            toTell(kind, statement)
+            told(kind, future, statement)
             Wrong("Error", s"Interpreter died:\n${e.getMessage}$Lost")
         }
       case Failure(e: ExecutionException) =>
@@ -81,6 +82,17 @@ class Interpreters(
   private def toTell(kind: String, statement: Statement): String = {
     val why = if (statement.cancelled()) None else made.synchronized(lost.remove(kind))
     why.map(_ + Lost + "\n").getOrElse("")
+  }
+
+  /** The statement tells that its interpreter has ended, so none after it has to. */
+  private def told(
+      kind: String,
+      dead: CompletableFuture[Interpreter],
+      statement: Statement): Unit = if (!statement.cancelled()) made.synchronized {
+    if (made.get(kind).contains(dead)) {
+      made.remove(kind)
+    }
+    lost.remove(kind)
   }
 
   /** Code may refer to these jars, too, which `binaries` has; what is made later finds them there. */
@@ -116,9 +128,12 @@ class Interpreters(
     }
   }
 
-  /** The interpreter, perhaps in the making; where that failed it is tried again. */
+  /** The interpreter, perhaps in the making; where that failed, or it has ended, a new one. */
   private def get(kind: String): CompletableFuture[Interpreter] = made.synchronized {
-    made.get(kind).filterNot(_.isCompletedExceptionally).getOrElse {
+    val old = made.get(kind).filterNot(_.isCompletedExceptionally)
+    val gone = old.filter(_.isDone).flatMap(_.get().gone)
+    gone.foreach(lost.put(kind, _))
+    old.filter(_ => gone.isEmpty).getOrElse {
       val future = new CompletableFuture[Interpreter]
       made.put(kind, future)
       val thread = new Thread(() => make(kind, future), s"sparkjob-make-$kind")
@@ -142,14 +157,8 @@ class Interpreters(
     }
   }
 
-  private def ended(kind: String, why: String): Unit = {
-    made.synchronized {
-      made.remove(kind)
-      lost.put(kind, why)
-    }
-    if (kind == this.kind) {
-      died(why)
-    }
+  private def ended(kind: String, why: String): Unit = if (kind == this.kind) {
+    died(why)
   }
 
   private def scala(): Interpreter = {

@@ -118,9 +118,9 @@ class LauncherFiles(folder: Path, link: Link) {
       Files.move(file, question.target, StandardCopyOption.ATOMIC_MOVE)
       question.answer.complete(question.target)
     } catch {
-      case NonFatal(e) => question.answer.completeExceptionally(e)
-    } finally {
-      Files.deleteIfExists(file)
+      case NonFatal(e) =>
+        Files.deleteIfExists(file)
+        question.answer.completeExceptionally(e)
     }
   }
 }

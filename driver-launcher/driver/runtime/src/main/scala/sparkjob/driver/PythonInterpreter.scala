@@ -15,14 +15,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 /**
  * Code of Python, run by a process of its own that has attached to the context; see interpreter.py.
  *
- * @param max  how many bytes a statement may show
- * @param gone called with the reason when the process has ended
+ * @param max   how many bytes a statement may show
+ * @param ended called with the reason when the process has ended
  */
-class PythonInterpreter(workers: PythonWorkers, max: Int, gone: String => Unit)
+class PythonInterpreter(workers: PythonWorkers, max: Int, ended: String => Unit)
   extends Interpreter {
   import PythonInterpreter._
 
-  private val worker = workers.interpreter(_.reason.foreach(gone))
+  private val worker = workers.interpreter(_.reason.foreach(ended))
 
   override def execute(statement: Statement): Output = {
     val answers = enroll(statement.id)
@@ -53,7 +53,9 @@ class PythonInterpreter(workers: PythonWorkers, max: Int, gone: String => Unit)
   }
 
   private def enroll(id: String): BlockingQueue[PythonAnswer] = worker.enroll(id)
-    .getOrElse(throw new InterpreterDiedException("The Python process has ended"))
+    .getOrElse(throw new InterpreterDiedException(gone.get))
+
+  override def gone: Option[String] = worker.reason
 
   override def stop(): Unit = worker.end("the session ends")
 }

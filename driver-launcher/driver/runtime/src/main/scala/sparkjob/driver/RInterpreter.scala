@@ -21,9 +21,9 @@ import org.slf4j.LoggerFactory
  *
  * @param max    how many bytes a statement may show
  * @param folder for the file that R runs
- * @param gone   called with the reason when the process has ended
+ * @param ended  called with the reason when the process has ended
  */
-class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Unit)
+class RInterpreter(sc: SparkContext, max: Int, folder: Path, ended: String => Unit)
   extends Interpreter {
   import RInterpreter._
 
@@ -41,7 +41,7 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
   private val turn = new Semaphore(1)
 
   private def start(): RWorker = {
-    val worker = new RWorker(command, script(folder), ended)
+    val worker = new RWorker(command, script(folder), over)
     val answer = worker.await(worker.ask("start", bytes(command.library.getPath),
       bytes(spark.port.toString), bytes(spark.secret), bytes(spark.timeout.toString))).map(text)
     if (answer.head != "ready") {
@@ -53,9 +53,9 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
     worker
   }
 
-  private def ended(why: String): Unit = {
+  private def over(why: String): Unit = {
     if (ready) {
-      gone(why)
+      ended(why)
     }
     // which waits for calls that go on
     Processes.daemon(() => spark.close(), "sparkjob-r-close").start()
@@ -94,6 +94,8 @@ class RInterpreter(sc: SparkContext, max: Int, folder: Path, gone: String => Uni
       join()
     }
   }
+
+  override def gone: Option[String] = worker.reason
 
   override def force(): Unit =
     worker.end("it was ended, since a statement that was cancelled did not end")

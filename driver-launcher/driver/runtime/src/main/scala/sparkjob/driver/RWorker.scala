@@ -101,10 +101,13 @@ class RWorker(command: RCommand, script: Path, ended: String => Unit) {
   private def told(number: Int, answer: Option[Seq[Array[Byte]]]): Option[Seq[Array[Byte]]] = {
     val fields = answer.getOrElse {
       answers.add(None)
-      throw new InterpreterDiedException(synchronized(gone).get)
+      throw new InterpreterDiedException(reason.get)
     }
     if (new String(fields.head, UTF_8) == number.toString) Some(fields.tail) else None
   }
+
+  /** Why the process has ended, if it has. */
+  def reason: Option[String] = synchronized(gone)
 
   /** Has the code that runs end, and the processes that it waits for; may have to be done again. */
   def interrupt(): Unit = {

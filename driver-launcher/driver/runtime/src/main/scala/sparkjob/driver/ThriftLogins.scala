@@ -18,19 +18,22 @@ import org.slf4j.LoggerFactory
 class ThriftLogins(link: Link) {
   import ThriftLogins._
 
-  private val waiting = new ConcurrentHashMap[String, CompletableFuture[Option[String]]]
+  private class Question(val frame: Frame) {
+    val answer = new CompletableFuture[Option[String]]
+  }
+
+  private val waiting = new ConcurrentHashMap[String, Question]
   private val number = new AtomicLong
 
   /** Why not; None: they may. */
   def wrong(user: String, token: String): Option[String] = {
     val key = number.incrementAndGet().toString
-    val answer = new CompletableFuture[Option[String]]
-    waiting.put(key, answer)
+    val question = new Question(Frame(Message.Login, 0, 0,
+      Json.bytes(Json.obj().put("key", key).put("user", user).put("token", token)), Frame.Nothing))
+    waiting.put(key, question)
     try {
-      link.send(Frame(Message.Login, 0, 0,
-        Json.bytes(Json.obj().put("key", key).put("user", user).put("token", token)),
-        Frame.Nothing))
-      answer.get(Patience, SECONDS)
+      link.send(question.frame)
+      question.answer.get(Patience, SECONDS)
     } catch {
       case _: TimeoutException => Some("the launcher does not answer")
     } finally {
@@ -38,11 +41,14 @@ class ThriftLogins(link: Link) {
     }
   }
 
-  /** The launcher has answered. */
+  /** To be called when the link has come back. */
+  def askAgain(): Unit = waiting.values.forEach(question => link.send(question.frame))
+
+  /** The launcher has answered, maybe for the second time. */
   def told(meta: ObjectNode): Unit = {
-    val answer = waiting.get(Json.string(meta, "key"))
-    if (answer != null) {
-      answer.complete(Option(meta.get("error")).map(_.asText))
+    val question = waiting.get(Json.string(meta, "key"))
+    if (question != null) {
+      question.answer.complete(Option(meta.get("error")).map(_.asText))
     }
   }
 }

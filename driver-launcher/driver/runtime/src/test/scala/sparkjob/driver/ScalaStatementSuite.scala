@@ -226,7 +226,7 @@ class ScalaStatementSuite {
     val rows = "range(1000000000) a join range(1000000) b on a.id % 7 = b.id % 3"
     val id = launcher.beginStatement("sql", s"select count(*) from $rows")
     assertEquals(Message.Started, launcher.receive().kind)
-    Thread.sleep(500)
+    Thread.sleep(2000)
     launcher.send(Message.Kill, Json.obj().put("id", id))
     val told = launcher.receive()
     assertEquals("KILLED", told.state)

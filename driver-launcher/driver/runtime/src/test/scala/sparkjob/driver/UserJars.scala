@@ -72,7 +72,7 @@ object UserJars {
         val futures = Seq(1, 2).map { _ =>
           Future(rows.map(row => (row.n % 2, row)).groupByKey().map(_._2.head).collect())(threads)
         }
-        val inThreads = futures.flatMap(future => Await.result(future, 60.seconds))
+        val inThreads = futures.flatMap(future => Await.result(future, 300.seconds))
         threads.shutdown()
         (collected.toSeq ++ seen.value ++ inThreads).map(_.version).distinct
       }
@@ -304,12 +304,15 @@ object UserJars {
       }
     }
 
-    /** How many Spark jobs there are, at the least within half a second. */
+    /** 0 once there are no Spark jobs: what is not cancelled lasts a minute. */
     object Counts extends Valid {
-      def runJob(sc: SparkContext, config: Config): Any = (1 to 50).map { _ =>
-        Thread.sleep(10)
-        sc.statusTracker.getActiveJobIds().length
-      }.min
+      def runJob(sc: SparkContext, config: Config): Any = {
+        val counts = Iterator.fill(3000) {
+          Thread.sleep(10)
+          sc.statusTracker.getActiveJobIds().length
+        }
+        counts.find(_ == 0).getOrElse(1)
+      }
     }
 
     /** Works with what a statement has shared. */
