@@ -52,6 +52,48 @@ class ScalaStatementSuite {
   }
 
   /** With Scala 2.12 it is this driver that does it. */
+  @Test def collectionsAreShownAsScalaShowsThem(): Unit = {
+    assumeTrue(scala.util.Properties.versionNumberString.startsWith("2.12"))
+    val values = """
+      Seq(1, "", null, " a", 'c', 1.5, "a\nb")
+      List.fill(300)(1)
+      Nil
+      (1, Seq(2))
+      Tuple1(1)
+      Map(1 -> (2, " "), 2 -> (3, ""))
+      scala.collection.mutable.HashMap(1 -> List(null))
+      Seq(1 -> 2)
+      Set(Set(), Set(1))
+      Array(Array(1, 2), Array())
+      Array("", null)
+      Array((), ())
+      Array.fill(2)(Option(Seq("")))
+      1 to 3
+      Vector(1L to 2L)
+      List(1).view
+      Stream.from(1)
+      scala.collection.immutable.TreeMap(1 -> "")
+      " wrapped": Seq[Char]
+      Iterator(1)
+      Left(List(""))
+      java.util.Arrays.asList("", 1)
+      scala.collection.JavaConverters.asScalaBuffer(java.util.Arrays.asList(""))
+      new scala.collection.mutable.PriorityQueue[Int]
+      scala.collection.mutable.BitSet(1)
+      Seq(spark.range(1).toDF)
+      scala.collection.mutable.WrappedArray.make(Array(""))
+      new StringBuilder("")
+      List(1).toIterable
+      List(1).par"""
+    val scalas = "print(\"= \" + scala.runtime.ScalaRunTime.replStringOf(value, 1000))"
+    def shown(code: String) = text(code).split(" ?= ?", 2)(1).take(700)
+    for (value <- values.trim.split("\n *")) {
+      val ours = shown(s"val value = $value")
+      assertEquals(value, shown(scalas), ours)
+    }
+  }
+
+  /** With Scala 2.12 it is this driver that does it. */
   @Test def definitionsAreShownAsScalaShowsThem(): Unit = {
     assumeTrue(scala.util.Properties.versionNumberString.startsWith("2.12"))
     assertEquals("d1: (n: Int)Int\n", text("def d1(n: Int) = n + 1"))
@@ -295,7 +337,7 @@ class ScalaStatementSuite {
       assertEquals(told.toString.take(1000), why, told.path("evalue").asText)
       assertEquals("Error", told.get("ename").asText)
     }
-    text("val much = \"j\" * 1000000; val more = Seq.fill(70)(much)")
+    text("val much = \"j\" * 1000000; def more = Seq.fill(70)(much)")
     assertRefused("spark", "%json more")
     assertRefused("spark", "%table more")
     assertEquals(60, output("val fits = more.take(60)\n%json fits").at("/data/application~1json").size)
@@ -306,6 +348,18 @@ class ScalaStatementSuite {
     val rows = launcher.state("sql", "select id, repeat('x', 1000000) as r from range(0, 60, 1, 3)").json
     assertEquals(0 until 60, (0 until 60).map(rows.at("/data/application~1json/data").get(_).get(0).asInt))
     assertEquals(1000000, rows.at("/data/application~1json/data/59/1").asText.length)
+  }
+
+  /** The driver has a heap of 600 MB. */
+  @Test def whatNobodySeesIsNotMade(): Unit = {
+    assumeTrue(scala.util.Properties.versionNumberString.startsWith("2.12"))
+    text("val one = \"j\" * 1000000")
+    for (values <- Seq("Seq.fill(900)(one)", "Array.fill(900)(Array(one))", "(1 to 900).map(_ -> one).toMap",
+        "(0, Vector.fill(30, 30)(Tuple1(one)))", "Set(Iterable.fill(900)(Some(one)))")) {
+      val shown = text(s"val values = $values")
+      assertTrue(shown, shown.endsWith("jjj...\n") && shown.length < 1000)
+    }
+    assertTrue(text("var assigned = one; assigned = one").endsWith("jjj...\n"))
   }
 
   @Test def sqlShowsValuesOfAllTypes(): Unit = {

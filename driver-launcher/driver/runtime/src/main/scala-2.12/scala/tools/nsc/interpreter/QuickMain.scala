@@ -10,9 +10,10 @@ import java.util.concurrent.locks.ReentrantLock
 
 import scala.collection.mutable
 import scala.reflect.NameTransformer
-import scala.runtime.ScalaRunTime
 import scala.tools.nsc.{Global, Settings}
 import scala.tools.nsc.reporters.Reporter
+
+import sparkjob.driver.ValueText
 
 /**
  * Scala's interpreter, which compiles once where it would compile twice: first the code, and then
@@ -207,20 +208,25 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
         _ => s"${value.prettyName}: $kind = <lazy>\n"
       } else {
         defined => s"${value.prettyName}: $kind = " +
-          ScalaRunTime.replStringOf(read(defined, value.name), value.maxStringElements)
+          new ValueText(shownMax, value.maxStringElements).of(read(defined, value.name))
       }
     case method: memberHandlers.DefHandler =>
       val kind = request.typeOf(method.name)
       _ => if (method.mods.isPublic) s"${method.name}: $kind\n" else ""
     case assign: memberHandlers.AssignHandler =>
       val kind = request.lookupTypeOf(assign.name)
-      defined => s"${assign.lhs}: $kind = ${read(defined, assign.name)}\n"
+      defined => s"${assign.lhs}: $kind = " +
+        String.valueOf(read(defined, assign.name)).take(shownMax) + "\n"
     case module: memberHandlers.ModuleHandler => _ => s"defined object ${module.name}\n"
     case c: memberHandlers.ClassHandler => _ => s"defined ${c.keyword} ${c.name}\n"
     case alias: memberHandlers.TypeAliasHandler => _ => s"defined type alias ${alias.name}\n"
     case imported: memberHandlers.ImportHandler => _ => s"${imported.importString}\n"
     case _ => _ => ""
   }
+
+  /** So many characters of a value are enough to print, which leaves out names of Scala's own. */
+  private def shownMax: Int =
+    if (isettings.maxPrintString == 0) Int.MaxValue else isettings.maxPrintString + QuickMain.NamesMax
 
   /** What the code shows; or why it failed. */
   private def attempt(body: => String): Either[Throwable, String] = {
@@ -286,4 +292,7 @@ private object QuickMain {
 
   /** What the packages of the classes that an interpreter makes begin with. */
   val Own = "$line"
+
+  /** So many characters what is shown may be shorter when it is printed. */
+  val NamesMax = 64 * 1024
 }
