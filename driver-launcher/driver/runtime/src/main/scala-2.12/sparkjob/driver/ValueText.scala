@@ -10,19 +10,36 @@ import scala.collection.generic.Sorted
 import scala.collection.immutable.{NumericRange, StringLike}
 import scala.runtime.ScalaRunTime
 
-/**
- * A value as `ScalaRunTime.replStringOf` has it, but not longer than anybody sees: of what a
- * collection of Scala holds, the text of one element is in memory at a time.
- *
- * @param max      how many characters there are at most
- * @param elements how many elements of each collection
- */
-class ValueText(max: Int, elements: Int) {
+object ValueText {
+
+  /**
+   * A value as `ScalaRunTime.replStringOf` has it, with a newline at its end and, if there is one in
+   * it, at its beginning; but of the rest only the beginning. Of arrays, tuples and collections of
+   * Scala no more elements are asked for their text than that takes, and what the others would have
+   * thrown is not seen.
+   *
+   * @param max      how many characters there are at most, besides these newlines
+   * @param elements how many elements of an array or a collection are shown
+   */
+  def of(value: Any, max: Int, elements: Int): String = new ValueText(max, elements).of(value)
+
+  /** Whether Scala shows its elements, and not what its `toString` says. */
+  private def isPlain(values: Iterable[_]): Boolean = values match {
+    case _: Range | _: NumericRange[_] | _: Sorted[_, _] | _: StringLike[_] |
+      _: TraversableView[_, _] => false
+    case _ => values.getClass.getName.startsWith("scala.collection.") && values.hasDefiniteSize
+  }
+
+  private def isTuple(value: Product): Boolean = value.getClass.getName.startsWith("scala.Tuple")
+}
+
+private class ValueText(max: Int, elements: Int) {
   import ValueText._
 
   private val text = new StringBuilder
+  private var hasLines = false
 
-  def of(value: Any): String = {
+  private def of(value: Any): String = {
     try {
       add(value)
     } catch {
@@ -31,50 +48,48 @@ class ValueText(max: Int, elements: Int) {
         text.clear()
         put(String.valueOf(value))
     }
-    (if (text.indexOf("\n") >= 0) "\n" else "") + text + "\n"
+    (if (hasLines) "\n" else "") + text + "\n"
   }
 
   private def add(value: Any): Unit = value match {
-    case values: Array[AnyRef] => all("Array(", values.iterator, ", ")(add)
-    case map: collection.Map[_, _] if isPlain(map) =>
-      all(map.stringPrefix + "(", map.iterator, ", ") { case (key, value) =>
-        add(key)
-        put(" -> ")
-        add(value)
-      }
-    case values: Traversable[_] if isPlain(values) =>
-      all(values.stringPrefix + "(", values.toIterator, ", ")(add)
-    case tuple: Product if isTuple(tuple) => all("(", tuple.productIterator, ",")(add)
-    case other => put(ScalaRunTime.stringOf(other, elements))
+    case units: Array[Unit] => leaf(units)
+    case values: Array[AnyRef] => all("Array", values.iterator.take(elements))(add)
+    case values: Iterable[_] if isPlain(values) =>
+      val show = if (values.isInstanceOf[collection.Map[_, _]]) addEntry _ else add _
+      all(values.stringPrefix, values.iterator.take(elements))(show)
+    case tuple: Product if isTuple(tuple) =>
+      all("", tuple.productIterator, ",", if (tuple.productArity == 1) ",)" else ")")(add)
+    case other => leaf(other)
   }
 
-  private def all[T](begin: String, values: Iterator[T], between: String)(add: T => Unit): Unit = {
-    put(begin)
+  private def addEntry(entry: Any): Unit = entry match {
+    case (key, value) =>
+      add(key)
+      put(" -> ")
+      add(value)
+    case other => add(other)
+  }
+
+  private def leaf(value: Any): Unit = put(ScalaRunTime.stringOf(value, elements))
+
+  private def all(prefix: String, values: Iterator[Any], between: String = ", ", end: String = ")")(
+      show: Any => Unit): Unit = {
+    put(prefix + "(")
     var first = true
-    values.take(elements).takeWhile(_ => text.length < max).foreach { value =>
+    values.takeWhile(_ => text.length < max).foreach { value =>
       if (!first) {
         put(between)
       }
       first = false
-      add(value)
+      show(value)
     }
-    put(")")
+    put(end)
   }
 
-  private def put(part: String): Unit =
-    text.append(part.substring(0, math.min(part.length, max - text.length)))
-}
-
-private object ValueText {
-
-  /** Whether Scala shows its elements, and not what its `toString` says. */
-  def isPlain(values: Traversable[_]): Boolean = values match {
-    case _: Range | _: NumericRange[_] | _: Sorted[_, _] | _: StringLike[_] |
-      _: TraversableView[_, _] => false
-    case _ => values.hasDefiniteSize && values.getClass.getName.startsWith("scala.collection.")
+  /** @param part null where a `toString` says so */
+  private def put(part: String): Unit = {
+    val shown = String.valueOf(part: Any)
+    hasLines ||= shown.indexOf('\n') >= 0
+    text.append(shown.substring(0, math.min(shown.length, max - text.length)))
   }
-
-  /** That of one element is shown otherwise. */
-  def isTuple(value: Product): Boolean =
-    value.productArity > 1 && value.getClass.getName.startsWith("scala.Tuple")
 }

@@ -67,6 +67,7 @@ class ScalaStatementSuite {
       Array(Array(1, 2), Array())
       Array("", null)
       Array((), ())
+      new Array[Unit](2)
       Array.fill(2)(Option(Seq("")))
       1 to 3
       Vector(1L to 2L)
@@ -84,6 +85,10 @@ class ScalaStatementSuite {
       scala.collection.mutable.WrappedArray.make(Array(""))
       new StringBuilder("")
       List(1).toIterable
+      "j" * 100000 + "\n"
+      List(new Object { override def toString: String = null }, 1)
+      (new Object { override def toString: String = null }, 1)
+      List(1).par
       List(1).par"""
     val scalas = "print(\"= \" + scala.runtime.ScalaRunTime.replStringOf(value, 1000))"
     def shown(code: String) = text(code).split(" ?= ?", 2)(1).take(700)
@@ -337,10 +342,10 @@ class ScalaStatementSuite {
       assertEquals(told.toString.take(1000), why, told.path("evalue").asText)
       assertEquals("Error", told.get("ename").asText)
     }
-    text("val much = \"j\" * 1000000; def more = Seq.fill(70)(much)")
+    text("val much = \"j\" * 10000; val more = Seq.fill(7000)(much)")
     assertRefused("spark", "%json more")
     assertRefused("spark", "%table more")
-    assertEquals(60, output("val fits = more.take(60)\n%json fits").at("/data/application~1json").size)
+    assertEquals(6000, output("val fits = more.take(6000)\n%json fits").at("/data/application~1json").size)
     // what it takes to write it counts, too
     text("val zeros = \"\\u0000\" * 12000000")
     assertRefused("spark", "%json zeros")
@@ -355,11 +360,12 @@ class ScalaStatementSuite {
     assumeTrue(scala.util.Properties.versionNumberString.startsWith("2.12"))
     text("val one = \"j\" * 1000000")
     for (values <- Seq("Seq.fill(900)(one)", "Array.fill(900)(Array(one))", "(1 to 900).map(_ -> one).toMap",
-        "(0, Vector.fill(30, 30)(Tuple1(one)))", "Set(Iterable.fill(900)(Some(one)))")) {
+        "(0, Vector.fill(30, 30)(Tuple1(one)))", "Tuple1(Set(Iterable.fill(900)(Some(one))))")) {
       val shown = text(s"val values = $values")
       assertTrue(shown, shown.endsWith("jjj...\n") && shown.length < 1000)
     }
     assertTrue(text("var assigned = one; assigned = one").endsWith("jjj...\n"))
+    assertEquals("assigned: String = null\n", text("assigned = null").linesWithSeparators.toSeq.last)
   }
 
   @Test def sqlShowsValuesOfAllTypes(): Unit = {

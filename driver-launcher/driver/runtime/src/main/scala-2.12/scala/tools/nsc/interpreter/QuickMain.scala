@@ -208,7 +208,7 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
         _ => s"${value.prettyName}: $kind = <lazy>\n"
       } else {
         defined => s"${value.prettyName}: $kind = " +
-          new ValueText(shownMax, value.maxStringElements).of(read(defined, value.name))
+          ValueText.of(read(defined, value.name), shownMax, value.maxStringElements)
       }
     case method: memberHandlers.DefHandler =>
       val kind = request.typeOf(method.name)
@@ -216,7 +216,7 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
     case assign: memberHandlers.AssignHandler =>
       val kind = request.lookupTypeOf(assign.name)
       defined => s"${assign.lhs}: $kind = " +
-        String.valueOf(read(defined, assign.name)).take(shownMax) + "\n"
+        s"${read(defined, assign.name)}".take(shownMax) + "\n"
     case module: memberHandlers.ModuleHandler => _ => s"defined object ${module.name}\n"
     case c: memberHandlers.ClassHandler => _ => s"defined ${c.keyword} ${c.name}\n"
     case alias: memberHandlers.TypeAliasHandler => _ => s"defined type alias ${alias.name}\n"
@@ -225,8 +225,10 @@ class QuickMain(settings: Settings, out: JPrintWriter) extends IMain(settings, o
   }
 
   /** So many characters of a value are enough to print, which leaves out names of Scala's own. */
-  private def shownMax: Int =
-    if (isettings.maxPrintString == 0) Int.MaxValue else isettings.maxPrintString + QuickMain.NamesMax
+  private def shownMax: Int = isettings.maxPrintString match {
+    case 0 => Int.MaxValue
+    case max => math.min(Int.MaxValue, max.toLong + QuickMain.NamesMax).toInt
+  }
 
   /** What the code shows; or why it failed. */
   private def attempt(body: => String): Either[Throwable, String] = {
