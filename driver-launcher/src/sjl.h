@@ -82,6 +82,9 @@ int64_t sjl_ticks(void);
 /* fills p with 2 * n hexadecimal digits of n random bytes, and a zero */
 void sjl_random_hex(char *p, size_t n);
 
+/* two digits a byte, and a zero behind the last; of no bytes nothing */
+void sjl_hex(char *p, const unsigned char *bytes, size_t n);
+
 /* fills p (SJL_ID_LEN + 1 bytes) with a new UUID */
 void sjl_id_make(char *p);
 

@@ -417,7 +417,7 @@ sjl_check_digest(int fd, char *sha256)
 {
     char           *chunk;
     ssize_t         n;
-    unsigned        i, len;
+    unsigned        len;
     EVP_MD_CTX     *md;
     unsigned char   digest[EVP_MAX_MD_SIZE];
 
@@ -438,9 +438,7 @@ sjl_check_digest(int fd, char *sha256)
         n = -1;
     }
 
-    for (i = 0; i < len; i++) {
-        (void) sprintf(sha256 + 2 * i, "%02x", digest[i]);
-    }
+    sjl_hex(sha256, digest, len);
 
     EVP_MD_CTX_free(md);
     free(chunk);

@@ -477,15 +477,12 @@ sjl_files_write(int fd, const char *p, size_t n)
 static void
 sjl_files_digest(sjl_file_op_t *op, EVP_MD_CTX *md)
 {
-    unsigned       i, len;
+    unsigned       len;
     unsigned char  digest[EVP_MAX_MD_SIZE];
 
     len = 0;
     (void) EVP_DigestFinal_ex(md, digest, &len);
-
-    for (i = 0; i < len; i++) {
-        (void) sprintf(op->sha256 + 2 * i, "%02x", digest[i]);
-    }
+    sjl_hex(op->sha256, digest, len);
 }
 
 

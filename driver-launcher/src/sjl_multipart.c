@@ -307,12 +307,11 @@ sjl_multipart_hash(const sjl_multipart_t *multipart, int fd, char *sha256)
         rc = sjl_multipart_hash_part(md, &multipart->parts[i], fd);
     }
 
-    if (rc == SJL_OK && EVP_DigestFinal_ex(md, digest, &len) != 1) {
-        rc = SJL_ERROR;
-    }
+    if (rc == SJL_OK && EVP_DigestFinal_ex(md, digest, &len) == 1) {
+        sjl_hex(sha256, digest, len);
 
-    for (i = 0; rc == SJL_OK && i < len; i++) {
-        (void) sprintf(sha256 + 2 * i, "%02x", digest[i]);
+    } else {
+        rc = SJL_ERROR;
     }
 
     EVP_MD_CTX_free(md);

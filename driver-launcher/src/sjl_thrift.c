@@ -242,7 +242,7 @@ sjl_thrift_seal(char *seal, const char *context, const char *user,
     int64_t expires)
 {
     char           *text;
-    unsigned        i, len;
+    unsigned        len;
     const char     *key;
     unsigned char   md[EVP_MAX_MD_SIZE];
 
@@ -266,9 +266,7 @@ sjl_thrift_seal(char *seal, const char *context, const char *user,
 
     free(text);
 
-    for (i = 0; i < len; i++) {
-        (void) snprintf(seal + 2 * i, 3, "%02x", md[i]);
-    }
+    sjl_hex(seal, md, len);
 
     return SJL_OK;
 }

@@ -147,13 +147,21 @@ sjl_ticks(void)
 void
 sjl_random_hex(char *p, size_t n)
 {
-    size_t         i;
     unsigned char  bytes[64];
 
     if (n > sizeof(bytes) || getrandom(bytes, n, 0) != (ssize_t) n) {
         sjl_log(SJL_LOG_CRIT, "getrandom(%zu) failed: %s", n, strerror(errno));
         abort();
     }
+
+    sjl_hex(p, bytes, n);
+}
+
+
+void
+sjl_hex(char *p, const unsigned char *bytes, size_t n)
+{
+    size_t  i;
 
     for (i = 0; i < n; i++) {
         (void) sprintf(p + 2 * i, "%02x", bytes[i]);
@@ -198,7 +206,7 @@ sjl_id_ok(const char *s)
 void
 sjl_hash(char *p, const void *data, size_t n)
 {
-    unsigned       i, len;
+    unsigned       len;
     unsigned char  md[EVP_MAX_MD_SIZE];
 
     if (EVP_Digest(data, n, md, &len, EVP_sha256(), NULL) != 1) {
@@ -206,9 +214,7 @@ sjl_hash(char *p, const void *data, size_t n)
         abort();
     }
 
-    for (i = 0; i < len; i++) {
-        (void) sprintf(p + 2 * i, "%02x", md[i]);
-    }
+    sjl_hex(p, md, len);
 }
 
 

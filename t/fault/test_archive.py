@@ -1,6 +1,5 @@
 """The archive of classes that drivers share: made once, kept, checked, replaced; its maker killed, hung and failing."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,12 +7,6 @@ import signal
 from sparkjob_server import EXAMPLES, ROOT, Server, alive, wait_until
 
 SHARED = "-XX:SharedArchiveFile="
-
-
-def arguments(pid, context):
-    """Those of the driver of the context with this id; None if it is another process, such as one that makes an archive."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ") as environ, open(f"/proc/{pid}/cmdline") as command:
-        return command.read().split("\0") if "SPARKJOB_CONTEXT=" + context in environ.read().split("\0") else None
 
 
 class Archives(Server):
@@ -44,10 +37,9 @@ class Archives(Server):
 
     def used(self, context="c", **settings):
         """The archive that a new driver is started with, None: none."""
-        before = set(self.drivers())
         self.context(context, **settings)
-        id = self.get("/contexts/" + context)[1]["id"]
-        words = next(words for pid in set(self.drivers()) - before for words in [arguments(pid, id)] if words)
+        with open(f"/proc/{self.driver(context)}/cmdline") as f:
+            words = f.read().split("\0")
         self.delete("/contexts/" + context)
         return next((word[len(SHARED):] for word in words if word.startswith(SHARED)), None)
 

@@ -99,9 +99,9 @@ def test_a_context_is_a_session_and_a_statement_is_a_job(server):
         assert refused(c, "context-get", {"session": adhoc["context"]})[0] == "no-such-context"
 
 
-def ask(c, number):
-    """The stream of a question for a statement of session 0, to be waited for."""
-    return c.send("statement-get", {"session": "0", "statement": number})
+def ask(c, of, number):
+    """The stream of a question for a statement, to be waited for."""
+    return c.send("statement-get", {"session": str(of), "statement": number})
 
 
 def test_who_asks_for_a_young_statement_is_told_its_end():
@@ -111,14 +111,14 @@ def test_who_asks_for_a_young_statement_is_told_its_end():
             session(c)
             for code, state in (("sleep 300", "FINISHED"), ("exit 3", "ERROR")):
                 number = submit(c, 0, code)["statement"]
-                asked = [ask(c, number) for _ in range(3)]
+                asked = [ask(c, 0, number) for _ in range(3)]
                 assert [c.wait(stream)[0]["record"]["state"] for stream in asked] == [state] * 3
 
             session(c, "next")
             number = submit(c, "next", "sleep 60000")["statement"]
-            asked = c.send("statement-get", {"session": "next", "statement": number})
+            asked = ask(c, "next", number)
             with Channel(s.socket) as other:        # goes away, and is not missed
-                other.send("statement-get", {"session": "next", "statement": number})
+                ask(other, "next", number)
                 assert listed(other, "next")[1] == number + 1
             assert c.ask("statement-code", {"session": "next", "statement": number})[1] == b"sleep 60000"
             c.ask("statement-cancel", {"session": "next", "statement": number})
@@ -147,7 +147,7 @@ def test_no_more_wait_for_a_statement_than_can_be_answered_at_once():
         with Channel(s.socket) as c:
             session(c)
             submit(c, 0, "sleep 60000")
-            asked = [ask(c, 0) for _ in range(100)]
+            asked = [ask(c, 0, 0) for _ in range(100)]
             wait_until("most are answered", lambda: sum(map(c.answered, asked)) >= 90, 1)
             c.ask("statement-cancel", {"session": "0", "statement": 0})
             assert {c.wait(stream)[0]["record"]["state"] for stream in asked} <= {"STARTED", "RUNNING", "KILLED"}

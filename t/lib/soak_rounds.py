@@ -8,7 +8,6 @@ all jobs are purged, the drivers' garbage is collected. Between two looks nothin
 """
 
 import concurrent.futures
-import contextlib
 import http.client
 import json
 import os
@@ -128,7 +127,7 @@ class Soak:
 
     def look(self):
         s = self.s
-        driver = self.driver(self.names[0])
+        driver = self.s.driver(self.names[0])
         wait_until("all jobs are purged", self.purged, 60)
         assert s.delete("/binaries/none")[0] == 404                             # what came before it is done
         workers = s.worker_pids()
@@ -155,14 +154,6 @@ class Soak:
         status, body = self.s.delete("/jobs?before=2099-01-01T00:00:00Z")
         assert status == 200, body
         return self.s.get("/jobs")[1] == []
-
-    def driver(self, context):
-        wanted = "SPARKJOB_CONTEXT=" + self.s.get(f"/contexts/{context}")[1]["id"]
-        for pid in self.s.drivers():
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as f:
-                if wanted.encode() in f.read().split(b"\0"):
-                    return pid
-        raise AssertionError(f"context {context} has no driver")
 
     def growth(self):
         """By how much each figure is larger in the end (median of the last third of looks) than at first, after

@@ -341,6 +341,15 @@ http {{
                             found.append(pid)
         return found
 
+    def driver(self, context):
+        """The pid of a context's driver."""
+        mine = "SPARKJOB_CONTEXT=" + self.get(f"/contexts/{context}")[1]["id"]
+        for pid in self.drivers():
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as f:
+                if mine.encode() in f.read().split(b"\0"):
+                    return pid
+        raise AssertionError(f"{context} has no driver")
+
     def worker_pids(self):
         return [p for p in children(self.nginx.pid) if alive(p)]
 
